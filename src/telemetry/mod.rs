@@ -1,0 +1,4 @@
+//! The real metrics system.
+
+pub mod ports;
+pub mod record;

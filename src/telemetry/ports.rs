@@ -1,0 +1,140 @@
+//! The two ports through which the metrics system reaches the world.
+
+use crate::units::Timestamp;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Where the time comes from, and how to wait.
+#[allow(async_fn_in_trait)]
+pub trait Clock {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+    /// Completes when `delay` has passed.
+    async fn sleep(&self, delay: Duration);
+}
+
+/// The kinds of operation a KV namespace offers; each has its own price and quota.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum OpKind {
+    Read,
+    Write,
+    Delete,
+    List,
+}
+
+impl OpKind {
+    /// All kinds, in the order in which reports show them.
+    pub const ALL: [OpKind; 4] = [OpKind::Read, OpKind::Write, OpKind::Delete, OpKind::List];
+
+    /// Lower-case plural used in column names: `reads`, `writes`, ...
+    pub fn plural(self) -> &'static str {
+        match self {
+            OpKind::Read => "reads",
+            OpKind::Write => "writes",
+            OpKind::Delete => "deletes",
+            OpKind::List => "lists",
+        }
+    }
+}
+
+/// Why a KV operation did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KvError {
+    /// 429: more than one write per second to the same key.
+    RateLimited,
+    /// The plan's daily quota for this kind of operation is used up.
+    QuotaExceeded,
+    /// No answer in time. The operation may or may not have been applied.
+    Timeout,
+    /// The service answered with an error (5xx); nothing was applied.
+    Unavailable,
+    /// The invocation has used up its allowance of operations.
+    InvocationLimit,
+    /// Key, value, metadata, TTL or cursor outside the documented limits.
+    Invalid(&'static str),
+}
+
+impl KvError {
+    /// A short name for column headers and counters.
+    pub fn cause(self) -> &'static str {
+        match self {
+            KvError::RateLimited => "rate_limited",
+            KvError::QuotaExceeded => "quota_exceeded",
+            KvError::Timeout => "timeout",
+            KvError::Unavailable => "unavailable",
+            KvError::InvocationLimit => "invocation_limit",
+            KvError::Invalid(_) => "invalid",
+        }
+    }
+
+    /// Whether the same operation may succeed when tried again soon.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            KvError::RateLimited | KvError::Timeout | KvError::Unavailable
+        )
+    }
+}
+
+impl fmt::Display for KvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvError::Invalid(what) => write!(f, "invalid KV operation: {what}"),
+            other => f.write_str(other.cause()),
+        }
+    }
+}
+
+impl std::error::Error for KvError {}
+
+/// A stored value; cheap to clone.
+pub type Value = Rc<[u8]>;
+
+/// Options of a `put`.
+#[derive(Debug, Clone, Default)]
+pub struct PutOptions {
+    /// Time to live; the service refuses less than 60 s.
+    pub expiration_ttl: Option<Duration>,
+    /// Metadata returned by `list`; at most 1,024 bytes.
+    pub metadata: Option<Value>,
+}
+
+/// A key as `list` returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    pub name: String,
+    pub metadata: Option<Value>,
+}
+
+/// One page of a `list`: at most 1,000 keys in lexicographic order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListPage {
+    pub keys: Vec<ListedKey>,
+    /// Where to go on; `None` when the list is complete.
+    pub cursor: Option<String>,
+}
+
+/// A Workers KV namespace as seen from one Worker invocation.
+#[allow(async_fn_in_trait)]
+pub trait Kv {
+    /// Reads one key; `None` if absent (billed all the same).
+    async fn get(&self, key: &str) -> Result<Option<Value>, KvError>;
+    /// Reads up to 100 keys at once: one operation against the invocation
+    /// limit, but each key is a billed read.
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Value>>, KvError>;
+    /// Writes one key.
+    async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError>;
+    /// Deletes one key; succeeds if it was absent.
+    async fn delete(&self, key: &str) -> Result<(), KvError>;
+    /// Lists the keys that start with `prefix`, from `cursor` on, at most `limit` (1 to 1,000).
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<ListPage, KvError>;
+}

@@ -1,0 +1,85 @@
+//! Time stamps shared by production code and simulator.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A point in time: nanoseconds since 1970-01-01 00:00 UTC.
+///
+/// In production it comes from the system clock, in a simulation from the
+/// virtual one. Covers the years 1970 to 2554.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Timestamp(u64);
+
+/// Nanoseconds in one UTC day (no leap seconds, as in Unix time).
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+impl Timestamp {
+    /// The Unix epoch, which was a Thursday.
+    pub const EPOCH: Timestamp = Timestamp(0);
+
+    /// From nanoseconds since the Unix epoch.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Timestamp(nanos)
+    }
+
+    /// From whole seconds since the Unix epoch.
+    pub const fn from_secs(secs: u64) -> Self {
+        Timestamp(secs * 1_000_000_000)
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds since the Unix epoch, with fraction.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// Time since `earlier`; zero if `earlier` is later than `self`.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The start of the interval of length `width` (aligned to the epoch) that holds `self`.
+    pub fn floor_to(self, width: Duration) -> Timestamp {
+        let width = width.as_nanos() as u64;
+        Timestamp(self.0 - self.0 % width)
+    }
+
+    /// The UTC day this falls on, counted from the epoch.
+    pub fn utc_day(self) -> u64 {
+        self.0 / DAY.as_nanos() as u64
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, d: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_add(d.as_nanos().min(u64::MAX as u128) as u64),
+        )
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn sub(self, d: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_sub(d.as_nanos().min(u64::MAX as u128) as u64),
+        )
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}s", self.as_secs_f64())
+    }
+}
