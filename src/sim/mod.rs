@@ -1,1 +1,3 @@
-//! sim
+//! Virtual clock, executor and random streams.
+
+pub mod random;

@@ -1,0 +1,3 @@
+//! Reading TOML with errors that name file, line and field.
+
+pub mod quantity;
