@@ -1,3 +1,4 @@
 //! Virtual clock, executor and random streams.
 
+pub mod executor;
 pub mod random;
