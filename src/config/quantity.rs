@@ -263,7 +263,7 @@ impl FromStr for Count {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match parse_number(text) {
-            Some(n) if n >= 0.0 && n <= 1e18 && (n - n.round()).abs() < 1e-6 => {
+            Some(n) if (0.0..=1e18).contains(&n) && (n - n.round()).abs() < 1e-6 => {
                 Ok(Count(n.round() as u64))
             }
             _ => Err(format!(
