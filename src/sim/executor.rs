@@ -357,16 +357,14 @@ impl Future for Sleep {
 mod tests {
     use super::*;
 
-    fn log() -> (Rc<RefCell<Vec<(u64, u32)>>>, Executor) {
+    /// Who did something, and in which second.
+    type Log = Rc<RefCell<Vec<(u64, u32)>>>;
+
+    fn log() -> (Log, Executor) {
         (Rc::default(), Executor::new(Timestamp::EPOCH))
     }
 
-    fn note_after(
-        exec: &Executor,
-        log: &Rc<RefCell<Vec<(u64, u32)>>>,
-        secs: u64,
-        who: u32,
-    ) -> TaskId {
+    fn note_after(exec: &Executor, log: &Log, secs: u64, who: u32) -> TaskId {
         let (clock, log) = (exec.handle(), Rc::clone(log));
         exec.handle().spawn(async move {
             clock.sleep(Duration::from_secs(secs)).await;
