@@ -1,1 +1,4 @@
-//! cloud
+//! The outside world: KV store, latency, failures, limits.
+
+pub mod failure;
+pub mod kv;

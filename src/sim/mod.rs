@@ -1,4 +1,5 @@
-//! Virtual clock, executor and random streams.
+//! Virtual clock, executor, distributions and random streams.
 
+pub mod dist;
 pub mod executor;
 pub mod random;

@@ -1,0 +1,220 @@
+//! How the KV fails: single operations, timeouts, outages and slow periods.
+
+use crate::config::quantity::{self, Probability};
+use crate::sim::random::{StreamRng, Streams};
+use crate::telemetry::ports::OpKind;
+use crate::units::Timestamp;
+use rand::RngExt;
+use rand_distr::{Distribution, Exp1};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Failures of the KV; by default there are none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FailureSpec {
+    pub read: OpFailures,
+    pub write: OpFailures,
+    pub delete: OpFailures,
+    pub list: OpFailures,
+    /// After how long an operation that gets no answer is given up.
+    #[serde(
+        with = "quantity::optional_duration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub timeout: Option<Duration>,
+    /// Times at which every operation fails, up and down alternating at random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outages: Option<Outages>,
+    /// Listed times of failure or slowness, counted from the start of the measurement.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
+}
+
+/// Independent failures of one kind of operation, as shares of all its operations.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpFailures {
+    /// Answered with an error; not done.
+    pub error: Probability,
+    /// No answer; not done.
+    pub timeout: Probability,
+    /// No answer, though it was done.
+    pub answer_lost: Probability,
+}
+
+/// Alternating times of service and outage, both exponentially distributed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outages {
+    #[serde(with = "quantity::duration")]
+    pub mean_up: Duration,
+    #[serde(with = "quantity::duration")]
+    pub mean_down: Duration,
+}
+
+/// A stretch of time in which operations fail more often or take longer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    #[serde(with = "quantity::duration")]
+    pub start: Duration,
+    #[serde(with = "quantity::duration")]
+    pub length: Duration,
+    /// Share of the operations that fail; 1 is an outage.
+    #[serde(default)]
+    pub error: Probability,
+    /// Factor on every latency (a brown-out); at least 1.
+    #[serde(default = "one")]
+    pub latency_factor: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// The timeout when none is given: assumed, as long as a Worker would care to wait.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What befalls one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    Error,
+    Timeout,
+    AnswerLost,
+}
+
+impl FailureSpec {
+    /// Checks what the types cannot.
+    pub fn validate(&self) -> Result<(), (String, String)> {
+        for (name, f) in [
+            ("read", self.read),
+            ("write", self.write),
+            ("delete", self.delete),
+            ("list", self.list),
+        ] {
+            let sum = f.error.get() + f.timeout.get() + f.answer_lost.get();
+            if sum > 1.0 {
+                return Err((
+                    name.into(),
+                    format!("found shares that add up to {sum}, expected at most 1"),
+                ));
+            }
+        }
+        for (i, w) in self.windows.iter().enumerate() {
+            if !(w.latency_factor >= 1.0 && w.latency_factor.is_finite()) {
+                return Err((
+                    format!("windows[{i}].latency_factor"),
+                    format!("found {}, expected a factor of 1 or more", w.latency_factor),
+                ));
+            }
+        }
+        if let Some(o) = &self.outages {
+            for (name, d) in [("mean_up", o.mean_up), ("mean_down", o.mean_down)] {
+                if d.is_zero() {
+                    return Err((
+                        format!("outages.{name}"),
+                        "found 0 s, expected a duration above 0".into(),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn of(&self, kind: OpKind) -> OpFailures {
+        match kind {
+            OpKind::Read => self.read,
+            OpKind::Write => self.write,
+            OpKind::Delete => self.delete,
+            OpKind::List => self.list,
+        }
+    }
+}
+
+/// The failures of one replication as they unfold.
+pub struct FailureProcess {
+    spec: FailureSpec,
+    origin: Timestamp,
+    quiet: bool,
+    faults: StreamRng,
+    outages: StreamRng,
+    down: bool,
+    next_change: Timestamp,
+}
+
+impl FailureProcess {
+    /// Windows count from `origin`; random outages begin with a time of service at `start`.
+    pub fn new(spec: &FailureSpec, start: Timestamp, origin: Timestamp, streams: &Streams) -> Self {
+        let mut process = FailureProcess {
+            quiet: *spec == FailureSpec::default(),
+            spec: spec.clone(),
+            origin,
+            faults: streams.stream("kv.failures"),
+            outages: streams.stream("kv.outages"),
+            down: false,
+            next_change: start,
+        };
+        if let Some(o) = &spec.outages {
+            process.next_change = start + process.spell(o.mean_up);
+        }
+        process
+    }
+
+    /// How long the caller waits for an answer that does not come.
+    pub fn timeout(&self) -> Duration {
+        self.spec.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    fn spell(&mut self, mean: Duration) -> Duration {
+        let x: f64 = Exp1.sample(&mut self.outages);
+        mean.mul_f64(x)
+    }
+
+    /// Whether a random outage is on at `now`; `now` must not go back.
+    fn is_down(&mut self, now: Timestamp) -> bool {
+        let Some(o) = self.spec.outages.clone() else {
+            return false;
+        };
+        while self.next_change <= now {
+            self.down = !self.down;
+            let mean = if self.down { o.mean_down } else { o.mean_up };
+            self.next_change = self.next_change + self.spell(mean);
+        }
+        self.down
+    }
+
+    /// What befalls an operation that starts now, and the factor on its latency.
+    pub fn next(&mut self, kind: OpKind, now: Timestamp) -> (Fault, f64) {
+        if self.quiet {
+            return (Fault::None, 1.0);
+        }
+        // Always one draw per operation, so that a change of one rate leaves the others' luck alone.
+        let u: f64 = self.faults.random();
+        let mut error = self.spec.of(kind).error.get();
+        let mut factor = 1.0;
+        if self.is_down(now) {
+            error = 1.0;
+        }
+        for w in &self.spec.windows {
+            let start = self.origin + w.start;
+            if now >= start && now < start + w.length {
+                error = error.max(w.error.get());
+                factor *= w.latency_factor;
+            }
+        }
+        let f = self.spec.of(kind);
+        let (timeout, lost) = (f.timeout.get(), f.answer_lost.get());
+        let fault = if u < error {
+            Fault::Error
+        } else if u < error + timeout {
+            Fault::Timeout
+        } else if u < error + timeout + lost {
+            Fault::AnswerLost
+        } else {
+            Fault::None
+        };
+        (fault, factor)
+    }
+}

@@ -1,0 +1,62 @@
+//! What Workers KV accepts.
+
+use crate::config::quantity::{self, Bytes};
+use crate::telemetry::ports::{KvError, PutOptions};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Limits of a KV namespace and of one Worker invocation; data in `models/limits`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KvLimits {
+    pub key_bytes: usize,
+    pub metadata_bytes: usize,
+    pub value: Bytes,
+    #[serde(with = "quantity::duration")]
+    pub min_expiration_ttl: Duration,
+    #[serde(with = "quantity::duration")]
+    pub min_cache_ttl: Duration,
+    /// Keys on one page of a list.
+    pub list_page: usize,
+    /// Least time between two writes to the same key.
+    #[serde(with = "quantity::duration")]
+    pub same_key_write_interval: Duration,
+    /// Keys in one bulk read.
+    pub bulk_read_keys: usize,
+    pub operations_per_invocation: u32,
+    pub connections_per_invocation: u32,
+}
+
+impl KvLimits {
+    /// Whether `key` may be used: not empty, not `.` or `..`, not too long.
+    pub fn check_key(&self, key: &str) -> Result<(), KvError> {
+        match key {
+            "" => Err(KvError::Invalid("empty key")),
+            "." | ".." => Err(KvError::Invalid("key is . or ..")),
+            _ if key.len() > self.key_bytes => Err(KvError::Invalid("key too long")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a value with these options may be written.
+    pub fn check_put(&self, key: &str, value: &[u8], options: &PutOptions) -> Result<(), KvError> {
+        self.check_key(key)?;
+        if value.len() as u64 > self.value.0 {
+            return Err(KvError::Invalid("value too large"));
+        }
+        if options
+            .metadata
+            .as_ref()
+            .is_some_and(|m| m.len() > self.metadata_bytes)
+        {
+            return Err(KvError::Invalid("metadata too large"));
+        }
+        if options
+            .expiration_ttl
+            .is_some_and(|ttl| ttl < self.min_expiration_ttl)
+        {
+            return Err(KvError::Invalid("expiration TTL too short"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! A virtual Workers KV namespace.
+//!
+//! An operation takes effect when it starts and is answered after its latency, so
+//! a caller that is evicted while it waits leaves the store as production would.
+//! A failed operation changes nothing; only an answer that is lost on the way
+//! ([`OpOutcome::AnswerLost`]) leaves the caller unsure.
+
+mod handle;
+mod limits;
+mod meter;
+mod store;
+
+pub use handle::KvHandle;
+pub use limits::KvLimits;
+pub use meter::{KvMeter, OpOutcome};
+pub use store::{DailyQuota, KvConfig, KvLatency, KvStore};

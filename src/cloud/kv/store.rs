@@ -1,0 +1,464 @@
+//! The namespace itself: data, limits, quotas, failures, latency and meter.
+
+use super::handle::KvHandle;
+use super::limits::KvLimits;
+use super::meter::{KvMeter, OpOutcome};
+use crate::cloud::failure::{FailureProcess, FailureSpec, Fault};
+use crate::sim::dist::Sampler;
+use crate::sim::executor::SimHandle;
+use crate::sim::random::{StreamRng, Streams};
+use crate::telemetry::ports::{Clock, KvError, ListPage, ListedKey, OpKind, PutOptions, Value};
+use crate::units::Timestamp;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Latency of each kind of operation.
+#[derive(Debug, Clone)]
+pub struct KvLatency {
+    pub read: Sampler,
+    pub write: Sampler,
+    pub delete: Sampler,
+    pub list: Sampler,
+}
+
+impl KvLatency {
+    /// The same distribution for every kind.
+    pub fn uniform(sampler: Sampler) -> Self {
+        KvLatency {
+            read: sampler.clone(),
+            write: sampler.clone(),
+            delete: sampler.clone(),
+            list: sampler,
+        }
+    }
+
+    fn of(&self, kind: OpKind) -> &Sampler {
+        match kind {
+            OpKind::Read => &self.read,
+            OpKind::Write => &self.write,
+            OpKind::Delete => &self.delete,
+            OpKind::List => &self.list,
+        }
+    }
+}
+
+/// Operations of each kind that the plan allows in a UTC day; `None` is without limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DailyQuota(pub [Option<u64>; OpKind::ALL.len()]);
+
+/// What a namespace is made from.
+#[derive(Debug, Clone)]
+pub struct KvConfig {
+    pub limits: KvLimits,
+    pub latency: KvLatency,
+    pub failures: FailureSpec,
+    /// Where the failure windows count from.
+    pub origin: Timestamp,
+    pub quota: DailyQuota,
+}
+
+struct Entry {
+    value: Value,
+    metadata: Option<Value>,
+    expires: Option<Timestamp>,
+    bytes: u64,
+}
+
+/// The central store of a namespace, with its meter.
+pub struct KvStore {
+    clock: SimHandle,
+    limits: KvLimits,
+    state: RefCell<State>,
+}
+
+struct State {
+    latency: KvLatency,
+    latency_rng: StreamRng,
+    failures: FailureProcess,
+    quota: DailyQuota,
+    entries: BTreeMap<String, Entry>,
+    /// Keys that expire, by the time at which they do.
+    expiries: BTreeSet<(Timestamp, String)>,
+    /// Writes of the last moment, for the limit on writes to one key.
+    last_write: BTreeMap<String, Timestamp>,
+    meter: KvMeter,
+    stored_bytes: u64,
+    stored_since: Timestamp,
+    day: u64,
+    used_today: [u64; OpKind::ALL.len()],
+    busiest_day: [u64; OpKind::ALL.len()],
+}
+
+impl KvStore {
+    /// An empty namespace whose time is `clock`'s.
+    pub fn new(config: KvConfig, clock: SimHandle, streams: &Streams) -> Rc<Self> {
+        let now = clock.now();
+        Rc::new(KvStore {
+            limits: config.limits,
+            state: RefCell::new(State {
+                latency: config.latency,
+                latency_rng: streams.stream("kv.latency"),
+                failures: FailureProcess::new(&config.failures, now, config.origin, streams),
+                quota: config.quota,
+                entries: BTreeMap::new(),
+                expiries: BTreeSet::new(),
+                last_write: BTreeMap::new(),
+                meter: KvMeter::default(),
+                stored_bytes: 0,
+                stored_since: now,
+                day: now.utc_day(),
+                used_today: Default::default(),
+                busiest_day: Default::default(),
+            }),
+            clock,
+        })
+    }
+
+    /// The counting KV of the seed's load tests: no latency, no failures, no quota.
+    pub fn counting(limits: KvLimits, clock: SimHandle) -> Rc<Self> {
+        let config = KvConfig {
+            limits,
+            latency: KvLatency::uniform(Sampler::constant(Duration::ZERO)),
+            failures: FailureSpec::default(),
+            origin: clock.now(),
+            quota: DailyQuota::default(),
+        };
+        KvStore::new(config, clock, &Streams::new(0, 0))
+    }
+
+    /// Access for a new Worker invocation.
+    pub fn invocation(self: &Rc<Self>) -> KvHandle {
+        KvHandle::new(Rc::clone(self))
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &KvLimits {
+        &self.limits
+    }
+
+    pub(super) fn clock(&self) -> &SimHandle {
+        &self.clock
+    }
+
+    /// What has been done so far, storage counted up to now.
+    pub fn meter(&self) -> KvMeter {
+        let mut s = self.state.borrow_mut();
+        s.settle_storage(self.clock.now());
+        s.meter.clone()
+    }
+
+    /// Sets all counters to zero; what is stored stays.
+    pub fn reset_counters(&self) {
+        let mut s = self.state.borrow_mut();
+        s.settle_storage(self.clock.now());
+        s.meter = KvMeter::default();
+        s.busiest_day = s.used_today;
+    }
+
+    /// Operations of all kinds since the counters were last set to zero.
+    pub fn operation_count(&self) -> u64 {
+        self.state.borrow().meter.operation_count()
+    }
+
+    /// The most operations of each kind in one UTC day that counted towards a quota.
+    pub fn busiest_day(&self) -> [u64; OpKind::ALL.len()] {
+        self.state.borrow().busiest_day
+    }
+
+    /// Bytes stored now: keys, values and metadata.
+    pub fn stored_bytes(&self) -> u64 {
+        let mut s = self.state.borrow_mut();
+        s.settle_storage(self.clock.now());
+        s.stored_bytes
+    }
+
+    /// Keys stored now.
+    pub fn key_count(&self) -> usize {
+        let mut s = self.state.borrow_mut();
+        s.settle_storage(self.clock.now());
+        s.entries.len()
+    }
+
+    pub(super) fn read(&self, keys: &[&str]) -> (Result<Vec<Option<Value>>, KvError>, Duration) {
+        let now = self.clock.now();
+        let mut s = self.state.borrow_mut();
+        let units = keys.len() as u64;
+        let (admitted, latency) = s.admit(OpKind::Read, units, now);
+        let result = admitted.and_then(|fault| {
+            if keys.len() > self.limits.bulk_read_keys || keys.is_empty() {
+                return Err(KvError::Invalid("bulk read of no or too many keys"));
+            }
+            for key in keys {
+                self.limits.check_key(key)?;
+            }
+            if matches!(fault, Fault::AnswerLost) {
+                return Err(KvError::Timeout);
+            }
+            Ok(keys
+                .iter()
+                .map(|k| s.entries.get(*k).map(|e| Rc::clone(&e.value)))
+                .collect::<Vec<_>>())
+        });
+        match &result {
+            Ok(values) => {
+                for v in values {
+                    let outcome = match v {
+                        Some(v) => {
+                            s.meter.read_bytes += v.len() as u64;
+                            OpOutcome::Ok
+                        }
+                        None => OpOutcome::NotFound,
+                    };
+                    s.meter.settle(OpKind::Read, outcome, 1);
+                }
+            }
+            Err(e) => s.refuse(OpKind::Read, *e, &admitted, units),
+        }
+        (result, latency)
+    }
+
+    pub(super) fn write(
+        &self,
+        key: &str,
+        value: Vec<u8>,
+        options: PutOptions,
+    ) -> (Result<(), KvError>, Duration) {
+        let now = self.clock.now();
+        let mut s = self.state.borrow_mut();
+        let (admitted, latency) = s.admit(OpKind::Write, 1, now);
+        let result = admitted.and_then(|fault| {
+            self.limits.check_put(key, &value, &options)?;
+            if !s.may_write(key, now, self.limits.same_key_write_interval) {
+                return Err(KvError::RateLimited);
+            }
+            s.store(key, value, options, now);
+            Ok(fault)
+        });
+        s.conclude(OpKind::Write, result, &admitted, latency)
+    }
+
+    pub(super) fn delete(&self, key: &str) -> (Result<(), KvError>, Duration) {
+        let now = self.clock.now();
+        let mut s = self.state.borrow_mut();
+        let (admitted, latency) = s.admit(OpKind::Delete, 1, now);
+        let result = admitted.and_then(|fault| {
+            self.limits.check_key(key)?;
+            if !s.may_write(key, now, self.limits.same_key_write_interval) {
+                return Err(KvError::RateLimited);
+            }
+            s.remove(key);
+            Ok(fault)
+        });
+        s.conclude(OpKind::Delete, result, &admitted, latency)
+    }
+
+    pub(super) fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> (Result<ListPage, KvError>, Duration) {
+        let now = self.clock.now();
+        let mut s = self.state.borrow_mut();
+        let (admitted, latency) = s.admit(OpKind::List, 1, now);
+        let result = admitted.and_then(|fault| {
+            if limit == 0 || limit > self.limits.list_page {
+                return Err(KvError::Invalid("list limit outside 1 to the page size"));
+            }
+            if cursor.is_some_and(|c| !c.starts_with(prefix)) {
+                return Err(KvError::Invalid("cursor of another list"));
+            }
+            Ok((fault, s.page(prefix, cursor, limit)))
+        });
+        match result {
+            Ok((fault, page)) => {
+                let (done, latency) = s.conclude(OpKind::List, Ok(fault), &admitted, latency);
+                (done.map(|()| page), latency)
+            }
+            Err(e) => {
+                s.refuse(OpKind::List, e, &admitted, 1);
+                (Err(e), latency)
+            }
+        }
+    }
+}
+
+impl State {
+    /// What every operation goes through first: expiry, meter, latency, quota, failure.
+    fn admit(
+        &mut self,
+        kind: OpKind,
+        units: u64,
+        now: Timestamp,
+    ) -> (Result<Fault, KvError>, Duration) {
+        self.settle_storage(now);
+        self.meter.issue(kind, units);
+        let (fault, factor) = self.failures.next(kind, now);
+        let mut latency = self.latency.of(kind).sample(&mut self.latency_rng);
+        if factor != 1.0 {
+            latency = latency.mul_f64(factor);
+        }
+        if now.utc_day() != self.day {
+            self.day = now.utc_day();
+            self.used_today = Default::default();
+        }
+        let used = &mut self.used_today[kind as usize];
+        if self.quota.0[kind as usize].is_some_and(|limit| *used + units > limit) {
+            return (Err(KvError::QuotaExceeded), latency);
+        }
+        match fault {
+            Fault::Error => (Err(KvError::Unavailable), latency),
+            Fault::Timeout => (Err(KvError::Timeout), self.failures.timeout()),
+            Fault::AnswerLost => {
+                self.count_towards_quota(kind, units);
+                (Ok(fault), self.failures.timeout())
+            }
+            Fault::None => {
+                self.count_towards_quota(kind, units);
+                (Ok(fault), latency)
+            }
+        }
+    }
+
+    fn count_towards_quota(&mut self, kind: OpKind, units: u64) {
+        let used = &mut self.used_today[kind as usize];
+        *used += units;
+        let most = &mut self.busiest_day[kind as usize];
+        *most = (*most).max(*used);
+    }
+
+    /// Meters an operation that was done (its answer perhaps lost) or refused.
+    fn conclude(
+        &mut self,
+        kind: OpKind,
+        result: Result<Fault, KvError>,
+        admitted: &Result<Fault, KvError>,
+        latency: Duration,
+    ) -> (Result<(), KvError>, Duration) {
+        let result = match result {
+            Ok(Fault::AnswerLost) => {
+                self.meter.settle(kind, OpOutcome::AnswerLost, 1);
+                Err(KvError::Timeout)
+            }
+            Ok(_) => {
+                self.meter.settle(kind, OpOutcome::Ok, 1);
+                Ok(())
+            }
+            Err(e) => {
+                self.refuse(kind, e, admitted, 1);
+                Err(e)
+            }
+        };
+        (result, latency)
+    }
+
+    /// Meters an operation that gave an error.
+    fn refuse(
+        &mut self,
+        kind: OpKind,
+        error: KvError,
+        admitted: &Result<Fault, KvError>,
+        units: u64,
+    ) {
+        let outcome = match (error, admitted) {
+            (KvError::Timeout, Ok(Fault::AnswerLost)) => OpOutcome::AnswerLost,
+            _ => OpOutcome::of_error(error),
+        };
+        self.meter.settle(kind, outcome, units);
+    }
+
+    /// Integrates storage up to `now`, letting keys expire at their exact times.
+    fn settle_storage(&mut self, now: Timestamp) {
+        while let Some((when, _)) = self.expiries.first() {
+            if *when > now {
+                break;
+            }
+            let (when, key) = self.expiries.pop_first().expect("just seen");
+            self.integrate(when);
+            if let Some(entry) = self.entries.remove(&key) {
+                self.stored_bytes -= entry.bytes;
+            }
+        }
+        self.integrate(now);
+    }
+
+    fn integrate(&mut self, until: Timestamp) {
+        let span = until.since(self.stored_since).as_nanos();
+        self.meter.storage_byte_ns += u128::from(self.stored_bytes) * span;
+        self.stored_since = self.stored_since.max(until);
+    }
+
+    /// Whether the key was left alone for long enough; if so, notes the write.
+    fn may_write(&mut self, key: &str, now: Timestamp, interval: Duration) -> bool {
+        if let Some(last) = self.last_write.get_mut(key) {
+            let allowed = now.since(*last) >= interval;
+            if allowed {
+                *last = now;
+            }
+            return allowed;
+        }
+        // Old entries do not matter any more; this keeps the table small.
+        if self.last_write.len() >= 4096 {
+            self.last_write
+                .retain(|_, last| now.since(*last) < interval);
+        }
+        self.last_write.insert(key.to_owned(), now);
+        true
+    }
+
+    fn store(&mut self, key: &str, value: Vec<u8>, options: PutOptions, now: Timestamp) {
+        self.remove(key);
+        let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
+        let bytes = (key.len() + value.len() + metadata_bytes) as u64;
+        let expires = options.expiration_ttl.map(|ttl| now + ttl);
+        if let Some(when) = expires {
+            self.expiries.insert((when, key.to_owned()));
+        }
+        self.stored_bytes += bytes;
+        self.meter.write_bytes += bytes;
+        let entry = Entry {
+            value: value.into(),
+            metadata: options.metadata,
+            expires,
+            bytes,
+        };
+        self.entries.insert(key.to_owned(), entry);
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some((key, entry)) = self.entries.remove_entry(key) {
+            self.stored_bytes -= entry.bytes;
+            if let Some(when) = entry.expires {
+                self.expiries.remove(&(when, key));
+            }
+        }
+    }
+
+    fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> ListPage {
+        let from = match cursor {
+            Some(last) => Bound::Excluded(last),
+            None => Bound::Included(prefix),
+        };
+        let mut keys: Vec<ListedKey> = self
+            .entries
+            .range::<str, _>((from, Bound::Unbounded))
+            .take_while(|(k, _)| k.starts_with(prefix))
+            .take(limit + 1)
+            .map(|(k, e)| ListedKey {
+                name: k.clone(),
+                metadata: e.metadata.clone(),
+            })
+            .collect();
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let cursor = if more {
+            keys.last().map(|k| k.name.clone())
+        } else {
+            None
+        };
+        ListPage { keys, cursor }
+    }
+}
