@@ -1,5 +1,6 @@
 //! How the KV fails: single operations, timeouts, outages and slow periods.
 
+use crate::config::FieldError;
 use crate::config::quantity::{self, Probability};
 use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::OpKind;
@@ -87,7 +88,7 @@ pub enum Fault {
 
 impl FailureSpec {
     /// Checks what the types cannot.
-    pub fn validate(&self) -> Result<(), (String, String)> {
+    pub fn validate(&self) -> Result<(), FieldError> {
         for (name, f) in [
             ("read", self.read),
             ("write", self.write),
@@ -96,15 +97,15 @@ impl FailureSpec {
         ] {
             let sum = f.error.get() + f.timeout.get() + f.answer_lost.get();
             if sum > 1.0 {
-                return Err((
-                    name.into(),
+                return Err(FieldError::new(
+                    name,
                     format!("found shares that add up to {sum}, expected at most 1"),
                 ));
             }
         }
         for (i, w) in self.windows.iter().enumerate() {
             if !(w.latency_factor >= 1.0 && w.latency_factor.is_finite()) {
-                return Err((
+                return Err(FieldError::new(
                     format!("windows[{i}].latency_factor"),
                     format!("found {}, expected a factor of 1 or more", w.latency_factor),
                 ));
@@ -113,9 +114,9 @@ impl FailureSpec {
         if let Some(o) = &self.outages {
             for (name, d) in [("mean_up", o.mean_up), ("mean_down", o.mean_down)] {
                 if d.is_zero() {
-                    return Err((
+                    return Err(FieldError::new(
                         format!("outages.{name}"),
-                        "found 0 s, expected a duration above 0".into(),
+                        "found 0 s, expected a duration above 0",
                     ));
                 }
             }

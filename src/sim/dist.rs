@@ -1,5 +1,6 @@
 //! Distributions of durations, as scenario files write them.
 
+use crate::config::FieldError;
 use crate::config::quantity::{self, Probability};
 use crate::sim::random::StreamRng;
 use rand::RngExt;
@@ -78,9 +79,9 @@ pub struct Part {
 const Z99: f64 = 2.326_347_874_040_841;
 
 impl Dist {
-    /// Checks what the types cannot; `Err` gives the field and what is wrong with it.
-    pub fn validate(&self) -> Result<(), (String, String)> {
-        let fail = |field: &str, message: String| Err((field.to_owned(), message));
+    /// Checks what the types cannot.
+    pub fn validate(&self) -> Result<(), FieldError> {
+        let fail = |field: &str, message: String| Err(FieldError::new(field, message));
         match self {
             Dist::Constant { .. } | Dist::Exponential { .. } => Ok(()),
             Dist::Uniform { low, high } if low > high => fail(
@@ -130,7 +131,7 @@ impl Dist {
                 for (i, p) in parts.iter().enumerate() {
                     p.dist
                         .validate()
-                        .map_err(|(f, m)| (format!("parts[{i}].dist.{f}"), m))?;
+                        .map_err(|e| e.within(&format!("parts[{i}].dist")))?;
                 }
                 Ok(())
             }

@@ -1,1 +1,8 @@
-//! workload
+//! What arrives: requests to record, metrics reads, analytics queries, health checks.
+
+pub mod arrivals;
+mod spec;
+mod stream;
+
+pub use spec::{Providers, Secondary, Tokens, WorkloadSpec};
+pub use stream::{Arrival, ArrivalKind, WorkloadStream};
