@@ -1,4 +1,17 @@
-//! The real metrics system.
+//! The real metrics system: production code that knows two ports, `Kv` and `Clock`.
 
+pub mod aggregate;
+pub mod alerts;
+pub mod cache;
+pub mod collector;
+pub mod counters;
+pub mod flush;
+pub mod health;
+pub mod keys;
+pub mod load;
+pub mod policy;
 pub mod ports;
+pub mod query;
 pub mod record;
+pub mod retry;
+pub mod semaphore;

@@ -1,0 +1,278 @@
+//! Aggregates of records: what is stored, merged and shown.
+
+use super::record::{ProviderId, Record};
+use serde::{Deserialize, Serialize};
+use sketches_ddsketch::{Config, DDSketch};
+
+/// Relative error of every latency percentile.
+pub const PERCENTILE_ERROR: f64 = 0.01;
+
+/// A sketch of latencies in milliseconds, from 1 µs on, within [`PERCENTILE_ERROR`].
+pub fn latency_sketch() -> DDSketch {
+    DDSketch::new(Config::new(PERCENTILE_ERROR, 2_048, 1e-3))
+}
+
+/// The `q`-quantile of a sketch; NaN if it is empty.
+pub fn quantile(sketch: &DDSketch, q: f64) -> f64 {
+    sketch.quantile(q).ok().flatten().unwrap_or(f64::NAN)
+}
+
+/// Names of providers and their numbers.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderNames(Vec<String>);
+
+impl ProviderNames {
+    /// The number of `name`, a new one if it is seen for the first time.
+    pub fn intern(&mut self, name: &str) -> ProviderId {
+        let found = self.0.iter().position(|n| n == name);
+        let index = found.unwrap_or_else(|| {
+            self.0.push(name.to_owned());
+            self.0.len() - 1
+        });
+        ProviderId(u16::try_from(index).expect("fewer than 65,536 providers"))
+    }
+
+    fn name(&self, index: usize) -> &str {
+        &self.0[index]
+    }
+}
+
+/// Totals of one provider.
+#[derive(Clone, Serialize, Deserialize)]
+struct Totals {
+    count: u64,
+    errors: u64,
+    tokens: u64,
+    latency_sum_ms: f64,
+    latency: DDSketch,
+}
+
+impl Totals {
+    fn new() -> Self {
+        Totals {
+            count: 0,
+            errors: 0,
+            tokens: 0,
+            latency_sum_ms: 0.0,
+            latency: latency_sketch(),
+        }
+    }
+
+    fn merge(&mut self, other: &Totals) -> Result<(), Corrupt> {
+        self.count += other.count;
+        self.errors += other.errors;
+        self.tokens += other.tokens;
+        self.latency_sum_ms += other.latency_sum_ms;
+        self.latency.merge(&other.latency).map_err(|_| Corrupt)
+    }
+}
+
+/// A stored value that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Corrupt;
+
+/// Totals of any number of records, by provider; merging two gives that of all their records.
+#[derive(Clone, Default)]
+pub struct Aggregate {
+    /// By [`ProviderId`]; `None` where there was no record.
+    providers: Vec<Option<Totals>>,
+}
+
+impl Aggregate {
+    /// Adds one record.
+    pub fn add(&mut self, record: &Record) {
+        let index = record.provider.0 as usize;
+        if self.providers.len() <= index {
+            self.providers.resize(index + 1, None);
+        }
+        let totals = self.providers[index].get_or_insert_with(Totals::new);
+        let latency_ms = record.latency.as_nanos() as f64 / 1e6;
+        totals.count += 1;
+        totals.errors += u64::from(!record.success);
+        totals.tokens += u64::from(record.tokens);
+        totals.latency_sum_ms += latency_ms;
+        totals.latency.add(latency_ms);
+    }
+
+    /// Records in this aggregate.
+    pub fn count(&self) -> u64 {
+        self.providers.iter().flatten().map(|t| t.count).sum()
+    }
+
+    /// The bytes to store; providers are named, so that any writer can read them.
+    pub fn encode(&self, names: &ProviderNames) -> Vec<u8> {
+        let named: Vec<(&str, &Totals)> = self
+            .providers
+            .iter()
+            .enumerate()
+            .filter_map(|(i, t)| Some((names.name(i), t.as_ref()?)))
+            .collect();
+        postcard::to_stdvec(&named).expect("plain data is always encodable")
+    }
+
+    /// Adds what a stored value holds.
+    pub fn merge_encoded(
+        &mut self,
+        bytes: &[u8],
+        names: &mut ProviderNames,
+    ) -> Result<(), Corrupt> {
+        let named: Vec<(&str, Totals)> = postcard::from_bytes(bytes).map_err(|_| Corrupt)?;
+        for (name, totals) in named {
+            let index = names.intern(name).0 as usize;
+            if self.providers.len() <= index {
+                self.providers.resize(index + 1, None);
+            }
+            match &mut self.providers[index] {
+                Some(mine) => mine.merge(&totals)?,
+                empty => *empty = Some(totals),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the aggregate says, per provider (in the order of their names) and overall.
+    pub fn metrics(&self, names: &ProviderNames) -> Metrics {
+        let mut providers: Vec<ProviderMetrics> = self
+            .providers
+            .iter()
+            .enumerate()
+            .filter_map(|(i, t)| Some(ProviderMetrics::of(names.name(i), t.as_ref()?)))
+            .collect();
+        providers.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut all = Totals::new();
+        for totals in self.providers.iter().flatten() {
+            all.merge(totals)
+                .expect("sketches made here have one configuration");
+        }
+        Metrics {
+            overall: ProviderMetrics::of("overall", &all),
+            providers,
+        }
+    }
+
+    /// Rough size in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let of = |t: &Totals| size_of::<Totals>() + t.latency.length() * size_of::<u64>();
+        self.providers.iter().flatten().map(of).sum()
+    }
+}
+
+/// Metrics of one provider, or of all together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProviderMetrics {
+    pub name: String,
+    pub count: u64,
+    pub errors: u64,
+    /// Share of the requests that failed; 0 if there were none.
+    pub error_rate: f64,
+    /// Mean latency; NaN if there were no requests. Percentiles are within 1%.
+    pub mean_ms: f64,
+    pub p50_ms: f64,
+    pub p95_ms: f64,
+    pub p99_ms: f64,
+    pub tokens: u64,
+}
+
+impl ProviderMetrics {
+    fn of(name: &str, t: &Totals) -> Self {
+        ProviderMetrics {
+            name: name.to_owned(),
+            count: t.count,
+            errors: t.errors,
+            error_rate: t.errors as f64 / t.count.max(1) as f64,
+            mean_ms: t.latency_sum_ms / t.count as f64,
+            p50_ms: quantile(&t.latency, 0.50),
+            p95_ms: quantile(&t.latency, 0.95),
+            p99_ms: quantile(&t.latency, 0.99),
+            tokens: t.tokens,
+        }
+    }
+}
+
+/// What a query answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metrics {
+    pub overall: ProviderMetrics,
+    pub providers: Vec<ProviderMetrics>,
+}
+
+impl Metrics {
+    /// The metrics of one provider, if it had any request.
+    pub fn provider(&self, name: &str) -> Option<&ProviderMetrics> {
+        self.providers.iter().find(|p| p.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Timestamp;
+    use std::time::Duration;
+
+    fn record(provider: u16, ms: u64, success: bool) -> Record {
+        Record {
+            at: Timestamp::EPOCH,
+            provider: ProviderId(provider),
+            latency: Duration::from_millis(ms),
+            success,
+            tokens: 10,
+        }
+    }
+
+    fn names() -> ProviderNames {
+        let mut names = ProviderNames::default();
+        names.intern("openai");
+        names.intern("gemini");
+        names
+    }
+
+    #[test]
+    fn merging_two_halves_gives_the_whole() {
+        let (mut whole, mut left, mut right) = (
+            Aggregate::default(),
+            Aggregate::default(),
+            Aggregate::default(),
+        );
+        for i in 0..1_000_u64 {
+            let r = record((i % 2) as u16, i + 1, i % 10 != 0);
+            whole.add(&r);
+            if i < 300 { left.add(&r) } else { right.add(&r) }
+        }
+        // The other half comes from a writer that numbers the providers its own way.
+        let bytes = right.encode(&names());
+        let mut mine = names();
+        let mut merged = Aggregate::default();
+        merged
+            .merge_encoded(&left.encode(&names()), &mut mine)
+            .unwrap();
+        merged.merge_encoded(&bytes, &mut mine).unwrap();
+        assert_eq!(merged.metrics(&mine), whole.metrics(&names()));
+        let m = whole.metrics(&names());
+        assert_eq!(
+            (m.overall.count, m.overall.errors, m.overall.tokens),
+            (1_000, 100, 10_000)
+        );
+        assert!((m.overall.p50_ms / 500.0 - 1.0).abs() < 2.0 * PERCENTILE_ERROR);
+        assert!((m.overall.mean_ms - 500.5).abs() < 1e-9);
+        assert_eq!(m.providers[0].name, "gemini");
+    }
+
+    #[test]
+    fn a_damaged_value_is_refused() {
+        let mut a = Aggregate::default();
+        a.add(&record(0, 5, true));
+        let bytes = a.encode(&names());
+        let mut into = Aggregate::default();
+        assert_eq!(
+            into.merge_encoded(&bytes[..bytes.len() - 1], &mut names()),
+            Err(Corrupt)
+        );
+    }
+
+    #[test]
+    fn nothing_recorded_is_no_error() {
+        let m = Aggregate::default().metrics(&names());
+        assert_eq!((m.overall.count, m.overall.error_rate), (0, 0.0));
+        assert!(m.overall.p95_ms.is_nan());
+    }
+}

@@ -1,0 +1,179 @@
+//! A bounded cache whose entries live for a fixed time.
+
+use crate::units::Timestamp;
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+/// What a cache has been asked, and what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheCounters {
+    /// Lookups answered from the cache.
+    pub hits: u64,
+    /// Lookups that were not, expired entries included.
+    pub misses: u64,
+    /// Misses that found an entry past its time.
+    pub expired: u64,
+    /// Entries given up, still alive, to make room.
+    pub evicted: u64,
+}
+
+impl CacheCounters {
+    /// Adds the counts of another cache.
+    pub fn merge(&mut self, other: &CacheCounters) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired += other.expired;
+        self.evicted += other.evicted;
+    }
+}
+
+/// Entries live for the TTL from the time they were put in; a hit does not renew
+/// it. Under Poisson lookups of one key at rate `l` the hit ratio is therefore
+/// `l T / (1 + l T)`. When the cache is full, the entry put in first gives way.
+#[derive(Debug, Clone)]
+pub struct TtlCache<K, V> {
+    ttl: Duration,
+    max_entries: usize,
+    entries: HashMap<K, Entry<V>>,
+    /// Keys in the order in which they were filled; a refilled key appears again.
+    order: VecDeque<(K, u64)>,
+    fills: u64,
+    counters: CacheCounters,
+}
+
+#[derive(Debug, Clone)]
+struct Entry<V> {
+    value: V,
+    expires: Timestamp,
+    fill: u64,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> TtlCache<K, V> {
+    /// An empty cache for at most `max_entries` entries.
+    pub fn new(ttl: Duration, max_entries: usize) -> Self {
+        TtlCache {
+            ttl,
+            max_entries,
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+            fills: 0,
+            counters: CacheCounters::default(),
+        }
+    }
+
+    /// The value under `key` if it is alive; counts a hit or a miss.
+    #[inline]
+    pub fn get(&mut self, key: &K, now: Timestamp) -> Option<V> {
+        match self.entries.get(key) {
+            Some(entry) if now < entry.expires => {
+                self.counters.hits += 1;
+                Some(entry.value.clone())
+            }
+            Some(_) => {
+                self.entries.remove(key);
+                self.counters.expired += 1;
+                self.counters.misses += 1;
+                None
+            }
+            None => {
+                self.counters.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// Puts a value in, for the TTL from now.
+    pub fn insert(&mut self, key: K, value: V, now: Timestamp) {
+        if !self.entries.contains_key(&key) {
+            while self.entries.len() >= self.max_entries {
+                self.evict_oldest(now);
+            }
+        }
+        self.fills += 1;
+        self.order.push_back((key.clone(), self.fills));
+        let entry = Entry {
+            value,
+            expires: now + self.ttl,
+            fill: self.fills,
+        };
+        self.entries.insert(key, entry);
+        // Forget places in the order that later fills or expiry made void.
+        while let Some((key, fill)) = self.order.front()
+            && self.entries.get(key).is_none_or(|e| e.fill != *fill)
+        {
+            self.order.pop_front();
+        }
+    }
+
+    fn evict_oldest(&mut self, now: Timestamp) {
+        while let Some((key, fill)) = self.order.pop_front() {
+            let current = self.entries.get(&key).filter(|e| e.fill == fill);
+            let Some(alive) = current.map(|e| now < e.expires) else {
+                continue;
+            };
+            self.entries.remove(&key);
+            if alive {
+                self.counters.evicted += 1;
+            }
+            return;
+        }
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> CacheCounters {
+        self.counters
+    }
+
+    /// Entries held, dead ones included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> Timestamp {
+        Timestamp::from_secs(s)
+    }
+
+    #[test]
+    fn an_entry_lives_for_the_ttl_and_a_hit_does_not_renew_it() {
+        let mut cache = TtlCache::new(Duration::from_secs(5), 10);
+        assert_eq!(cache.get(&"a", at(0)), None);
+        cache.insert("a", 1, at(0));
+        assert_eq!(cache.get(&"a", at(4)), Some(1));
+        assert_eq!(cache.get(&"a", at(5)), None);
+        let c = cache.counters();
+        assert_eq!((c.hits, c.misses, c.expired, c.evicted), (1, 2, 1, 0));
+    }
+
+    #[test]
+    fn the_entry_filled_first_gives_way() {
+        let mut cache = TtlCache::new(Duration::from_secs(50), 2);
+        cache.insert("a", 1, at(0));
+        cache.insert("b", 2, at(1));
+        cache.insert("a", 3, at(2)); // refilled: now b is the oldest
+        cache.insert("c", 4, at(3));
+        assert_eq!(cache.get(&"b", at(4)), None);
+        assert_eq!(cache.get(&"a", at(4)), Some(3));
+        assert_eq!(cache.get(&"c", at(4)), Some(4));
+        assert_eq!((cache.counters().evicted, cache.len()), (1, 2));
+    }
+
+    #[test]
+    fn the_order_does_not_grow_with_refills() {
+        let mut cache = TtlCache::new(Duration::from_secs(1), 4);
+        for s in 0..10_000 {
+            cache.insert(s % 3, s, at(s));
+        }
+        assert!(cache.order.len() <= 8, "{}", cache.order.len());
+    }
+}

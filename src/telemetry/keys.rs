@@ -1,0 +1,73 @@
+//! Names of the keys under which aggregates are stored.
+
+use crate::units::Timestamp;
+use std::time::Duration;
+
+/// A stretch of time that has keys of its own: its start, in whole seconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket(u64);
+
+impl Bucket {
+    /// The bucket that holds `t`.
+    pub fn of(t: Timestamp, length: Duration) -> Self {
+        Bucket(t.floor_to(length).as_nanos() / 1_000_000_000)
+    }
+
+    /// The buckets of a window that ends now: as many as cover it, the current one included.
+    pub fn of_window(now: Timestamp, window: Duration, length: Duration) -> Vec<Bucket> {
+        let n = window.as_nanos().div_ceil(length.as_nanos()) as u64;
+        let current = Bucket::of(now, length).0;
+        let step = length.as_secs();
+        (0..n)
+            .rev()
+            .filter_map(|i| current.checked_sub(i * step).map(Bucket))
+            .collect()
+    }
+
+    /// Prefix of the keys of all writers' rollups of this bucket.
+    pub fn rollup_prefix(self) -> String {
+        // Fixed width: lexicographic order is order in time.
+        format!("r/{:012}/", self.0)
+    }
+
+    /// Key of one writer's rollup.
+    pub fn rollup_key(self, writer: &str) -> String {
+        format!("r/{:012}/{writer}", self.0)
+    }
+
+    /// Prefix of the keys of all batches of this bucket.
+    pub fn batch_prefix(self) -> String {
+        format!("b/{:012}/", self.0)
+    }
+
+    /// Key of a writer's batch; the number makes a repeated write harmless.
+    pub fn batch_key(self, writer: &str, number: u64) -> String {
+        format!("b/{:012}/{writer}-{number:010}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_window_is_covered_by_whole_buckets_up_to_the_current_one() {
+        let now = Timestamp::from_secs(50 * 3_600 + 1_800);
+        let buckets = |window| Bucket::of_window(now, window, HOUR);
+        assert_eq!(buckets(HOUR), [Bucket::of(now, HOUR)]);
+        assert_eq!(buckets(HOUR * 24).len(), 24);
+        assert_eq!(buckets(Duration::from_secs(3_601)).len(), 2);
+        assert_eq!(buckets(HOUR * 24)[0], Bucket(27 * 3_600));
+    }
+
+    #[test]
+    fn keys_sort_by_time_and_carry_their_writer() {
+        let early = Bucket(999).rollup_key("w");
+        let late = Bucket(1_000).rollup_key("w");
+        assert!(early < late);
+        assert!(late.starts_with(&Bucket(1_000).rollup_prefix()));
+        assert!(Bucket(7).batch_key("w", 2) < Bucket(7).batch_key("w", 10));
+    }
+}

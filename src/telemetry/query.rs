@@ -1,0 +1,181 @@
+//! Queries: stored aggregates of a window, merged, through the cache.
+
+use super::aggregate::{Aggregate, Metrics};
+use super::collector::Collector;
+use super::keys::Bucket;
+use super::load::join_all;
+use super::policy::{Discover, KeyLayout};
+use super::ports::{Clock, Kv, KvError, Value};
+use super::record::ProviderId;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What a cached result answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct QueryKey {
+    window: Duration,
+    /// One provider's metrics have an entry of their own if the policy says so.
+    provider: Option<ProviderId>,
+}
+
+/// Keys in one bulk read.
+const BULK: usize = 100;
+/// Keys on a page of a list.
+const PAGE: usize = 1_000;
+
+impl<C: Clock> Collector<C> {
+    /// The metrics of a window if the cache has them; a plain function call. Counts a hit
+    /// or a miss; after a miss go on with [`Collector::fetch_metrics`].
+    #[inline]
+    pub fn cached_metrics(&self, window: Duration) -> Option<Rc<Metrics>> {
+        let key = QueryKey {
+            window,
+            provider: None,
+        };
+        self.cached(&key)
+    }
+
+    fn cached(&self, key: &QueryKey) -> Option<Rc<Metrics>> {
+        if !self.policy.cache.enabled {
+            return None;
+        }
+        self.state.borrow_mut().cache.get(key, self.clock.now())
+    }
+
+    fn remember(&self, key: QueryKey, metrics: &Rc<Metrics>) {
+        if self.policy.cache.enabled {
+            let now = self.clock.now();
+            let cache = &mut self.state.borrow_mut().cache;
+            cache.insert(key, Rc::clone(metrics), now);
+        }
+    }
+
+    /// Metrics of the window that ends now, per provider and overall, as far as they are
+    /// stored; from the cache if it has them.
+    pub async fn get_aggregated_metrics<K: Kv>(
+        &self,
+        kv: &K,
+        window: Duration,
+    ) -> Result<Rc<Metrics>, KvError> {
+        match self.cached_metrics(window) {
+            Some(metrics) => Ok(metrics),
+            None => self.fetch_metrics(kv, window).await,
+        }
+    }
+
+    /// An analytics query over the policy's window (24 h unless it says otherwise).
+    pub async fn analytics<K: Kv>(&self, kv: &K) -> Result<Rc<Metrics>, KvError> {
+        self.get_aggregated_metrics(kv, self.policy.queries.analytics_window)
+            .await
+    }
+
+    /// Metrics of one provider. With per-provider entries the result is cached apart, so that
+    /// queries for one provider do not depend on the age of another's.
+    pub async fn get_provider_metrics<K: Kv>(
+        &self,
+        kv: &K,
+        provider: &str,
+        window: Duration,
+    ) -> Result<Rc<Metrics>, KvError> {
+        if !self.policy.cache.per_provider {
+            return self.get_aggregated_metrics(kv, window).await;
+        }
+        let key = QueryKey {
+            window,
+            provider: Some(self.provider(provider)),
+        };
+        if let Some(metrics) = self.cached(&key) {
+            return Ok(metrics);
+        }
+        let all = self.read_window(kv, window).await?;
+        let mut one = (*all).clone();
+        one.providers.retain(|p| p.name == provider);
+        let one = Rc::new(one);
+        self.remember(key, &one);
+        Ok(one)
+    }
+
+    /// Reads the metrics of a window from the KV and puts them into the cache.
+    pub async fn fetch_metrics<K: Kv>(
+        &self,
+        kv: &K,
+        window: Duration,
+    ) -> Result<Rc<Metrics>, KvError> {
+        let metrics = self.read_window(kv, window).await?;
+        let key = QueryKey {
+            window,
+            provider: None,
+        };
+        self.remember(key, &metrics);
+        Ok(metrics)
+    }
+
+    async fn read_window<K: Kv>(&self, kv: &K, window: Duration) -> Result<Rc<Metrics>, KvError> {
+        self.state.borrow_mut().counters.fetches += 1;
+        let values = match self.stored_values(kv, window).await {
+            Ok(values) => values,
+            Err(e) => {
+                self.state.borrow_mut().counters.query_error(e);
+                return Err(e);
+            }
+        };
+        let s = &mut *self.state.borrow_mut();
+        let mut total = Aggregate::default();
+        for value in values {
+            if total.merge_encoded(&value, &mut s.names).is_err() {
+                s.counters.corrupt_values += 1;
+            }
+        }
+        Ok(Rc::new(total.metrics(&s.names)))
+    }
+
+    async fn stored_values<K: Kv>(&self, kv: &K, window: Duration) -> Result<Vec<Value>, KvError> {
+        let layout = &self.policy.layout;
+        let buckets = Bucket::of_window(self.clock.now(), window, layout.bucket);
+        let keys = match (layout.keys, layout.discover) {
+            (KeyLayout::Rollup, Discover::Own) => {
+                buckets.iter().map(|b| b.rollup_key(&self.writer)).collect()
+            }
+            (KeyLayout::Rollup, Discover::List) => {
+                list_all(kv, buckets.iter().map(|b| b.rollup_prefix())).await?
+            }
+            (KeyLayout::BatchKeys, _) => {
+                list_all(kv, buckets.iter().map(|b| b.batch_prefix())).await?
+            }
+        };
+        if let [key] = &keys[..] {
+            return Ok(kv.get(key).await?.into_iter().collect());
+        }
+        let bulks = join_all(keys.chunks(BULK).map(|bulk| kv.get_many(bulk))).await;
+        let mut values = Vec::with_capacity(keys.len());
+        for bulk in bulks {
+            values.extend(bulk?.into_iter().flatten());
+        }
+        Ok(values)
+    }
+}
+
+/// All keys under the prefixes, in order.
+async fn list_all<K: Kv>(
+    kv: &K,
+    prefixes: impl Iterator<Item = String>,
+) -> Result<Vec<String>, KvError> {
+    let lists = join_all(prefixes.map(|prefix| async move {
+        let mut names = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = kv.list(&prefix, cursor.as_deref(), PAGE).await?;
+            names.extend(page.keys.into_iter().map(|k| k.name));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok::<_, KvError>(names);
+            }
+        }
+    }))
+    .await;
+    let mut names = Vec::new();
+    for list in lists {
+        names.extend(list?);
+    }
+    Ok(names)
+}
