@@ -1,6 +1,6 @@
 //! Alerts: thresholds on the metrics of the metrics system itself.
 
-use crate::config::FieldError;
+use crate::config::{FieldError, Model};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -79,9 +79,11 @@ pub struct Alert {
     pub threshold: f64,
 }
 
-impl AlertRules {
+impl Model for AlertRules {
+    const FOLDER: &'static str = "alerts";
+
     /// Critical must be no milder than warning.
-    pub fn validate(&self) -> Result<(), FieldError> {
+    fn validate(&self) -> Result<(), FieldError> {
         for (i, r) in self.rules.iter().enumerate() {
             let ordered = match r.direction {
                 Direction::Above => r.critical >= r.warning,
@@ -99,7 +101,9 @@ impl AlertRules {
         }
         Ok(())
     }
+}
 
+impl AlertRules {
     /// The rules that fire on these figures, each at its worst level.
     pub fn evaluate(&self, inputs: &AlertInputs) -> Vec<Alert> {
         self.rules

@@ -1,7 +1,7 @@
 //! The settings of the metrics system.
 
-use crate::config::FieldError;
 use crate::config::quantity::{self, Probability};
+use crate::config::{FieldError, Model};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -238,9 +238,10 @@ impl Default for HealthThresholds {
     }
 }
 
-impl Policy {
-    /// Checks what the types cannot.
-    pub fn validate(&self) -> Result<(), FieldError> {
+impl Model for Policy {
+    const FOLDER: &'static str = "policies";
+
+    fn validate(&self) -> Result<(), FieldError> {
         let b = &self.batch;
         let positive = [
             ("batch.max_records", u64::from(b.max_records)),
@@ -277,7 +278,7 @@ impl Policy {
                 "found less than queries.analytics_window, expected at least as much",
             ));
         }
-        if self.layout.bucket.as_nanos() % 1_000_000_000 != 0 {
+        if !self.layout.bucket.as_nanos().is_multiple_of(1_000_000_000) {
             return Err(FieldError::new(
                 "layout.bucket",
                 "found a fraction of a second, expected whole seconds",

@@ -1,8 +1,8 @@
 //! A workload as its file has it.
 
 use super::arrivals::{Bursts, Shape, Spacing};
-use crate::config::FieldError;
 use crate::config::quantity::{Probability, Rate};
+use crate::config::{FieldError, Model};
 use crate::sim::dist::Dist;
 use serde::{Deserialize, Serialize};
 
@@ -73,9 +73,10 @@ pub struct Secondary {
     pub rate: Rate,
 }
 
-impl WorkloadSpec {
-    /// Checks what the types cannot.
-    pub fn validate(&self) -> Result<(), FieldError> {
+impl Model for WorkloadSpec {
+    const FOLDER: &'static str = "workloads";
+
+    fn validate(&self) -> Result<(), FieldError> {
         if let Some(shape) = &self.shape {
             shape.validate().map_err(|e| e.within("shape"))?;
         }
@@ -122,6 +123,10 @@ impl WorkloadSpec {
             }
         }
         Ok(())
+    }
+
+    fn distributions(&mut self) -> Vec<&mut Dist> {
+        self.providers.iter_mut().map(|p| &mut p.latency).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What Workers KV accepts.
 
 use crate::config::quantity::{self, Bytes};
+use crate::config::{FieldError, Model};
 use crate::telemetry::ports::{KvError, PutOptions};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -56,6 +57,30 @@ impl KvLimits {
             .is_some_and(|ttl| ttl < self.min_expiration_ttl)
         {
             return Err(KvError::Invalid("expiration TTL too short"));
+        }
+        Ok(())
+    }
+}
+
+impl Model for KvLimits {
+    const FOLDER: &'static str = "limits";
+
+    fn validate(&self) -> Result<(), FieldError> {
+        for (field, value) in [
+            ("list_page", self.list_page),
+            ("bulk_read_keys", self.bulk_read_keys),
+            (
+                "operations_per_invocation",
+                self.operations_per_invocation as usize,
+            ),
+            (
+                "connections_per_invocation",
+                self.connections_per_invocation as usize,
+            ),
+        ] {
+            if value == 0 {
+                return Err(FieldError::new(field, "found 0, expected 1 or more"));
+            }
         }
         Ok(())
     }

@@ -1,0 +1,157 @@
+//! Exact amounts of US dollars.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, Neg, Sub};
+use std::str::FromStr;
+
+/// An amount in whole pico-dollars (10^-12 USD); rounded only when it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Money(i128);
+
+const PICO_PER_DOLLAR: i128 = 1_000_000_000_000;
+
+impl Money {
+    /// No money.
+    pub const ZERO: Money = Money(0);
+
+    /// Whole pico-dollars.
+    pub const fn from_pico(pico: i128) -> Self {
+        Money(pico)
+    }
+
+    /// Whole pico-dollars.
+    pub const fn pico(self) -> i128 {
+        self.0
+    }
+
+    /// `quantity` units at this price for each `per` units, rounded half up at the last
+    /// pico-dollar.
+    ///
+    /// # Panics
+    /// If `per` is 0.
+    pub fn times(self, quantity: u128, per: u128) -> Money {
+        let (quantity, per) = (quantity as i128, per as i128);
+        let product = self.0 * quantity;
+        Money((2 * product + per).div_euclid(2 * per))
+    }
+
+    /// Dollars, for charts and statistics only; sums are made in whole pico-dollars.
+    pub fn to_usd(self) -> f64 {
+        self.0 as f64 / PICO_PER_DOLLAR as f64
+    }
+}
+
+impl Add for Money {
+    type Output = Money;
+    fn add(self, other: Money) -> Money {
+        Money(self.0 + other.0)
+    }
+}
+
+impl Sub for Money {
+    type Output = Money;
+    fn sub(self, other: Money) -> Money {
+        Money(self.0 - other.0)
+    }
+}
+
+impl Neg for Money {
+    type Output = Money;
+    fn neg(self) -> Money {
+        Money(-self.0)
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Money>>(amounts: I) -> Money {
+        amounts.fold(Money::ZERO, Add::add)
+    }
+}
+
+impl FromStr for Money {
+    type Err = String;
+
+    /// Reads `$0.50`, with at most twelve decimals.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fail = || format!("found \"{text}\", expected an amount such as \"$0.50\"");
+        let number = text.trim().strip_prefix('$').ok_or_else(fail)?;
+        let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |s: &str| s.chars().all(|c| c.is_ascii_digit());
+        if whole.is_empty() || whole.len() > 12 || decimals.len() > 12 {
+            return Err(fail());
+        }
+        if !digits(whole) || !digits(decimals) {
+            return Err(fail());
+        }
+        let whole: i128 = whole.parse().map_err(|_| fail())?;
+        let pico: i128 = format!("{decimals:0<12}").parse().map_err(|_| fail())?;
+        Ok(Money(whole * PICO_PER_DOLLAR + pico))
+    }
+}
+
+impl fmt::Display for Money {
+    /// With two decimals, rounded half up; the precision of the format (`{:.6}`) may ask for more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = f.precision().unwrap_or(2).min(12);
+        let unit = 10_i128.pow(12 - decimals as u32);
+        let rounded = (2 * self.0.abs() + unit) / (2 * unit);
+        let scale = 10_i128.pow(decimals as u32);
+        let sign = if self.0 < 0 && rounded > 0 { "-" } else { "" };
+        let (whole, rest) = (rounded / scale, rounded % scale);
+        if decimals == 0 {
+            write!(f, "{sign}${whole}")
+        } else {
+            write!(f, "{sign}${whole}.{rest:0decimals$}")
+        }
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{self:.12}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn prices_are_read_exactly_and_shown_rounded() {
+        let half: Money = "$0.50".parse().unwrap();
+        assert_eq!(half, Money::from_pico(500_000_000_000));
+        assert_eq!(half.times(1_234_567, 1_000_000).pico(), 617_283_500_000);
+        assert_eq!(Money::from_pico(5_000_000_000).to_string(), "$0.01");
+        assert_eq!(Money::from_pico(-5_000_000_000).to_string(), "-$0.01");
+        assert_eq!(Money::from_pico(-1).to_string(), "$0.00");
+        assert_eq!(format!("{:.6}", Money::from_pico(1_500_000)), "$0.000002");
+        for bad in ["0.50", "$", "$-1", "$1.2.3", "$1e3", "$0.1234567890123"] {
+            assert!(bad.parse::<Money>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_is_to_the_nearest_pico(price in 0_i128..10_i128.pow(15), n in 0_u128..10_u128.pow(15), per in 1_u128..10_u128.pow(9)) {
+            let amount = Money::from_pico(price).times(n, per).pico();
+            let error = amount * per as i128 - price * n as i128;
+            prop_assert!(2 * error.abs() <= per as i128);
+        }
+
+        #[test]
+        fn what_is_written_reads_back(pico in 0_i128..10_i128.pow(20)) {
+            let text = format!("{:.12}", Money::from_pico(pico));
+            prop_assert_eq!(text.parse::<Money>().unwrap(), Money::from_pico(pico));
+        }
+    }
+}
