@@ -1,0 +1,54 @@
+//! Latency profiles of the KV: data in `models/latency`.
+
+use super::kv::KvLatency;
+use crate::config::{FieldError, Model};
+use crate::sim::dist::Dist;
+use serde::{Deserialize, Serialize};
+
+/// How long each kind of operation takes, as its caller sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyProfile {
+    pub title: String,
+    pub read: Dist,
+    pub write: Dist,
+    pub delete: Dist,
+    pub list: Dist,
+}
+
+impl Model for LatencyProfile {
+    const FOLDER: &'static str = "latency";
+
+    fn validate(&self) -> Result<(), FieldError> {
+        for (name, dist) in [
+            ("read", &self.read),
+            ("write", &self.write),
+            ("delete", &self.delete),
+            ("list", &self.list),
+        ] {
+            dist.validate().map_err(|e| e.within(name))?;
+        }
+        Ok(())
+    }
+
+    fn distributions(&mut self) -> Vec<&mut Dist> {
+        vec![
+            &mut self.read,
+            &mut self.write,
+            &mut self.delete,
+            &mut self.list,
+        ]
+    }
+}
+
+impl LatencyProfile {
+    /// What draws the latencies.
+    pub fn samplers(&self) -> KvLatency {
+        KvLatency {
+            read: self.read.sampler(),
+            write: self.write.sampler(),
+            delete: self.delete.sampler(),
+            list: self.list.sampler(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What one replication measured.
+
+use crate::cloud::kv::{KvMeter, OpOutcome};
+use crate::pricing::{Invoice, Usage};
+use crate::telemetry::aggregate::{latency_sketch, quantile};
+use crate::telemetry::alerts::AlertInputs;
+use crate::telemetry::counters::Counters;
+use crate::telemetry::ports::OpKind;
+use sketches_ddsketch::DDSketch;
+use std::time::Duration;
+
+/// Latencies of one kind of call, and how many of the calls failed.
+#[derive(Clone)]
+pub struct CallStats {
+    sketch: DDSketch,
+    /// Calls that failed, by whatever cause.
+    pub errors: u64,
+}
+
+impl Default for CallStats {
+    fn default() -> Self {
+        CallStats {
+            sketch: latency_sketch(),
+            errors: 0,
+        }
+    }
+}
+
+impl CallStats {
+    /// Counts a call.
+    #[inline]
+    pub fn add(&mut self, latency: Duration, ok: bool) {
+        self.sketch.add(latency.as_nanos() as f64 / 1e6);
+        self.errors += u64::from(!ok);
+    }
+
+    /// Calls that have ended.
+    pub fn count(&self) -> u64 {
+        self.sketch.count() as u64
+    }
+
+    /// A percentile of the latency within 1%, in milliseconds; NaN without calls.
+    pub fn quantile_ms(&self, q: f64) -> f64 {
+        quantile(&self.sketch, q)
+    }
+}
+
+/// What arrived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrived {
+    pub records: u64,
+    pub metrics_reads: u64,
+    pub analytics_queries: u64,
+    pub health_checks: u64,
+}
+
+impl Arrived {
+    /// Worker invocations: a metrics read that comes with a request is part of its invocation.
+    pub fn calls(&self) -> u64 {
+        self.records + self.metrics_reads + self.analytics_queries + self.health_checks
+    }
+}
+
+/// What one replication measured, over its period and scaled to a month.
+#[derive(Clone)]
+pub struct RunResult {
+    /// The time simulated after the warm-up.
+    pub period: Duration,
+    pub arrived: Arrived,
+    pub record: CallStats,
+    pub metrics: CallStats,
+    pub analytics: CallStats,
+    pub health: CallStats,
+    pub counters: Counters,
+    /// Records still in memory at the end.
+    pub records_in_memory: u64,
+    pub kv: KvMeter,
+    /// Most operations of each kind in a UTC day.
+    pub busiest_day: [u64; OpKind::ALL.len()],
+    /// Share of each daily or monthly allowance that is used, by kind; NaN without allowance.
+    pub quota_use: [f64; OpKind::ALL.len()],
+    /// A month of 30 days at this rate.
+    pub usage: Usage,
+    pub invoice: Invoice,
+}
+
+impl RunResult {
+    /// A count of this period, for a month of 30 days at the same rate.
+    pub fn per_month(&self, count: u64) -> f64 {
+        count as f64 * super::scenario::MONTH.as_secs_f64() / self.period.as_secs_f64()
+    }
+
+    /// KV operations of all kinds, however they ended, in the period.
+    pub fn kv_operations(&self) -> u64 {
+        self.kv.operation_count()
+    }
+
+    /// Cache hits over lookups; NaN if there was none.
+    pub fn hit_ratio(&self) -> f64 {
+        let c = &self.counters.cache;
+        c.hits as f64 / (c.hits + c.misses) as f64
+    }
+
+    /// Operations of all kinds that ended so, as a share of all.
+    pub fn outcome_share(&self, outcome: OpOutcome) -> f64 {
+        let n: u64 = OpKind::ALL.iter().map(|k| self.kv.count(*k, outcome)).sum();
+        n as f64 / self.kv_operations() as f64
+    }
+
+    /// Calls of any kind that failed, as a share of all.
+    pub fn error_rate(&self) -> f64 {
+        let all = [&self.record, &self.metrics, &self.analytics, &self.health];
+        let errors: u64 = all.iter().map(|c| c.errors).sum();
+        let calls: u64 = all.iter().map(|c| c.count()).sum();
+        errors as f64 / calls as f64
+    }
+
+    /// The figures that the alert rules watch.
+    pub fn alert_inputs(&self) -> AlertInputs {
+        AlertInputs {
+            metrics_p95_ms: self.metrics.quantile_ms(0.95),
+            analytics_p95_ms: self.analytics.quantile_ms(0.95),
+            error_rate: self.error_rate(),
+            kv_operations_per_day: self.per_month(self.kv_operations()) / 30.0,
+            cache_hit_ratio: self.hit_ratio(),
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Scenarios: one TOML file that names a workload, policies, a world and a plan.
+
+use crate::cloud::failure::FailureSpec;
+use crate::cloud::kv::KvLimits;
+use crate::cloud::latency::LatencyProfile;
+use crate::config::quantity::{self, Count};
+use crate::config::{self, ConfigError, FieldError, Model, Override};
+use crate::pricing::{Catalog, MeterItem, Plan};
+use crate::telemetry::alerts::AlertRules;
+use crate::telemetry::policy::Policy;
+use crate::workload::WorkloadSpec;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+
+/// A scenario as its file has it: other model files are named, not included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// One line for lists and chart subtitles.
+    pub title: String,
+    /// Workload: a name in `models/workloads` or a path.
+    pub workload: String,
+    /// Policies to set side by side: names in `models/policies` or paths.
+    pub policies: Vec<String>,
+    /// Latency profile of the KV: a name in `models/latency` or a path.
+    pub latency: String,
+    /// Limits of the KV: a name in `models/limits` or a path.
+    #[serde(default = "default_limits")]
+    pub limits: String,
+    /// Alert thresholds: a name in `models/alerts` or a path.
+    #[serde(default = "default_alerts")]
+    pub alerts: String,
+    pub billing: Billing,
+    /// Traffic of `kvplan run`: requests in a month of 30 days.
+    pub traffic_per_month: Count,
+    /// Levels of `kvplan sweep`: requests in a month of 30 days.
+    #[serde(default = "default_levels")]
+    pub sweep_per_month: Vec<Count>,
+    /// Independent replications of each point.
+    #[serde(default = "default_replications")]
+    pub replications: u32,
+    /// Seed of all random streams.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    #[serde(default)]
+    pub period: Period,
+    #[serde(default)]
+    pub failures: FailureSpec,
+    #[serde(default)]
+    pub cpu: CpuCost,
+}
+
+fn default_limits() -> String {
+    "cloudflare".into()
+}
+fn default_alerts() -> String {
+    "seed".into()
+}
+fn default_replications() -> u32 {
+    10
+}
+fn default_seed() -> u64 {
+    20_260_113
+}
+fn default_levels() -> Vec<Count> {
+    [
+        10_000u64,
+        30_000,
+        100_000,
+        300_000,
+        1_000_000,
+        3_000_000,
+        10_000_000,
+        30_000_000,
+        100_000_000,
+    ]
+    .map(Count)
+    .to_vec()
+}
+
+/// Which prices and which plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// A name in `models/prices` or a path.
+    pub catalog: String,
+    /// One of the catalog's plans.
+    pub plan: String,
+}
+
+/// How long a stretch of the month is simulated before it is scaled to 30 days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Period {
+    /// Simulate until about so many requests have come ...
+    pub requests: Count,
+    /// ... but no less than this ...
+    #[serde(with = "quantity::duration")]
+    pub at_least: Duration,
+    /// ... and no more than this. Workloads with a daily shape are simulated
+    /// for whole days, those with a weekly shape for whole weeks.
+    #[serde(with = "quantity::duration")]
+    pub at_most: Duration,
+    /// Simulated before the measurement starts, and not counted.
+    #[serde(with = "quantity::duration")]
+    pub warm_up: Duration,
+}
+
+impl Default for Period {
+    fn default() -> Self {
+        Period {
+            requests: Count(100_000),
+            at_least: Duration::from_secs(3_600),
+            at_most: Duration::from_secs(30 * 86_400),
+            warm_up: Duration::from_secs(60),
+        }
+    }
+}
+
+/// CPU time that the metrics system takes from a Worker invocation, in microseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CpuCost {
+    /// A recorded request, with the gateway's own work.
+    pub request_us: u64,
+    /// An analytics query or health check.
+    pub query_us: u64,
+}
+
+impl Default for CpuCost {
+    fn default() -> Self {
+        CpuCost {
+            request_us: 1_000,
+            query_us: 5_000,
+        }
+    }
+}
+
+/// A scenario with everything it names read in; enough to repeat a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    pub name: String,
+    pub title: String,
+    pub workload: WorkloadSpec,
+    pub policies: Vec<Policy>,
+    pub latency: LatencyProfile,
+    pub limits: KvLimits,
+    pub alerts: AlertRules,
+    pub catalog: Catalog,
+    pub plan: String,
+    pub traffic_per_month: Count,
+    pub sweep_per_month: Vec<Count>,
+    pub replications: u32,
+    pub seed: u64,
+    pub period: Period,
+    pub failures: FailureSpec,
+    pub cpu: CpuCost,
+}
+
+/// Month that prices and sweeps refer to.
+pub const MONTH: Duration = Duration::from_secs(30 * 86_400);
+
+impl Model for ScenarioFile {
+    const FOLDER: &'static str = "scenarios";
+
+    fn validate(&self) -> Result<(), FieldError> {
+        if self.policies.is_empty() {
+            return Err(FieldError::new(
+                "policies",
+                "found none, expected at least one",
+            ));
+        }
+        if self.replications == 0 {
+            return Err(FieldError::new(
+                "replications",
+                "found 0, expected 1 or more",
+            ));
+        }
+        if self.sweep_per_month.is_empty() || self.sweep_per_month.contains(&Count(0)) {
+            return Err(FieldError::new(
+                "sweep_per_month",
+                "found no level or a level of 0, expected requests per month of 1 or more",
+            ));
+        }
+        if self.period.at_least.is_zero() || self.period.at_least > self.period.at_most {
+            return Err(FieldError::new(
+                "period.at_least",
+                format!(
+                    "found {}, expected more than 0 s and no more than period.at_most = {}",
+                    quantity::format_duration(self.period.at_least),
+                    quantity::format_duration(self.period.at_most)
+                ),
+            ));
+        }
+        self.failures.validate().map_err(|e| e.within("failures"))
+    }
+}
+
+impl Scenario {
+    /// Loads a scenario by name or path, with everything it names.
+    ///
+    /// `policies` and `plan`, if given, replace the scenario's. An override whose path begins
+    /// with `policy`, `workload`, `latency`, `limits`, `alerts` or `prices` changes that model,
+    /// any other the scenario itself.
+    pub fn load(
+        name: &str,
+        policies: &[String],
+        plan: Option<&str>,
+        overrides: &[Override],
+    ) -> Result<Self, ConfigError> {
+        let (label, _, dir) = config::source_text(ScenarioFile::FOLDER, name, None)?;
+        let dir: Option<&Path> = dir.as_deref();
+        let of = |model: &str| -> Vec<Override> {
+            let mine = overrides.iter().filter(|o| o.path[0] == model);
+            mine.map(|o| Override {
+                path: o.path[1..].to_vec(),
+                ..o.clone()
+            })
+            .collect()
+        };
+        const MODELS: [&str; 6] = [
+            "policy", "workload", "latency", "limits", "alerts", "prices",
+        ];
+        let own: Vec<Override> = overrides
+            .iter()
+            .filter(|o| !(MODELS.contains(&o.path[0].as_str()) && o.path.len() > 1))
+            .cloned()
+            .collect();
+        let file: ScenarioFile = config::load(name, None, &own)?;
+        let (policy_names, policy_dir) = if policies.is_empty() {
+            (&file.policies[..], dir)
+        } else {
+            (policies, None)
+        };
+        let policies: Vec<Policy> = policy_names
+            .iter()
+            .map(|p| config::load(p, policy_dir, &of("policy")))
+            .collect::<Result<_, _>>()?;
+        for (i, p) in policies.iter().enumerate() {
+            if policies[..i].iter().any(|q| q.name == p.name) {
+                return Err(ConfigError::new(
+                    &label,
+                    format!(
+                        "found two policies called \"{}\", expected different names",
+                        p.name
+                    ),
+                ));
+            }
+        }
+        let catalog: Catalog = config::load(&file.billing.catalog, dir, &of("prices"))?;
+        let plan = plan.unwrap_or(&file.billing.plan).to_owned();
+        catalog.plan(&plan).map_err(|e| ConfigError {
+            field: Some("billing.plan".into()),
+            ..ConfigError::new(&label, e.message)
+        })?;
+        Ok(Scenario {
+            name: name.to_owned(),
+            title: file.title,
+            workload: config::load(&file.workload, dir, &of("workload"))?,
+            policies,
+            latency: config::load(&file.latency, dir, &of("latency"))?,
+            limits: config::load(&file.limits, dir, &of("limits"))?,
+            alerts: config::load(&file.alerts, dir, &of("alerts"))?,
+            catalog,
+            plan,
+            traffic_per_month: file.traffic_per_month,
+            sweep_per_month: file.sweep_per_month,
+            replications: file.replications,
+            seed: file.seed,
+            period: file.period,
+            failures: file.failures,
+            cpu: file.cpu,
+        })
+    }
+
+    /// The plan that is billed.
+    ///
+    /// # Panics
+    /// If the catalog has no plan of that name; loading has checked that it does.
+    pub fn plan(&self) -> &Plan {
+        self.catalog.plan(&self.plan).expect("checked when loaded")
+    }
+
+    /// The stretch of time to simulate at a traffic level.
+    ///
+    /// As long as it takes for [`Period::requests`] to arrive, within the period's bounds; whole
+    /// days if the rate has a daily shape or the plan daily limits, whole weeks if it has a
+    /// weekly one (then also beyond the upper bound, if that is less).
+    pub fn horizon(&self, traffic: Count) -> Duration {
+        let wanted = MONTH.as_secs_f64() * self.period.requests.0 as f64 / traffic.0.max(1) as f64;
+        let bounded = Duration::from_secs_f64(wanted.clamp(1.0, MONTH.as_secs_f64()).ceil())
+            .clamp(self.period.at_least, self.period.at_most);
+        let day = Duration::from_secs(86_400);
+        let limited = |kind| {
+            self.plan()
+                .daily_limit(MeterItem::of_operation(kind))
+                .is_some()
+        };
+        let unit = match &self.workload.shape {
+            Some(shape) if shape.is_weekly() => day * 7,
+            Some(_) => day,
+            None if crate::telemetry::ports::OpKind::ALL
+                .into_iter()
+                .any(limited) =>
+            {
+                day
+            }
+            None => return bounded,
+        };
+        let units = (bounded.as_secs_f64() / unit.as_secs_f64())
+            .round()
+            .max(1.0);
+        unit.mul_f64(units)
+    }
+}
