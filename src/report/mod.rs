@@ -1,1 +1,8 @@
-//! report
+//! CSV, charts and terminal tables: reads results, computes nothing.
+
+pub mod chart;
+pub mod format;
+pub mod output;
+pub mod run;
+pub mod sweep;
+pub mod table;

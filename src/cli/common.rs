@@ -1,0 +1,203 @@
+//! Arguments and effects that several commands share.
+
+use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use kvplan::config::quantity::Count;
+use kvplan::config::{ConfigError, parse_overrides};
+use kvplan::experiment::scenario::Scenario;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Why a command stopped, and with which exit code.
+pub struct Failure {
+    pub message: String,
+    pub code: u8,
+}
+
+impl Failure {
+    /// Wrong arguments or input.
+    pub fn usage(message: impl std::fmt::Display) -> Self {
+        Failure {
+            message: message.to_string(),
+            code: EXIT_USAGE,
+        }
+    }
+
+    /// Something that should not happen whatever the input.
+    pub fn defect(message: impl std::fmt::Display) -> Self {
+        Failure {
+            message: message.to_string(),
+            code: EXIT_DEFECT,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(e: ConfigError) -> Self {
+        Failure::usage(e)
+    }
+}
+
+/// What every simulating command accepts.
+#[derive(Args)]
+pub struct SimulationArgs {
+    /// Scenario: a name from `kvplan scenario list` or a TOML file
+    #[arg(long, short, default_value = "default")]
+    pub scenario: String,
+    /// Override one setting, such as policy.cache.ttl="10 s" (may be repeated)
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub overrides: Vec<String>,
+    /// Policies instead of the scenario's: names from models/policies or files
+    #[arg(long = "policy", value_name = "POLICY", value_delimiter = ',')]
+    pub policies: Vec<String>,
+    /// Plan of the price catalog instead of the scenario's, such as free or paid
+    #[arg(long)]
+    pub plan: Option<String>,
+    /// Independent replications of each point
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    pub replications: Option<u32>,
+    /// Seed of all random streams; the same seed gives the same bytes
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Threads to use; the results do not depend on it [default: all cores]
+    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
+    /// No progress bar and no summary
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl SimulationArgs {
+    /// The scenario with the arguments applied; sets the number of threads.
+    pub fn load(&self) -> Result<Scenario, Failure> {
+        let mut scenario = Scenario::load(
+            &self.scenario,
+            &self.policies,
+            self.plan.as_deref(),
+            &parse_overrides(&self.overrides)?,
+        )?;
+        if let Some(n) = self.replications {
+            scenario.replications = n;
+        }
+        if let Some(seed) = self.seed {
+            scenario.seed = seed;
+        }
+        if let Some(n) = self.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(n as usize)
+                .build_global()
+                .map_err(Failure::usage)?;
+        }
+        Ok(scenario)
+    }
+}
+
+/// Where results go.
+#[derive(Args)]
+pub struct OutputArgs {
+    /// Folder for the results; made if it does not exist
+    #[arg(long, short, default_value = "output", value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C and termination requests are noted; see [`check_interrupt`].
+pub fn catch_interrupts() {
+    // A second handler cannot be set; that is no reason to stop.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+}
+
+/// The flag that long computations look at between two replications.
+pub fn interrupt_flag() -> &'static AtomicBool {
+    &INTERRUPTED
+}
+
+/// The failure to return after Ctrl-C.
+pub fn interrupted() -> Failure {
+    Failure {
+        message: "interrupted; earlier output is untouched".into(),
+        code: EXIT_INTERRUPTED,
+    }
+}
+
+/// A progress bar over `steps`: only on a terminal, and not if `quiet`.
+pub fn progress(steps: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} replications, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(steps).with_style(style)
+}
+
+/// Parses `10k,1M`, or `10k..1B` with three levels per decade (1, 3, 10, 30, ...).
+pub fn parse_traffic(text: &str) -> Result<Vec<Count>, String> {
+    let level = |t: &str| -> Result<Count, String> {
+        let n: Count = t.parse()?;
+        if n.0 == 0 {
+            return Err(format!(
+                "found \"{t}\", expected at least 1 request a month"
+            ));
+        }
+        Ok(n)
+    };
+    if let Some((low, high)) = text.split_once("..") {
+        let (low, high) = (level(low)?, level(high)?);
+        if low > high {
+            return Err(format!("found \"{text}\", expected the lower level first"));
+        }
+        return Ok(half_decades(low.0, high.0));
+    }
+    let mut levels: Vec<Count> = text.split(',').map(level).collect::<Result<_, _>>()?;
+    levels.sort();
+    levels.dedup();
+    Ok(levels)
+}
+
+/// `low`, the round levels 1 and 3 of each decade between, and `high`.
+fn half_decades(low: u64, high: u64) -> Vec<Count> {
+    let mut levels = vec![Count(low)];
+    let mut decade = 1u64;
+    while decade <= high {
+        for n in [decade, decade.saturating_mul(3)] {
+            if n > low && n < high {
+                levels.push(Count(n));
+            }
+        }
+        decade = decade.saturating_mul(10);
+    }
+    if high > low {
+        levels.push(Count(high));
+    }
+    levels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_round_levels_between_its_ends() {
+        let levels = |t| {
+            parse_traffic(t)
+                .unwrap()
+                .iter()
+                .map(|c| c.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(levels("10k..100k"), [10_000, 30_000, 100_000]);
+        assert_eq!(levels("20k..50k"), [20_000, 30_000, 50_000]);
+        assert_eq!(levels("5M,1M,5M"), [1_000_000, 5_000_000]);
+        assert_eq!(levels("1M..1M"), [1_000_000]);
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_was_expected() {
+        for text in ["", "abc", "0", "1M..10k", "-5", "1.5"] {
+            assert!(parse_traffic(text).is_err(), "{text}");
+        }
+    }
+}

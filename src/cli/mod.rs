@@ -1,0 +1,64 @@
+//! Commands: arguments, progress, printing and exit codes; no arithmetic.
+
+mod common;
+mod run;
+mod scenario;
+mod sweep;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Everything went well.
+pub const EXIT_OK: u8 = 0;
+/// Wrong arguments or wrong input files; nothing was written.
+pub const EXIT_USAGE: u8 = 2;
+/// An invariant does not hold: a defect of kvplan.
+pub const EXIT_DEFECT: u8 = 70;
+/// Stopped by Ctrl-C; nothing was written.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+#[derive(Parser)]
+#[command(
+    name = "kvplan",
+    version,
+    about = "Capacity, cost and latency planning for Cloudflare Workers KV, by running the real code in a simulator",
+    after_help = "Examples:
+  kvplan sweep                                  the main job: cost, hit ratio and latency from 10k to 100M requests a month
+  kvplan sweep --traffic 1M..1B --policy optimised
+  kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
+  kvplan scenario list                          the scenarios that come with kvplan
+
+Exit codes: 0 done; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
+Results go to output/ unless --out says otherwise."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sweep traffic levels with policies side by side; write CSV and charts
+    Sweep(sweep::Args),
+    /// Simulate one scenario; print metrics, invoice and alerts
+    Run(run::Args),
+    /// List, show or check scenario files
+    Scenario(scenario::Args),
+}
+
+/// Parses the arguments, runs the command, and reports an error in one message.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Sweep(args) => sweep::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Scenario(args) => scenario::run(args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `kvplan run`.
+
+use super::EXIT_OK;
+use super::common::{
+    Failure, SimulationArgs, catch_interrupts, interrupt_flag, interrupted, progress,
+};
+use kvplan::config::quantity::Count;
+use kvplan::experiment::metric;
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::experiment::sweep::{SweepError, sweep};
+use kvplan::report::run as report;
+
+/// Arguments of `kvplan run`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan run                                   the default scenario
+  kvplan run --scenario production-1m --policy optimised
+  kvplan run --traffic 5M --plan free --set failures.write.error=5%")]
+pub struct Args {
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Requests a month, such as 5M [default: the scenario's]
+    #[arg(long)]
+    traffic: Option<Count>,
+}
+
+/// Simulates the scenario with each of its policies and prints the results.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let scenario: Scenario = args.simulation.load()?;
+    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
+    if traffic == Count(0) {
+        return Err(Failure::usage(
+            "--traffic: found 0, expected at least 1 request a month",
+        ));
+    }
+    catch_interrupts();
+    let steps = scenario.policies.len() as u64 * u64::from(scenario.replications);
+    let bar = progress(steps, args.simulation.quiet);
+    let cells = sweep(&scenario, &[traffic], &|| bar.inc(1), interrupt_flag());
+    bar.finish_and_clear();
+    let cells = cells.map_err(|e| match e {
+        SweepError::Interrupted => interrupted(),
+        SweepError::Broken(_) => Failure::defect(e),
+    })?;
+    println!("{}: {traffic} requests a month\n", scenario.title);
+    println!("{}", report::metrics_table(metric::METRICS, &cells));
+    for policy in &scenario.policies {
+        let first = simulate(&Point {
+            scenario: &scenario,
+            policy,
+            traffic,
+            replication: 0,
+        })
+        .map_err(|e| Failure::defect(SweepError::Broken(e)))?;
+        println!(
+            "\nInvoice of plan \"{}\", policy {} (first replication)\n",
+            scenario.plan, policy.name
+        );
+        println!("{}", report::invoice_table(&first.invoice));
+        println!("\nAlerts, policy {}", policy.name);
+        println!(
+            "{}",
+            report::alerts(&scenario.alerts.evaluate(&first.alert_inputs()))
+        );
+    }
+    Ok(EXIT_OK)
+}

@@ -1,0 +1,74 @@
+//! `kvplan scenario list|show|check`.
+
+use super::EXIT_OK;
+use super::common::Failure;
+use clap::Subcommand;
+use kvplan::config::{self, Model, parse_overrides};
+use kvplan::experiment::scenario::{Scenario, ScenarioFile};
+use kvplan::report::table::table;
+
+/// Arguments of `kvplan scenario`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan scenario list
+  kvplan scenario show production-1m > my.toml     a scenario to start from
+  kvplan scenario check my.toml")]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List the scenarios that come with kvplan
+    List,
+    /// Print the file of a scenario
+    Show {
+        /// A name from the list, or a file
+        scenario: String,
+    },
+    /// Read a scenario and everything it names, and say whether it can be used
+    Check {
+        /// A name from the list, or a file
+        scenario: String,
+        /// Override one setting, as for `kvplan sweep`
+        #[arg(long = "set", value_name = "FIELD=VALUE")]
+        overrides: Vec<String>,
+    },
+}
+
+/// Carries the action out.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    match args.action {
+        Action::List => {
+            let rows = config::embedded_names(ScenarioFile::FOLDER)
+                .into_iter()
+                .map(|name| {
+                    let file: ScenarioFile = config::load(&name, None, &[])?;
+                    Ok(vec![name, file.traffic_per_month.to_string(), file.title])
+                })
+                .collect::<Result<Vec<_>, Failure>>()?;
+            println!(
+                "{}",
+                table(&["scenario", "requests/month", "title"], 3, rows)
+            );
+        }
+        Action::Show { scenario } => {
+            let (_, text, _) = config::source_text(ScenarioFile::FOLDER, &scenario, None)?;
+            print!("{text}");
+        }
+        Action::Check {
+            scenario,
+            overrides,
+        } => {
+            let loaded = Scenario::load(&scenario, &[], None, &parse_overrides(&overrides)?)?;
+            println!(
+                "{scenario}: good ({} policies, plan \"{}\", {} requests a month)",
+                loaded.policies.len(),
+                loaded.plan,
+                loaded.traffic_per_month
+            );
+        }
+    }
+    Ok(EXIT_OK)
+}

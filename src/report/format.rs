@@ -1,0 +1,105 @@
+//! Numbers as people read them.
+
+use crate::experiment::stats::Estimate;
+
+/// For CSV: six significant digits, without trailing zeros; nothing for NaN.
+pub fn csv_number(x: f64) -> String {
+    if x.is_nan() {
+        return String::new();
+    }
+    significant(x, 6)
+}
+
+/// `digits` significant digits, without trailing zeros.
+fn significant(x: f64, digits: usize) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return if x == 0.0 { "0".into() } else { x.to_string() };
+    }
+    let magnitude = x.abs().log10().floor() as i32;
+    let decimals = (digits as i32 - 1 - magnitude).max(0) as usize;
+    let text = format!("{x:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// `12.3k`, `4.56M`: three significant digits.
+pub fn count(x: f64) -> String {
+    for (suffix, size) in [("B", 1e9), ("M", 1e6), ("k", 1e3)] {
+        if x.abs() >= 0.9995 * size {
+            return format!("{}{suffix}", significant(x / size, 3));
+        }
+    }
+    significant(x, 3)
+}
+
+/// `93.1%`.
+pub fn percent(x: f64) -> String {
+    if x.is_nan() {
+        return "-".into();
+    }
+    format!("{}%", significant(100.0 * x, 3))
+}
+
+/// `$5.00`, `$1,234.50`; more decimals below a cent.
+pub fn usd(x: f64) -> String {
+    if x.is_nan() {
+        return "-".into();
+    }
+    let decimals = if x != 0.0 && x.abs() < 0.005 { 4 } else { 2 };
+    let text = format!("{:.decimals$}", x.abs());
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let sign = if x < 0.0 { "-" } else { "" };
+    format!("{sign}${grouped}.{rest}")
+}
+
+/// `12.3 ms`, `1.2 s`.
+pub fn milliseconds(x: f64) -> String {
+    if x.is_nan() {
+        "-".into()
+    } else if x >= 1_000.0 {
+        format!("{} s", significant(x / 1e3, 3))
+    } else {
+        format!("{} ms", significant(x, 3))
+    }
+}
+
+/// An estimate with its half-width: `$12.30 ± 0.04`.
+pub fn usd_estimate(e: Estimate) -> String {
+    if e.half_width.is_nan() {
+        return usd(e.mean);
+    }
+    let text = usd(e.half_width);
+    format!("{} ± {}", usd(e.mean), text.trim_start_matches('$'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_not_misleading() {
+        assert_eq!(csv_number(1234567.0), "1234567");
+        assert_eq!(csv_number(0.00012345678), "0.000123457");
+        assert_eq!(csv_number(2.5), "2.5");
+        assert_eq!(csv_number(f64::NAN), "");
+        assert_eq!(
+            [count(999.6), count(10_000.0), count(4.56e6)],
+            ["1k", "10k", "4.56M"]
+        );
+        assert_eq!(
+            [usd(1234.5), usd(0.001), usd(0.0)],
+            ["$1,234.50", "$0.0010", "$0.00"]
+        );
+        assert_eq!([percent(0.931), milliseconds(1234.0)], ["93.1%", "1.23 s"]);
+    }
+}

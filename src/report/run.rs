@@ -1,0 +1,96 @@
+//! One scenario's results for the terminal.
+
+use super::format;
+use super::table::table;
+use crate::experiment::metric::Metric;
+use crate::experiment::sweep::Cell;
+use crate::pricing::Invoice;
+use crate::telemetry::alerts::Alert;
+
+/// All measures, a column for each policy; measures that are zero or absent everywhere are
+/// left out.
+pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
+    let mut header = vec!["measure"];
+    header.extend(cells.iter().map(|c| c.policy.as_str()));
+    header.push("meaning");
+    let tells = |i: &usize| {
+        cells
+            .iter()
+            .any(|c| c.estimates[*i].mean != 0.0 && !c.estimates[*i].mean.is_nan())
+    };
+    let rows = (0..metrics.len()).filter(tells).map(|i| {
+        let mut row = vec![metrics[i].name.to_owned()];
+        for c in cells {
+            let e = c.estimates[i];
+            row.push(if e.mean.is_nan() {
+                "-".into()
+            } else if e.half_width.is_nan() {
+                format::count(e.mean)
+            } else {
+                format!(
+                    "{} ± {}",
+                    format::count(e.mean),
+                    format::count(e.half_width)
+                )
+            });
+        }
+        row.push(metrics[i].meaning.to_owned());
+        row
+    });
+    table(&header, 1, rows)
+}
+
+/// The lines of an invoice that were used, and the total.
+pub fn invoice_table(invoice: &Invoice) -> String {
+    let lines = invoice.lines.iter().filter(|l| l.used > 0);
+    let mut rows: Vec<Vec<String>> = lines
+        .map(|l| match l.item {
+            None => {
+                let blank = || String::new();
+                vec![
+                    "plan fee".into(),
+                    blank(),
+                    blank(),
+                    blank(),
+                    blank(),
+                    l.amount.to_string(),
+                ]
+            }
+            Some(item) => vec![
+                item.name().to_owned(),
+                l.used.to_string(),
+                l.included.to_string(),
+                l.billable.to_string(),
+                format!(
+                    "{:.3} per {}",
+                    l.unit_price,
+                    crate::config::quantity::Count(l.per)
+                ),
+                format!("{:.4}", l.amount),
+            ],
+        })
+        .collect();
+    let mut total = vec![String::new(); 5];
+    total[0] = "total".into();
+    total.push(invoice.total.to_string());
+    rows.push(total);
+    let header = ["item", "used", "included", "billable", "price", "amount"];
+    table(&header, 1, rows)
+}
+
+/// One line per alert, or that there is none.
+pub fn alerts(alerts: &[Alert]) -> String {
+    if alerts.is_empty() {
+        return "  none".into();
+    }
+    let line = |a: &Alert| {
+        format!(
+            "  {}: {:?} is {}, threshold {}",
+            a.level,
+            a.metric,
+            format::csv_number(a.value),
+            format::csv_number(a.threshold)
+        )
+    };
+    alerts.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,406 @@
+//! The results of a sweep as CSV, charts and a table.
+
+use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use super::format;
+use super::output::OutputDir;
+use super::table::table;
+use crate::experiment::metric::METRICS;
+use crate::experiment::scenario::Scenario;
+use crate::experiment::sweep::{Cell, crossing};
+use serde::Serialize;
+
+/// Writes everything that a sweep leaves behind into `out`.
+///
+/// # Errors
+/// A message that names the file that could not be written.
+pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), String> {
+    out.write("sweep.csv", &sweep_csv(scenario, cells))?;
+    out.write("replications.csv", &replications_csv(scenario, cells))?;
+    out.write("run.json", &run_json(scenario, cells)?)?;
+    for (name, chart) in charts(scenario, cells) {
+        for extension in ["svg", "png"] {
+            chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+        }
+    }
+    Ok(())
+}
+
+const POINT_COLUMNS: [&str; 6] = [
+    "traffic_per_month",
+    "policy",
+    "plan",
+    "simulated_hours",
+    "month_scale",
+    "replications",
+];
+
+fn point_columns(scenario: &Scenario, cell: &Cell) -> Vec<String> {
+    vec![
+        cell.traffic.0.to_string(),
+        cell.policy.clone(),
+        scenario.plan.clone(),
+        format::csv_number(cell.period.as_secs_f64() / 3_600.0),
+        format::csv_number(cell.scale()),
+        cell.replications.len().to_string(),
+    ]
+}
+
+/// One row per level and policy: each measure with its 95% half-width in `<name>_ci95`.
+pub fn sweep_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
+    let header = POINT_COLUMNS.iter().map(|c| (*c).to_owned());
+    let measures = METRICS
+        .iter()
+        .flat_map(|m| [m.name.to_owned(), format!("{}_ci95", m.name)]);
+    let rows = cells.iter().map(|cell| {
+        let estimates = cell.estimates.iter();
+        let numbers =
+            estimates.flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
+        point_columns(scenario, cell)
+            .into_iter()
+            .chain(numbers)
+            .collect()
+    });
+    csv_bytes(header.chain(measures).collect(), rows)
+}
+
+/// One row per level, policy and replication.
+pub fn replications_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
+    let header = ["traffic_per_month", "policy", "plan", "replication"].map(str::to_owned);
+    let measures = METRICS.iter().map(|m| m.name.to_owned());
+    let rows = cells.iter().flat_map(|cell| {
+        cell.replications.iter().enumerate().map(|(i, values)| {
+            let point = [
+                cell.traffic.0.to_string(),
+                cell.policy.clone(),
+                scenario.plan.clone(),
+                i.to_string(),
+            ];
+            let numbers = values.iter().map(|v| format::csv_number(*v));
+            point.into_iter().chain(numbers).collect()
+        })
+    });
+    csv_bytes(header.into_iter().chain(measures).collect(), rows)
+}
+
+fn csv_bytes(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let wrote = writer.write_record(&header).is_ok() && {
+        let mut rows = rows;
+        rows.all(|row| writer.write_record(&row).is_ok())
+    };
+    assert!(wrote, "every row has the columns of the header");
+    writer
+        .into_inner()
+        .expect("writing to memory does not fail")
+}
+
+/// What `run.json` holds: enough to repeat the run.
+#[derive(Serialize)]
+struct Run<'a> {
+    kvplan: &'static str,
+    command: &'static str,
+    seed: u64,
+    traffic_per_month: Vec<u64>,
+    /// How the simulated period stands for a month.
+    scaling: &'static str,
+    scenario: &'a Scenario,
+}
+
+/// The statement about scaling that goes with every sweep.
+pub const SCALING: &str = "Each level is simulated for `simulated_hours` after a warm-up; counts are multiplied by \
+`month_scale` to give a month of 30 days, and fees, included amounts and prices are applied to the \
+month. The error of that is the sampling error, which the 95% intervals over replications hold, \
+and the edge of the period: at most one unwritten batch and one cache fill per replication. \
+Storage is extrapolated to the retention time.";
+
+fn run_json(scenario: &Scenario, cells: &[Cell]) -> Result<Vec<u8>, String> {
+    let mut levels: Vec<u64> = cells.iter().map(|c| c.traffic.0).collect();
+    levels.dedup();
+    let run = Run {
+        kvplan: env!("CARGO_PKG_VERSION"),
+        command: "sweep",
+        seed: scenario.seed,
+        traffic_per_month: levels,
+        scaling: SCALING,
+        scenario,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&run).map_err(|e| format!("run.json: {e}"))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Names and charts of a sweep.
+pub fn charts(scenario: &Scenario, cells: &[Cell]) -> Vec<(&'static str, Chart)> {
+    let plotter = Plotter { scenario, cells };
+    vec![
+        ("cost", plotter.cost()),
+        ("hit_ratio", plotter.hit_ratio()),
+        ("operations_per_request", plotter.operations()),
+        (
+            "latency_query",
+            plotter.latency("query", "analytics query (24 h window)"),
+        ),
+        (
+            "latency_metrics",
+            plotter.latency("metrics", "metrics endpoint"),
+        ),
+        (
+            "latency_record",
+            plotter.latency("record", "recording a request"),
+        ),
+        ("quota_use", plotter.quota_use()),
+    ]
+}
+
+struct Plotter<'a> {
+    scenario: &'a Scenario,
+    cells: &'a [Cell],
+}
+
+/// The least latency that charts tell from none.
+const LATENCY_FLOOR_MS: f64 = 0.1;
+
+impl Plotter<'_> {
+    fn policies(&self) -> Vec<&str> {
+        let policies = self.scenario.policies.iter();
+        policies.map(|p| p.name.as_str()).collect()
+    }
+
+    fn of_policy(&self, policy: &str) -> Vec<&Cell> {
+        self.cells.iter().filter(|c| c.policy == policy).collect()
+    }
+
+    fn series(&self, policy: &str, metric: &str) -> Vec<Datum> {
+        let datum = |c: &&Cell| {
+            let e = c.estimate(metric);
+            Datum {
+                x: c.traffic.0 as f64,
+                y: e.mean,
+                low: e.low(),
+                high: e.high(),
+            }
+        };
+        self.of_policy(policy).iter().map(datum).collect()
+    }
+
+    fn by_policy(&self, metric: &str) -> Vec<Series> {
+        let policies = self.policies().into_iter().enumerate();
+        policies
+            .map(|(i, policy)| Series {
+                name: policy.to_owned(),
+                data: self.series(policy, metric),
+                colour: i,
+                dash: 0,
+            })
+            .collect()
+    }
+
+    fn chart(&self, title: &str, y: Axis, series: Vec<Series>) -> Chart {
+        let n = self.scenario.replications;
+        Chart {
+            title: title.to_owned(),
+            subtitle: format!(
+                "{}; KV latency: {}",
+                self.scenario.title, self.scenario.latency.title
+            ),
+            x: Axis {
+                label: "recorded requests per month".into(),
+                scale: Scale::Log,
+                format: format::count,
+                min: None,
+                max: None,
+            },
+            y,
+            series,
+            marks: Vec::new(),
+            note: if n > 1 {
+                format!(
+                    "Bands: 95% confidence over {n} replications (Student's t); where none is seen, it is thinner than the line."
+                )
+            } else {
+                "One replication: no confidence interval.".into()
+            },
+        }
+    }
+
+    fn cost(&self) -> Chart {
+        let axis = Axis {
+            label: "cost per month (USD)".into(),
+            scale: Scale::Log,
+            format: format::usd,
+            min: None,
+            max: None,
+        };
+        let mut chart = self.chart(
+            "Monthly cost against traffic",
+            axis,
+            self.by_policy("cost_usd"),
+        );
+        let zero = self
+            .cells
+            .iter()
+            .any(|c| c.estimate("cost_usd").mean <= 0.0);
+        if zero {
+            chart.y.min = Some(0.01);
+            chart.y.max = Some(10.0);
+            chart.note.push_str(" No cost is drawn at $0.01.");
+        }
+        let limits = [("quota_use_reads", "reads"), ("quota_use_writes", "writes")];
+        for (i, policy) in self.policies().into_iter().enumerate() {
+            for (metric, what) in limits {
+                if let Some(at) = crossing(&self.of_policy(policy), metric, 1.0) {
+                    chart.marks.push(Mark {
+                        at,
+                        label: format!(
+                            "{policy}: {what} of plan \"{}\" used up at {}",
+                            self.scenario.plan,
+                            format::count(at)
+                        ),
+                        vertical: true,
+                        colour: Some(i),
+                    });
+                }
+            }
+        }
+        let fee = self.scenario.plan().monthly_fee.to_usd();
+        if fee > 0.0 {
+            chart.marks.push(Mark {
+                at: fee,
+                label: format!("fee of plan \"{}\"", self.scenario.plan),
+                vertical: false,
+                colour: None,
+            });
+        }
+        chart
+    }
+
+    fn hit_ratio(&self) -> Chart {
+        let axis = Axis {
+            label: "cache hit ratio".into(),
+            scale: Scale::Linear,
+            format: format::percent,
+            min: Some(0.0),
+            max: Some(1.0),
+        };
+        let mut series = self.by_policy("hit_ratio");
+        // A policy without a cache has no hit ratio.
+        series.retain(|s| s.data.iter().any(|d| d.y.is_finite()));
+        let mut chart = self.chart("Cache hit ratio against traffic", axis, series);
+        chart.marks.push(Mark {
+            at: 0.9,
+            label: "90%".into(),
+            vertical: false,
+            colour: None,
+        });
+        chart
+    }
+
+    fn operations(&self) -> Chart {
+        let axis = Axis {
+            label: "KV operations per recorded request".into(),
+            scale: Scale::Log,
+            format: format::count,
+            min: None,
+            max: None,
+        };
+        let series = self.by_policy("operations_per_request");
+        let mut chart = self.chart("KV operations per request against traffic", axis, series);
+        chart.marks.push(Mark {
+            at: 0.5,
+            label: "0.5: the document's limit".into(),
+            vertical: false,
+            colour: None,
+        });
+        chart
+    }
+
+    fn latency(&self, call: &str, what: &str) -> Chart {
+        let axis = Axis {
+            label: "latency (ms)".into(),
+            scale: Scale::Log,
+            format: |v| format!("{} ms", format::count(v)),
+            min: Some(LATENCY_FLOOR_MS),
+            max: None,
+        };
+        let mut series = Vec::new();
+        for (i, policy) in self.policies().into_iter().enumerate() {
+            for (dash, p) in ["p50", "p95", "p99"].into_iter().enumerate() {
+                series.push(Series {
+                    name: format!("{policy} {p}"),
+                    data: self.series(policy, &format!("{call}_{p}_ms")),
+                    colour: i,
+                    dash,
+                });
+            }
+        }
+        let mut chart = self.chart(&format!("Latency of {what}"), axis, series);
+        chart
+            .note
+            .push_str(" Below 0.1 ms (from memory, at once) is drawn at 0.1 ms.");
+        chart
+    }
+
+    fn quota_use(&self) -> Chart {
+        let axis = Axis {
+            label: "share of the plan's allowance used".into(),
+            scale: Scale::Log,
+            format: format::percent,
+            min: None,
+            max: None,
+        };
+        let mut series = Vec::new();
+        for (i, policy) in self.policies().into_iter().enumerate() {
+            for (dash, what) in ["reads", "writes"].into_iter().enumerate() {
+                series.push(Series {
+                    name: format!("{policy}: {what}"),
+                    data: self.series(policy, &format!("quota_use_{what}")),
+                    colour: i,
+                    dash,
+                });
+            }
+        }
+        let title = format!("Use of the allowance of plan \"{}\"", self.scenario.plan);
+        let mut chart = self.chart(&title, axis, series);
+        chart.marks.push(Mark {
+            at: 1.0,
+            label: "all of it".into(),
+            vertical: false,
+            colour: None,
+        });
+        chart
+    }
+}
+
+/// The summary for the terminal.
+pub fn summary(cells: &[Cell]) -> String {
+    let header = [
+        "requests/month",
+        "policy",
+        "cost/month",
+        "ops/request",
+        "hit ratio",
+        "batch",
+        "query p95",
+        "errors",
+        "lost",
+        "reads used",
+        "writes used",
+    ];
+    let rows = cells.iter().map(|c| {
+        let mean = |name: &str| c.estimate(name).mean;
+        vec![
+            c.traffic.to_string(),
+            c.policy.clone(),
+            format::usd_estimate(c.estimate("cost_usd")),
+            format::count(mean("operations_per_request")),
+            format::percent(mean("hit_ratio")),
+            format::count(mean("batch_records")),
+            format::milliseconds(mean("query_p95_ms")),
+            format::percent(mean("error_rate")),
+            format::percent(mean("loss_rate")),
+            format::percent(mean("quota_use_reads")),
+            format::percent(mean("quota_use_writes")),
+        ]
+    });
+    table(&header, 2, rows)
+}
