@@ -110,9 +110,9 @@ pub struct Period {
 impl Default for Period {
     fn default() -> Self {
         Period {
-            requests: Count(100_000),
+            requests: Count(50_000),
             at_least: Duration::from_secs(3_600),
-            at_most: Duration::from_secs(30 * 86_400),
+            at_most: Duration::from_secs(7 * 86_400),
             warm_up: Duration::from_secs(60),
         }
     }

@@ -73,7 +73,9 @@ pub struct Chart {
     pub note: String,
 }
 
+/// Size of an SVG; a PNG has twice as many pixels each way.
 const SIZE: (u32, u32) = (1200, 720);
+const PNG_SCALE: u32 = 2;
 const LEGEND_WIDTH: u32 = 250;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(40, 40, 40);
@@ -117,32 +119,41 @@ impl Chart {
         let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
         if path.extension().is_some_and(|e| e == "svg") {
             let root = SVGBackend::new(path, SIZE).into_drawing_area();
-            self.draw_on(&root).map_err(fail)
+            self.draw_on(&root, 1).map_err(fail)
         } else {
-            let root = BitMapBackend::new(path, SIZE).into_drawing_area();
-            self.draw_on(&root).map_err(fail)
+            let size = (SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
+            let root = BitMapBackend::new(path, size).into_drawing_area();
+            self.draw_on(&root, PNG_SCALE as i32).map_err(fail)
         }
     }
 
-    fn draw_on<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<(), String> {
+    fn draw_on<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<(), String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
         root.fill(&WHITE).map_err(text)?;
-        let title = (FONT, 24).into_font().color(&INK);
-        root.draw(&Text::new(self.title.clone(), (24, 16), title))
+        let title = (FONT, 24 * k).into_font().color(&INK);
+        root.draw(&Text::new(self.title.clone(), (24 * k, 16 * k), title))
             .map_err(text)?;
-        let small = (FONT, 14).into_font().color(&GREY);
-        root.draw(&Text::new(self.subtitle.clone(), (24, 50), small.clone()))
-            .map_err(text)?;
-        let note_at = (24, SIZE.1 as i32 - 22);
+        let small = (FONT, 14 * k).into_font().color(&GREY);
+        root.draw(&Text::new(
+            self.subtitle.clone(),
+            (24 * k, 50 * k),
+            small.clone(),
+        ))
+        .map_err(text)?;
+        let note_at = (24 * k, (SIZE.1 as i32 - 22) * k);
         root.draw(&Text::new(self.note.clone(), note_at, small))
             .map_err(text)?;
-        let body = root.margin(76, 30, 12, 12);
-        let (plot, legend) = body.split_horizontally(SIZE.0 - LEGEND_WIDTH - 24);
+        let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
+        let (plot, legend) = body.split_horizontally((SIZE.0 - LEGEND_WIDTH - 24) * k as u32);
         let x = self.range(&self.x, |d| [d.x; 3], true);
         let y = self.range(&self.y, |d| [d.y, d.low, d.high], false);
         let ticks = |range, scale| Ticks { range, scale };
-        self.plot(&plot, ticks(x, self.x.scale), ticks(y, self.y.scale))?;
-        self.legend(&legend)
+        self.plot(&plot, ticks(x, self.x.scale), ticks(y, self.y.scale), k)?;
+        self.legend(&legend, k)
     }
 
     /// The ends of an axis, from its settings and the data.
@@ -178,25 +189,27 @@ impl Chart {
         area: &DrawingArea<DB, Shift>,
         x: Ticks,
         y: Ticks,
+        k: i32,
     ) -> Result<(), String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
         let (xs, ys) = (x.range(), y.range());
         let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .x_label_area_size(54)
-            .y_label_area_size(92)
+            .margin(8 * k)
+            .x_label_area_size(54 * k)
+            .y_label_area_size(92 * k)
             .build_cartesian_2d(x, y)
             .map_err(text)?;
         chart
             .configure_mesh()
             .x_desc(self.x.label.as_str())
             .y_desc(self.y.label.as_str())
+            .max_light_lines(1)
             .x_labels(12)
             .y_labels(10)
             .x_label_formatter(&|v| (self.x.format)(*v))
             .y_label_formatter(&|v| (self.y.format)(*v))
-            .label_style((FONT, 14).into_font().color(&INK))
-            .axis_desc_style((FONT, 16).into_font().color(&INK))
+            .label_style((FONT, 14 * k).into_font().color(&INK))
+            .axis_desc_style((FONT, 16 * k).into_font().color(&INK))
             .bold_line_style(RGBColor(214, 214, 214))
             .light_line_style(RGBColor(240, 240, 240))
             .axis_style(GREY)
@@ -213,17 +226,22 @@ impl Chart {
             if !(span.start..=span.end).contains(&mark.at) {
                 continue;
             }
-            let style = ink.stroke_width(1);
+            let style = ink.stroke_width(k as u32);
             chart
-                .draw_series(DashedLineSeries::new([from, to], 3, 5, style))
+                .draw_series(DashedLineSeries::new([from, to], 3 * k, 5 * k, style))
                 .map_err(text)?;
-            let label = (FONT, 13).into_font().color(&ink);
+            let label = (FONT, 13 * k).into_font().color(&ink);
             if mark.vertical {
                 let label = label.transform(FontTransform::Rotate90);
-                let place = EmptyElement::at(to) + Text::new(mark.label.clone(), (16, 8), label);
+                // On the side of the line where there is room.
+                let f = (mark.at / xs.start).ln() / (xs.end / xs.start).ln();
+                let shift = if f > 0.9 { -4 } else { 18 };
+                let place =
+                    EmptyElement::at(to) + Text::new(mark.label.clone(), (shift * k, 8 * k), label);
                 chart.plotting_area().draw(&place).map_err(text)?;
             } else {
-                let place = EmptyElement::at(from) + Text::new(mark.label.clone(), (8, -16), label);
+                let place =
+                    EmptyElement::at(from) + Text::new(mark.label.clone(), (8 * k, -16 * k), label);
                 chart.plotting_area().draw(&place).map_err(text)?;
             }
         }
@@ -249,8 +267,8 @@ impl Chart {
                     .map_err(text)?;
             }
             let line = data.iter().map(|d| (d.x, clip(d.y)));
-            let style = ink.stroke_width(2);
-            match dash(s.dash) {
+            let style = ink.stroke_width(2 * k as u32);
+            match dash(s.dash, k) {
                 None => chart.draw_series(LineSeries::new(line, style)).map(|_| ()),
                 Some((size, gap)) => chart
                     .draw_series(DashedLineSeries::new(line, size, gap, style))
@@ -261,9 +279,10 @@ impl Chart {
                 let area = chart.plotting_area();
                 // Round or square, so that lines differ without colour.
                 if s.colour.is_multiple_of(2) {
-                    area.draw(&Circle::new(at, 4, ink.filled())).map_err(text)?;
+                    area.draw(&Circle::new(at, 4 * k, ink.filled()))
+                        .map_err(text)?;
                 } else {
-                    let square = Rectangle::new([(-4, -4), (4, 4)], ink.filled());
+                    let square = Rectangle::new([(-4 * k, -4 * k), (4 * k, 4 * k)], ink.filled());
                     area.draw(&(EmptyElement::at(at) + square)).map_err(text)?;
                 }
             }
@@ -271,15 +290,19 @@ impl Chart {
         Ok(())
     }
 
-    fn legend<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), String> {
+    fn legend<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<(), String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        let font = (FONT, 15).into_font().color(&INK);
+        let font = (FONT, 15 * k).into_font().color(&INK);
         for (i, s) in self.series.iter().enumerate() {
-            let y = 24 + 28 * i as i32;
+            let y = (24 + 28 * i as i32) * k;
             let ink = colour(s.colour);
-            let style = ink.stroke_width(2);
-            let line = [(12, y), (58, y)];
-            match dash(s.dash) {
+            let style = ink.stroke_width(2 * k as u32);
+            let line = [(12 * k, y), (58 * k, y)];
+            match dash(s.dash, k) {
                 None => area.draw(&PathElement::new(line, style)).map_err(text)?,
                 Some((size, gap)) => {
                     let path = DashedPathElement::new(line, size, gap, style);
@@ -287,25 +310,30 @@ impl Chart {
                 }
             }
             if s.colour.is_multiple_of(2) {
-                area.draw(&Circle::new((35, y), 4, ink.filled()))
+                area.draw(&Circle::new((35 * k, y), 4 * k, ink.filled()))
                     .map_err(text)?;
             } else {
-                let square = Rectangle::new([(31, y - 4), (39, y + 4)], ink.filled());
+                let square =
+                    Rectangle::new([(31 * k, y - 4 * k), (39 * k, y + 4 * k)], ink.filled());
                 area.draw(&square).map_err(text)?;
             }
-            area.draw(&Text::new(s.name.clone(), (68, y - 8), font.clone()))
-                .map_err(text)?;
+            area.draw(&Text::new(
+                s.name.clone(),
+                (68 * k, y - 8 * k),
+                font.clone(),
+            ))
+            .map_err(text)?;
         }
         Ok(())
     }
 }
 
 /// Dash and gap lengths; `None` is a solid line.
-fn dash(i: usize) -> Option<(i32, i32)> {
+fn dash(i: usize, k: i32) -> Option<(i32, i32)> {
     match i {
         0 => None,
-        1 => Some((9, 5)),
-        _ => Some((2, 4)),
+        1 => Some((9 * k, 5 * k)),
+        _ => Some((2 * k, 4 * k)),
     }
 }
 

@@ -73,6 +73,13 @@ pub fn milliseconds(x: f64) -> String {
     }
 }
 
+/// An estimate with its half-width, to the digit where that begins to differ from nothing.
+pub fn estimate(e: Estimate) -> String {
+    let negligible = e.half_width < 1e-9 * e.mean.abs();
+    let half_width = if negligible { 0.0 } else { e.half_width };
+    format!("{} ± {}", count(e.mean), count(half_width))
+}
+
 /// An estimate with its half-width: `$12.30 ± 0.04`.
 pub fn usd_estimate(e: Estimate) -> String {
     if e.half_width.is_nan() {
