@@ -107,7 +107,8 @@ impl Aggregate {
             .enumerate()
             .filter_map(|(i, t)| Some((names.name(i), t.as_ref()?)))
             .collect();
-        postcard::to_stdvec(&named).expect("plain data is always encodable")
+        let room = Vec::with_capacity(1_024 * named.len());
+        postcard::to_extend(&named, room).expect("plain data is always encodable")
     }
 
     /// Adds what a stored value holds.

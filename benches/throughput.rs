@@ -1,0 +1,181 @@
+//! Simulated requests per second on one core: the real components in the simulator, beside a
+//! hand-written loop of the same model, in the same process. Also the memory of long runs.
+//!
+//! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests.
+
+use kvplan::config::quantity::{Count, Rate};
+use kvplan::config::{load, parse_overrides};
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::simulate::{ORIGIN, Point, simulate};
+use kvplan::sim::random::Streams;
+use kvplan::telemetry::aggregate::latency_sketch;
+use kvplan::units::Timestamp;
+use kvplan::workload::{ArrivalKind, WorkloadSpec, WorkloadStream};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// 10M requests a month: where the default scenario's two policies differ.
+const TRAFFIC: Count = Count(10_000_000);
+
+fn scenario(requests: u64) -> Scenario {
+    let settings = [
+        format!("period.requests={requests}"),
+        "period.at_most=\"3650 d\"".into(),
+        "workload.analytics_queries.rate=\"40/h\"".into(),
+    ];
+    Scenario::load(
+        "default",
+        &["optimised".into()],
+        None,
+        &parse_overrides(&settings).unwrap(),
+    )
+    .unwrap()
+}
+
+/// Requests and seconds of a run through the real components.
+fn real(requests: u64, traffic: Count) -> (u64, f64) {
+    let mut scenario = scenario(requests);
+    scenario.period.at_least = Duration::from_secs_f64(
+        requests as f64 / Rate::per_month(traffic.0 as f64).as_per_second(),
+    );
+    let point = Point {
+        scenario: &scenario,
+        policy: &scenario.policies[0],
+        traffic,
+        replication: 0,
+    };
+    let start = Instant::now();
+    let result = simulate(&point).expect("invariants hold");
+    (
+        black_box(result).arrived.records,
+        start.elapsed().as_secs_f64(),
+    )
+}
+
+/// The same model by hand: one heap of events, counters, the same arrivals and latencies, one
+/// sketch for each provider and for each kind of call; no futures, no keys, no values, no
+/// limits, no failures.
+fn by_hand(requests: u64, traffic: Count) -> (u64, f64) {
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    enum Event {
+        FlushDue(u64),
+        Written,
+        Filled(usize),
+    }
+    let spec: WorkloadSpec = load("gateway", None, &[]).unwrap();
+    let latency: kvplan::cloud::latency::LatencyProfile = load("kv-2025", None, &[]).unwrap();
+    let latency = latency.samplers();
+    let streams = Streams::new(scenario(1).seed, 0);
+    let rate = Rate::per_month(traffic.0 as f64);
+    let end = ORIGIN + Duration::from_secs_f64(requests as f64 / rate.as_per_second());
+    let start = Instant::now();
+    let mut arrivals = WorkloadStream::new(&spec, rate, ORIGIN, &streams);
+    let mut rng = streams.stream("kv.latency");
+    let mut heap: BinaryHeap<Reverse<(Timestamp, u64, Event)>> = BinaryHeap::new();
+    let (mut order, mut batch, mut number) = (0_u64, Vec::with_capacity(100), 0_u64);
+    let (mut records, mut writes, mut reads) = (0_u64, 0_u64, 0_u64);
+    let mut providers: Vec<_> = spec.providers.iter().map(|_| latency_sketch()).collect();
+    let mut calls: Vec<_> = (0..4).map(|_| latency_sketch()).collect();
+    let mut fresh_until = [Timestamp::EPOCH; 2];
+    let (ttl, age) = (Duration::from_secs(5), Duration::from_secs(10));
+    let mut push = |heap: &mut BinaryHeap<_>, at, event| {
+        order += 1;
+        heap.push(Reverse((at, order, event)));
+    };
+    while let Some(a) = arrivals.next_arrival().filter(|a| a.at < end) {
+        while heap.peek().is_some_and(|Reverse((at, ..))| *at <= a.at) {
+            let Some(Reverse((at, _, event))) = heap.pop() else {
+                break;
+            };
+            match event {
+                Event::FlushDue(n) if n == number => {
+                    number += 1;
+                    for (p, ms) in batch.drain(..) {
+                        let p: u16 = p;
+                        providers[p as usize].add(ms);
+                    }
+                    writes += 1;
+                    push(
+                        &mut heap,
+                        at + latency.write.sample(&mut rng),
+                        Event::Written,
+                    );
+                }
+                Event::FlushDue(_) | Event::Written => {}
+                Event::Filled(window) => fresh_until[window] = at + ttl,
+            }
+        }
+        let (window, call) = match a.kind {
+            ArrivalKind::Record {
+                provider,
+                latency: taken,
+                success,
+                tokens,
+            } => {
+                black_box((success, tokens));
+                records += 1;
+                batch.push((provider, taken.as_nanos() as f64 / 1e6));
+                calls[0].add(0.0);
+                if batch.len() == 1 {
+                    push(&mut heap, a.at + age, Event::FlushDue(number));
+                } else if batch.len() == 100 {
+                    push(&mut heap, a.at, Event::FlushDue(number));
+                }
+                continue;
+            }
+            ArrivalKind::MetricsRead => (0, 1),
+            ArrivalKind::AnalyticsQuery => (1, 2),
+            ArrivalKind::HealthCheck => (0, 3),
+        };
+        if a.at < fresh_until[window] {
+            calls[call].add(0.0);
+        } else {
+            reads += 1;
+            let taken = latency.read.sample(&mut rng);
+            calls[call].add(taken.as_nanos() as f64 / 1e6);
+            push(&mut heap, a.at + taken, Event::Filled(window));
+        }
+    }
+    black_box((writes, reads, &providers, &calls));
+    (records, start.elapsed().as_secs_f64())
+}
+
+/// Peak memory of this process in MiB, where the system tells.
+fn peak_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1_024.0)
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    for (label, traffic) in [
+        ("10M requests/month", TRAFFIC),
+        ("100M requests/month", Count(100_000_000)),
+    ] {
+        // Best of five, in turns, so that noise hits both alike.
+        let mut best = [f64::INFINITY; 2];
+        for _ in 0..5 {
+            for (i, run) in [real, by_hand].into_iter().enumerate() {
+                let (requests, seconds) = run(1_000_000, traffic);
+                best[i] = best[i].min(seconds / requests as f64);
+            }
+        }
+        println!(
+            "{label}: real components {:.2} M requests/s, hand-written loop {:.2} M requests/s, ratio {:.2}",
+            1e-6 / best[0],
+            1e-6 / best[1],
+            best[1] / best[0]
+        );
+    }
+    if arguments.iter().any(|a| a == "memory") {
+        for requests in [1_000_000, 10_000_000, 100_000_000] {
+            let (n, seconds) = real(requests, Count(100_000_000));
+            let peak = peak_mib().map_or("unknown".into(), |m| format!("{m:.1} MiB"));
+            println!("{n} requests in {seconds:.1} s, peak memory {peak}");
+        }
+    }
+}

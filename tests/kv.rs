@@ -1,0 +1,320 @@
+//! The virtual KV against Cloudflare's documented behaviour.
+
+use kvplan::cloud::failure::FailureSpec;
+use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvStore, OpOutcome};
+use kvplan::config::load;
+use kvplan::sim::dist::Sampler;
+use kvplan::sim::executor::{Executor, SimHandle};
+use kvplan::sim::random::Streams;
+use kvplan::telemetry::load::join_all;
+use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind, PutOptions};
+use kvplan::units::Timestamp;
+use proptest::prelude::*;
+use std::rc::Rc;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// A Monday, 00:00 UTC.
+const START: Timestamp = Timestamp::from_secs(1_793_577_600);
+
+struct World {
+    executor: Executor,
+    sim: SimHandle,
+    store: Rc<KvStore>,
+}
+
+fn world(latency: Duration, failures: &str, quota: DailyQuota) -> World {
+    let executor = Executor::new(START);
+    let sim = executor.handle();
+    let config = KvConfig {
+        limits: load("cloudflare", None, &[]).unwrap(),
+        latency: KvLatency::uniform(Sampler::constant(latency)),
+        failures: toml::from_str::<FailureSpec>(failures).unwrap(),
+        origin: START,
+        quota,
+    };
+    let store = KvStore::new(config, sim.clone(), &Streams::new(3, 0));
+    World {
+        executor,
+        sim,
+        store,
+    }
+}
+
+fn plain() -> World {
+    world(Duration::ZERO, "", DailyQuota::default())
+}
+
+impl World {
+    fn run<T: 'static, F: Future<Output = T> + 'static>(
+        &self,
+        f: impl FnOnce(kvplan::cloud::kv::KvHandle, SimHandle) -> F,
+    ) -> T {
+        self.executor
+            .block_on(f(self.store.invocation(), self.sim.clone()))
+    }
+
+    fn put(&self, key: &str, value: &[u8], options: PutOptions) -> Result<(), KvError> {
+        let (key, value) = (key.to_owned(), value.to_vec());
+        self.run(|kv, _| async move { kv.put(&key, value, options).await })
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+        let key = key.to_owned();
+        self.run(|kv, _| async move { kv.get(&key).await.map(|v| v.map(|v| v.to_vec())) })
+    }
+
+    fn wait(&self, d: Duration) {
+        self.executor.run_until(self.sim.now() + d);
+    }
+}
+
+fn ttl(d: Duration) -> PutOptions {
+    PutOptions {
+        expiration_ttl: Some(d),
+        metadata: None,
+    }
+}
+
+#[test]
+fn documented_limits_are_enforced() {
+    let w = plain();
+    let big = "k".repeat(513);
+    for key in ["", ".", "..", big.as_str()] {
+        assert!(
+            matches!(
+                w.put(key, b"v", PutOptions::default()),
+                Err(KvError::Invalid(_))
+            ),
+            "{key}"
+        );
+    }
+    assert!(w.put(&"k".repeat(512), b"v", PutOptions::default()).is_ok());
+    let metadata = |n: usize| PutOptions {
+        metadata: Some(vec![0; n].into()),
+        expiration_ttl: None,
+    };
+    assert!(w.put("a", b"v", metadata(1_024)).is_ok());
+    assert!(w.put("b", b"v", metadata(1_025)).is_err());
+    assert!(w.put("c", b"v", ttl(SECOND * 59)).is_err());
+    assert!(w.put("c", b"v", ttl(SECOND * 60)).is_ok());
+    assert!(
+        w.put("d", &vec![0; 25 * 1_048_576], PutOptions::default())
+            .is_ok()
+    );
+    assert!(
+        w.put("e", &vec![0; 25 * 1_048_576 + 1], PutOptions::default())
+            .is_err()
+    );
+    let many: Vec<String> = (0..101).map(|i| format!("k{i}")).collect();
+    assert!(
+        w.run(|kv, _| async move { kv.get_many(&many).await })
+            .is_err()
+    );
+    assert!(
+        w.run(|kv, _| async move { kv.list("", None, 1_001).await })
+            .is_err()
+    );
+    w.store.meter().check().unwrap();
+}
+
+#[test]
+fn a_key_takes_one_write_a_second() {
+    let w = plain();
+    assert_eq!(w.put("k", b"1", PutOptions::default()), Ok(()));
+    assert_eq!(
+        w.put("k", b"2", PutOptions::default()),
+        Err(KvError::RateLimited)
+    );
+    assert_eq!(w.put("other", b"2", PutOptions::default()), Ok(()));
+    assert_eq!(w.get("k"), Ok(Some(b"1".to_vec())));
+    w.wait(SECOND);
+    assert_eq!(w.put("k", b"3", PutOptions::default()), Ok(()));
+    assert_eq!(w.get("k"), Ok(Some(b"3".to_vec())));
+    let m = w.store.meter();
+    assert_eq!(m.count(OpKind::Write, OpOutcome::RateLimited), 1);
+    assert_eq!(
+        (
+            m.billed(OpKind::Write, true),
+            m.billed(OpKind::Write, false)
+        ),
+        (4, 3)
+    );
+}
+
+#[test]
+fn a_used_up_quota_refuses_until_midnight_utc() {
+    let mut quota = DailyQuota::default();
+    quota.0[OpKind::Read as usize] = Some(5);
+    let w = world(Duration::ZERO, "", quota);
+    w.wait(Duration::from_secs(20 * 3_600));
+    for _ in 0..5 {
+        assert_eq!(w.get("k"), Ok(None));
+    }
+    assert_eq!(w.get("k"), Err(KvError::QuotaExceeded));
+    assert_eq!(w.put("k", b"v", PutOptions::default()), Ok(()));
+    w.wait(Duration::from_secs(4 * 3_600 - 1));
+    assert_eq!(w.get("k"), Err(KvError::QuotaExceeded));
+    w.wait(SECOND);
+    assert_eq!(w.get("k"), Ok(Some(b"v".to_vec())));
+    // A bulk read counts each key.
+    let keys: Vec<String> = (0..5).map(|i| i.to_string()).collect();
+    assert_eq!(
+        w.run(|kv, _| async move { kv.get_many(&keys).await }),
+        Err(KvError::QuotaExceeded)
+    );
+    assert_eq!(w.store.busiest_day()[OpKind::Read as usize], 5);
+}
+
+#[test]
+fn keys_expire_and_storage_is_counted_to_the_second() {
+    let w = plain();
+    w.put("key", b"12345", ttl(SECOND * 60)).unwrap(); // 8 bytes for 60 s
+    w.put("for-ever", b"12", PutOptions::default()).unwrap(); // 10 bytes
+    w.wait(SECOND * 100);
+    assert_eq!(w.get("key"), Ok(None));
+    assert_eq!((w.store.key_count(), w.store.stored_bytes()), (1, 10));
+    assert_eq!(
+        w.store.meter().storage_byte_ns,
+        (8 * 60 + 10 * 100) * 1_000_000_000
+    );
+    // Written again before it expires, a key lives from then on.
+    w.put("key", b"1", ttl(SECOND * 60)).unwrap();
+    w.wait(SECOND * 50);
+    w.put("key", b"2", ttl(SECOND * 60)).unwrap();
+    w.wait(SECOND * 50);
+    assert_eq!(w.get("key"), Ok(Some(b"2".to_vec())));
+}
+
+#[test]
+fn an_invocation_has_a_thousand_operations_and_six_connections() {
+    let w = world(SECOND, "", DailyQuota::default());
+    let start = w.sim.now();
+    let results = w.run(|kv, _| async move {
+        let keys: Vec<String> = (0..1_002).map(|i| format!("k{i}")).collect();
+        join_all(keys.iter().map(|k| kv.get(k))).await
+    });
+    let refused = results
+        .iter()
+        .filter(|r| **r == Err(KvError::InvocationLimit))
+        .count();
+    assert_eq!(refused, 2);
+    // A thousand operations of a second, six at a time.
+    assert_eq!(w.sim.now().since(start), SECOND * 167);
+    assert_eq!(w.store.operation_count(), 1_000);
+}
+
+#[test]
+fn failures_leave_the_store_as_it_was_unless_only_the_answer_is_lost() {
+    for (failures, outcome, stored) in [
+        ("write = { error = 1.0 }", OpOutcome::Unavailable, false),
+        ("write = { timeout = 1.0 }", OpOutcome::Timeout, false),
+        ("write = { answer_lost = 1.0 }", OpOutcome::AnswerLost, true),
+    ] {
+        let w = world(Duration::from_millis(10), failures, DailyQuota::default());
+        assert!(w.put("k", b"v", PutOptions::default()).is_err());
+        assert_eq!(
+            w.store.meter().count(OpKind::Write, outcome),
+            1,
+            "{failures}"
+        );
+        assert_eq!(w.get("k").unwrap().is_some(), stored, "{failures}");
+        assert_eq!(w.store.stored_bytes() > 0, stored);
+    }
+}
+
+/// Failures of reads at 20%: binomial, within four standard deviations.
+#[test]
+fn failures_come_at_their_rate_and_by_kind() {
+    let w = world(
+        Duration::ZERO,
+        "read = { error = 0.2 }",
+        DailyQuota::default(),
+    );
+    let n = 20_000_u64;
+    for _ in 0..n {
+        let _ = w.get("k");
+    }
+    let failed = w.store.meter().count(OpKind::Read, OpOutcome::Unavailable) as f64;
+    assert!(
+        (failed - 0.2 * n as f64).abs() < 4.0 * (n as f64 * 0.16).sqrt(),
+        "{failed}"
+    );
+    assert_eq!(w.put("k", b"v", PutOptions::default()), Ok(()));
+}
+
+#[test]
+fn outages_and_brown_outs_begin_and_end() {
+    let windows = "[[windows]]\nstart = \"10 s\"\nlength = \"5 s\"\nerror = 1.0\n[[windows]]\nstart = \"20 s\"\nlength = \"5 s\"\nlatency_factor = 10.0\n";
+    let w = world(Duration::from_millis(100), windows, DailyQuota::default());
+    let mut answers = Vec::new();
+    for _ in 0..26 {
+        let start = w.sim.now();
+        let ok = w.get("k").is_ok();
+        answers.push((ok, w.sim.now().since(start).as_millis()));
+        let next = START + SECOND * (answers.len() as u32);
+        w.executor.run_until(next);
+    }
+    for (s, (ok, ms)) in answers.into_iter().enumerate() {
+        assert_eq!(ok, !(10..15).contains(&s), "second {s}");
+        assert_eq!(
+            ms,
+            if (20..25).contains(&s) { 1_000 } else { 100 },
+            "second {s}"
+        );
+    }
+    // Alternating at random: down for a quarter of the time.
+    let w = world(
+        Duration::ZERO,
+        "outages = { mean_up = \"30 s\", mean_down = \"10 s\" }",
+        DailyQuota::default(),
+    );
+    let n = 40_000;
+    let mut down = 0.0;
+    for _ in 0..n {
+        down += f64::from(w.get("k").is_err());
+        w.wait(SECOND);
+    }
+    // 1,000 cycles; the share of each has a standard deviation below 0.25.
+    assert!(
+        (down / f64::from(n) - 0.25).abs() < 4.0 * 0.25 / 1_000_f64.sqrt(),
+        "{down}"
+    );
+}
+
+#[test]
+fn an_operation_whose_caller_is_gone_has_still_been_done() {
+    let w = world(SECOND, "", DailyQuota::default());
+    let kv = w.store.invocation();
+    let task = w.sim.spawn(async move {
+        let _ = kv.put("k", b"v".to_vec(), PutOptions::default()).await;
+    });
+    w.wait(Duration::from_millis(500));
+    w.sim.cancel(task);
+    assert_eq!(w.get("k"), Ok(Some(b"v".to_vec())));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The pages of a list, put together, are the keys with the prefix, in order and once each.
+    #[test]
+    fn pages_of_a_list_make_up_the_whole(keys in prop::collection::btree_set("[ab][a-d]{0,4}", 0..60), limit in 1_usize..10) {
+        let w = plain();
+        for k in &keys {
+            w.put(k, b"v", PutOptions::default()).unwrap();
+        }
+        let listed: Vec<String> = w.run(|kv, _| async move {
+            let (mut names, mut cursor) = (Vec::new(), None);
+            loop {
+                let page = kv.list("a", cursor.as_deref(), limit).await.unwrap();
+                assert!(page.keys.len() <= limit);
+                names.extend(page.keys.into_iter().map(|k| k.name));
+                cursor = page.cursor;
+                if cursor.is_none() { return names; }
+            }
+        });
+        let expected: Vec<String> = keys.into_iter().filter(|k| k.starts_with('a')).collect();
+        prop_assert_eq!(listed, expected);
+    }
+}
