@@ -176,7 +176,7 @@ fn errors_name_file_line_and_field() {
     insta::assert_snapshot!(refused_scenario(&SCENARIO.replace("\"1M\"", "\"lots\"")), @r#"error: my.toml:6: field `traffic_per_month`: found "lots", expected a whole number of 0 or more, such as 250, 10k, 2.5M or 1B"#);
     insta::assert_snapshot!(refused_scenario(&SCENARIO.replace("plan = \"paid\"", "plan = \"gold\"")), @r#"error: my.toml: field `billing.plan`: found "gold", expected one of: free, paid"#);
     insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}[period]\nat_least = \"40 d\"\n")), @"error: my.toml:8: field `period.at_least`: found 40 d, expected more than 0 s and no more than period.at_most = 7 d");
-    insta::assert_snapshot!(refused_scenario("title = \n").lines().next().unwrap(), @"");
+    insta::assert_snapshot!(refused_scenario("title = \n").lines().next().unwrap(), @r#"error: my.toml:1: string values must be quoted, expected literal string"#);
 }
 
 #[test]
@@ -192,9 +192,9 @@ fn errors_in_named_files_name_those_files() {
     let workload = include_str!("../models/workloads/gateway.toml");
     write("w.toml", &workload.replace("\"40/h\"", "\"-40/h\""));
     let args = ["--scenario", "my.toml"];
-    insta::assert_snapshot!(refused(&args, dir.path()), @"");
+    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: w.toml:37: field `analytics_queries.rate`: found "-40/h", expected a rate of 0 or more"#);
     write("w.toml", workload);
-    insta::assert_snapshot!(refused(&args, dir.path()), @"");
+    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: l.toml: cannot be read (no such file); expected a file, or one of: constant-10ms, in-memory, kv-2024, kv-2025"#);
     let constant = include_str!("../models/latency/constant-10ms.toml");
     write(
         "l.toml",
@@ -204,14 +204,14 @@ fn errors_in_named_files_name_those_files() {
         ),
     );
     write("x.csv", "latency_ms\n1.5\nfast\n");
-    insta::assert_snapshot!(refused(&args, dir.path()), @"");
+    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:3: field `latency_ms`: found "fast", expected milliseconds of 0 or more"#);
     write("x.csv", "latency_ms,b\n1.5,1\n2.5\n");
-    insta::assert_snapshot!(refused(&args, dir.path()), @"");
+    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:3: field `latency_ms`: found 1 columns, expected 2"#);
     write("x.csv", "ms\n1.5\n");
-    insta::assert_snapshot!(refused(&args, dir.path()), @"");
-    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @"");
-    insta::assert_snapshot!(refused(&["--set", "policy.cache.ttl=5"], dir.path()), @"");
-    insta::assert_snapshot!(refused(&["--set", "nonsense"], dir.path()), @"");
+    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:1: field `latency_ms`: found columns ms, expected one called latency_ms"#);
+    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: default, free-plan, key-layouts, production-10m, production-1m, seed-load-test"#);
+    insta::assert_snapshot!(refused(&["--set", "policy.cache.ttl=5"], dir.path()), @r#"error: --set policy.cache.ttl=5: field `cache.ttl`: found "5", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
+    insta::assert_snapshot!(refused(&["--set", "nonsense"], dir.path()), @r#"error: --set nonsense: expected FIELD=VALUE, such as policy.cache.ttl="10 s""#);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn run_prints_metrics_invoice_and_alerts() {
         "plan fee",
         "kv.writes",
         "Alerts, policy naive",
-        "critical: KvOperationsPerDay",
+        "critical: ErrorRate",
     ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }

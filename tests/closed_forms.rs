@@ -53,10 +53,11 @@ fn measure(scenario: &Scenario, per_second: f64, name: &str) -> Estimate {
 }
 
 /// Twice the 95% half-width of 20 replications is 4.2 standard errors: false alarms come
-/// once in 2,000 seeds, and the seeds are fixed.
+/// once in 2,000 seeds, and the seeds are fixed. The millionth is for values so sure that the
+/// runs never saw another.
 fn assert_close(e: Estimate, expected: f64, what: &str) {
     assert!(
-        (e.mean - expected).abs() <= 2.0 * e.half_width,
+        (e.mean - expected).abs() <= 2.0 * e.half_width + 1e-6 * expected,
         "{what}: simulated {} ± {}, closed form {expected}",
         e.mean,
         e.half_width
@@ -249,12 +250,18 @@ fn exact_counts_without_randomness() {
         replication: 0,
     };
     let r = simulate(&point).unwrap();
-    // The first request comes after one spacing, the last falls on the end and is not counted.
-    assert_eq!(r.arrived.records, 35_999);
-    // A batch of ten each second; the write a second after the first sees it at once.
+    // The first request comes after one spacing; rounding decides whether the last falls on
+    // the end of the period, which is not part of it.
+    let records = r.arrived.records;
+    assert!((35_999..=36_000).contains(&records), "{records}");
+    // A batch of ten each second.
     let writes = r.kv.issued(OpKind::Write);
     assert!((3_599..=3_600).contains(&writes), "{writes}");
-    // The cache fills at the first read and then each time 5 s are over: after 51 reads.
+    // An entry lives for 50 reads, or 51 where rounding is kind to the last one.
     let misses = r.counters.cache.misses;
-    assert_eq!(misses, 35_999_u64.div_ceil(50));
+    assert!(
+        (records / 51..=records.div_ceil(50)).contains(&misses),
+        "{misses}"
+    );
+    assert_eq!(r.kv.issued(OpKind::Read), misses);
 }

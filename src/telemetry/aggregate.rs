@@ -3,6 +3,7 @@
 use super::record::{ProviderId, Record};
 use serde::{Deserialize, Serialize};
 use sketches_ddsketch::{Config, DDSketch};
+use std::cell::OnceCell;
 
 /// Relative error of every latency percentile.
 pub const PERCENTILE_ERROR: f64 = 0.01;
@@ -81,11 +82,8 @@ pub struct Aggregate {
 impl Aggregate {
     /// Adds one record.
     pub fn add(&mut self, record: &Record) {
-        let index = record.provider.0 as usize;
-        if self.providers.len() <= index {
-            self.providers.resize(index + 1, None);
-        }
-        let totals = self.providers[index].get_or_insert_with(Totals::new);
+        let slot = self.slot(record.provider.0 as usize);
+        let totals = slot.get_or_insert_with(Totals::new);
         let latency_ms = record.latency.as_nanos() as f64 / 1e6;
         totals.count += 1;
         totals.errors += u64::from(!record.success);
@@ -111,28 +109,45 @@ impl Aggregate {
         postcard::to_extend(&named, room).expect("plain data is always encodable")
     }
 
-    /// Adds what a stored value holds.
-    pub fn merge_encoded(
-        &mut self,
-        bytes: &[u8],
-        names: &mut ProviderNames,
-    ) -> Result<(), Corrupt> {
+    /// Reads a stored value; its providers get numbers in `names`.
+    pub fn decode(bytes: &[u8], names: &mut ProviderNames) -> Result<Self, Corrupt> {
         let named: Vec<(&str, Totals)> = postcard::from_bytes(bytes).map_err(|_| Corrupt)?;
+        let mut aggregate = Aggregate::default();
         for (name, totals) in named {
-            let index = names.intern(name).0 as usize;
-            if self.providers.len() <= index {
-                self.providers.resize(index + 1, None);
-            }
-            match &mut self.providers[index] {
-                Some(mine) => mine.merge(&totals)?,
-                empty => *empty = Some(totals),
+            *aggregate.slot(names.intern(name).0 as usize) = Some(totals);
+        }
+        Ok(aggregate)
+    }
+
+    /// Adds all that another aggregate holds, its providers numbered alike.
+    pub fn merge(&mut self, other: &Aggregate) -> Result<(), Corrupt> {
+        for (index, totals) in other.providers.iter().enumerate() {
+            let Some(totals) = totals else { continue };
+            match self.slot(index) {
+                Some(mine) => mine.merge(totals)?,
+                empty => *empty = Some(totals.clone()),
             }
         }
         Ok(())
     }
 
+    fn slot(&mut self, index: usize) -> &mut Option<Totals> {
+        if self.providers.len() <= index {
+            self.providers.resize(index + 1, None);
+        }
+        &mut self.providers[index]
+    }
+
     /// What the aggregate says, per provider (in the order of their names) and overall.
-    pub fn metrics(&self, names: &ProviderNames) -> Metrics {
+    pub fn metrics(self, names: &ProviderNames) -> Metrics {
+        Metrics {
+            aggregate: self,
+            names: names.clone(),
+            figures: OnceCell::new(),
+        }
+    }
+
+    fn figures(&self, names: &ProviderNames) -> Figures {
         let mut providers: Vec<ProviderMetrics> = self
             .providers
             .iter()
@@ -145,7 +160,7 @@ impl Aggregate {
             all.merge(totals)
                 .expect("sketches made here have one configuration");
         }
-        Metrics {
+        Figures {
             overall: ProviderMetrics::of("overall", &all),
             providers,
         }
@@ -190,14 +205,49 @@ impl ProviderMetrics {
     }
 }
 
-/// What a query answers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What a query answers; the figures are worked out when one is first looked at.
+#[derive(Clone)]
 pub struct Metrics {
+    aggregate: Aggregate,
+    names: ProviderNames,
+    figures: OnceCell<Figures>,
+}
+
+/// The figures of a query, per provider in the order of names and overall.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
     pub overall: ProviderMetrics,
     pub providers: Vec<ProviderMetrics>,
 }
 
+impl std::ops::Deref for Metrics {
+    type Target = Figures;
+
+    fn deref(&self) -> &Figures {
+        self.figures
+            .get_or_init(|| self.aggregate.figures(&self.names))
+    }
+}
+
 impl Metrics {
+    /// The same for one provider alone.
+    pub fn only(&self, provider: ProviderId) -> Metrics {
+        let mut aggregate = self.aggregate.clone();
+        for (i, totals) in aggregate.providers.iter_mut().enumerate() {
+            if i != provider.0 as usize {
+                *totals = None;
+            }
+        }
+        aggregate.metrics(&self.names)
+    }
+
+    /// Rough size in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Metrics>() + self.aggregate.memory_bytes()
+    }
+}
+
+impl Figures {
     /// The metrics of one provider, if it had any request.
     pub fn provider(&self, name: &str) -> Option<&ProviderMetrics> {
         self.providers.iter().find(|p| p.name == name)
@@ -243,11 +293,11 @@ mod tests {
         let bytes = right.encode(&names());
         let mut mine = names();
         let mut merged = Aggregate::default();
-        merged
-            .merge_encoded(&left.encode(&names()), &mut mine)
-            .unwrap();
-        merged.merge_encoded(&bytes, &mut mine).unwrap();
-        assert_eq!(merged.metrics(&mine), whole.metrics(&names()));
+        let left = Aggregate::decode(&left.encode(&names()), &mut mine).unwrap();
+        merged.merge(&left).unwrap();
+        let right = Aggregate::decode(&bytes, &mut mine).unwrap();
+        merged.merge(&right).unwrap();
+        assert_eq!(*merged.metrics(&mine), *whole.clone().metrics(&names()));
         let m = whole.metrics(&names());
         assert_eq!(
             (m.overall.count, m.overall.errors, m.overall.tokens),
@@ -263,11 +313,8 @@ mod tests {
         let mut a = Aggregate::default();
         a.add(&record(0, 5, true));
         let bytes = a.encode(&names());
-        let mut into = Aggregate::default();
-        assert_eq!(
-            into.merge_encoded(&bytes[..bytes.len() - 1], &mut names()),
-            Err(Corrupt)
-        );
+        let cut = Aggregate::decode(&bytes[..bytes.len() - 1], &mut names());
+        assert_eq!(cut.err(), Some(Corrupt));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! A bounded cache whose entries live for a fixed time.
 
 use crate::units::Timestamp;
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// What a cache has been asked, and what it did.
@@ -35,7 +34,7 @@ impl CacheCounters {
 pub struct TtlCache<K, V> {
     ttl: Duration,
     max_entries: usize,
-    entries: HashMap<K, Entry<V>>,
+    entries: BTreeMap<K, Entry<V>>,
     /// Keys in the order in which they were filled; a refilled key appears again.
     order: VecDeque<(K, u64)>,
     fills: u64,
@@ -49,13 +48,13 @@ struct Entry<V> {
     fill: u64,
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> TtlCache<K, V> {
+impl<K: Ord + Clone, V: Clone> TtlCache<K, V> {
     /// An empty cache for at most `max_entries` entries.
     pub fn new(ttl: Duration, max_entries: usize) -> Self {
         TtlCache {
             ttl,
             max_entries,
-            entries: HashMap::new(),
+            entries: BTreeMap::new(),
             order: VecDeque::new(),
             fills: 0,
             counters: CacheCounters::default(),
@@ -123,6 +122,11 @@ impl<K: Hash + Eq + Clone, V: Clone> TtlCache<K, V> {
     /// What has happened so far.
     pub fn counters(&self) -> CacheCounters {
         self.counters
+    }
+
+    /// The values held, dead ones included.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values().map(|e| &e.value)
     }
 
     /// Entries held, dead ones included.

@@ -6,7 +6,7 @@ use super::counters::{Counters, LossCause};
 use super::keys::Bucket;
 use super::policy::{KeyLayout, Overflow, Policy, WriteMode};
 use super::ports::{Clock, Kv, KvError};
-use super::query::QueryKey;
+use super::query::{Decoded, QueryKey};
 use super::record::{ProviderId, Record};
 use super::semaphore::Semaphore;
 use rand::SeedableRng;
@@ -43,6 +43,7 @@ pub(super) struct State {
     pub batches_written: u64,
     pub last_write: Option<crate::units::Timestamp>,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
+    pub decoded: Decoded,
     pub rng: Xoshiro256PlusPlus,
     pub counters: Counters,
 }
@@ -103,6 +104,7 @@ impl<C: Clock> Collector<C> {
                 batches_written: 0,
                 last_write: None,
                 cache,
+                decoded: Decoded::default(),
                 rng: Xoshiro256PlusPlus::seed_from_u64(seed),
                 counters: Counters::default(),
             }),
@@ -238,8 +240,12 @@ impl<C: Clock> Collector<C> {
         let s = self.state.borrow();
         let rollups: usize = s.rollups.values().map(|r| r.total.memory_bytes()).sum();
         let pending: usize = s.pending.iter().map(|b| b.key.len() + b.value.len()).sum();
-        let metrics = size_of::<Metrics>() + 4 * size_of::<super::aggregate::ProviderMetrics>();
-        s.buffer.capacity() * size_of::<Record>() + rollups + pending + s.cache.len() * metrics
+        let cached: usize = s.cache.values().map(|m| m.memory_bytes()).sum();
+        s.buffer.capacity() * size_of::<Record>()
+            + rollups
+            + pending
+            + s.decoded.memory_bytes()
+            + cached
     }
 
     pub(super) fn waits_for_writes(&self) -> bool {
@@ -288,11 +294,15 @@ impl State {
     /// Moves the buffer into the running totals; returns how many records that were.
     pub fn fold(&mut self, policy: &Policy) -> u64 {
         let n = self.buffer.len() as u64;
-        for record in self.buffer.drain(..) {
-            let bucket = Bucket::of(record.at, policy.layout.bucket);
+        while let Some(first) = self.buffer.front() {
+            let bucket = Bucket::of(first.at, policy.layout.bucket);
             let rollup = self.rollups.entry(bucket).or_default();
-            rollup.total.add(&record);
-            rollup.records += 1;
+            // Records come in the order of time, so those of a bucket stand together.
+            let end = bucket.end(policy.layout.bucket);
+            while let Some(record) = self.buffer.pop_front_if(|r| r.at < end) {
+                rollup.total.add(&record);
+                rollup.records += 1;
+            }
         }
         self.unsaved += n;
         n

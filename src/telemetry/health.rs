@@ -1,6 +1,6 @@
 //! The system health report.
 
-use super::aggregate::{Metrics, ProviderMetrics};
+use super::aggregate::{Figures, ProviderMetrics};
 use super::collector::Collector;
 use super::policy::HealthThresholds;
 use super::ports::{Clock, Kv, KvError};
@@ -38,7 +38,7 @@ pub struct HealthReport {
 
 /// Judges metrics by thresholds. The whole is down when all providers are, and
 /// degraded when any is not healthy or the overall figures say so.
-pub fn health_report(metrics: &Metrics, thresholds: &HealthThresholds) -> HealthReport {
+pub fn health_report(metrics: &Figures, thresholds: &HealthThresholds) -> HealthReport {
     let providers: Vec<(String, Status)> = metrics
         .providers
         .iter()
@@ -101,7 +101,7 @@ mod tests {
 
     fn report(overall: ProviderMetrics, providers: Vec<ProviderMetrics>) -> (Status, Vec<Status>) {
         let r = health_report(
-            &Metrics { overall, providers },
+            &Figures { overall, providers },
             &HealthThresholds::default(),
         );
         (r.overall, r.providers.into_iter().map(|p| p.1).collect())

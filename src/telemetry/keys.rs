@@ -13,6 +13,11 @@ impl Bucket {
         Bucket(t.floor_to(length).as_nanos() / 1_000_000_000)
     }
 
+    /// Where the bucket ends.
+    pub fn end(self, length: Duration) -> Timestamp {
+        Timestamp::from_secs(self.0) + length
+    }
+
     /// The buckets of a window that ends now: as many as cover it, the current one included.
     pub fn of_window(now: Timestamp, window: Duration, length: Duration) -> Vec<Bucket> {
         let n = window.as_nanos().div_ceil(length.as_nanos()) as u64;

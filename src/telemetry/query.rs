@@ -1,17 +1,18 @@
 //! Queries: stored aggregates of a window, merged, through the cache.
 
-use super::aggregate::{Aggregate, Metrics};
-use super::collector::Collector;
+use super::aggregate::{Aggregate, Corrupt, Metrics};
+use super::collector::{Collector, State};
 use super::keys::Bucket;
 use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, Value};
 use super::record::ProviderId;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// What a cached result answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QueryKey {
     window: Duration,
     /// One provider's metrics have an entry of their own if the policy says so.
@@ -88,9 +89,7 @@ impl<C: Clock> Collector<C> {
             return Ok(metrics);
         }
         let all = self.read_window(kv, window).await?;
-        let mut one = (*all).clone();
-        one.providers.retain(|p| p.name == provider);
-        let one = Rc::new(one);
+        let one = Rc::new(all.only(self.provider(provider)));
         self.remember(key, &one);
         Ok(one)
     }
@@ -122,7 +121,11 @@ impl<C: Clock> Collector<C> {
         let s = &mut *self.state.borrow_mut();
         let mut total = Aggregate::default();
         for value in values {
-            if total.merge_encoded(&value, &mut s.names).is_err() {
+            let State { names, decoded, .. } = s;
+            let merged = decoded
+                .get(&value, |bytes| Aggregate::decode(bytes, names))
+                .and_then(|aggregate| total.merge(aggregate));
+            if merged.is_err() {
                 s.counters.corrupt_values += 1;
             }
         }
@@ -178,4 +181,43 @@ async fn list_all<K: Kv>(
         names.extend(list?);
     }
     Ok(names)
+}
+
+/// Values that were decoded lately: those of past buckets come again with every query.
+#[derive(Default)]
+pub(super) struct Decoded {
+    recent: VecDeque<(Value, Aggregate)>,
+}
+
+/// Decoded values kept: a day of hours, and some.
+const DECODED: usize = 32;
+
+impl Decoded {
+    /// The aggregate that `value` encodes.
+    fn get(
+        &mut self,
+        value: &Value,
+        decode: impl FnOnce(&[u8]) -> Result<Aggregate, Corrupt>,
+    ) -> Result<&Aggregate, Corrupt> {
+        // Different values differ early: in length, or in the counts that come first.
+        let found = self.recent.iter().position(|(v, _)| v == value);
+        let index = match found {
+            Some(index) => index,
+            None => {
+                let aggregate = decode(value)?;
+                if self.recent.len() >= DECODED {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back((Rc::clone(value), aggregate));
+                self.recent.len() - 1
+            }
+        };
+        Ok(&self.recent[index].1)
+    }
+
+    /// Bytes held.
+    pub fn memory_bytes(&self) -> usize {
+        let each = self.recent.iter().map(|(v, a)| v.len() + a.memory_bytes());
+        each.sum()
+    }
 }
