@@ -99,7 +99,7 @@ fn batches_by_size_or_age() {
             // The end of the period cuts one batch; a long period makes that small.
             "period.requests=\"50k\"",
         ]);
-        let mut term = (-rate * age as f64).exp();
+        let mut term = (-rate * age).exp();
         let mut below = 0.0;
         let mut expected = 1.0;
         for k in 1..n {

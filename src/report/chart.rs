@@ -235,7 +235,7 @@ impl Chart {
                 let label = label.transform(FontTransform::Rotate90);
                 // On the side of the line where there is room.
                 let f = (mark.at / xs.start).ln() / (xs.end / xs.start).ln();
-                let shift = if f > 0.9 { -4 } else { 18 };
+                let shift = if f > 0.9 { -6 } else { 18 };
                 let place =
                     EmptyElement::at(to) + Text::new(mark.label.clone(), (shift * k, 8 * k), label);
                 chart.plotting_area().draw(&place).map_err(text)?;

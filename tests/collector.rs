@@ -1,0 +1,218 @@
+//! The collector on the counting KV: batches, overflow, per-provider entries, damage.
+
+use kvplan::cloud::kv::KvStore;
+use kvplan::config::load;
+use kvplan::sim::executor::Executor;
+use kvplan::telemetry::collector::{Collector, Recorded};
+use kvplan::telemetry::counters::LossCause;
+use kvplan::telemetry::policy::{Overflow, Policy};
+use kvplan::telemetry::ports::{Kv, OpKind, PutOptions};
+use kvplan::units::Timestamp;
+use std::rc::Rc;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MS: Duration = Duration::from_millis(1);
+
+fn policy(name: &str) -> Policy {
+    load(name, None, &[]).unwrap()
+}
+
+struct Bench {
+    executor: Executor,
+    store: Rc<KvStore>,
+    collector: Rc<Collector<kvplan::sim::executor::SimHandle>>,
+}
+
+fn bench(policy: Policy) -> Bench {
+    let executor = Executor::new(Timestamp::from_secs(1_793_577_600));
+    let store = KvStore::counting(load("cloudflare", None, &[]).unwrap(), executor.handle());
+    let collector = Rc::new(Collector::new(Rc::new(policy), executor.handle(), "w", 1));
+    Bench {
+        executor,
+        store,
+        collector,
+    }
+}
+
+impl Bench {
+    fn record(&self, n: usize) -> Vec<Recorded> {
+        let p = self.collector.provider("p");
+        (0..n)
+            .map(|i| self.collector.record(p, MS * (i as u32 + 1), true, 1))
+            .collect()
+    }
+
+    fn flush(&self) {
+        let (c, kv) = (Rc::clone(&self.collector), self.store.invocation());
+        self.executor
+            .block_on(async move { c.flush(&kv).await })
+            .unwrap();
+    }
+
+    fn wait(&self, d: Duration) {
+        let until = kvplan::telemetry::ports::Clock::now(&self.executor.handle()) + d;
+        self.executor.run_until(until);
+    }
+
+    /// Requests of provider "p" that are stored, and the least median latency in ms.
+    fn stored(&self) -> u64 {
+        let (c, kv) = (Rc::clone(&self.collector), self.store.invocation());
+        let m = self
+            .executor
+            .block_on(async move { c.fetch_metrics(&kv, HOUR).await })
+            .unwrap();
+        m.provider("p").map_or(0, |p| p.count)
+    }
+}
+
+fn small_buffer(overflow: Overflow) -> Policy {
+    let mut p = policy("batch-keys");
+    p.batch.max_records = 5;
+    p.batch.buffer_capacity = 5;
+    p.batch.overflow = overflow;
+    p
+}
+
+#[test]
+fn a_batch_says_when_it_begins_and_when_it_is_full() {
+    let mut p = policy("optimised");
+    p.batch.max_records = 3;
+    let b = bench(p);
+    let said = b.record(3);
+    assert!(matches!(said[0], Recorded::StartedBatch(_)));
+    assert_eq!(said[1..], [Recorded::Buffered, Recorded::Full]);
+}
+
+#[test]
+fn a_full_buffer_gives_up_the_newest_or_the_oldest_and_counts_it() {
+    let b = bench(small_buffer(Overflow::DropNewest));
+    assert_eq!(
+        b.record(8)[5..],
+        [Recorded::Lost(LossCause::OverflowNewest); 3]
+    );
+    b.flush();
+    assert_eq!(b.stored(), 5);
+    assert_eq!(b.collector.counters().lost, [3, 0, 0]);
+    b.collector.check_conservation().unwrap();
+
+    let b = bench(small_buffer(Overflow::DropOldest));
+    assert!(b.record(8).iter().all(|r| !matches!(r, Recorded::Lost(_))));
+    b.flush();
+    assert_eq!(b.stored(), 5);
+    assert_eq!(b.collector.counters().lost, [0, 3, 0]);
+    b.collector.check_conservation().unwrap();
+}
+
+#[test]
+fn totals_make_room_so_that_a_rollup_loses_nothing() {
+    let mut p = policy("optimised");
+    p.batch.max_records = 5;
+    p.batch.buffer_capacity = 5;
+    let b = bench(p);
+    let _ = b.record(500);
+    b.flush();
+    assert_eq!((b.stored(), b.collector.counters().lost_total()), (500, 0));
+}
+
+#[test]
+fn a_batch_is_written_at_its_age_unless_that_has_been_done() {
+    let b = bench(policy("optimised"));
+    let Recorded::StartedBatch(batch) = b.record(1)[0] else {
+        panic!("the first starts a batch")
+    };
+    let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
+    b.executor.handle().spawn(async move {
+        c.flush_when_due(&kv, batch).await.unwrap();
+    });
+    b.wait(Duration::from_millis(9_999));
+    assert_eq!(b.store.operation_count(), 0);
+    b.wait(MS);
+    assert_eq!(b.store.meter().issued(OpKind::Write), 1);
+    // The next batch is written on demand; its timer then finds nothing to do.
+    let Recorded::StartedBatch(batch) = b.record(1)[0] else {
+        panic!("a new batch")
+    };
+    let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
+    b.executor.handle().spawn(async move {
+        c.flush_when_due(&kv, batch).await.unwrap();
+    });
+    b.wait(Duration::from_secs(2));
+    b.flush();
+    b.wait(Duration::from_secs(20));
+    assert_eq!(b.store.meter().issued(OpKind::Write), 2);
+    assert_eq!(b.stored(), 2);
+}
+
+#[test]
+fn an_hour_change_splits_a_batch() {
+    for name in ["optimised", "batch-keys"] {
+        let b = bench(policy(name));
+        b.wait(HOUR - MS);
+        let _ = b.record(3);
+        b.wait(MS * 2);
+        let _ = b.record(4);
+        b.flush();
+        assert_eq!(b.store.meter().issued(OpKind::Write), 2, "{name}");
+        assert_eq!(b.stored(), 4, "{name}: the current hour");
+        b.collector.check_conservation().unwrap();
+    }
+}
+
+#[test]
+fn per_provider_entries_age_apart() {
+    let mut p = policy("optimised");
+    p.cache.per_provider = true;
+    let b = bench(p);
+    let _ = b.record(5);
+    let q = b.collector.provider("q");
+    let _ = b.collector.record(q, MS, false, 1);
+    b.flush();
+    b.store.reset_counters();
+    let ask = |name: &'static str| {
+        let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
+        b.executor
+            .block_on(async move { c.get_provider_metrics(&kv, name, HOUR).await })
+            .unwrap()
+    };
+    assert_eq!((ask("p").overall.count, ask("p").overall.errors), (5, 0));
+    assert_eq!((ask("q").overall.count, ask("q").overall.errors), (1, 1));
+    // One read for each provider, and one hit.
+    assert_eq!(
+        (b.store.operation_count(), b.collector.counters().cache.hits),
+        (2, 2)
+    );
+    b.wait(Duration::from_secs(5));
+    let _ = ask("p");
+    assert_eq!(b.store.operation_count(), 3);
+}
+
+#[test]
+fn a_damaged_value_is_counted_and_the_rest_still_read() {
+    let b = bench(policy("batch-keys"));
+    let _ = b.record(7);
+    b.flush();
+    let kv = b.store.invocation();
+    b.executor
+        .block_on(async move {
+            kv.put(
+                "b/001793577600/x-1",
+                b"garbage".to_vec(),
+                PutOptions::default(),
+            )
+            .await
+        })
+        .unwrap();
+    assert_eq!(b.stored(), 7);
+    assert_eq!(b.collector.counters().corrupt_values, 1);
+}
+
+#[test]
+fn eviction_counts_what_was_in_memory() {
+    let b = bench(policy("optimised"));
+    let _ = b.record(12);
+    assert!(b.collector.memory_bytes() > 0);
+    assert_eq!(b.collector.evict(), 12);
+    assert_eq!(b.collector.counters().lost, [0, 0, 12]);
+    b.collector.check_conservation().unwrap();
+}
