@@ -84,7 +84,7 @@ fn hit_ratio_of_a_ttl_cache_under_poisson_lookups() {
 #[test]
 fn batches_by_size_or_age() {
     for (rate, n, age) in [
-        (0.5, 10, 4.0),
+        (0.5, 10, 4.0_f64),
         (2.0, 10, 4.0),
         (10.0, 10, 4.0),
         (3.0, 100, 10.0),
