@@ -30,6 +30,7 @@ fn instant(settings: &[&str]) -> Scenario {
     let base = [
         "latency.read={kind=\"constant\",value=\"0 s\"}",
         "latency.write={kind=\"constant\",value=\"0 s\"}",
+        "latency.list={kind=\"constant\",value=\"0 s\"}",
         "workload.analytics_queries.rate=\"0/s\"",
         "workload.health_checks.rate=\"0/s\"",
     ];
@@ -75,6 +76,22 @@ fn hit_ratio_of_a_ttl_cache_under_poisson_lookups() {
             rate * ttl / (1.0 + rate * ttl),
             &format!("rate {rate}/s, TTL {ttl} s"),
         );
+    }
+}
+
+/// Each of n isolates has a cache of its own and an n-th of the lookups (Poisson splitting), so
+/// the hit ratio is l T / (n + l T), and every query reads what all of them wrote.
+#[test]
+fn hit_ratio_falls_with_the_number_of_isolates() {
+    for isolates in [1, 5, 40] {
+        let scenario = instant(&[
+            "policy.layout.discover=\"list\"",
+            &format!("fleet.isolates={isolates}"),
+            "period.requests=\"5k\"",
+        ]);
+        let n = f64::from(isolates);
+        let e = measure(&scenario, 4.0, "hit_ratio");
+        assert_close(e, 20.0 / (n + 20.0), &format!("{isolates} isolates"));
     }
 }
 

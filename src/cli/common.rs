@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kvplan::config::quantity::Count;
 use kvplan::config::{ConfigError, parse_overrides};
 use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::sweep::SweepError;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,11 +116,14 @@ pub fn interrupt_flag() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
-/// The failure to return after Ctrl-C.
-pub fn interrupted() -> Failure {
-    Failure {
-        message: "interrupted; earlier output is untouched".into(),
-        code: EXIT_INTERRUPTED,
+/// The failure that a sweep without result stands for.
+pub fn sweep_failure(e: SweepError) -> Failure {
+    match e {
+        SweepError::Interrupted => Failure {
+            message: "interrupted; earlier output is untouched".into(),
+            code: EXIT_INTERRUPTED,
+        },
+        SweepError::Broken(_) => Failure::defect(e),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Commands: arguments, progress, printing and exit codes; no arithmetic.
 
 mod common;
+mod compare;
 mod run;
 mod scenario;
 mod sweep;
@@ -26,6 +27,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan sweep                                  the main job: cost, hit ratio and latency from 10k to 100M requests a month
   kvplan sweep --traffic 1M..1B --policy optimised
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
+  kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
   kvplan scenario list                          the scenarios that come with kvplan
 
 Exit codes: 0 done; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
@@ -42,6 +44,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Simulate one scenario; print metrics, invoice and alerts
     Run(run::Args),
+    /// Compare two policies under the same arrivals and failures
+    Compare(compare::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
 }
@@ -52,6 +56,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Sweep(args) => sweep::run(args),
         Command::Run(args) => run::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Scenario(args) => scenario::run(args),
     };
     match result {

@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, SimulationArgs, catch_interrupts, interrupt_flag, interrupted, progress,
+    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
 use kvplan::config::quantity::Count;
 use kvplan::experiment::metric;
@@ -39,10 +39,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let bar = progress(steps, args.simulation.quiet);
     let cells = sweep(&scenario, &[traffic], &|| bar.inc(1), interrupt_flag());
     bar.finish_and_clear();
-    let cells = cells.map_err(|e| match e {
-        SweepError::Interrupted => interrupted(),
-        SweepError::Broken(_) => Failure::defect(e),
-    })?;
+    let cells = cells.map_err(sweep_failure)?;
     println!("{}: {traffic} requests a month\n", scenario.title);
     println!("{}", report::metrics_table(metric::METRICS, &cells));
     for policy in &scenario.policies {

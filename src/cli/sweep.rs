@@ -2,11 +2,11 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, interrupted,
-    parse_traffic, progress,
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
+    sweep_failure,
 };
 use kvplan::config::quantity::Count;
-use kvplan::experiment::sweep::{SweepError, sweep};
+use kvplan::experiment::sweep::sweep;
 use kvplan::report;
 use kvplan::report::output::OutputDir;
 
@@ -47,10 +47,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let bar = progress(points as u64 * u64::from(scenario.replications), quiet);
     let cells = sweep(&scenario, &levels, &|| bar.inc(1), interrupt_flag());
     bar.finish_and_clear();
-    let cells = cells.map_err(|e| match e {
-        SweepError::Interrupted => interrupted(),
-        SweepError::Broken(_) => Failure::defect(e),
-    })?;
+    let cells = cells.map_err(sweep_failure)?;
     report::sweep::write(&scenario, &cells, &out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !quiet {

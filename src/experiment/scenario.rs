@@ -1,13 +1,14 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
 use crate::cloud::failure::FailureSpec;
+use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
 use crate::cloud::latency::LatencyProfile;
 use crate::config::quantity::{self, Count};
 use crate::config::{self, ConfigError, FieldError, Model, Override};
 use crate::pricing::{Catalog, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
-use crate::telemetry::policy::Policy;
+use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -47,6 +48,8 @@ pub struct ScenarioFile {
     pub period: Period,
     #[serde(default)]
     pub failures: FailureSpec,
+    #[serde(default)]
+    pub fleet: FleetSpec,
     #[serde(default)]
     pub cpu: CpuCost,
 }
@@ -155,6 +158,7 @@ pub struct Scenario {
     pub seed: u64,
     pub period: Period,
     pub failures: FailureSpec,
+    pub fleet: FleetSpec,
     pub cpu: CpuCost,
 }
 
@@ -193,6 +197,7 @@ impl Model for ScenarioFile {
                 ),
             ));
         }
+        self.fleet.validate().map_err(|e| e.within("fleet"))?;
         self.failures.validate().map_err(|e| e.within("failures"))
     }
 }
@@ -248,6 +253,20 @@ impl Scenario {
                 ));
             }
         }
+        for p in policies.iter().filter(|_| file.fleet.isolates > 1) {
+            if p.layout.keys == KeyLayout::Rollup && p.layout.discover == Discover::Own {
+                return Err(ConfigError {
+                    field: Some("fleet.isolates".into()),
+                    ..ConfigError::new(
+                        &label,
+                        format!(
+                            "found {} isolates with policy \"{}\", whose queries see their own isolate's keys only; expected a policy with layout.discover = \"list\", such as optimised-fleet",
+                            file.fleet.isolates, p.name
+                        ),
+                    )
+                });
+            }
+        }
         let catalog: Catalog = config::load(&file.billing.catalog, dir, &of("prices"))?;
         let plan = plan.unwrap_or(&file.billing.plan).to_owned();
         catalog.plan(&plan).map_err(|e| ConfigError {
@@ -270,6 +289,7 @@ impl Scenario {
             seed: file.seed,
             period: file.period,
             failures: file.failures,
+            fleet: file.fleet,
             cpu: file.cpu,
         })
     }

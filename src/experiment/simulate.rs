@@ -7,7 +7,7 @@ use crate::config::quantity::{Count, Rate};
 use crate::pricing::meter::scale;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::{Executor, SimHandle};
-use crate::sim::random::Streams;
+use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::collector::{Collector, Recorded};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::policy::{Policy, WriteMode};
@@ -15,7 +15,7 @@ use crate::telemetry::ports::{Clock, OpKind};
 use crate::telemetry::record::ProviderId;
 use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind, WorkloadStream};
-use rand::Rng;
+use rand::{Rng, RngExt};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -70,7 +70,11 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
 struct World {
     sim: SimHandle,
     store: Rc<KvStore>,
-    collector: Rc<Collector<SimHandle>>,
+    /// One collector for each isolate.
+    isolates: Vec<Rc<Collector<SimHandle>>>,
+    routing: StreamRng,
+    /// When the last request was recorded, and by which isolate.
+    last_record: (Timestamp, usize),
     /// The collector's numbers of the workload's providers.
     providers: Vec<ProviderId>,
     write: WriteMode,
@@ -104,13 +108,30 @@ impl World {
             quota: DailyQuota(OpKind::ALL.map(limit)),
         };
         let policy = Rc::new(point.policy.clone());
-        let seed = streams.stream("retry.jitter").next_u64();
-        let collector = Collector::new(Rc::clone(&policy), sim.clone(), "w0", seed);
-        let names = scenario.workload.providers.iter();
+        let isolates: Vec<_> = (0..scenario.fleet.isolates)
+            .map(|i| {
+                let seed = streams.stream(&format!("retry.jitter.{i}")).next_u64();
+                let writer = format!("w{i}");
+                Rc::new(Collector::new(
+                    Rc::clone(&policy),
+                    sim.clone(),
+                    writer,
+                    seed,
+                ))
+            })
+            .collect();
+        // Every isolate numbers the providers in the same order.
+        let mut providers = Vec::new();
+        for isolate in &isolates {
+            let names = scenario.workload.providers.iter();
+            providers = names.map(|p| isolate.provider(&p.name)).collect();
+        }
         World {
             store: KvStore::new(config, sim.clone(), streams),
-            providers: names.map(|p| collector.provider(&p.name)).collect(),
-            collector: Rc::new(collector),
+            providers,
+            isolates,
+            routing: streams.stream("fleet.isolate"),
+            last_record: (Timestamp::EPOCH, 0),
             write: policy.batch.write,
             metrics_window: policy.queries.metrics_window,
             analytics_window: policy.queries.analytics_window,
@@ -126,12 +147,39 @@ impl World {
     fn start_measuring(&mut self) {
         self.arrived = Arrived::default();
         *self.calls.borrow_mut() = Calls::default();
-        self.counters_before = self.collector.counters();
+        self.counters_before = self.counters();
         self.kv_before = self.store.meter();
+    }
+
+    fn counters(&self) -> Counters {
+        let mut all = Counters::default();
+        for isolate in &self.isolates {
+            all.merge(&isolate.counters());
+        }
+        all
+    }
+
+    /// The isolate that serves an arrival: any, but a metrics read that comes with a request
+    /// is part of the same invocation.
+    #[inline]
+    fn route(&mut self, arrival: &Arrival) -> usize {
+        if self.isolates.len() == 1 {
+            return 0;
+        }
+        let (at, isolate) = self.last_record;
+        if arrival.kind == ArrivalKind::MetricsRead && arrival.at == at {
+            return isolate;
+        }
+        let isolate = self.routing.random_range(0..self.isolates.len());
+        if matches!(arrival.kind, ArrivalKind::Record { .. }) {
+            self.last_record = (arrival.at, isolate);
+        }
+        isolate
     }
 
     #[inline]
     fn handle(&mut self, arrival: &Arrival) {
+        let isolate = self.route(arrival);
         match arrival.kind {
             ArrivalKind::Record {
                 provider,
@@ -141,27 +189,27 @@ impl World {
             } => {
                 self.arrived.records += 1;
                 let provider = self.providers[provider as usize];
-                let recorded = self.collector.record(provider, latency, success, tokens);
-                self.after_recording(recorded);
+                let recorded = self.isolates[isolate].record(provider, latency, success, tokens);
+                self.after_recording(isolate, recorded);
             }
             ArrivalKind::MetricsRead => {
                 self.arrived.metrics_reads += 1;
-                self.query(self.metrics_window, |c| &mut c.metrics);
+                self.query(isolate, self.metrics_window, |c| &mut c.metrics);
             }
             ArrivalKind::AnalyticsQuery => {
                 self.arrived.analytics_queries += 1;
-                self.query(self.analytics_window, |c| &mut c.analytics);
+                self.query(isolate, self.analytics_window, |c| &mut c.analytics);
             }
             ArrivalKind::HealthCheck => {
                 self.arrived.health_checks += 1;
-                self.query(self.metrics_window, |c| &mut c.health);
+                self.query(isolate, self.metrics_window, |c| &mut c.health);
             }
         }
     }
 
     /// Does what the collector asks for after a record.
     #[inline]
-    fn after_recording(&mut self, recorded: Recorded) {
+    fn after_recording(&mut self, isolate: usize, recorded: Recorded) {
         let waits = recorded == Recorded::Full && self.write == WriteMode::Await;
         if !waits {
             let ok = !matches!(recorded, Recorded::Lost(_));
@@ -170,14 +218,14 @@ impl World {
         match recorded {
             Recorded::Buffered | Recorded::Lost(_) => {}
             Recorded::StartedBatch(batch) => {
-                let (collector, kv) = (Rc::clone(&self.collector), self.store.invocation());
+                let (collector, kv) = (Rc::clone(&self.isolates[isolate]), self.store.invocation());
                 self.sim.spawn(async move {
                     // A failed write is counted by the collector, which keeps the records.
                     let _ = collector.flush_when_due(&kv, batch).await;
                 });
             }
             Recorded::Full => {
-                let (collector, kv) = (Rc::clone(&self.collector), self.store.invocation());
+                let (collector, kv) = (Rc::clone(&self.isolates[isolate]), self.store.invocation());
                 let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
                 self.sim.spawn(async move {
                     let start = sim.now();
@@ -193,12 +241,12 @@ impl World {
 
     /// A query over a window: from the cache at once, or from the KV in a task.
     #[inline]
-    fn query(&mut self, window: Duration, stats: fn(&mut Calls) -> &mut CallStats) {
-        if self.collector.cached_metrics(window).is_some() {
+    fn query(&mut self, isolate: usize, window: Duration, stats: fn(&mut Calls) -> &mut CallStats) {
+        if self.isolates[isolate].cached_metrics(window).is_some() {
             stats(&mut self.calls.borrow_mut()).add(Duration::ZERO, true);
             return;
         }
-        let (collector, kv) = (Rc::clone(&self.collector), self.store.invocation());
+        let (collector, kv) = (Rc::clone(&self.isolates[isolate]), self.store.invocation());
         let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
         self.sim.spawn(async move {
             let start = sim.now();
@@ -209,7 +257,9 @@ impl World {
     }
 
     fn finish(self, point: &Point, period: Duration) -> Result<RunResult, String> {
-        self.collector.check_conservation()?;
+        for isolate in &self.isolates {
+            isolate.check_conservation()?;
+        }
         let meter = self.store.meter();
         meter.check()?;
         let kv = meter.since(&self.kv_before);
@@ -242,8 +292,8 @@ impl World {
             metrics: calls.metrics,
             analytics: calls.analytics,
             health: calls.health,
-            counters: self.collector.counters().since(&self.counters_before),
-            records_in_memory: self.collector.records_in_memory(),
+            counters: self.counters().since(&self.counters_before),
+            records_in_memory: self.isolates.iter().map(|c| c.records_in_memory()).sum(),
             kv,
             busiest_day,
             quota_use,

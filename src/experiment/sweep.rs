@@ -116,6 +116,14 @@ fn cell(point: &Point, replications: Vec<Vec<f64>>) -> Cell {
     }
 }
 
+/// What measure number `metric` is more in `b` than in `a`, over the replications that gave it in
+/// both. Replications with the same number met the same arrivals and failures, so their
+/// differences vary less than the measures themselves.
+pub fn paired_difference(a: &Cell, b: &Cell, metric: usize) -> Estimate {
+    let pairs = a.replications.iter().zip(&b.replications);
+    Estimate::of(pairs.map(|(a, b)| b[metric] - a[metric]))
+}
+
 /// Where a measure first reaches `threshold` as traffic grows, by interpolation between the
 /// levels (straight on logarithmic scales); `None` if it stays below.
 pub fn crossing(cells: &[&Cell], name: &str, threshold: f64) -> Option<f64> {

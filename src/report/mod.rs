@@ -1,6 +1,7 @@
 //! CSV, charts and terminal tables: reads results, computes nothing.
 
 pub mod chart;
+pub mod compare;
 pub mod format;
 pub mod output;
 pub mod run;

@@ -25,10 +25,11 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     Ok(())
 }
 
-const POINT_COLUMNS: [&str; 6] = [
+const POINT_COLUMNS: [&str; 7] = [
     "traffic_per_month",
     "policy",
     "plan",
+    "isolates",
     "simulated_hours",
     "month_scale",
     "replications",
@@ -39,6 +40,7 @@ fn point_columns(scenario: &Scenario, cell: &Cell) -> Vec<String> {
         cell.traffic.0.to_string(),
         cell.policy.clone(),
         scenario.plan.clone(),
+        scenario.fleet.isolates.to_string(),
         format::csv_number(cell.period.as_secs_f64() / 3_600.0),
         format::csv_number(cell.scale()),
         cell.replications.len().to_string(),

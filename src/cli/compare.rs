@@ -1,0 +1,52 @@
+//! `kvplan compare`.
+
+use super::EXIT_OK;
+use super::common::{
+    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+};
+use kvplan::config::quantity::Count;
+use kvplan::experiment::sweep::sweep;
+use kvplan::report::compare::comparison;
+
+/// Arguments of `kvplan compare`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan compare naive optimised --traffic 5M
+  kvplan compare optimised my-policy.toml --scenario production-1m -n 30
+
+Both policies meet the same arrivals, latencies and failures in each replication (common random
+numbers); the interval is that of the paired differences, at 95% for each measure by itself.")]
+pub struct Args {
+    /// First policy: a name from models/policies or a file
+    a: String,
+    /// Second policy
+    b: String,
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Requests a month, such as 5M [default: the scenario's]
+    #[arg(long)]
+    traffic: Option<Count>,
+}
+
+/// Simulates both policies and prints what differs.
+pub fn run(mut args: Args) -> Result<u8, Failure> {
+    args.simulation.policies = vec![args.a, args.b];
+    let scenario = args.simulation.load()?;
+    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
+    if traffic == Count(0) {
+        return Err(Failure::usage(
+            "--traffic: found 0, expected at least 1 request a month",
+        ));
+    }
+    catch_interrupts();
+    let bar = progress(2 * u64::from(scenario.replications), args.simulation.quiet);
+    let cells = sweep(&scenario, &[traffic], &|| bar.inc(1), interrupt_flag());
+    bar.finish_and_clear();
+    let cells = cells.map_err(sweep_failure)?;
+    println!(
+        "{}: {traffic} requests a month, {} replications, common random numbers\n",
+        scenario.title, scenario.replications
+    );
+    println!("{}", comparison(&cells[0], &cells[1]));
+    Ok(EXIT_OK)
+}
