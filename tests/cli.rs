@@ -170,7 +170,7 @@ fn refused_scenario(scenario: &str) -> String {
 
 #[test]
 fn errors_name_file_line_and_field() {
-    insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}speed = 3\n")), @r"error: my.toml:7: field `speed`: unknown field `speed`, expected one of `title`, `workload`, `policies`, `latency`, `limits`, `alerts`, `billing`, `traffic_per_month`, `sweep_per_month`, `replications`, `seed`, `period`, `failures`, `fleet`, `cpu`");
+    insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}speed = 3\n")), @r"error: my.toml:7: field `speed`: unknown field `speed`, expected one of `title`, `workload`, `policies`, `latency`, `limits`, `alerts`, `billing`, `traffic_per_month`, `sweep_per_month`, `replications`, `seed`, `period`, `failures`, `fleet`, `consistency`, `cpu`");
     insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}[period]\nwarm_up = \"5 parsecs\"\n")), @r#"error: my.toml:8: field `period.warm_up`: found "5 parsecs", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
     insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}[failures]\nread = {{ error = -0.1 }}\n")), @r#"error: my.toml:8: field `failures.read.error`: found "-0.1", expected a probability from 0 to 1 (or 0% to 100%)"#);
     insta::assert_snapshot!(refused_scenario(&SCENARIO.replace("\"1M\"", "\"lots\"")), @r#"error: my.toml:6: field `traffic_per_month`: found "lots", expected a whole number of 0 or more, such as 250, 10k, 2.5M or 1B"#);
@@ -209,7 +209,7 @@ fn errors_in_named_files_name_those_files() {
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:3: field `latency_ms`: found 1 columns, expected 2"#);
     write("x.csv", "ms\n1.5\n");
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:1: field `latency_ms`: found columns ms, expected one called latency_ms"#);
-    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: default, fleet-20, free-plan, key-layouts, production-10m, production-1m, seed-load-test"#);
+    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: default, fleet-20, free-plan, key-layouts, production-10m, production-1m, seed-load-test, world"#);
     insta::assert_snapshot!(refused(&["--set", "policy.cache.ttl=5"], dir.path()), @r#"error: --set policy.cache.ttl=5: field `cache.ttl`: found "5", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
     insta::assert_snapshot!(refused(&["--set", "nonsense"], dir.path()), @r#"error: --set nonsense: expected FIELD=VALUE, such as policy.cache.ttl="10 s""#);
 }
@@ -368,14 +368,19 @@ fn compare_says_what_differs_and_what_does_not() {
 
 #[test]
 fn a_fleet_refuses_a_policy_that_sees_one_isolate_only() {
-    let message = refused_scenario(&format!("{SCENARIO}[fleet]\nisolates = 5\n"));
+    let with = |fleet: &str| {
+        let scenario = format!("fleet = \"{fleet}\"\n{SCENARIO}");
+        refused_scenario(&scenario)
+    };
+    let message = with("twenty");
     assert!(
-        message.contains("field `fleet.isolates`: found 5 isolates with policy \"naive\""),
+        message.contains("field `fleet`: found \"twenty\" (20 isolates) with policy \"naive\""),
         "{message}"
     );
-    let message = refused_scenario(&format!("{SCENARIO}[fleet]\nisolates = 0\n"));
+    let message = with("nowhere");
     assert!(
-        message.contains("my.toml:8: field `fleet.isolates`: found 0, expected 1 to 100000"),
+        message.contains("expected a file, or one of: single, slow-start, twenty, world"),
         "{message}"
     );
+    insta::assert_snapshot!(refused(&["--set", "fleet.isolates=0"], TempDir::new().unwrap().path()), @r"error: --set fleet.isolates=0: field `isolates`: found 0, expected 1 to 100000 (one for each place at least)");
 }

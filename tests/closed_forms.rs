@@ -143,6 +143,7 @@ fn store(executor: &Executor, latency: &Dist, failures: FailureSpec, seed: u64) 
         failures,
         origin: Timestamp::EPOCH,
         quota: DailyQuota::default(),
+        consistency: None,
     };
     KvStore::new(config, executor.handle(), &Streams::new(seed, 0))
 }

@@ -32,6 +32,7 @@ fn world(latency: Duration, failures: &str, quota: DailyQuota) -> World {
         failures: toml::from_str::<FailureSpec>(failures).unwrap(),
         origin: START,
         quota,
+        consistency: None,
     };
     let store = KvStore::new(config, sim.clone(), &Streams::new(3, 0));
     World {
@@ -108,8 +109,14 @@ fn documented_limits_are_enforced() {
     );
     let many: Vec<String> = (0..101).map(|i| format!("k{i}")).collect();
     assert!(
-        w.run(|kv, _| async move { kv.get_many(&many).await })
-            .is_err()
+        w.run(|kv, _| async move {
+            kv.read(
+                &many.iter().map(String::as_str).collect::<Vec<_>>(),
+                Default::default(),
+            )
+            .await
+        })
+        .is_err()
     );
     assert!(
         w.run(|kv, _| async move { kv.list("", None, 1_001).await })
@@ -160,7 +167,13 @@ fn a_used_up_quota_refuses_until_midnight_utc() {
     // A bulk read counts each key.
     let keys: Vec<String> = (0..5).map(|i| i.to_string()).collect();
     assert_eq!(
-        w.run(|kv, _| async move { kv.get_many(&keys).await }),
+        w.run(|kv, _| async move {
+            kv.read(
+                &keys.iter().map(String::as_str).collect::<Vec<_>>(),
+                Default::default(),
+            )
+            .await
+        }),
         Err(KvError::QuotaExceeded)
     );
     assert_eq!(w.store.busiest_day()[OpKind::Read as usize], 5);

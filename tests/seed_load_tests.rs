@@ -38,6 +38,7 @@ fn bench(policy: &str, failures: FailureSpec) -> Bench {
         failures,
         origin: Timestamp::EPOCH,
         quota: DailyQuota::default(),
+        consistency: None,
     };
     let store = KvStore::new(config, sim.clone(), &Streams::new(1, 0));
     let policy: Policy = load(policy, None, &[]).unwrap();

@@ -8,6 +8,7 @@ use crate::units::Timestamp;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Failures of the KV; by default there are none.
@@ -27,6 +28,9 @@ pub struct FailureSpec {
     /// Times at which every operation fails, up and down alternating at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outages: Option<Outages>,
+    /// What the service can do; none is without bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// Listed times of failure or slowness, counted from the start of the measurement.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
@@ -54,6 +58,18 @@ pub struct Outages {
     pub mean_down: Duration,
 }
 
+/// A service that fails under load. Of `r` operations a second, counted over the last second,
+/// a share of `1 - (per_second / r)^collapse` fails.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    pub per_second: f64,
+    /// 1: what exceeds the capacity is turned away, the rest succeeds. Above 1: turning away
+    /// costs work too, and what succeeds falls as the load grows (congestion collapse).
+    #[serde(default = "one")]
+    pub collapse: f64,
+}
+
 /// A stretch of time in which operations fail more often or take longer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +81,9 @@ pub struct Window {
     /// Share of the operations that fail; 1 is an outage.
     #[serde(default)]
     pub error: Probability,
+    /// Number of the place whose callers it hits, from 0; none is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u32>,
     /// Factor on every latency (a brown-out); at least 1.
     #[serde(default = "one")]
     pub latency_factor: f64,
@@ -111,6 +130,19 @@ impl FailureSpec {
                 ));
             }
         }
+        if let Some(c) = &self.capacity
+            && !(c.per_second > 0.0
+                && c.per_second.is_finite()
+                && (1.0..=10.0).contains(&c.collapse))
+        {
+            return Err(FieldError::new(
+                "capacity",
+                format!(
+                    "found {} operations a second with collapse {}, expected more than 0 with 1 to 10",
+                    c.per_second, c.collapse
+                ),
+            ));
+        }
         if let Some(o) = &self.outages {
             for (name, d) in [("mean_up", o.mean_up), ("mean_down", o.mean_down)] {
                 if d.is_zero() {
@@ -143,6 +175,8 @@ pub struct FailureProcess {
     outages: StreamRng,
     down: bool,
     next_change: Timestamp,
+    /// Operations of the last second.
+    recent: VecDeque<Timestamp>,
 }
 
 impl FailureProcess {
@@ -156,6 +190,7 @@ impl FailureProcess {
             outages: streams.stream("kv.outages"),
             down: false,
             next_change: start,
+            recent: VecDeque::new(),
         };
         if let Some(o) = &spec.outages {
             process.next_change = start + process.spell(o.mean_up);
@@ -186,21 +221,39 @@ impl FailureProcess {
         self.down
     }
 
-    /// What befalls an operation that starts now, and the factor on its latency.
-    pub fn next(&mut self, kind: OpKind, now: Timestamp) -> (Fault, f64) {
+    /// The share of operations that fails for the load of the last second, this one included.
+    fn overload(&mut self, now: Timestamp) -> f64 {
+        let Some(c) = self.spec.capacity else {
+            return 0.0;
+        };
+        self.recent.push_back(now);
+        while self
+            .recent
+            .front()
+            .is_some_and(|t| now.since(*t) >= Duration::from_secs(1))
+        {
+            self.recent.pop_front();
+        }
+        (1.0 - (c.per_second / self.recent.len() as f64).powf(c.collapse)).max(0.0)
+    }
+
+    /// What befalls an operation of a caller in `place` that starts now, and the factor on its
+    /// latency.
+    pub fn next(&mut self, kind: OpKind, place: usize, now: Timestamp) -> (Fault, f64) {
         if self.quiet {
             return (Fault::None, 1.0);
         }
         // Always one draw per operation, so that a change of one rate leaves the others' luck alone.
         let u: f64 = self.faults.random();
-        let mut error = self.spec.of(kind).error.get();
+        let mut error = self.spec.of(kind).error.get().max(self.overload(now));
         let mut factor = 1.0;
         if self.is_down(now) {
             error = 1.0;
         }
         for w in &self.spec.windows {
             let start = self.origin + w.start;
-            if now >= start && now < start + w.length {
+            let here = w.place.is_none_or(|p| p as usize == place);
+            if here && now >= start && now < start + w.length {
                 error = error.max(w.error.get());
                 factor *= w.latency_factor;
             }

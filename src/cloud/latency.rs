@@ -10,7 +10,12 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct LatencyProfile {
     pub title: String,
+    /// A read, wherever it is answered.
     pub read: Dist,
+    /// A read that the point of presence answers from its cache, and one that it cannot, where
+    /// those caches are simulated.
+    pub hot_read: Dist,
+    pub cold_read: Dist,
     pub write: Dist,
     pub delete: Dist,
     pub list: Dist,
@@ -22,6 +27,8 @@ impl Model for LatencyProfile {
     fn validate(&self) -> Result<(), FieldError> {
         for (name, dist) in [
             ("read", &self.read),
+            ("hot_read", &self.hot_read),
+            ("cold_read", &self.cold_read),
             ("write", &self.write),
             ("delete", &self.delete),
             ("list", &self.list),
@@ -34,6 +41,8 @@ impl Model for LatencyProfile {
     fn distributions(&mut self) -> Vec<&mut Dist> {
         vec![
             &mut self.read,
+            &mut self.hot_read,
+            &mut self.cold_read,
             &mut self.write,
             &mut self.delete,
             &mut self.list,

@@ -3,7 +3,8 @@
 //! CSV columns, charts, objectives and claims all name measures of this table.
 
 use super::result::RunResult;
-use crate::cloud::kv::OpOutcome;
+use crate::cloud::fleet::EndCause;
+use crate::cloud::kv::{OpOutcome, ReadAges};
 use crate::pricing::{MeterItem, Money};
 use crate::telemetry::counters::LossCause;
 use crate::telemetry::ports::OpKind;
@@ -83,11 +84,32 @@ pub const METRICS: &[Metric] = metrics![
     "invoice_kv_storage_usd", "KV storage, likewise", |r| r.invoice.amount(MeterItem::KvStorage).to_usd();
     "invoice_kv_bytes_usd", "bytes read and written, where a catalog prices them", |r| (r.invoice.amount(MeterItem::KvReadBytes) + r.invoice.amount(MeterItem::KvWriteBytes)).to_usd();
     "invoice_workers_usd", "Worker requests and CPU time", |r| (r.invoice.amount(MeterItem::WorkersRequests) + r.invoice.amount(MeterItem::WorkersCpuMs)).to_usd();
+    "requests_refused_share", "Worker requests turned away for a used-up daily limit / requests that came", |r| {
+        let served = r.arrived.calls() - r.arrived.metrics_reads;
+        share(r.arrived.refused, r.arrived.refused + served)
+    };
+    "isolates", "isolates alive at the end of the period", |r| r.isolates as f64;
+    "cold_starts_per_month", "isolates started", |r| r.per_month(r.fleet.started);
+    "cold_start_share", "requests that waited for an isolate to start / requests", |r| share(r.cold_start.count(), r.arrived.calls() - r.arrived.metrics_reads);
+    "cold_start_p95_ms", "how long they waited, 95th percentile", |r| r.cold_start.quantile_ms(0.95);
+    "isolates_ended_idle_per_month", "isolates ended for want of requests", |r| r.per_month(r.fleet.ended[EndCause::Idle as usize]);
+    "isolates_ended_random_per_month", "isolates ended by the platform", |r| r.per_month(r.fleet.ended[EndCause::Random as usize]);
+    "isolates_ended_deploy_per_month", "isolates ended by a deployment", |r| r.per_month(r.fleet.ended[EndCause::Deploy as usize]);
+    "isolates_ended_memory_per_month", "isolates ended for their memory", |r| r.per_month(r.fleet.ended[EndCause::Memory as usize]);
+    "memory_peak_mb", "estimated memory of the largest isolate (128 MB is the limit)", |r| r.memory_peak_bytes as f64 / 1e6;
+    "hot_read_share", "keys read that the place's cache answered / keys read", |r| age(r, |a| share(a.hot, a.reads));
+    "stale_read_share", "keys read whose answer was outdated / keys read", |r| age(r, |a| share(a.stale, a.reads));
+    "read_age_mean_s", "for how long a newer value had existed, mean over keys read", |r| age(r, |a| a.age_sum_s / a.reads as f64);
+    "read_age_p99_s", "the same, 99th percentile", |r| age(r, |a| a.quantile_s(0.99));
     "cost_usd", "total of the invoice per month", |r| r.invoice.total.to_usd();
 ];
 
 fn share(a: u64, b: u64) -> f64 {
     a as f64 / b as f64
+}
+
+fn age(r: &RunResult, of: impl Fn(&ReadAges) -> f64) -> f64 {
+    r.read_ages.as_ref().map_or(f64::NAN, of)
 }
 
 fn lost(r: &RunResult, cause: LossCause) -> f64 {

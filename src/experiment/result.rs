@@ -1,6 +1,7 @@
 //! What one replication measured.
 
-use crate::cloud::kv::{KvMeter, OpOutcome};
+use crate::cloud::fleet::FleetCounters;
+use crate::cloud::kv::{KvMeter, OpOutcome, ReadAges};
 use crate::pricing::{Invoice, Usage};
 use crate::telemetry::aggregate::{latency_sketch, quantile};
 use crate::telemetry::alerts::AlertInputs;
@@ -52,6 +53,8 @@ pub struct Arrived {
     pub metrics_reads: u64,
     pub analytics_queries: u64,
     pub health_checks: u64,
+    /// Worker requests turned away because the plan's requests of the day were used up.
+    pub refused: u64,
 }
 
 impl Arrived {
@@ -71,6 +74,15 @@ pub struct RunResult {
     pub metrics: CallStats,
     pub analytics: CallStats,
     pub health: CallStats,
+    /// How long requests waited for an isolate to start, where they did.
+    pub cold_start: CallStats,
+    /// Isolates that started and ended in the period, and that lived at its end.
+    pub fleet: FleetCounters,
+    pub isolates: u64,
+    /// Estimated memory of the largest isolate.
+    pub memory_peak_bytes: u64,
+    /// How old the KV's answers were; none where all see every write at once.
+    pub read_ages: Option<ReadAges>,
     pub counters: Counters,
     /// Records still in memory at the end.
     pub records_in_memory: u64,

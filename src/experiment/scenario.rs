@@ -1,5 +1,6 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
+use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
@@ -48,12 +49,20 @@ pub struct ScenarioFile {
     pub period: Period,
     #[serde(default)]
     pub failures: FailureSpec,
-    #[serde(default)]
-    pub fleet: FleetSpec,
+    /// Isolates and places: a name in `models/fleets` or a path.
+    #[serde(default = "default_fleet")]
+    pub fleet: String,
+    /// Late visibility of writes: a name in `models/consistency` or a path. If not given, all
+    /// see every write at once, and a read takes the profile's `read` time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<String>,
     #[serde(default)]
     pub cpu: CpuCost,
 }
 
+fn default_fleet() -> String {
+    "single".into()
+}
 fn default_limits() -> String {
     "cloudflare".into()
 }
@@ -159,6 +168,7 @@ pub struct Scenario {
     pub period: Period,
     pub failures: FailureSpec,
     pub fleet: FleetSpec,
+    pub consistency: Option<ConsistencySpec>,
     pub cpu: CpuCost,
 }
 
@@ -197,7 +207,6 @@ impl Model for ScenarioFile {
                 ),
             ));
         }
-        self.fleet.validate().map_err(|e| e.within("fleet"))?;
         self.failures.validate().map_err(|e| e.within("failures"))
     }
 }
@@ -206,7 +215,7 @@ impl Scenario {
     /// Loads a scenario by name or path, with everything it names.
     ///
     /// `policies` and `plan`, if given, replace the scenario's. An override whose path begins
-    /// with `policy`, `workload`, `latency`, `limits`, `alerts` or `prices` changes that model,
+    /// with `policy`, `workload`, `latency`, `limits`, `alerts`, `prices`, `fleet` or `consistency` changes that model,
     /// any other the scenario itself.
     pub fn load(
         name: &str,
@@ -217,15 +226,24 @@ impl Scenario {
         let (label, _, dir) = config::source_text(ScenarioFile::FOLDER, name, None)?;
         let dir: Option<&Path> = dir.as_deref();
         let of = |model: &str| -> Vec<Override> {
-            let mine = overrides.iter().filter(|o| o.path[0] == model);
+            let mine = overrides
+                .iter()
+                .filter(|o| o.path[0] == model && o.path.len() > 1);
             mine.map(|o| Override {
                 path: o.path[1..].to_vec(),
                 ..o.clone()
             })
             .collect()
         };
-        const MODELS: [&str; 6] = [
-            "policy", "workload", "latency", "limits", "alerts", "prices",
+        const MODELS: [&str; 8] = [
+            "policy",
+            "workload",
+            "latency",
+            "limits",
+            "alerts",
+            "prices",
+            "fleet",
+            "consistency",
         ];
         let own: Vec<Override> = overrides
             .iter()
@@ -253,15 +271,20 @@ impl Scenario {
                 ));
             }
         }
-        for p in policies.iter().filter(|_| file.fleet.isolates > 1) {
+        let fleet: FleetSpec = config::load(&file.fleet, dir, &of("fleet"))?;
+        let consistency: Option<ConsistencySpec> = match &file.consistency {
+            Some(name) => Some(config::load(name, dir, &of("consistency"))?),
+            None => None,
+        };
+        for p in policies.iter().filter(|_| fleet.has_many_writers()) {
             if p.layout.keys == KeyLayout::Rollup && p.layout.discover == Discover::Own {
                 return Err(ConfigError {
-                    field: Some("fleet.isolates".into()),
+                    field: Some("fleet".into()),
                     ..ConfigError::new(
                         &label,
                         format!(
-                            "found {} isolates with policy \"{}\", whose queries see their own isolate's keys only; expected a policy with layout.discover = \"list\", such as optimised-fleet",
-                            file.fleet.isolates, p.name
+                            "found \"{}\" ({}) with policy \"{}\", whose queries see their own isolate's keys only; expected a policy with layout.discover = \"list\", such as optimised-fleet",
+                            file.fleet, fleet.title, p.name
                         ),
                     )
                 });
@@ -289,7 +312,8 @@ impl Scenario {
             seed: file.seed,
             period: file.period,
             failures: file.failures,
-            fleet: file.fleet,
+            fleet,
+            consistency,
             cpu: file.cpu,
         })
     }

@@ -2,21 +2,25 @@
 
 use super::result::{Arrived, CallStats, RunResult};
 use super::scenario::{MONTH, Scenario};
-use crate::cloud::kv::{DailyQuota, KvConfig, KvMeter, KvStore};
+use crate::cloud::fleet::{Fleet, FleetCounters, Isolate, Memory};
+use crate::cloud::kv::{Consistency, DailyQuota, KvConfig, KvMeter, KvStore};
 use crate::config::quantity::{Count, Rate};
 use crate::pricing::meter::scale;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::{Executor, SimHandle};
-use crate::sim::random::{StreamRng, Streams};
+use crate::sim::random::Streams;
+use crate::telemetry::aggregate::{Aggregate, ProviderNames};
 use crate::telemetry::collector::{Collector, Recorded};
 use crate::telemetry::counters::Counters;
-use crate::telemetry::policy::{Policy, WriteMode};
+use crate::telemetry::policy::{KeyLayout, Policy, WriteMode};
 use crate::telemetry::ports::{Clock, OpKind};
 use crate::telemetry::record::ProviderId;
 use crate::units::Timestamp;
-use crate::workload::{Arrival, ArrivalKind, WorkloadStream};
-use rand::{Rng, RngExt};
+use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
+use rand::Rng;
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -47,7 +51,7 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
     let executor = Executor::new(start);
     let mut world = World::new(point, executor.handle(), &streams);
     let traffic = Rate::per_month(point.traffic.0 as f64);
-    let mut arrivals = WorkloadStream::new(&scenario.workload, traffic, start, &streams);
+    let mut arrivals = WorkloadStream::new(&everywhere(scenario), traffic, start, &streams);
 
     let mut next = arrivals.next_arrival();
     while let Some(arrival) = next.filter(|a| a.at < ORIGIN) {
@@ -70,11 +74,18 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
 struct World {
     sim: SimHandle,
     store: Rc<KvStore>,
-    /// One collector for each isolate.
-    isolates: Vec<Rc<Collector<SimHandle>>>,
-    routing: StreamRng,
-    /// When the last request was recorded, and by which isolate.
-    last_record: (Timestamp, usize),
+    fleet: Fleet<Collector<SimHandle>>,
+    /// What the isolates that have ended leave behind.
+    retired: Rc<RefCell<Retired>>,
+    /// When the last request came, and which isolate serves it; none if it was refused.
+    last_record: (Timestamp, Option<Rc<Server>>),
+    /// How long `waitUntil` carries work on; none is without end.
+    wait_until: Option<Duration>,
+    memory: Memory,
+    memory_peak: u64,
+    /// Worker requests allowed in a UTC day; the day, and those used of it.
+    worker_quota: Option<u64>,
+    worker_day: (u64, u64),
     /// The collector's numbers of the workload's providers.
     providers: Vec<ProviderId>,
     write: WriteMode,
@@ -85,6 +96,26 @@ struct World {
     /// State of the counters when the measurement started.
     counters_before: Counters,
     kv_before: KvMeter,
+    fleet_before: FleetCounters,
+}
+
+type Server = Isolate<Collector<SimHandle>>;
+
+/// The counts of isolates that have ended, and the first invariant that one of them broke.
+#[derive(Default)]
+struct Retired {
+    counters: Counters,
+    broken: Option<String>,
+}
+
+/// The workload with the shape that it has over all places together.
+fn everywhere(scenario: &Scenario) -> WorkloadSpec {
+    let shares = scenario.fleet.shares();
+    let mut workload = scenario.workload.clone();
+    if shares.iter().any(|s| s.1 != 0) {
+        workload.shape = workload.shape.map(|s| s.over_zones(&shares));
+    }
+    workload
 }
 
 /// Latencies by kind of call.
@@ -94,6 +125,7 @@ struct Calls {
     metrics: CallStats,
     analytics: CallStats,
     health: CallStats,
+    cold_start: CallStats,
 }
 
 impl World {
@@ -106,32 +138,61 @@ impl World {
             failures: scenario.failures.clone(),
             origin: ORIGIN,
             quota: DailyQuota(OpKind::ALL.map(limit)),
+            consistency: scenario.consistency.clone().map(|spec| Consistency {
+                spec,
+                places: scenario.fleet.place_count(),
+                hot: scenario.latency.hot_read.sampler(),
+                cold: scenario.latency.cold_read.sampler(),
+            }),
         };
         let policy = Rc::new(point.policy.clone());
-        let isolates: Vec<_> = (0..scenario.fleet.isolates)
-            .map(|i| {
-                let seed = streams.stream(&format!("retry.jitter.{i}")).next_u64();
-                let writer = format!("w{i}");
-                Rc::new(Collector::new(
-                    Rc::clone(&policy),
-                    sim.clone(),
-                    writer,
-                    seed,
-                ))
-            })
+        let names: Vec<String> = scenario
+            .workload
+            .providers
+            .iter()
+            .map(|p| p.name.clone())
             .collect();
-        // Every isolate numbers the providers in the same order.
-        let mut providers = Vec::new();
-        for isolate in &isolates {
-            let names = scenario.workload.providers.iter();
-            providers = names.map(|p| isolate.provider(&p.name)).collect();
-        }
+        let retired = Rc::<RefCell<Retired>>::default();
+        let (clock, jitter) = (sim.clone(), *streams);
+        let make = {
+            let (policy, names) = (Rc::clone(&policy), names.clone());
+            move |_place: usize, number: u64| {
+                let seed = jitter.stream(&format!("retry.jitter.{number}")).next_u64();
+                let writer = format!("w{number}");
+                let collector = Collector::new(Rc::clone(&policy), clock.clone(), writer, seed);
+                // Every isolate numbers the providers in the same order.
+                for name in &names {
+                    collector.provider(name);
+                }
+                collector
+            }
+        };
+        let bury = {
+            let retired = Rc::clone(&retired);
+            move |isolate: &Server| {
+                isolate.memory.evict();
+                let r = &mut *retired.borrow_mut();
+                r.counters.merge(&isolate.memory.counters());
+                if let Err(e) = isolate.memory.check_conservation() {
+                    r.broken.get_or_insert(e);
+                }
+            }
+        };
+        let shape = scenario.workload.shape.as_ref();
+        let fleet = Fleet::new(&scenario.fleet, shape, sim.clone(), streams, make, bury);
+        let mut interned = ProviderNames::default();
+        let providers = names.iter().map(|n| interned.intern(n)).collect();
         World {
             store: KvStore::new(config, sim.clone(), streams),
             providers,
-            isolates,
-            routing: streams.stream("fleet.isolate"),
-            last_record: (Timestamp::EPOCH, 0),
+            fleet,
+            retired,
+            last_record: (Timestamp::EPOCH, None),
+            wait_until: scenario.fleet.life.as_ref().map(|l| l.wait_until),
+            memory: scenario.fleet.memory.clone(),
+            memory_peak: 0,
+            worker_quota: scenario.plan().daily_limit(MeterItem::WorkersRequests),
+            worker_day: (0, 0),
             write: policy.batch.write,
             metrics_window: policy.queries.metrics_window,
             analytics_window: policy.queries.analytics_window,
@@ -139,6 +200,7 @@ impl World {
             calls: Rc::default(),
             counters_before: Counters::default(),
             kv_before: KvMeter::default(),
+            fleet_before: FleetCounters::default(),
             sim,
         }
     }
@@ -149,37 +211,58 @@ impl World {
         *self.calls.borrow_mut() = Calls::default();
         self.counters_before = self.counters();
         self.kv_before = self.store.meter();
+        self.fleet_before = self.fleet.counters();
+        self.memory_peak = 0;
     }
 
     fn counters(&self) -> Counters {
-        let mut all = Counters::default();
-        for isolate in &self.isolates {
-            all.merge(&isolate.counters());
+        let mut all = self.retired.borrow().counters.clone();
+        for isolate in self.fleet.isolates() {
+            all.merge(&isolate.memory.counters());
         }
         all
     }
 
-    /// The isolate that serves an arrival: any, but a metrics read that comes with a request
-    /// is part of the same invocation.
+    /// The isolate that serves an arrival and how long it takes to start; `None` if the plan's
+    /// requests of the day are used up. A metrics read that comes with a request is part of the
+    /// same invocation.
     #[inline]
-    fn route(&mut self, arrival: &Arrival) -> usize {
-        if self.isolates.len() == 1 {
-            return 0;
+    fn serve(&mut self, arrival: &Arrival) -> Option<(Rc<Server>, Duration)> {
+        if arrival.kind == ArrivalKind::MetricsRead && arrival.at == self.last_record.0 {
+            return Some((self.last_record.1.clone()?, Duration::ZERO));
         }
-        let (at, isolate) = self.last_record;
-        if arrival.kind == ArrivalKind::MetricsRead && arrival.at == at {
-            return isolate;
-        }
-        let isolate = self.routing.random_range(0..self.isolates.len());
+        let admitted = self.worker_quota.is_none_or(|limit| {
+            let today = arrival.at.utc_day();
+            if self.worker_day.0 != today {
+                self.worker_day = (today, 0);
+            }
+            self.worker_day.1 += 1;
+            self.worker_day.1 <= limit
+        });
+        let busy = match arrival.kind {
+            ArrivalKind::Record { latency, .. } => latency,
+            _ => Duration::ZERO,
+        };
+        let served = admitted.then(|| self.fleet.serve(busy));
         if matches!(arrival.kind, ArrivalKind::Record { .. }) {
+            let isolate = served.as_ref().map(|(isolate, _)| Rc::clone(isolate));
             self.last_record = (arrival.at, isolate);
         }
-        isolate
+        match &served {
+            None => self.arrived.refused += 1,
+            Some((_, wait)) if !wait.is_zero() => {
+                self.calls.borrow_mut().cold_start.add(*wait, true);
+            }
+            Some(_) => {}
+        }
+        served
     }
 
     #[inline]
     fn handle(&mut self, arrival: &Arrival) {
-        let isolate = self.route(arrival);
+        let Some((isolate, wait)) = self.serve(arrival) else {
+            return;
+        };
         match arrival.kind {
             ArrivalKind::Record {
                 provider,
@@ -189,27 +272,59 @@ impl World {
             } => {
                 self.arrived.records += 1;
                 let provider = self.providers[provider as usize];
-                let recorded = self.isolates[isolate].record(provider, latency, success, tokens);
-                self.after_recording(isolate, recorded);
+                let recorded = isolate.memory.record(provider, latency, success, tokens);
+                self.after_recording(&isolate, recorded);
             }
             ArrivalKind::MetricsRead => {
                 self.arrived.metrics_reads += 1;
-                self.query(isolate, self.metrics_window, |c| &mut c.metrics);
+                self.query(&isolate, wait, self.metrics_window, |c| &mut c.metrics);
             }
             ArrivalKind::AnalyticsQuery => {
                 self.arrived.analytics_queries += 1;
-                self.query(isolate, self.analytics_window, |c| &mut c.analytics);
+                self.query(&isolate, wait, self.analytics_window, |c| &mut c.analytics);
             }
             ArrivalKind::HealthCheck => {
                 self.arrived.health_checks += 1;
-                self.query(isolate, self.metrics_window, |c| &mut c.health);
+                self.query(&isolate, wait, self.metrics_window, |c| &mut c.health);
             }
+        }
+    }
+
+    /// Starts work in an isolate: dropped when that ends, and, if it goes on after the response,
+    /// when the time of `waitUntil` is over.
+    fn run_in(
+        &mut self,
+        isolate: &Rc<Server>,
+        after_response: bool,
+        work: impl Future<Output = ()> + 'static,
+    ) {
+        let Some(limit) = self.wait_until else {
+            self.sim.spawn(work);
+            return;
+        };
+        let task = if after_response {
+            let deadline = self.sim.sleep_until(self.sim.now() + limit);
+            self.sim.spawn(async move { either(work, deadline).await })
+        } else {
+            let busy = isolate.enter(&self.sim);
+            self.sim.spawn(async move {
+                work.await;
+                drop(busy);
+            })
+        };
+        isolate.adopt(task, &self.sim);
+        let held = isolate.memory.memory_bytes() as u64;
+        let under_way = u64::from(isolate.concurrency(self.sim.now()));
+        let memory = self.memory.base.0 + held + under_way * self.memory.per_request.0;
+        self.memory_peak = self.memory_peak.max(memory);
+        if memory > self.memory.limit.0 {
+            self.fleet.end_for_memory(isolate);
         }
     }
 
     /// Does what the collector asks for after a record.
     #[inline]
-    fn after_recording(&mut self, isolate: usize, recorded: Recorded) {
+    fn after_recording(&mut self, isolate: &Rc<Server>, recorded: Recorded) {
         let waits = recorded == Recorded::Full && self.write == WriteMode::Await;
         if !waits {
             let ok = !matches!(recorded, Recorded::Lost(_));
@@ -218,18 +333,18 @@ impl World {
         match recorded {
             Recorded::Buffered | Recorded::Lost(_) => {}
             Recorded::StartedBatch(batch) => {
-                let (collector, kv) = (Rc::clone(&self.isolates[isolate]), self.store.invocation());
-                self.sim.spawn(async move {
+                let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
+                self.run_in(isolate, true, async move {
                     // A failed write is counted by the collector, which keeps the records.
-                    let _ = collector.flush_when_due(&kv, batch).await;
+                    let _ = server.memory.flush_when_due(&kv, batch).await;
                 });
             }
             Recorded::Full => {
-                let (collector, kv) = (Rc::clone(&self.isolates[isolate]), self.store.invocation());
+                let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
                 let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
-                self.sim.spawn(async move {
+                self.run_in(isolate, !waits, async move {
                     let start = sim.now();
-                    let written = collector.flush_batch(&kv).await;
+                    let written = server.memory.flush_batch(&kv).await;
                     if waits {
                         let latency = sim.now().since(start);
                         calls.borrow_mut().record.add(latency, written.is_ok());
@@ -239,27 +354,41 @@ impl World {
         }
     }
 
-    /// A query over a window: from the cache at once, or from the KV in a task.
+    /// A query over a window: from the cache at once, or from the KV in a task; in an isolate
+    /// that starts for it, after that start.
     #[inline]
-    fn query(&mut self, isolate: usize, window: Duration, stats: fn(&mut Calls) -> &mut CallStats) {
-        if self.isolates[isolate].cached_metrics(window).is_some() {
-            stats(&mut self.calls.borrow_mut()).add(Duration::ZERO, true);
+    fn query(
+        &mut self,
+        isolate: &Rc<Server>,
+        wait: Duration,
+        window: Duration,
+        stats: fn(&mut Calls) -> &mut CallStats,
+    ) {
+        if isolate.memory.cached_metrics(window).is_some() {
+            stats(&mut self.calls.borrow_mut()).add(wait, true);
             return;
         }
-        let (collector, kv) = (Rc::clone(&self.isolates[isolate]), self.store.invocation());
+        let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
         let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
-        self.sim.spawn(async move {
+        self.run_in(isolate, false, async move {
             let start = sim.now();
-            let answer = collector.fetch_metrics(&kv, window).await;
+            if !wait.is_zero() {
+                sim.sleep(wait).await;
+            }
+            let answer = server.memory.fetch_metrics(&kv, window).await;
             let latency = sim.now().since(start);
             stats(&mut calls.borrow_mut()).add(latency, answer.is_ok());
         });
     }
 
     fn finish(self, point: &Point, period: Duration) -> Result<RunResult, String> {
-        for isolate in &self.isolates {
-            isolate.check_conservation()?;
+        if let Some(broken) = self.retired.borrow_mut().broken.take() {
+            return Err(broken);
         }
+        for isolate in self.fleet.isolates() {
+            isolate.memory.check_conservation()?;
+        }
+        self.audit(point, period)?;
         let meter = self.store.meter();
         meter.check()?;
         let kv = meter.since(&self.kv_before);
@@ -293,13 +422,60 @@ impl World {
             analytics: calls.analytics,
             health: calls.health,
             counters: self.counters().since(&self.counters_before),
-            records_in_memory: self.isolates.iter().map(|c| c.records_in_memory()).sum(),
+            cold_start: calls.cold_start,
+            fleet: self.fleet.counters().since(&self.fleet_before),
+            isolates: self.fleet.isolates().count() as u64,
+            memory_peak_bytes: self.memory_peak(),
+            read_ages: self.store.read_ages(),
+            records_in_memory: self.records_in_memory(),
             kv,
             busiest_day,
             quota_use,
             usage,
             invoice,
         })
+    }
+
+    fn records_in_memory(&self) -> u64 {
+        let isolates = self.fleet.isolates();
+        isolates.map(|i| i.memory.records_in_memory()).sum()
+    }
+
+    /// The estimated memory of the largest isolate.
+    fn memory_peak(&self) -> u64 {
+        let now = self
+            .fleet
+            .isolates()
+            .map(|i| self.memory.base.0 + i.memory.memory_bytes() as u64);
+        now.max().unwrap_or(0).max(self.memory_peak)
+    }
+
+    /// An independent count: the records found in the KV are those the collectors know to be
+    /// stored, and perhaps some whose writes succeeded without an answer.
+    fn audit(&self, point: &Point, period: Duration) -> Result<(), String> {
+        let prefix = match point.policy.layout.keys {
+            KeyLayout::Rollup => "r/",
+            KeyLayout::BatchKeys => "b/",
+        };
+        if point.scenario.period.warm_up + period >= point.policy.layout.retention {
+            return Ok(()); // the first keys have expired
+        }
+        let mut names = ProviderNames::default();
+        let mut found = 0;
+        for value in self.store.inspect(prefix) {
+            let aggregate = Aggregate::decode(&value, &mut names)
+                .map_err(|_| "a stored value cannot be read".to_owned())?;
+            found += aggregate.count();
+        }
+        let counters = self.counters();
+        let unsure = self.records_in_memory() + counters.lost_total();
+        if found < counters.stored || found > counters.stored + unsure {
+            return Err(format!(
+                "{} records known to be stored and {unsure} unsure, but {found} found in the KV",
+                counters.stored
+            ));
+        }
+        Ok(())
     }
 
     /// The period's use of everything that may be billed, for a month of 30 days.
@@ -343,6 +519,18 @@ impl World {
             gathering,
         )
     }
+}
+
+/// Runs `work` until it is done or `deadline` passes.
+async fn either(work: impl Future<Output = ()>, deadline: impl Future<Output = ()>) {
+    let (mut work, mut deadline) = (pin!(work), pin!(deadline));
+    std::future::poll_fn(|cx| {
+        if work.as_mut().poll(cx).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        deadline.as_mut().poll(cx)
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -296,6 +296,11 @@ impl SimHandle {
         }
     }
 
+    /// Whether a task has neither finished nor been cancelled.
+    pub fn is_live(&self, id: TaskId) -> bool {
+        self.shared.slots.borrow()[id.slot as usize].tenancy == id.tenancy
+    }
+
     fn vacate(&self, slot: &mut Slot, index: u32) {
         slot.tenancy = slot.tenancy.wrapping_add(1);
         slot.waker = None;

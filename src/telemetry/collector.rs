@@ -34,6 +34,8 @@ pub(super) struct State {
     pub buffer: VecDeque<Record>,
     /// Number of the batch that is being filled.
     pub batch: BatchNumber,
+    /// The batch whose flush at its age is under way.
+    pub due: Option<BatchNumber>,
     /// Running totals by bucket (layout `rollup`).
     pub rollups: BTreeMap<Bucket, Rollup>,
     /// Batches taken from the buffer and not yet stored (layout `batch_keys`).
@@ -80,7 +82,8 @@ impl BatchNumber {
 pub enum Recorded {
     /// In the buffer; nothing to do.
     Buffered,
-    /// First of its batch: run [`Collector::flush_when_due`] in the background.
+    /// Nobody waits for the age of its batch: run [`Collector::flush_when_due`] in the
+    /// background. The first of a batch, or the first after that wait was cut short.
     StartedBatch(BatchNumber),
     /// The batch is full: run [`Collector::flush_batch`].
     Full,
@@ -98,6 +101,7 @@ impl<C: Clock> Collector<C> {
                 names: ProviderNames::default(),
                 buffer: VecDeque::new(),
                 batch: BatchNumber(0),
+                due: None,
                 rollups: BTreeMap::new(),
                 pending: VecDeque::new(),
                 unsaved: 0,
@@ -151,7 +155,8 @@ impl<C: Clock> Collector<C> {
         s.counters.buffer_high_water = s.counters.buffer_high_water.max(held);
         if s.buffer.len() >= self.policy.batch.max_records as usize {
             Recorded::Full
-        } else if s.buffer.len() == 1 {
+        } else if s.due != Some(s.batch) {
+            s.due = Some(s.batch);
             Recorded::StartedBatch(s.batch)
         } else {
             Recorded::Buffered

@@ -5,6 +5,7 @@ use super::collector::{BatchNumber, Collector, PendingBatch, State};
 use super::keys::Bucket;
 use super::policy::{KeyLayout, Policy};
 use super::ports::{Clock, Kv, KvError, PutOptions};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 impl<C: Clock> Collector<C> {
@@ -33,6 +34,10 @@ impl<C: Clock> Collector<C> {
 
     /// Waits until the batch is of age, and writes it unless that has been done.
     pub async fn flush_when_due<K: Kv>(&self, kv: &K, batch: BatchNumber) -> Result<(), KvError> {
+        let _due = Due {
+            state: &self.state,
+            batch,
+        };
         self.clock.sleep(self.policy.batch.max_age).await;
         if self.state.borrow().batch != batch {
             return Ok(());
@@ -151,6 +156,21 @@ impl<C: Clock> Collector<C> {
                 Some(pause) => self.clock.sleep(pause).await,
                 None => return Err(e),
             }
+        }
+    }
+}
+
+/// A flush of a batch's age that is under way; if dropped, the next record starts another.
+struct Due<'a> {
+    state: &'a RefCell<State>,
+    batch: BatchNumber,
+}
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        let s = &mut *self.state.borrow_mut();
+        if s.due == Some(self.batch) {
+            s.due = None;
         }
     }
 }

@@ -200,6 +200,13 @@ pub struct QueryPolicy {
     /// Window of analytics queries.
     #[serde(with = "quantity::duration")]
     pub analytics_window: Duration,
+    /// How long a point of presence may answer reads from its cache (`cacheTtl`); the service's
+    /// default (60 s) if not given, 30 s at least.
+    #[serde(
+        with = "quantity::optional_duration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cache_ttl: Option<Duration>,
 }
 
 impl Default for QueryPolicy {
@@ -207,6 +214,7 @@ impl Default for QueryPolicy {
         QueryPolicy {
             metrics_window: Duration::from_secs(3_600),
             analytics_window: Duration::from_secs(86_400),
+            cache_ttl: None,
         }
     }
 }

@@ -94,6 +94,14 @@ impl std::error::Error for KvError {}
 /// A stored value; cheap to clone.
 pub type Value = Rc<[u8]>;
 
+/// Options of a read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    /// How long the point of presence may answer from its cache; the service's own default, and
+    /// no less than it allows, if not given.
+    pub cache_ttl: Option<Duration>,
+}
+
 /// Options of a `put`.
 #[derive(Debug, Clone, Default)]
 pub struct PutOptions {
@@ -121,11 +129,18 @@ pub struct ListPage {
 /// A Workers KV namespace as seen from one Worker invocation.
 #[allow(async_fn_in_trait)]
 pub trait Kv {
-    /// Reads one key; `None` if absent (billed all the same).
-    async fn get(&self, key: &str) -> Result<Option<Value>, KvError>;
-    /// Reads up to 100 keys at once: one operation against the invocation
-    /// limit, but each key is a billed read.
-    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Value>>, KvError>;
+    /// Reads 1 to 100 keys at once: one operation against the invocation limit, but each key is
+    /// a billed read. `None` for an absent key (billed all the same).
+    async fn read(
+        &self,
+        keys: &[&str],
+        options: ReadOptions,
+    ) -> Result<Vec<Option<Value>>, KvError>;
+    /// Reads one key with default options.
+    async fn get(&self, key: &str) -> Result<Option<Value>, KvError> {
+        let values = self.read(&[key], ReadOptions::default()).await?;
+        Ok(values.into_iter().next().flatten())
+    }
     /// Writes one key.
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError>;
     /// Deletes one key; succeeds if it was absent.

@@ -5,7 +5,7 @@ use super::collector::{Collector, State};
 use super::keys::Bucket;
 use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
-use super::ports::{Clock, Kv, KvError, Value};
+use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
 use super::record::ProviderId;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -132,6 +132,12 @@ impl<C: Clock> Collector<C> {
         Ok(Rc::new(total.metrics(&s.names)))
     }
 
+    fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            cache_ttl: self.policy.queries.cache_ttl,
+        }
+    }
+
     async fn stored_values<K: Kv>(&self, kv: &K, window: Duration) -> Result<Vec<Value>, KvError> {
         let layout = &self.policy.layout;
         let buckets = Bucket::of_window(self.clock.now(), window, layout.bucket);
@@ -146,10 +152,11 @@ impl<C: Clock> Collector<C> {
                 list_all(kv, buckets.iter().map(|b| b.batch_prefix())).await?
             }
         };
-        if let [key] = &keys[..] {
-            return Ok(kv.get(key).await?.into_iter().collect());
-        }
-        let bulks = join_all(keys.chunks(BULK).map(|bulk| kv.get_many(bulk))).await;
+        let bulks = keys.chunks(BULK).map(|bulk| async move {
+            let bulk: Vec<&str> = bulk.iter().map(String::as_str).collect();
+            kv.read(&bulk, self.read_options()).await
+        });
+        let bulks = join_all(bulks).await;
         let mut values = Vec::with_capacity(keys.len());
         for bulk in bulks {
             values.extend(bulk?.into_iter().flatten());

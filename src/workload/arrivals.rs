@@ -67,7 +67,7 @@ impl Bursts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// Weight of each hour of the local day, from midnight.
+    /// Weight of each hour of the local day from midnight, or of the week from Monday (168).
     pub hourly: Vec<f64>,
     /// Weight of each day of the week, from Monday; by default all the same.
     #[serde(default = "same_every_day")]
@@ -87,7 +87,7 @@ impl Shape {
     /// Checks number and range of the weights.
     pub fn validate(&self) -> Result<(), FieldError> {
         for (name, weights, expected) in [("hourly", &self.hourly, 24), ("daily", &self.daily, 7)] {
-            if weights.len() != expected {
+            if weights.len() != expected && weights.len() != HOURS_PER_WEEK {
                 return Err(FieldError::new(
                     name,
                     format!("found {} weights, expected {expected}", weights.len()),
@@ -111,7 +111,25 @@ impl Shape {
 
     /// Whether days of the week differ.
     pub fn is_weekly(&self) -> bool {
-        self.daily.iter().any(|w| *w != self.daily[0])
+        self.hourly.len() == HOURS_PER_WEEK || self.daily.iter().any(|w| *w != self.daily[0])
+    }
+
+    /// The shape of all requests together when they come from places with these shares and
+    /// time zones (hours ahead of this shape's).
+    pub fn over_zones(&self, places: &[(f64, i32)]) -> Shape {
+        let here = self.hours_of_week();
+        let rate = |hour: usize| -> f64 {
+            let at = |zone: i32| (hour as i32 + zone).rem_euclid(HOURS_PER_WEEK as i32) as usize;
+            places
+                .iter()
+                .map(|(share, zone)| share * here[at(*zone)])
+                .sum()
+        };
+        Shape {
+            hourly: (0..HOURS_PER_WEEK).map(rate).collect(),
+            daily: same_every_day(),
+            utc_offset_h: 0,
+        }
     }
 
     /// The rate of each UTC hour of the week from Monday 00:00, with a mean of 1.
@@ -119,7 +137,7 @@ impl Shape {
         let mut hours = [0.0; HOURS_PER_WEEK];
         for (utc, rate) in hours.iter_mut().enumerate() {
             let local = (utc as i32 + self.utc_offset_h).rem_euclid(HOURS_PER_WEEK as i32) as usize;
-            *rate = self.hourly[local % 24] * self.daily[local / 24];
+            *rate = self.hourly[local % self.hourly.len()] * self.daily[local / 24];
         }
         let mean = hours.iter().sum::<f64>() / HOURS_PER_WEEK as f64;
         hours.map(|r| r / mean)
@@ -127,7 +145,7 @@ impl Shape {
 }
 
 /// Hours from Monday 00:00 UTC to `t`.
-fn hour_of_week(t: Timestamp) -> usize {
+pub fn hour_of_week(t: Timestamp) -> usize {
     // The epoch was a Thursday.
     ((t.as_nanos() / 3_600_000_000_000 + 3 * 24) % HOURS_PER_WEEK as u64) as usize
 }

@@ -4,5 +4,6 @@ pub mod arrivals;
 mod spec;
 mod stream;
 
+pub use arrivals::{Shape, hour_of_week};
 pub use spec::{Providers, Secondary, Tokens, WorkloadSpec};
 pub use stream::{Arrival, ArrivalKind, WorkloadStream};

@@ -1,7 +1,7 @@
 //! A KV namespace as one Worker invocation sees it.
 
 use super::store::KvStore;
-use crate::telemetry::ports::{Clock, Kv, KvError, ListPage, PutOptions, Value};
+use crate::telemetry::ports::{Clock, Kv, KvError, ListPage, PutOptions, ReadOptions, Value};
 use crate::telemetry::semaphore::{Permit, Semaphore};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,15 +10,18 @@ use std::rc::Rc;
 /// 1,000 and holds at most 6 connections open; further operations wait their turn.
 pub struct KvHandle {
     store: Rc<KvStore>,
+    /// The point of presence of the caller.
+    place: usize,
     used: Cell<u32>,
     connections: Semaphore,
 }
 
 impl KvHandle {
-    pub(super) fn new(store: Rc<KvStore>) -> Self {
+    pub(super) fn new(store: Rc<KvStore>, place: usize) -> Self {
         let limit = store.limits().connections_per_invocation;
         KvHandle {
             store,
+            place,
             used: Cell::new(0),
             connections: Semaphore::new(limit),
         }
@@ -40,31 +43,27 @@ impl KvHandle {
 }
 
 impl Kv for KvHandle {
-    async fn get(&self, key: &str) -> Result<Option<Value>, KvError> {
+    async fn read(
+        &self,
+        keys: &[&str],
+        options: ReadOptions,
+    ) -> Result<Vec<Option<Value>>, KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.read(&[key]);
-        self.store.clock().sleep(latency).await;
-        result.map(|mut values| values.pop().flatten())
-    }
-
-    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Value>>, KvError> {
-        let _connection = self.begin().await?;
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let (result, latency) = self.store.read(&keys);
+        let (result, latency) = self.store.read(self.place, keys, options);
         self.store.clock().sleep(latency).await;
         result
     }
 
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.write(key, value, options);
+        let (result, latency) = self.store.write(self.place, key, value, options);
         self.store.clock().sleep(latency).await;
         result
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.delete(key);
+        let (result, latency) = self.store.delete(self.place, key);
         self.store.clock().sleep(latency).await;
         result
     }
@@ -76,7 +75,7 @@ impl Kv for KvHandle {
         limit: usize,
     ) -> Result<ListPage, KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.list(prefix, cursor, limit);
+        let (result, latency) = self.store.list(self.place, prefix, cursor, limit);
         self.store.clock().sleep(latency).await;
         result
     }

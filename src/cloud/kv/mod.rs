@@ -8,9 +8,11 @@
 mod handle;
 mod limits;
 mod meter;
+mod pops;
 mod store;
 
 pub use handle::KvHandle;
 pub use limits::KvLimits;
 pub use meter::{KvMeter, OpOutcome};
+pub use pops::{Consistency, ReadAges};
 pub use store::{DailyQuota, KvConfig, KvLatency, KvStore};

@@ -3,11 +3,14 @@
 use super::handle::KvHandle;
 use super::limits::KvLimits;
 use super::meter::{KvMeter, OpOutcome};
+use super::pops::{Consistency, PopCaches, ReadAges};
 use crate::cloud::failure::{FailureProcess, FailureSpec, Fault};
 use crate::sim::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::{StreamRng, Streams};
-use crate::telemetry::ports::{Clock, KvError, ListPage, ListedKey, OpKind, PutOptions, Value};
+use crate::telemetry::ports::{
+    Clock, KvError, ListPage, ListedKey, OpKind, PutOptions, ReadOptions, Value,
+};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +61,8 @@ pub struct KvConfig {
     /// Where the failure windows count from.
     pub origin: Timestamp,
     pub quota: DailyQuota,
+    /// Caches at the points of presence and late visibility; none is a store that all see at once.
+    pub consistency: Option<Consistency>,
 }
 
 struct Entry {
@@ -78,12 +83,15 @@ struct State {
     latency: KvLatency,
     latency_rng: StreamRng,
     failures: FailureProcess,
+    /// Factor on the latency of the operation that is being looked at.
+    slowness: f64,
     quota: DailyQuota,
     entries: BTreeMap<String, Entry>,
     /// Keys that expire, by the time at which they do.
     expiries: BTreeSet<(Timestamp, String)>,
     /// Writes of the last moment, for the limit on writes to one key.
     last_write: BTreeMap<String, Timestamp>,
+    pops: Option<PopCaches>,
     meter: KvMeter,
     stored_bytes: u64,
     stored_since: Timestamp,
@@ -102,10 +110,12 @@ impl KvStore {
                 latency: config.latency,
                 latency_rng: streams.stream("kv.latency"),
                 failures: FailureProcess::new(&config.failures, now, config.origin, streams),
+                slowness: 1.0,
                 quota: config.quota,
                 entries: BTreeMap::new(),
                 expiries: BTreeSet::new(),
                 last_write: BTreeMap::new(),
+                pops: config.consistency.map(|c| PopCaches::new(c, streams)),
                 meter: KvMeter::default(),
                 stored_bytes: 0,
                 stored_since: now,
@@ -125,13 +135,34 @@ impl KvStore {
             failures: FailureSpec::default(),
             origin: clock.now(),
             quota: DailyQuota::default(),
+            consistency: None,
         };
         KvStore::new(config, clock, &Streams::new(0, 0))
     }
 
-    /// Access for a new Worker invocation.
+    /// Access for a new Worker invocation at the first point of presence.
     pub fn invocation(self: &Rc<Self>) -> KvHandle {
-        KvHandle::new(Rc::clone(self))
+        self.invocation_at(0)
+    }
+
+    /// Access for a new Worker invocation at a point of presence.
+    pub fn invocation_at(self: &Rc<Self>, place: usize) -> KvHandle {
+        KvHandle::new(Rc::clone(self), place)
+    }
+
+    /// How old the answers of reads were; none if all see every write at once.
+    pub fn read_ages(&self) -> Option<ReadAges> {
+        self.state.borrow().pops.as_ref().map(|p| p.ages().clone())
+    }
+
+    /// All values under a prefix as the central store has them, without an operation.
+    pub fn inspect(&self, prefix: &str) -> Vec<Value> {
+        let s = self.state.borrow();
+        let from = s
+            .entries
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let these = from.take_while(|(k, _)| k.starts_with(prefix));
+        these.map(|(_, e)| Rc::clone(&e.value)).collect()
     }
 
     /// The limits in force.
@@ -155,6 +186,9 @@ impl KvStore {
         let mut s = self.state.borrow_mut();
         s.settle_storage(self.clock.now());
         s.meter = KvMeter::default();
+        if let Some(pops) = &mut s.pops {
+            pops.reset_ages();
+        }
         s.busiest_day = s.used_today;
     }
 
@@ -182,11 +216,16 @@ impl KvStore {
         s.entries.len()
     }
 
-    pub(super) fn read(&self, keys: &[&str]) -> (Result<Vec<Option<Value>>, KvError>, Duration) {
+    pub(super) fn read(
+        &self,
+        place: usize,
+        keys: &[&str],
+        options: ReadOptions,
+    ) -> (Result<Vec<Option<Value>>, KvError>, Duration) {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
         let units = keys.len() as u64;
-        let (admitted, latency) = s.admit(OpKind::Read, units, now);
+        let (admitted, mut latency) = s.admit(OpKind::Read, place, units, now);
         let result = admitted.and_then(|fault| {
             if keys.len() > self.limits.bulk_read_keys || keys.is_empty() {
                 return Err(KvError::Invalid("bulk read of no or too many keys"));
@@ -194,13 +233,18 @@ impl KvStore {
             for key in keys {
                 self.limits.check_key(key)?;
             }
+            if options
+                .cache_ttl
+                .is_some_and(|ttl| ttl < self.limits.min_cache_ttl)
+            {
+                return Err(KvError::Invalid("cacheTtl below the minimum"));
+            }
             if matches!(fault, Fault::AnswerLost) {
                 return Err(KvError::Timeout);
             }
-            Ok(keys
-                .iter()
-                .map(|k| s.entries.get(*k).map(|e| Rc::clone(&e.value)))
-                .collect::<Vec<_>>())
+            let (values, took) = s.look_up(place, keys, options, latency, now);
+            latency = took;
+            Ok(values)
         });
         match &result {
             Ok(values) => {
@@ -222,34 +266,38 @@ impl KvStore {
 
     pub(super) fn write(
         &self,
+        place: usize,
         key: &str,
         value: Vec<u8>,
         options: PutOptions,
     ) -> (Result<(), KvError>, Duration) {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
-        let (admitted, latency) = s.admit(OpKind::Write, 1, now);
+        let (admitted, latency) = s.admit(OpKind::Write, place, 1, now);
         let result = admitted.and_then(|fault| {
             self.limits.check_put(key, &value, &options)?;
             if !s.may_write(key, now, self.limits.same_key_write_interval) {
                 return Err(KvError::RateLimited);
             }
-            s.store(key, value, options, now);
+            s.store(place, key, value, options, now);
             Ok(fault)
         });
         s.conclude(OpKind::Write, result, &admitted, latency)
     }
 
-    pub(super) fn delete(&self, key: &str) -> (Result<(), KvError>, Duration) {
+    pub(super) fn delete(&self, place: usize, key: &str) -> (Result<(), KvError>, Duration) {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
-        let (admitted, latency) = s.admit(OpKind::Delete, 1, now);
+        let (admitted, latency) = s.admit(OpKind::Delete, place, 1, now);
         let result = admitted.and_then(|fault| {
             self.limits.check_key(key)?;
             if !s.may_write(key, now, self.limits.same_key_write_interval) {
                 return Err(KvError::RateLimited);
             }
             s.remove(key);
+            if let Some(pops) = &mut s.pops {
+                pops.write(place, key, None, now);
+            }
             Ok(fault)
         });
         s.conclude(OpKind::Delete, result, &admitted, latency)
@@ -257,13 +305,14 @@ impl KvStore {
 
     pub(super) fn list(
         &self,
+        place: usize,
         prefix: &str,
         cursor: Option<&str>,
         limit: usize,
     ) -> (Result<ListPage, KvError>, Duration) {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
-        let (admitted, latency) = s.admit(OpKind::List, 1, now);
+        let (admitted, latency) = s.admit(OpKind::List, place, 1, now);
         let result = admitted.and_then(|fault| {
             if limit == 0 || limit > self.limits.list_page {
                 return Err(KvError::Invalid("list limit outside 1 to the page size"));
@@ -271,7 +320,7 @@ impl KvStore {
             if cursor.is_some_and(|c| !c.starts_with(prefix)) {
                 return Err(KvError::Invalid("cursor of another list"));
             }
-            Ok((fault, s.page(prefix, cursor, limit)))
+            Ok((fault, s.page(prefix, cursor, limit, now)))
         });
         match result {
             Ok((fault, page)) => {
@@ -291,13 +340,15 @@ impl State {
     fn admit(
         &mut self,
         kind: OpKind,
+        place: usize,
         units: u64,
         now: Timestamp,
     ) -> (Result<Fault, KvError>, Duration) {
         self.settle_storage(now);
         self.meter.issue(kind, units);
-        let (fault, factor) = self.failures.next(kind, now);
+        let (fault, factor) = self.failures.next(kind, place, now);
         let mut latency = self.latency.of(kind).sample(&mut self.latency_rng);
+        self.slowness = factor;
         if factor != 1.0 {
             latency = latency.mul_f64(factor);
         }
@@ -321,6 +372,30 @@ impl State {
                 (Ok(fault), latency)
             }
         }
+    }
+
+    /// What a caller in `place` gets to see, and after which latency.
+    fn look_up(
+        &mut self,
+        place: usize,
+        keys: &[&str],
+        options: ReadOptions,
+        latency: Duration,
+        now: Timestamp,
+    ) -> (Vec<Option<Value>>, Duration) {
+        let Some(pops) = &mut self.pops else {
+            let value = |k: &&str| self.entries.get(*k).map(|e| Rc::clone(&e.value));
+            return (keys.iter().map(value).collect(), latency);
+        };
+        let mut all_hot = true;
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            let (value, hot) = pops.read(place, key, options.cache_ttl, now);
+            all_hot &= hot;
+            values.push(value);
+        }
+        let latency = pops.latency(all_hot, &mut self.latency_rng);
+        (values, latency.mul_f64(self.slowness))
     }
 
     fn count_towards_quota(&mut self, kind: OpKind, units: u64) {
@@ -381,6 +456,9 @@ impl State {
             if let Some(entry) = self.entries.remove(&key) {
                 self.stored_bytes -= entry.bytes;
             }
+            if let Some(pops) = &mut self.pops {
+                pops.forget(&key);
+            }
         }
         self.integrate(now);
     }
@@ -409,7 +487,14 @@ impl State {
         true
     }
 
-    fn store(&mut self, key: &str, value: Vec<u8>, options: PutOptions, now: Timestamp) {
+    fn store(
+        &mut self,
+        place: usize,
+        key: &str,
+        value: Vec<u8>,
+        options: PutOptions,
+        now: Timestamp,
+    ) {
         self.remove(key);
         let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
         let bytes = (key.len() + value.len() + metadata_bytes) as u64;
@@ -419,8 +504,12 @@ impl State {
         }
         self.stored_bytes += bytes;
         self.meter.write_bytes += bytes;
+        let value: Value = value.into();
+        if let Some(pops) = &mut self.pops {
+            pops.write(place, key, Some(Rc::clone(&value)), now);
+        }
         let entry = Entry {
-            value: value.into(),
+            value,
             metadata: options.metadata,
             expires,
             bytes,
@@ -437,15 +526,17 @@ impl State {
         }
     }
 
-    fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> ListPage {
+    fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize, now: Timestamp) -> ListPage {
         let from = match cursor {
             Some(last) => Bound::Excluded(last),
             None => Bound::Included(prefix),
         };
+        let seen = |k: &str| self.pops.as_ref().is_none_or(|p| p.is_listed(k, now));
         let mut keys: Vec<ListedKey> = self
             .entries
             .range::<str, _>((from, Bound::Unbounded))
             .take_while(|(k, _)| k.starts_with(prefix))
+            .filter(|(k, _)| seen(k))
             .take(limit + 1)
             .map(|(k, e)| ListedKey {
                 name: k.clone(),

@@ -1,0 +1,36 @@
+//! How late a write becomes visible elsewhere: data in `models/consistency`.
+
+use crate::config::quantity;
+use crate::config::{FieldError, Model};
+use crate::sim::dist::Dist;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Read caches at the points of presence in front of the central store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsistencySpec {
+    pub title: String,
+    /// From a write until a read that leaves its point of presence can see it. Writes of a key
+    /// become visible in the order in which they were made; the last one wins.
+    pub propagation: Dist,
+    /// How long a point of presence answers from its cache if the read does not say.
+    #[serde(with = "quantity::duration")]
+    pub default_cache_ttl: Duration,
+    /// Whether the absence of a key is cached too.
+    pub negative_caching: bool,
+}
+
+impl Model for ConsistencySpec {
+    const FOLDER: &'static str = "consistency";
+
+    fn validate(&self) -> Result<(), FieldError> {
+        self.propagation
+            .validate()
+            .map_err(|e| e.within("propagation"))
+    }
+
+    fn distributions(&mut self) -> Vec<&mut Dist> {
+        vec![&mut self.propagation]
+    }
+}

@@ -1,0 +1,138 @@
+//! One isolate: what it is doing, and its end.
+
+use crate::sim::executor::{SimHandle, TaskId};
+use crate::telemetry::ports::Clock;
+use crate::units::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+
+/// Why an isolate ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// No request for the idle time.
+    Idle,
+    /// The platform wanted its place.
+    Random,
+    /// A new version was deployed.
+    Deploy,
+    /// It needed more memory than it may have.
+    Memory,
+}
+
+impl EndCause {
+    /// All causes, in the order of reports.
+    pub const ALL: [EndCause; 4] = [
+        EndCause::Idle,
+        EndCause::Random,
+        EndCause::Deploy,
+        EndCause::Memory,
+    ];
+}
+
+/// An isolate with what lives in its memory.
+pub struct Isolate<T> {
+    /// The place it runs in.
+    pub place: usize,
+    /// A number that no other isolate has had.
+    pub number: u64,
+    pub memory: T,
+    /// From when on it can serve; before that it starts.
+    pub ready_at: Timestamp,
+    pub(super) last_use: Cell<Timestamp>,
+    /// Ends of the requests under way whose length is known.
+    ends: RefCell<BinaryHeap<Reverse<Timestamp>>>,
+    /// Invocations under way that end on their own.
+    open: Cell<u32>,
+    tasks: RefCell<Vec<TaskId>>,
+    pub(super) draining: Cell<bool>,
+    pub(super) ended: Cell<bool>,
+}
+
+impl<T> Isolate<T> {
+    pub(super) fn new(
+        place: usize,
+        number: u64,
+        memory: T,
+        now: Timestamp,
+        ready_at: Timestamp,
+    ) -> Self {
+        Isolate {
+            place,
+            number,
+            memory,
+            ready_at,
+            last_use: Cell::new(now),
+            ends: RefCell::default(),
+            open: Cell::new(0),
+            tasks: RefCell::default(),
+            draining: Cell::new(false),
+            ended: Cell::new(false),
+        }
+    }
+
+    /// Requests under way at `now`.
+    pub fn concurrency(&self, now: Timestamp) -> u32 {
+        let mut ends = self.ends.borrow_mut();
+        while ends.peek().is_some_and(|Reverse(end)| *end <= now) {
+            ends.pop();
+        }
+        ends.len() as u32 + self.open.get()
+    }
+
+    /// Notes a request that ends at `end`.
+    pub(super) fn occupy_until(&self, end: Timestamp) {
+        self.ends.borrow_mut().push(Reverse(end));
+        self.last_use.set(self.last_use.get().max(end));
+    }
+
+    /// Notes an invocation that is under way until the guard is dropped.
+    pub fn enter(self: &Rc<Self>, sim: &SimHandle) -> Busy<T> {
+        self.open.set(self.open.get() + 1);
+        Busy {
+            isolate: Rc::clone(self),
+            sim: sim.clone(),
+        }
+    }
+
+    /// Makes a task one of this isolate's, to be dropped when it ends.
+    pub fn adopt(&self, task: TaskId, sim: &SimHandle) {
+        if self.ended.get() {
+            sim.cancel(task);
+            return;
+        }
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() >= 16 && tasks.len().is_power_of_two() {
+            tasks.retain(|t| sim.is_live(*t));
+        }
+        tasks.push(task);
+    }
+
+    /// Whether tasks of this isolate are under way.
+    pub(super) fn is_busy(&self, sim: &SimHandle) -> bool {
+        self.concurrency(sim.now()) > 0 || self.tasks.borrow().iter().any(|t| sim.is_live(*t))
+    }
+
+    /// Drops everything under way.
+    pub(super) fn stop(&self, sim: &SimHandle) {
+        self.ended.set(true);
+        for task in self.tasks.take() {
+            sim.cancel(task);
+        }
+    }
+}
+
+/// See [`Isolate::enter`].
+pub struct Busy<T> {
+    isolate: Rc<Isolate<T>>,
+    sim: SimHandle,
+}
+
+impl<T> Drop for Busy<T> {
+    fn drop(&mut self) {
+        let i = &self.isolate;
+        i.open.set(i.open.get() - 1);
+        i.last_use.set(i.last_use.get().max(self.sim.now()));
+    }
+}

@@ -1,0 +1,241 @@
+//! Read caches at the points of presence, and the age of what they answer.
+
+use crate::cloud::consistency::ConsistencySpec;
+use crate::sim::dist::Sampler;
+use crate::sim::random::{StreamRng, Streams};
+use crate::telemetry::aggregate::{latency_sketch, quantile};
+use crate::telemetry::ports::Value;
+use crate::units::Timestamp;
+use sketches_ddsketch::DDSketch;
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What the caches are made from.
+#[derive(Debug, Clone)]
+pub struct Consistency {
+    pub spec: ConsistencySpec,
+    /// Points of presence.
+    pub places: usize,
+    /// Latency of a read that its place answers, and of one that it cannot.
+    pub hot: Sampler,
+    pub cold: Sampler,
+}
+
+/// How old the answers of reads were: the time for which a newer value had existed.
+#[derive(Clone)]
+pub struct ReadAges {
+    ages: DDSketch,
+    /// Keys read; those answered by the place's cache; those answered with an outdated value.
+    pub reads: u64,
+    pub hot: u64,
+    pub stale: u64,
+    /// Sum of the ages in seconds, fresh answers counting 0.
+    pub age_sum_s: f64,
+}
+
+impl Default for ReadAges {
+    fn default() -> Self {
+        ReadAges {
+            ages: latency_sketch(),
+            reads: 0,
+            hot: 0,
+            stale: 0,
+            age_sum_s: 0.0,
+        }
+    }
+}
+
+impl ReadAges {
+    /// A percentile of the age over all reads, in seconds within 1%; NaN without reads.
+    pub fn quantile_s(&self, q: f64) -> f64 {
+        quantile(&self.ages, q) / 1e3
+    }
+
+    fn add(&mut self, age: Duration, hot: bool) {
+        self.reads += 1;
+        self.hot += u64::from(hot);
+        self.stale += u64::from(!age.is_zero());
+        self.age_sum_s += age.as_secs_f64();
+        self.ages.add(age.as_secs_f64() * 1e3);
+    }
+}
+
+/// A value that a key has had; `None` while it was absent.
+struct Version {
+    value: Option<Value>,
+    visible: Timestamp,
+    superseded: Cell<Option<Timestamp>>,
+}
+
+struct Cached {
+    version: Rc<Version>,
+    filled: Timestamp,
+    expires: Timestamp,
+}
+
+/// The versions of every key that someone may still see, and what each place has cached.
+pub(super) struct PopCaches {
+    spec: ConsistencySpec,
+    propagation: Sampler,
+    propagation_rng: StreamRng,
+    hot: Sampler,
+    cold: Sampler,
+    /// By key, oldest first: the newest that all can see, and those after it.
+    versions: BTreeMap<String, VecDeque<Rc<Version>>>,
+    places: Vec<BTreeMap<String, Cached>>,
+    /// Entries of a place's cache at which dead ones are thrown out.
+    prune_at: Vec<usize>,
+    ages: ReadAges,
+}
+
+const LEAST_PRUNE: usize = 1_024;
+
+impl PopCaches {
+    pub fn new(c: Consistency, streams: &Streams) -> Self {
+        PopCaches {
+            propagation: c.spec.propagation.sampler(),
+            propagation_rng: streams.stream("kv.propagation"),
+            spec: c.spec,
+            hot: c.hot,
+            cold: c.cold,
+            versions: BTreeMap::new(),
+            places: (0..c.places).map(|_| BTreeMap::new()).collect(),
+            prune_at: vec![LEAST_PRUNE; c.places],
+            ages: ReadAges::default(),
+        }
+    }
+
+    pub fn ages(&self) -> &ReadAges {
+        &self.ages
+    }
+
+    pub fn reset_ages(&mut self) {
+        self.ages = ReadAges::default();
+    }
+
+    pub fn latency(&self, hot: bool, rng: &mut StreamRng) -> Duration {
+        if hot { &self.hot } else { &self.cold }.sample(rng)
+    }
+
+    /// Notes a write (or, without a value, a deletion) made in `place`.
+    pub fn write(&mut self, place: usize, key: &str, value: Option<Value>, now: Timestamp) {
+        let delay = self.propagation.sample(&mut self.propagation_rng);
+        let versions = self.versions.entry(key.to_owned()).or_default();
+        let mut visible = now + delay;
+        if let Some(last) = versions.back() {
+            last.superseded.set(Some(now));
+            visible = visible.max(last.visible);
+        } else {
+            // Until now the key was absent, and so it is seen until the write gets there.
+            versions.push_back(absent(Some(now)));
+        }
+        let version = Rc::new(Version {
+            value,
+            visible,
+            superseded: Cell::new(None),
+        });
+        versions.push_back(Rc::clone(&version));
+        let ttl = self.spec.default_cache_ttl;
+        self.cache(place, key, version, now, ttl);
+    }
+
+    /// Forgets a key that has expired; caches may go on answering with it.
+    pub fn forget(&mut self, key: &str) {
+        self.versions.remove(key);
+    }
+
+    /// Whether a list shows the key: lists are answered centrally.
+    pub fn is_listed(&self, key: &str, now: Timestamp) -> bool {
+        let visible = |v: &VecDeque<Rc<Version>>| {
+            let seen = v.iter().rev().find(|v| v.visible <= now);
+            seen.is_some_and(|v| v.value.is_some())
+        };
+        self.versions.get(key).is_some_and(visible)
+    }
+
+    /// What a reader in `place` sees, and whether the place's cache answered.
+    pub fn read(
+        &mut self,
+        place: usize,
+        key: &str,
+        cache_ttl: Option<Duration>,
+        now: Timestamp,
+    ) -> (Option<Value>, bool) {
+        let ttl = cache_ttl.unwrap_or(self.spec.default_cache_ttl);
+        let cached = self.places[place].get(key);
+        // The reader's own TTL counts, not that of whoever filled the cache.
+        let alive = cached.filter(|c| now < c.expires && now.since(c.filled) < ttl);
+        if let Some(c) = alive {
+            let value = c.version.value.clone();
+            let since = match (&c.version.value, c.version.superseded.get()) {
+                // Absent when cached: outdated since the key's first write.
+                (None, None) => self.first_write(key, c.filled),
+                (_, superseded) => superseded,
+            };
+            self.ages
+                .add(since.map_or(Duration::ZERO, |s| now.since(s)), true);
+            return (value, true);
+        }
+        let version = match self.versions.get_mut(key) {
+            Some(versions) => {
+                while versions.len() > 1 && versions[1].visible <= now {
+                    versions.pop_front();
+                }
+                Rc::clone(&versions[0])
+            }
+            None => absent(None),
+        };
+        let age = version
+            .superseded
+            .get()
+            .map_or(Duration::ZERO, |s| now.since(s));
+        self.ages.add(age, false);
+        let value = version.value.clone();
+        if value.is_some() || self.spec.negative_caching {
+            self.cache(place, key, version, now, ttl);
+        }
+        (value, false)
+    }
+
+    /// When a key that was absent at `then` was first written.
+    fn first_write(&self, key: &str, then: Timestamp) -> Option<Timestamp> {
+        let before = self.versions.get(key)?.front()?;
+        if before.value.is_none() {
+            before.superseded.get()
+        } else {
+            // The oldest version left may not be the first, but it is the best known bound.
+            Some(before.visible.max(then))
+        }
+    }
+
+    fn cache(
+        &mut self,
+        place: usize,
+        key: &str,
+        version: Rc<Version>,
+        now: Timestamp,
+        ttl: Duration,
+    ) {
+        let entries = &mut self.places[place];
+        if entries.len() >= self.prune_at[place] {
+            entries.retain(|_, c| now < c.expires);
+            self.prune_at[place] = (2 * entries.len()).max(LEAST_PRUNE);
+        }
+        let entry = Cached {
+            version,
+            filled: now,
+            expires: now + ttl,
+        };
+        entries.insert(key.to_owned(), entry);
+    }
+}
+
+fn absent(superseded: Option<Timestamp>) -> Rc<Version> {
+    Rc::new(Version {
+        value: None,
+        visible: Timestamp::EPOCH,
+        superseded: Cell::new(superseded),
+    })
+}
