@@ -114,6 +114,9 @@ pub struct Period {
     /// for whole days, those with a weekly shape for whole weeks.
     #[serde(with = "quantity::duration")]
     pub at_most: Duration,
+    /// Simulated before the warm-up with recordings only: the keys that queries will find.
+    #[serde(with = "quantity::duration")]
+    pub history: Duration,
     /// Simulated before the measurement starts, and not counted.
     #[serde(with = "quantity::duration")]
     pub warm_up: Duration,
@@ -125,6 +128,7 @@ impl Default for Period {
             requests: Count(50_000),
             at_least: Duration::from_secs(3_600),
             at_most: Duration::from_secs(7 * 86_400),
+            history: Duration::ZERO,
             warm_up: Duration::from_secs(60),
         }
     }
@@ -170,6 +174,13 @@ pub struct Scenario {
     pub fleet: FleetSpec,
     pub consistency: Option<ConsistencySpec>,
     pub cpu: CpuCost,
+}
+
+impl Period {
+    /// What is simulated before the measurement starts.
+    pub fn before(&self) -> Duration {
+        self.history + self.warm_up
+    }
 }
 
 /// Month that prices and sweeps refer to.

@@ -45,7 +45,8 @@ pub struct Point<'a> {
 pub fn simulate(point: &Point) -> Result<RunResult, String> {
     let scenario = point.scenario;
     let period = scenario.horizon(point.traffic);
-    let start = ORIGIN - scenario.period.warm_up;
+    let start = ORIGIN - scenario.period.before();
+    let queries_from = ORIGIN - scenario.period.warm_up;
     let end = ORIGIN + period;
     let streams = Streams::new(scenario.seed, point.replication);
     let executor = Executor::new(start);
@@ -56,7 +57,9 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
     let mut next = arrivals.next_arrival();
     while let Some(arrival) = next.filter(|a| a.at < ORIGIN) {
         executor.run_until(arrival.at);
-        world.handle(&arrival);
+        if arrival.at >= queries_from || matches!(arrival.kind, ArrivalKind::Record { .. }) {
+            world.handle(&arrival);
+        }
         next = arrivals.next_arrival();
     }
     executor.run_until(ORIGIN);
@@ -457,7 +460,7 @@ impl World {
             KeyLayout::Rollup => "r/",
             KeyLayout::BatchKeys => "b/",
         };
-        if point.scenario.period.warm_up + period >= point.policy.layout.retention {
+        if point.scenario.period.before() + period >= point.policy.layout.retention {
             return Ok(()); // the first keys have expired
         }
         let mut names = ProviderNames::default();
@@ -508,7 +511,7 @@ impl World {
     /// the level they reach is that rate times the retention.
     fn steady_storage(&self, point: &Point, kv: &KvMeter, period: Duration) -> u128 {
         let layout = &point.policy.layout;
-        let simulated = point.scenario.period.warm_up + period;
+        let simulated = point.scenario.period.before() + period;
         if simulated >= layout.retention {
             return kv.storage_byte_ns / period.as_nanos();
         }

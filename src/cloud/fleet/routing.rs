@@ -56,10 +56,13 @@ pub struct Fleet<T: 'static> {
     ends: Rc<Ends<T>>,
 }
 
+/// What is done with the memory of an isolate that ends.
+type Burial<T> = Box<dyn Fn(&Isolate<T>)>;
+
 /// What happens at the end of an isolate.
 struct Ends<T> {
     counters: RefCell<FleetCounters>,
-    bury: Box<dyn Fn(&Isolate<T>)>,
+    bury: Burial<T>,
 }
 
 impl<T: 'static> Ends<T> {
