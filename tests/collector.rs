@@ -216,3 +216,48 @@ fn eviction_counts_what_was_in_memory() {
     assert_eq!(b.collector.counters().lost, [0, 0, 12]);
     b.collector.check_conservation().unwrap();
 }
+
+/// A record that comes while the last total of its hour is being written, the hour ending
+/// meanwhile, must not start that hour's total anew.
+#[test]
+fn a_record_at_the_end_of_an_hour_does_not_replace_its_total() {
+    use kvplan::cloud::failure::FailureSpec;
+    use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency};
+    use kvplan::sim::dist::Sampler;
+    use kvplan::sim::random::Streams;
+    use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
+
+    let end_of_hour = Timestamp::from_secs(1_793_577_600) + HOUR;
+    let executor = Executor::new(end_of_hour - 100 * MS);
+    let config = KvConfig {
+        limits: load("cloudflare", None, &[]).unwrap(),
+        latency: KvLatency::uniform(Sampler::constant(200 * MS)),
+        failures: FailureSpec::default(),
+        origin: Timestamp::EPOCH,
+        quota: DailyQuota::default(),
+        consistency: None,
+    };
+    let store = KvStore::new(config, executor.handle(), &Streams::new(1, 0));
+    let mut policy = policy("optimised");
+    policy.batch.min_interval = Duration::ZERO;
+    let b = Bench {
+        collector: Rc::new(Collector::new(Rc::new(policy), executor.handle(), "w", 1)),
+        executor,
+        store,
+    };
+    b.record(3);
+    let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
+    b.executor
+        .handle()
+        .spawn(async move { c.flush(&kv).await.unwrap() });
+    b.wait(50 * MS);
+    b.record(2);
+    b.wait(Duration::from_secs(2));
+    b.flush();
+    let mut names = ProviderNames::default();
+    let values = b.store.inspect("r/");
+    let counts = values
+        .iter()
+        .map(|v| Aggregate::decode(v, &mut names).unwrap().count());
+    assert_eq!(counts.collect::<Vec<_>>(), [5]);
+}

@@ -89,9 +89,8 @@ impl<C: Clock> Collector<C> {
                 Err(e) => result = Err(e),
             }
         }
-        self.state
-            .borrow_mut()
-            .forget_finished(Bucket::of(self.clock.now(), self.policy.layout.bucket));
+        let now = Bucket::of(self.clock.now(), self.policy.layout.bucket);
+        self.state.borrow_mut().forget_finished(now, &self.policy);
         result
     }
 
@@ -191,8 +190,14 @@ impl State {
         }
     }
 
-    /// Drops totals of past buckets that are stored in full.
-    fn forget_finished(&mut self, current: Bucket) {
+    /// Drops totals that are stored in full, of buckets for which nothing can come any more: they
+    /// are past, and what came while the write was under way is of a later one.
+    fn forget_finished(&mut self, now: Bucket, policy: &Policy) {
+        let oldest = self
+            .buffer
+            .front()
+            .map(|r| Bucket::of(r.at, policy.layout.bucket));
+        let current = oldest.map_or(now, |o| o.min(now));
         self.rollups
             .retain(|bucket, r| *bucket >= current || r.records > r.stored);
     }
