@@ -4,8 +4,6 @@ use crate::sim::executor::{SimHandle, TaskId};
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 /// Why an isolate ended.
@@ -41,8 +39,8 @@ pub struct Isolate<T> {
     /// From when on it can serve; before that it starts.
     pub ready_at: Timestamp,
     pub(super) last_use: Cell<Timestamp>,
-    /// Ends of the requests under way whose length is known.
-    ends: RefCell<BinaryHeap<Reverse<Timestamp>>>,
+    /// Ends of the requests under way whose length is known, and of some that are over.
+    ends: RefCell<Vec<Timestamp>>,
     /// Invocations under way that end on their own.
     open: Cell<u32>,
     tasks: RefCell<Vec<TaskId>>,
@@ -74,16 +72,25 @@ impl<T> Isolate<T> {
 
     /// Requests under way at `now`.
     pub fn concurrency(&self, now: Timestamp) -> u32 {
+        let ends = self.ends.borrow();
+        ends.iter().filter(|end| **end > now).count() as u32 + self.open.get()
+    }
+
+    /// Whether fewer than `most` requests are under way at `now`.
+    #[inline]
+    pub(super) fn has_room(&self, now: Timestamp, most: u32) -> bool {
         let mut ends = self.ends.borrow_mut();
-        while ends.peek().is_some_and(|Reverse(end)| *end <= now) {
-            ends.pop();
+        let open = self.open.get();
+        if ends.len() as u32 + open >= most {
+            // Only now does it matter which are over; each is looked at about once.
+            ends.retain(|end| *end > now);
         }
-        ends.len() as u32 + self.open.get()
+        ends.len() as u32 + open < most
     }
 
     /// Notes a request that ends at `end`.
     pub(super) fn occupy_until(&self, end: Timestamp) {
-        self.ends.borrow_mut().push(Reverse(end));
+        self.ends.borrow_mut().push(end);
         self.last_use.set(self.last_use.get().max(end));
     }
 

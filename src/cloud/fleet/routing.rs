@@ -160,7 +160,7 @@ impl<T: 'static> Fleet<T> {
             let gone = isolates.extract_if(.., |i| i.ended.get() || i.draining.get());
             self.draining.extend(gone.filter(|i| !i.ended.get()));
         }
-        let free = isolates.iter().position(|i| i.concurrency(now) < most);
+        let free = isolates.iter().position(|i| i.has_room(now, most));
         let isolate = match free {
             Some(i) => Rc::clone(&isolates[i]),
             None => self.start(place, machine),
