@@ -93,14 +93,14 @@ fn a_full_buffer_gives_up_the_newest_or_the_oldest_and_counts_it() {
     );
     b.flush();
     assert_eq!(b.stored(), 5);
-    assert_eq!(b.collector.counters().lost, [3, 0, 0]);
+    assert_eq!(b.collector.counters().lost, [3, 0, 0, 0]);
     b.collector.check_conservation().unwrap();
 
     let b = bench(small_buffer(Overflow::DropOldest));
     assert!(b.record(8).iter().all(|r| !matches!(r, Recorded::Lost(_))));
     b.flush();
     assert_eq!(b.stored(), 5);
-    assert_eq!(b.collector.counters().lost, [0, 3, 0]);
+    assert_eq!(b.collector.counters().lost, [0, 3, 0, 0]);
     b.collector.check_conservation().unwrap();
 }
 
@@ -213,7 +213,7 @@ fn eviction_counts_what_was_in_memory() {
     let _ = b.record(12);
     assert!(b.collector.memory_bytes() > 0);
     assert_eq!(b.collector.evict(), 12);
-    assert_eq!(b.collector.counters().lost, [0, 0, 12]);
+    assert_eq!(b.collector.counters().lost, [0, 0, 0, 12]);
     b.collector.check_conservation().unwrap();
 }
 

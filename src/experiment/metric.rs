@@ -84,6 +84,15 @@ pub const METRICS: &[Metric] = metrics![
     "invoice_kv_storage_usd", "KV storage, likewise", |r| r.invoice.amount(MeterItem::KvStorage).to_usd();
     "invoice_kv_bytes_usd", "bytes read and written, where a catalog prices them", |r| (r.invoice.amount(MeterItem::KvReadBytes) + r.invoice.amount(MeterItem::KvWriteBytes)).to_usd();
     "invoice_workers_usd", "Worker requests and CPU time", |r| (r.invoice.amount(MeterItem::WorkersRequests) + r.invoice.amount(MeterItem::WorkersCpuMs)).to_usd();
+    "lost_waited_rate", "records given up after waiting for room / recorded requests", |r| lost(r, LossCause::WaitedTooLong);
+    "lost_update_share", "records thought to be stored that are not in the KV / records thought to be stored", |r| r.missing_share.unwrap_or(f64::NAN);
+    "store_delay_mean_s", "from record to store, mean", |r| r.counters.store_delay_us as f64 / 1e6 / r.counters.stored as f64;
+    "coalesced_share", "queries that shared the answer of another / queries that missed the cache", |r| share(r.counters.coalesced, r.counters.coalesced + r.counters.fetches);
+    "aggregations_per_request", "computations of a window's metrics / recorded requests", |r| share(r.counters.aggregations, r.arrived.records);
+    "prewarmed_share", "reads ahead of their query / reads", |r| share(r.counters.prewarmed, r.counters.fetches);
+    "retries_denied_per_write", "retries not made for want of budget / writes", |r| share(r.counters.retries_denied, r.kv.issued(OpKind::Write));
+    "breaker_changes_per_month", "changes of state of all circuit breakers", |r| r.per_month(r.counters.breaker_changes);
+    "breaker_rejected_share", "operations that a breaker kept back / operations wanted", |r| share(r.counters.breaker_rejected, r.counters.breaker_rejected + r.kv_operations());
     "requests_refused_share", "Worker requests turned away for a used-up daily limit / requests that came", |r| {
         let served = r.arrived.calls() - r.arrived.metrics_reads;
         share(r.arrived.refused, r.arrived.refused + served)

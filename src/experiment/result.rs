@@ -79,6 +79,9 @@ pub struct RunResult {
     /// Isolates that started and ended in the period, and that lived at its end.
     pub fleet: FleetCounters,
     pub isolates: u64,
+    /// Share of the records thought to be stored that are not in the KV: lost updates, less those
+    /// counted twice. None if keys have expired.
+    pub missing_share: Option<f64>,
     /// Estimated memory of the largest isolate.
     pub memory_peak_bytes: u64,
     /// How old the KV's answers were; none where all see every write at once.

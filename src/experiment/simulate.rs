@@ -12,6 +12,7 @@ use crate::sim::random::Streams;
 use crate::telemetry::aggregate::{Aggregate, ProviderNames};
 use crate::telemetry::collector::{Collector, Recorded};
 use crate::telemetry::counters::Counters;
+use crate::telemetry::load::race;
 use crate::telemetry::policy::{KeyLayout, Policy, WriteMode};
 use crate::telemetry::ports::{Clock, OpKind};
 use crate::telemetry::record::ProviderId;
@@ -20,7 +21,6 @@ use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
 use rand::Rng;
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -307,7 +307,9 @@ impl World {
         };
         let task = if after_response {
             let deadline = self.sim.sleep_until(self.sim.now() + limit);
-            self.sim.spawn(async move { either(work, deadline).await })
+            self.sim.spawn(async move {
+                race(work, deadline).await;
+            })
         } else {
             let busy = isolate.enter(&self.sim);
             self.sim.spawn(async move {
@@ -329,7 +331,7 @@ impl World {
     #[inline]
     fn after_recording(&mut self, isolate: &Rc<Server>, recorded: Recorded) {
         let waits = recorded == Recorded::Full && self.write == WriteMode::Await;
-        if !waits {
+        if !waits && !matches!(recorded, Recorded::MustWait(_)) {
             let ok = !matches!(recorded, Recorded::Lost(_));
             self.calls.borrow_mut().record.add(Duration::ZERO, ok);
         }
@@ -340,6 +342,27 @@ impl World {
                 self.run_in(isolate, true, async move {
                     // A failed write is counted by the collector, which keeps the records.
                     let _ = server.memory.flush_when_due(&kv, batch).await;
+                });
+            }
+            Recorded::MustWait(record) => {
+                let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
+                let (sim, calls, write) = (self.sim.clone(), Rc::clone(&self.calls), self.write);
+                self.run_in(isolate, false, async move {
+                    let start = sim.now();
+                    let taken = server.memory.record_when_room(record).await;
+                    let mut ok = !matches!(taken, Recorded::Lost(_));
+                    if taken == Recorded::Full && write == WriteMode::Await {
+                        ok = server.memory.flush_batch(&kv).await.is_ok();
+                    }
+                    let latency = sim.now().since(start);
+                    calls.borrow_mut().record.add(latency, ok);
+                    let _ = match taken {
+                        Recorded::StartedBatch(b) => server.memory.flush_when_due(&kv, b).await,
+                        Recorded::Full if write != WriteMode::Await => {
+                            server.memory.flush_batch(&kv).await
+                        }
+                        _ => Ok(()),
+                    };
                 });
             }
             Recorded::Full => {
@@ -381,6 +404,7 @@ impl World {
             let answer = server.memory.fetch_metrics(&kv, window).await;
             let latency = sim.now().since(start);
             stats(&mut calls.borrow_mut()).add(latency, answer.is_ok());
+            server.memory.keep_fresh(&kv, window).await;
         });
     }
 
@@ -391,7 +415,7 @@ impl World {
         for isolate in self.fleet.isolates() {
             isolate.memory.check_conservation()?;
         }
-        self.audit(point, period)?;
+        let missing_share = self.audit(point, period)?;
         let meter = self.store.meter();
         meter.check()?;
         let kv = meter.since(&self.kv_before);
@@ -427,6 +451,7 @@ impl World {
             counters: self.counters().since(&self.counters_before),
             cold_start: calls.cold_start,
             fleet: self.fleet.counters().since(&self.fleet_before),
+            missing_share,
             isolates: self.fleet.isolates().count() as u64,
             memory_peak_bytes: self.memory_peak(),
             read_ages: self.store.read_ages(),
@@ -455,13 +480,17 @@ impl World {
 
     /// An independent count: the records found in the KV are those the collectors know to be
     /// stored, and perhaps some whose writes succeeded without an answer.
-    fn audit(&self, point: &Point, period: Duration) -> Result<(), String> {
+    ///
+    /// Where writers share keys, updates get lost: then the difference is measured, as the share
+    /// of the records thought to be stored that are not there; none if keys have expired.
+    fn audit(&self, point: &Point, period: Duration) -> Result<Option<f64>, String> {
         let prefix = match point.policy.layout.keys {
             KeyLayout::Rollup => "r/",
             KeyLayout::BatchKeys => "b/",
+            KeyLayout::Shared => "s/",
         };
         if point.scenario.period.before() + period >= point.policy.layout.retention {
-            return Ok(()); // the first keys have expired
+            return Ok(None); // the first keys have expired
         }
         let mut names = ProviderNames::default();
         let mut found = 0;
@@ -471,6 +500,10 @@ impl World {
             found += aggregate.count();
         }
         let counters = self.counters();
+        let missing = 1.0 - found as f64 / counters.stored as f64;
+        if point.policy.layout.keys == KeyLayout::Shared {
+            return Ok(Some(missing));
+        }
         let unsure = self.records_in_memory() + counters.lost_total();
         if found < counters.stored || found > counters.stored + unsure {
             return Err(format!(
@@ -478,7 +511,7 @@ impl World {
                 counters.stored
             ));
         }
-        Ok(())
+        Ok(Some(missing))
     }
 
     /// The period's use of everything that may be billed, for a month of 30 days.
@@ -522,18 +555,6 @@ impl World {
             gathering,
         )
     }
-}
-
-/// Runs `work` until it is done or `deadline` passes.
-async fn either(work: impl Future<Output = ()>, deadline: impl Future<Output = ()>) {
-    let (mut work, mut deadline) = (pin!(work), pin!(deadline));
-    std::future::poll_fn(|cx| {
-        if work.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(());
-        }
-        deadline.as_mut().poll(cx)
-    })
-    .await
 }
 
 #[cfg(test)]

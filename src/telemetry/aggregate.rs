@@ -33,6 +33,16 @@ impl ProviderNames {
         ProviderId(u16::try_from(index).expect("fewer than 65,536 providers"))
     }
 
+    /// The name of a provider, if it has been seen.
+    pub fn get(&self, provider: ProviderId) -> Option<&str> {
+        self.0.get(provider.0 as usize).map(String::as_str)
+    }
+
+    /// All providers seen so far.
+    pub fn ids(&self) -> impl Iterator<Item = ProviderId> {
+        (0..self.0.len() as u16).map(ProviderId)
+    }
+
     fn name(&self, index: usize) -> &str {
         &self.0[index]
     }

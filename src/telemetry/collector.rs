@@ -3,16 +3,20 @@
 use super::aggregate::{Aggregate, Metrics, ProviderNames};
 use super::cache::TtlCache;
 use super::counters::{Counters, LossCause};
-use super::keys::Bucket;
+use super::flush::Covered;
+use super::keys::{Bucket, Slot};
+use super::load::race;
 use super::policy::{KeyLayout, Overflow, Policy, WriteMode};
 use super::ports::{Clock, Kv, KvError};
-use super::query::{Decoded, QueryKey};
+use super::query::{Decoded, Flight, QueryKey};
+use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
-use super::semaphore::Semaphore;
+use super::resilience::{Breaker, BreakerState, RetryTokens};
+use super::semaphore::{Room, Semaphore};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,6 +31,8 @@ pub struct Collector<C> {
     pub(super) state: RefCell<State>,
     /// Held by the write in the background, so that an older total never overtakes a newer one.
     pub(super) writing: Semaphore,
+    /// Where requests wait for room in the buffer.
+    pub(super) room: Room,
 }
 
 pub(super) struct State {
@@ -36,16 +42,28 @@ pub(super) struct State {
     pub batch: BatchNumber,
     /// The batch whose flush at its age is under way.
     pub due: Option<BatchNumber>,
-    /// Running totals by bucket (layout `rollup`).
-    pub rollups: BTreeMap<Bucket, Rollup>,
+    /// Running totals (layout `rollup`), or what is to be added to those stored (`shared`).
+    pub rollups: BTreeMap<Slot, Rollup>,
     /// Batches taken from the buffer and not yet stored (layout `batch_keys`).
     pub pending: VecDeque<PendingBatch>,
     /// Records in `rollups` or `pending` that no successful write covers.
     pub unsaved: u64,
+    /// Requests that wait for room.
+    pub waiting: u64,
+    /// Records that make a full batch now, and how many come.
+    pub full_at: u32,
+    pub record_rate: RateEstimate,
     pub batches_written: u64,
     pub last_write: Option<crate::units::Timestamp>,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     pub decoded: Decoded,
+    /// Reads of the KV under way that other queries may share.
+    pub flights: BTreeMap<QueryKey, Rc<Flight>>,
+    /// How often each entry is looked up, and which are kept fresh.
+    pub lookups: BTreeMap<QueryKey, RateEstimate>,
+    pub warming: BTreeSet<QueryKey>,
+    pub breaker: Breaker,
+    pub retry_tokens: RetryTokens,
     pub rng: Xoshiro256PlusPlus,
     pub counters: Counters,
 }
@@ -54,16 +72,16 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Rollup {
     pub total: Aggregate,
-    /// Records in the total, and how many of them a successful write covers.
-    pub records: u64,
-    pub stored: u64,
+    /// Records in the total, and those of them that a successful write covers.
+    pub covered: Covered,
+    pub stored: Covered,
 }
 
 /// A batch under its own key; the same key and value at every attempt.
 pub(super) struct PendingBatch {
     pub key: String,
     pub value: Vec<u8>,
-    pub records: u64,
+    pub covered: Covered,
 }
 
 /// A batch being filled; a flush of its age is void once the batch is gone.
@@ -87,6 +105,8 @@ pub enum Recorded {
     StartedBatch(BatchNumber),
     /// The batch is full: run [`Collector::flush_batch`].
     Full,
+    /// No room: run [`Collector::record_when_room`] with this before the response.
+    MustWait(Record),
     /// Given up, and counted.
     Lost(LossCause),
 }
@@ -105,10 +125,21 @@ impl<C: Clock> Collector<C> {
                 rollups: BTreeMap::new(),
                 pending: VecDeque::new(),
                 unsaved: 0,
+                waiting: 0,
+                full_at: match &policy.batch.adaptive {
+                    Some(adaptive) => adaptive.min_records,
+                    None => policy.batch.max_records,
+                },
+                record_rate: RateEstimate::default(),
                 batches_written: 0,
                 last_write: None,
                 cache,
                 decoded: Decoded::default(),
+                flights: BTreeMap::new(),
+                lookups: BTreeMap::new(),
+                warming: BTreeSet::new(),
+                breaker: Breaker::default(),
+                retry_tokens: RetryTokens::full(policy.retry.budget.as_ref()),
                 rng: Xoshiro256PlusPlus::seed_from_u64(seed),
                 counters: Counters::default(),
             }),
@@ -116,6 +147,7 @@ impl<C: Clock> Collector<C> {
             clock,
             writer: writer.into(),
             writing: Semaphore::new(1),
+            room: Room::default(),
         }
     }
 
@@ -148,18 +180,42 @@ impl<C: Clock> Collector<C> {
         let s = &mut *self.state.borrow_mut();
         s.counters.accepted += 1;
         if let Err(cause) = s.make_room(&self.policy) {
+            if self.policy.batch.overflow == Overflow::Wait {
+                s.counters.lost[cause as usize] -= 1;
+                s.waiting += 1;
+                return Recorded::MustWait(record);
+            }
             return Recorded::Lost(cause);
         }
-        s.buffer.push_back(record);
-        let held = s.buffer.len() as u64 + s.unsaved;
-        s.counters.buffer_high_water = s.counters.buffer_high_water.max(held);
-        if s.buffer.len() >= self.policy.batch.max_records as usize {
-            Recorded::Full
-        } else if s.due != Some(s.batch) {
-            s.due = Some(s.batch);
-            Recorded::StartedBatch(s.batch)
-        } else {
-            Recorded::Buffered
+        s.take(record)
+    }
+
+    /// Backpressure: waits until the buffer has room for a record that found none, and takes it;
+    /// gives it up after the policy's `max_wait`.
+    pub async fn record_when_room(&self, record: Record) -> Recorded {
+        let mut waiting = Waiting {
+            state: &self.state,
+            cause: Some(LossCause::Evicted),
+        };
+        let room = async {
+            loop {
+                self.room.wait().await;
+                let s = &mut *self.state.borrow_mut();
+                if s.has_room(&self.policy) {
+                    return s.take(record);
+                }
+            }
+        };
+        let limit = self.clock.sleep(self.policy.batch.max_wait);
+        match race(room, limit).await {
+            Some(taken) => {
+                waiting.cause = None;
+                taken
+            }
+            None => {
+                waiting.cause = Some(LossCause::WaitedTooLong);
+                Recorded::Lost(LossCause::WaitedTooLong)
+            }
         }
     }
 
@@ -175,6 +231,10 @@ impl<C: Clock> Collector<C> {
     ) -> Result<Recorded, KvError> {
         let provider = self.provider(provider);
         let recorded = self.record(provider, latency, success, tokens);
+        let recorded = match recorded {
+            Recorded::MustWait(record) => self.record_when_room(record).await,
+            other => other,
+        };
         if recorded == Recorded::Full {
             self.flush_batch(kv).await?;
         }
@@ -186,13 +246,22 @@ impl<C: Clock> Collector<C> {
         let s = self.state.borrow();
         let mut counters = s.counters.clone();
         counters.cache = s.cache.counters();
+        counters.breaker_changes = s.breaker.changes;
+        counters.breaker_rejected = s.breaker.rejected;
+        counters.retries_denied = s.retry_tokens.denied;
         counters
     }
 
-    /// Records in memory: in the buffer, or not covered by a successful write.
+    /// State of the circuit breaker at its last operation.
+    pub fn breaker_state(&self) -> BreakerState {
+        self.state.borrow().breaker.state()
+    }
+
+    /// Records in memory: in the buffer, waiting for room there, or not covered by a successful
+    /// write.
     pub fn records_in_memory(&self) -> u64 {
         let s = self.state.borrow();
-        s.buffer.len() as u64 + s.unsaved
+        s.buffer.len() as u64 + s.unsaved + s.waiting
     }
 
     /// Whether nothing waits to be written.
@@ -217,8 +286,12 @@ impl<C: Clock> Collector<C> {
     /// with its cause.
     pub fn check_conservation(&self) -> Result<(), String> {
         let s = self.state.borrow();
-        let rollups: u64 = s.rollups.values().map(|r| r.records - r.stored).sum();
-        let pending: u64 = s.pending.iter().map(|b| b.records).sum();
+        let rollups: u64 = s
+            .rollups
+            .values()
+            .map(|r| r.covered.records - r.stored.records)
+            .sum();
+        let pending: u64 = s.pending.iter().map(|b| b.covered.records).sum();
         let unsaved = rollups + pending;
         if unsaved != s.unsaved {
             return Err(format!(
@@ -228,12 +301,13 @@ impl<C: Clock> Collector<C> {
         }
         let c = &s.counters;
         let buffered = s.buffer.len() as u64;
-        let accounted = c.stored + buffered + unsaved + c.lost_total();
+        let accounted = c.stored + buffered + unsaved + s.waiting + c.lost_total();
         if c.accepted != accounted {
             return Err(format!(
-                "{} records accepted, but {} stored + {buffered} buffered + {unsaved} unsaved + {} lost = {accounted}",
+                "{} records accepted, but {} stored + {buffered} buffered + {unsaved} unsaved + {} waiting + {} lost = {accounted}",
                 c.accepted,
                 c.stored,
+                s.waiting,
                 c.lost_total()
             ));
         }
@@ -254,25 +328,62 @@ impl<C: Clock> Collector<C> {
     }
 
     pub(super) fn waits_for_writes(&self) -> bool {
-        self.policy.batch.write == WriteMode::Await
+        // Two who read, add and write at the same time would lose records.
+        self.policy.batch.write == WriteMode::Await && self.policy.layout.keys != KeyLayout::Shared
+    }
+}
+
+/// A request that waits for room; if dropped, its record goes with the isolate.
+struct Waiting<'a> {
+    state: &'a RefCell<State>,
+    /// What its record is lost to; none if it was taken.
+    cause: Option<LossCause>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let s = &mut *self.state.borrow_mut();
+        s.waiting -= 1;
+        if let Some(cause) = self.cause {
+            s.counters.lost[cause as usize] += 1;
+        }
     }
 }
 
 impl State {
+    /// Puts a record into the buffer, which has room for it.
+    #[inline]
+    fn take(&mut self, record: Record) -> Recorded {
+        self.buffer.push_back(record);
+        let held = self.buffer.len() as u64 + self.unsaved;
+        self.counters.buffer_high_water = self.counters.buffer_high_water.max(held);
+        if self.buffer.len() >= self.full_at as usize {
+            Recorded::Full
+        } else if self.due != Some(self.batch) {
+            self.due = Some(self.batch);
+            Recorded::StartedBatch(self.batch)
+        } else {
+            Recorded::Buffered
+        }
+    }
+
+    fn has_room(&self, policy: &Policy) -> bool {
+        self.buffer.len() as u64 + self.unsaved < u64::from(policy.batch.buffer_capacity)
+    }
+
     /// Makes room for one record, or says why it must be given up.
     fn make_room(&mut self, policy: &Policy) -> Result<(), LossCause> {
-        let capacity = u64::from(policy.batch.buffer_capacity);
         match policy.layout.keys {
             // Totals do not grow with the number of records: fold the buffer into them.
             KeyLayout::Rollup => {
-                if self.buffer.len() as u64 >= capacity {
+                if self.buffer.len() as u64 >= u64::from(policy.batch.buffer_capacity) {
                     self.fold(policy);
                 }
                 Ok(())
             }
-            KeyLayout::BatchKeys if self.buffer.len() as u64 + self.unsaved < capacity => Ok(()),
-            KeyLayout::BatchKeys => match policy.batch.overflow {
-                Overflow::DropNewest => {
+            _ if self.has_room(policy) => Ok(()),
+            KeyLayout::BatchKeys | KeyLayout::Shared => match policy.batch.overflow {
+                Overflow::DropNewest | Overflow::Wait => {
                     self.counters.lost[LossCause::OverflowNewest as usize] += 1;
                     Err(LossCause::OverflowNewest)
                 }
@@ -283,8 +394,9 @@ impl State {
                 // The oldest are in batches under way: give those up that wait longest.
                 Overflow::DropOldest => match self.pending.pop_front() {
                     Some(batch) => {
-                        self.unsaved -= batch.records;
-                        self.counters.lost[LossCause::OverflowOldest as usize] += batch.records;
+                        self.unsaved -= batch.covered.records;
+                        self.counters.lost[LossCause::OverflowOldest as usize] +=
+                            batch.covered.records;
                         Ok(())
                     }
                     None => {
@@ -300,13 +412,18 @@ impl State {
     pub fn fold(&mut self, policy: &Policy) -> u64 {
         let n = self.buffer.len() as u64;
         while let Some(first) = self.buffer.front() {
-            let bucket = Bucket::of(first.at, policy.layout.bucket);
-            let rollup = self.rollups.entry(bucket).or_default();
+            let apart = policy.layout.per_provider;
+            let slot = Slot {
+                bucket: Bucket::of(first.at, policy.layout.bucket),
+                provider: apart.then_some(first.provider),
+            };
+            let rollup = self.rollups.entry(slot).or_default();
             // Records come in the order of time, so those of a bucket stand together.
-            let end = bucket.end(policy.layout.bucket);
-            while let Some(record) = self.buffer.pop_front_if(|r| r.at < end) {
+            let end = slot.bucket.end(policy.layout.bucket);
+            let fits = |r: &mut Record| r.at < end && slot.provider.is_none_or(|p| p == r.provider);
+            while let Some(record) = self.buffer.pop_front_if(fits) {
                 rollup.total.add(&record);
-                rollup.records += 1;
+                rollup.covered.add(&record);
             }
         }
         self.unsaved += n;

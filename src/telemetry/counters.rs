@@ -11,15 +11,18 @@ pub enum LossCause {
     OverflowNewest,
     /// The buffer was full and the oldest record gave way.
     OverflowOldest,
+    /// A request waited for room in the buffer, and none came in time.
+    WaitedTooLong,
     /// The isolate was evicted with the record in its memory.
     Evicted,
 }
 
 impl LossCause {
     /// All causes, in the order of reports.
-    pub const ALL: [LossCause; 3] = [
+    pub const ALL: [LossCause; 4] = [
         LossCause::OverflowNewest,
         LossCause::OverflowOldest,
+        LossCause::WaitedTooLong,
         LossCause::Evicted,
     ];
 
@@ -28,6 +31,7 @@ impl LossCause {
         match self {
             LossCause::OverflowNewest => "overflow_newest",
             LossCause::OverflowOldest => "overflow_oldest",
+            LossCause::WaitedTooLong => "waited_too_long",
             LossCause::Evicted => "evicted",
         }
     }
@@ -48,6 +52,11 @@ pub struct Counters {
     /// Writes tried, the retries among them, and flushes that gave up.
     pub put_attempts: u64,
     pub retries: u64,
+    /// Retries not made for want of budget.
+    pub retries_denied: u64,
+    /// Changes of the circuit breaker's state, and operations it did not let through.
+    pub breaker_changes: u64,
+    pub breaker_rejected: u64,
     pub failed_flushes: u64,
     /// Failed attempts by cause, whether or not a retry succeeded.
     pub put_errors: BTreeMap<&'static str, u64>,
@@ -55,6 +64,14 @@ pub struct Counters {
     pub buffer_high_water: u64,
     /// Queries that read the KV, and those that failed, by cause.
     pub fetches: u64,
+    /// Queries that shared the answer of another under way.
+    pub coalesced: u64,
+    /// Times that the metrics of a window were computed from stored values.
+    pub aggregations: u64,
+    /// Cache entries read again before they died, for queries expected to come.
+    pub prewarmed: u64,
+    /// Time from record to store, summed over the records stored, in microseconds.
+    pub store_delay_us: u64,
     pub query_errors: BTreeMap<&'static str, u64>,
     /// Stored values that could not be read.
     pub corrupt_values: u64,
@@ -115,21 +132,29 @@ impl Counters {
         d
     }
 
-    fn scalars(&mut self) -> [&mut u64; 13] {
-        let [newest, oldest, evicted] = &mut self.lost;
+    fn scalars(&mut self) -> [&mut u64; 21] {
+        let [newest, oldest, waited, evicted] = &mut self.lost;
         [
             &mut self.accepted,
             &mut self.stored,
             newest,
             oldest,
+            waited,
             evicted,
             &mut self.flushes,
             &mut self.flushed_records,
             &mut self.put_attempts,
             &mut self.retries,
+            &mut self.retries_denied,
+            &mut self.breaker_changes,
+            &mut self.breaker_rejected,
             &mut self.failed_flushes,
             &mut self.buffer_high_water,
             &mut self.fetches,
+            &mut self.coalesced,
+            &mut self.aggregations,
+            &mut self.prewarmed,
+            &mut self.store_delay_us,
             &mut self.corrupt_values,
         ]
     }

@@ -1,12 +1,29 @@
 //! Writing what the buffer holds, with retries that never count a record twice.
 
 use super::aggregate::Aggregate;
-use super::collector::{BatchNumber, Collector, PendingBatch, State};
-use super::keys::Bucket;
-use super::policy::{KeyLayout, Policy};
-use super::ports::{Clock, Kv, KvError, PutOptions};
+use super::collector::{BatchNumber, Collector, PendingBatch, Rollup, State};
+use super::keys::{Bucket, Slot};
+use super::policy::{Aggregation, KeyLayout, Policy};
+use super::ports::{Clock, Kv, KvError, PutOptions, ReadOptions};
+use super::record::Record;
+use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+/// Records that a value covers: how many, and the sum of their times in nanoseconds, from which
+/// their mean delay follows when the value is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Covered {
+    pub records: u64,
+    pub at_sum_ns: u128,
+}
+
+impl Covered {
+    pub fn add(&mut self, record: &Record) {
+        self.records += 1;
+        self.at_sum_ns += u128::from(record.at.as_nanos());
+    }
+}
 
 impl<C: Clock> Collector<C> {
     /// Writes everything that waits, and returns when that is done or given up. After an
@@ -38,7 +55,11 @@ impl<C: Clock> Collector<C> {
             state: &self.state,
             batch,
         };
-        self.clock.sleep(self.policy.batch.max_age).await;
+        let age = match &self.policy.batch.adaptive {
+            Some(adaptive) => adaptive.target_age.min(self.policy.batch.max_age),
+            None => self.policy.batch.max_age,
+        };
+        self.clock.sleep(age).await;
         if self.state.borrow().batch != batch {
             return Ok(());
         }
@@ -60,32 +81,33 @@ impl<C: Clock> Collector<C> {
         let result = match self.policy.layout.keys {
             KeyLayout::Rollup => self.write_rollups(kv).await,
             KeyLayout::BatchKeys => self.write_batches(kv).await,
+            KeyLayout::Shared => self.write_shared(kv).await,
         };
-        let s = &mut *self.state.borrow_mut();
-        s.last_write = Some(self.clock.now());
-        if result.is_err() {
-            s.counters.failed_flushes += 1;
+        {
+            let s = &mut *self.state.borrow_mut();
+            s.last_write = Some(self.clock.now());
+            s.counters.failed_flushes += u64::from(result.is_err());
+        }
+        if result.is_ok() && self.policy.queries.aggregate == Aggregation::OnWrite {
+            self.refresh(kv).await;
         }
         result
     }
 
     async fn write_rollups<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
-        let dirty: Vec<Bucket> = {
-            let s = &mut *self.state.borrow_mut();
-            let records = s.fold(&self.policy);
-            s.begin_flush(records);
-            let dirty = s.rollups.iter().filter(|(_, r)| r.records > r.stored);
-            dirty.map(|(b, _)| *b).collect()
-        };
+        let dirty = self.fold_and_find_dirty();
         let mut result = Ok(());
-        for bucket in dirty {
-            let key = bucket.rollup_key(&self.writer);
+        for slot in dirty {
+            let key = self.rollup_key(slot);
             let written = self.put_with_retry(kv, &key, |s| {
-                let r = s.rollups.get(&bucket)?;
-                Some((r.total.encode(&s.names), r.records))
+                let r = s.rollups.get(&slot)?;
+                Some((r.total.encode(&s.names), r.covered))
             });
             match written.await {
-                Ok(covered) => self.state.borrow_mut().settle_rollup(bucket, covered),
+                Ok(covered) => self
+                    .state
+                    .borrow_mut()
+                    .settle(slot, covered, self.clock.now()),
                 Err(e) => result = Err(e),
             }
         }
@@ -94,10 +116,70 @@ impl<C: Clock> Collector<C> {
         result
     }
 
+    /// Adds what is not stored to the one key that all writers share: read, merge, write. Whoever
+    /// writes between the read and the write, or is not visible to the read yet, loses.
+    async fn write_shared<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+        let dirty = self.fold_and_find_dirty();
+        let mut result = Ok(());
+        for slot in dirty {
+            let key = slot.bucket.shared_key();
+            let base = self.with_retries(&self.policy.retry, async |_| {
+                let values = kv.read(&[&key], ReadOptions::default()).await?;
+                Ok(values.into_iter().next().flatten())
+            });
+            let base = match base.await {
+                Ok(base) => base,
+                Err(e) => {
+                    result = Err(e);
+                    continue;
+                }
+            };
+            let written = self.put_with_retry(kv, &key, |s| {
+                let State { names, rollups, .. } = s;
+                let r = rollups.get(&slot)?;
+                let mut total = match &base {
+                    Some(value) => Aggregate::decode(value, names).ok()?,
+                    None => Aggregate::default(),
+                };
+                total.merge(&r.total).ok()?;
+                Some((total.encode(names), r.covered))
+            });
+            match written.await {
+                Ok(covered) => {
+                    let s = &mut *self.state.borrow_mut();
+                    s.settle(slot, covered, self.clock.now());
+                    s.rollups.remove(&slot);
+                }
+                Err(e) => result = Err(e),
+            }
+        }
+        result
+    }
+
+    fn fold_and_find_dirty(&self) -> Vec<Slot> {
+        let s = &mut *self.state.borrow_mut();
+        let records = s.fold(&self.policy);
+        s.begin_flush(records, &self.policy, self.clock.now());
+        let dirty = s.rollups.iter().filter(|(_, r)| r.is_dirty());
+        dirty.map(|(slot, _)| *slot).collect()
+    }
+
+    /// The key of this writer's total.
+    pub(super) fn rollup_key(&self, slot: Slot) -> String {
+        let key = slot.bucket.rollup_key(&self.writer);
+        match slot.provider {
+            None => key,
+            Some(p) => {
+                let s = self.state.borrow();
+                format!("{key}/{}", s.names.get(p).unwrap_or_default())
+            }
+        }
+    }
+
     async fn write_batches<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
         self.state
             .borrow_mut()
-            .seal_batches(&self.policy, &self.writer);
+            .seal_batches(&self.policy, &self.writer, self.clock.now());
         let keys: Vec<String> = {
             let s = self.state.borrow();
             s.pending.iter().map(|b| b.key.clone()).collect()
@@ -105,16 +187,19 @@ impl<C: Clock> Collector<C> {
         for key in keys {
             let written = self.put_with_retry(kv, &key, |s| {
                 let batch = s.pending.iter().find(|b| b.key == key)?;
-                Some((batch.value.clone(), batch.records))
+                Some((batch.value.clone(), batch.covered))
             });
             written.await?;
-            let s = &mut *self.state.borrow_mut();
-            // It may have been given up meanwhile, to make room.
-            if let Some(i) = s.pending.iter().position(|b| b.key == key) {
-                let records = s.pending.remove(i).map_or(0, |b| b.records);
-                s.unsaved -= records;
-                s.counters.stored += records;
-            }
+            let freed = {
+                let s = &mut *self.state.borrow_mut();
+                // It may have been given up meanwhile, to make room.
+                let found = s.pending.iter().position(|b| b.key == key);
+                let batch = found.and_then(|i| s.pending.remove(i));
+                let covered = batch.map_or(Covered::default(), |b| b.covered);
+                s.count_stored(covered, self.clock.now());
+                covered.records
+            };
+            self.room.wake(freed);
         }
         Ok(())
     }
@@ -125,37 +210,30 @@ impl<C: Clock> Collector<C> {
         &self,
         kv: &K,
         key: &str,
-        content: impl Fn(&State) -> Option<(Vec<u8>, u64)>,
-    ) -> Result<u64, KvError> {
-        let mut attempts = 0;
-        loop {
-            let Some((value, covered)) = content(&self.state.borrow()) else {
-                return Ok(0);
+        content: impl Fn(&mut State) -> Option<(Vec<u8>, Covered)>,
+    ) -> Result<Covered, KvError> {
+        self.with_retries(&self.policy.retry, async |attempt| {
+            let Some((value, covered)) = content(&mut self.state.borrow_mut()) else {
+                return Ok(Covered::default());
             };
             let options = PutOptions {
                 expiration_ttl: Some(self.policy.layout.retention),
                 metadata: None,
             };
-            attempts += 1;
             {
                 let c = &mut self.state.borrow_mut().counters;
                 c.put_attempts += 1;
-                c.retries += u64::from(attempts > 1);
+                c.retries += u64::from(attempt > 1);
             }
-            let Err(e) = kv.put(key, value, options).await else {
-                return Ok(covered);
-            };
-            let pause = {
-                let s = &mut *self.state.borrow_mut();
-                s.counters.put_error(e);
-                let pause = self.policy.retry.pause_after(attempts, &mut s.rng);
-                pause.filter(|_| e.is_retryable())
-            };
-            match pause {
-                Some(pause) => self.clock.sleep(pause).await,
-                None => return Err(e),
+            match kv.put(key, value, options).await {
+                Ok(()) => Ok(covered),
+                Err(e) => {
+                    self.state.borrow_mut().counters.put_error(e);
+                    Err(e)
+                }
             }
-        }
+        })
+        .await
     }
 }
 
@@ -174,51 +252,75 @@ impl Drop for Due<'_> {
     }
 }
 
+impl Rollup {
+    pub fn is_dirty(&self) -> bool {
+        self.covered.records > self.stored.records
+    }
+}
+
 impl State {
-    fn begin_flush(&mut self, records: u64) {
+    fn begin_flush(&mut self, records: u64, policy: &Policy, now: Timestamp) {
         self.batch = self.batch.next();
         self.counters.flushes += u64::from(records > 0);
         self.counters.flushed_records += records;
+        if let Some(adaptive) = &policy.batch.adaptive
+            && records > 0
+        {
+            self.record_rate.note(records, now);
+            let wanted = self.record_rate.expected(adaptive.target_age, now);
+            self.full_at = (wanted as u32).clamp(adaptive.min_records, policy.batch.max_records);
+        }
     }
 
-    fn settle_rollup(&mut self, bucket: Bucket, covered: u64) {
-        if let Some(r) = self.rollups.get_mut(&bucket) {
-            let newly = covered.saturating_sub(r.stored);
-            r.stored += newly;
-            self.unsaved -= newly;
-            self.counters.stored += newly;
+    fn count_stored(&mut self, newly: Covered, now: Timestamp) {
+        self.unsaved -= newly.records;
+        self.counters.stored += newly.records;
+        let until_now = u128::from(newly.records) * u128::from(now.as_nanos());
+        self.counters.store_delay_us += ((until_now - newly.at_sum_ns) / 1_000) as u64;
+    }
+
+    fn settle(&mut self, slot: Slot, covered: Covered, now: Timestamp) {
+        if let Some(r) = self.rollups.get_mut(&slot)
+            && covered.records > r.stored.records
+        {
+            let newly = Covered {
+                records: covered.records - r.stored.records,
+                at_sum_ns: covered.at_sum_ns - r.stored.at_sum_ns,
+            };
+            r.stored = covered;
+            self.count_stored(newly, now);
         }
     }
 
     /// Drops totals that are stored in full, of buckets for which nothing can come any more: they
     /// are past, and what came while the write was under way is of a later one.
     fn forget_finished(&mut self, now: Bucket, policy: &Policy) {
-        let oldest = self
-            .buffer
-            .front()
-            .map(|r| Bucket::of(r.at, policy.layout.bucket));
+        let oldest = self.buffer.front();
+        let oldest = oldest.map(|r| Bucket::of(r.at, policy.layout.bucket));
         let current = oldest.map_or(now, |o| o.min(now));
         self.rollups
-            .retain(|bucket, r| *bucket >= current || r.records > r.stored);
+            .retain(|slot, r| slot.bucket >= current || r.is_dirty());
     }
 
     /// Turns the buffer into batches, one for each bucket that it touches.
-    fn seal_batches(&mut self, policy: &Policy, writer: &str) {
-        let mut by_bucket: BTreeMap<Bucket, Aggregate> = BTreeMap::new();
+    fn seal_batches(&mut self, policy: &Policy, writer: &str, now: Timestamp) {
+        let mut by_bucket: BTreeMap<Bucket, (Aggregate, Covered)> = BTreeMap::new();
         let records = self.buffer.len() as u64;
         for record in self.buffer.drain(..) {
             let bucket = Bucket::of(record.at, policy.layout.bucket);
-            by_bucket.entry(bucket).or_default().add(&record);
+            let (aggregate, covered) = by_bucket.entry(bucket).or_default();
+            aggregate.add(&record);
+            covered.add(&record);
         }
-        for (bucket, aggregate) in by_bucket {
+        for (bucket, (aggregate, covered)) in by_bucket {
             self.batches_written += 1;
             self.pending.push_back(PendingBatch {
                 key: bucket.batch_key(writer, self.batches_written),
                 value: aggregate.encode(&self.names),
-                records: aggregate.count(),
+                covered,
             });
         }
         self.unsaved += records;
-        self.begin_flush(records);
+        self.begin_flush(records, policy, now);
     }
 }

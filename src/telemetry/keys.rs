@@ -1,7 +1,15 @@
 //! Names of the keys under which aggregates are stored.
 
+use super::record::ProviderId;
 use crate::units::Timestamp;
 use std::time::Duration;
+
+/// What a total is about: a bucket, and one provider where each has keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
+    pub bucket: Bucket,
+    pub provider: Option<ProviderId>,
+}
 
 /// A stretch of time that has keys of its own: its start, in whole seconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +46,11 @@ impl Bucket {
     /// Key of one writer's rollup.
     pub fn rollup_key(self, writer: &str) -> String {
         format!("r/{:012}/{writer}", self.0)
+    }
+
+    /// The key that all writers share.
+    pub fn shared_key(self) -> String {
+        format!("s/{:012}", self.0)
     }
 
     /// Prefix of the keys of all batches of this bucket.

@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod alerts;
+mod attempt;
 pub mod cache;
 pub mod collector;
 pub mod counters;
@@ -12,6 +13,8 @@ pub mod load;
 pub mod policy;
 pub mod ports;
 pub mod query;
+pub mod rate;
 pub mod record;
+pub mod resilience;
 pub mod retry;
 pub mod semaphore;

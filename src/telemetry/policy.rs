@@ -23,6 +23,22 @@ pub struct Policy {
     pub queries: QueryPolicy,
     #[serde(default)]
     pub health: HealthThresholds,
+    /// Circuit breaker around all operations on the KV; none lets all through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerPolicy>,
+}
+
+/// When the circuit breaker opens and closes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakerPolicy {
+    /// Failures in a row that open it.
+    pub failure_threshold: u32,
+    /// How long it lets nothing through.
+    #[serde(with = "quantity::duration")]
+    pub open_for: Duration,
+    /// Operations it then lets through, all of which must succeed to close it.
+    pub half_open_probes: u32,
 }
 
 /// When recorded requests are written.
@@ -41,6 +57,12 @@ pub struct BatchPolicy {
     pub buffer_capacity: u32,
     /// What gives way when the buffer is full.
     pub overflow: Overflow,
+    /// How long a request waits for room at most, where `overflow` is `wait`.
+    #[serde(with = "quantity::duration")]
+    pub max_wait: Duration,
+    /// Lets the size of a batch follow the load; none keeps it at `max_records`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptivePolicy>,
     /// Whether a request waits until its batch is written.
     pub write: WriteMode,
 }
@@ -53,9 +75,21 @@ impl Default for BatchPolicy {
             min_interval: Duration::from_secs(1),
             buffer_capacity: 10_000,
             overflow: Overflow::DropNewest,
+            max_wait: Duration::from_secs(5),
+            adaptive: None,
             write: WriteMode::Background,
         }
     }
+}
+
+/// Batches of as many records as are expected to come in `target_age`, `min_records` to
+/// `max_records` of them: small at low load, so that records are stored sooner, large at high load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdaptivePolicy {
+    pub min_records: u32,
+    #[serde(with = "quantity::duration")]
+    pub target_age: Duration,
 }
 
 /// Which record is given up when the buffer is full; each is counted.
@@ -64,6 +98,9 @@ impl Default for BatchPolicy {
 pub enum Overflow {
     DropNewest,
     DropOldest,
+    /// None: the request waits for room (backpressure), `max_wait` at most. Totals (layout
+    /// `rollup`) never fill the buffer.
+    Wait,
 }
 
 /// Who waits for a write.
@@ -90,6 +127,17 @@ pub struct RetryPolicy {
     /// Longest pause.
     #[serde(with = "quantity::duration")]
     pub cap: Duration,
+    /// Bound on retries as a share of first attempts; none is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<RetryBudget>,
+}
+
+/// Tokens that retries spend: each first attempt earns `per_attempt`, `capacity` can be saved up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryBudget {
+    pub per_attempt: Probability,
+    pub capacity: u32,
 }
 
 impl Default for RetryPolicy {
@@ -99,6 +147,7 @@ impl Default for RetryPolicy {
             max_attempts: 4,
             base: Duration::from_millis(500),
             cap: Duration::from_secs(8),
+            budget: None,
         }
     }
 }
@@ -125,6 +174,9 @@ pub struct LayoutPolicy {
     /// Length of the time buckets.
     #[serde(with = "quantity::duration")]
     pub bucket: Duration,
+    /// Whether each provider has a key of its own (layout `rollup`): a query for one provider
+    /// reads less, a flush writes more.
+    pub per_provider: bool,
     /// How long keys are kept (`expirationTtl`).
     #[serde(with = "quantity::duration")]
     pub retention: Duration,
@@ -137,6 +189,7 @@ impl Default for LayoutPolicy {
         LayoutPolicy {
             keys: KeyLayout::Rollup,
             bucket: Duration::from_secs(3_600),
+            per_provider: false,
             retention: Duration::from_secs(8 * 86_400),
             discover: Discover::Own,
         }
@@ -154,6 +207,9 @@ pub enum KeyLayout {
     /// total at each flush: a query reads one key per writer and bucket, and a repeated
     /// write changes nothing.
     Rollup,
+    /// One key for each bucket, `s/<bucket>`, which every writer reads, adds to and writes back: a
+    /// query reads one key per bucket, but of two writers at a time one loses its records.
+    Shared,
 }
 
 /// How a query finds the keys of its window.
@@ -177,6 +233,24 @@ pub struct CachePolicy {
     pub max_entries: u32,
     /// Whether metrics of one provider have entries of their own.
     pub per_provider: bool,
+    /// Whether queries that miss at the same time share one read of the KV.
+    pub coalesce: bool,
+    /// Refreshes entries before they die; none lets them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prewarm: Option<PrewarmPolicy>,
+}
+
+/// While at least `min_expected` lookups of an entry are expected in the next TTL, from the rate
+/// of those that came, it is read again `lead` before it dies, for `max_chain` at most after the
+/// request that started it (what `waitUntil` allows).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrewarmPolicy {
+    #[serde(with = "quantity::duration")]
+    pub lead: Duration,
+    pub min_expected: f64,
+    #[serde(with = "quantity::duration")]
+    pub max_chain: Duration,
 }
 
 impl Default for CachePolicy {
@@ -186,6 +260,8 @@ impl Default for CachePolicy {
             ttl: Duration::from_secs(5),
             max_entries: 1_000,
             per_provider: false,
+            coalesce: false,
+            prewarm: None,
         }
     }
 }
@@ -207,6 +283,20 @@ pub struct QueryPolicy {
         skip_serializing_if = "Option::is_none"
     )]
     pub cache_ttl: Option<Duration>,
+    /// When the metrics of a window are computed.
+    pub aggregate: Aggregation,
+    /// What is done about a read that failed.
+    pub retry: RetryPolicy,
+}
+
+/// When the metrics of a window are computed from what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// When a query misses the cache (lazy).
+    OnQuery,
+    /// After each write, for every window, into the cache (real-time).
+    OnWrite,
 }
 
 impl Default for QueryPolicy {
@@ -215,6 +305,12 @@ impl Default for QueryPolicy {
             metrics_window: Duration::from_secs(3_600),
             analytics_window: Duration::from_secs(86_400),
             cache_ttl: None,
+            aggregate: Aggregation::OnQuery,
+            retry: RetryPolicy {
+                backoff: Backoff::None,
+                max_attempts: 1,
+                ..RetryPolicy::default()
+            },
         }
     }
 }
@@ -256,6 +352,10 @@ impl Model for Policy {
             ("batch.max_age", b.max_age.as_nanos() as u64),
             ("retry.max_attempts", u64::from(self.retry.max_attempts)),
             ("cache.max_entries", u64::from(self.cache.max_entries)),
+            (
+                "queries.retry.max_attempts",
+                u64::from(self.queries.retry.max_attempts),
+            ),
             ("layout.bucket", self.layout.bucket.as_nanos() as u64),
             (
                 "queries.metrics_window",
@@ -278,6 +378,45 @@ impl Model for Policy {
                     "found {}, expected at least batch.max_records = {}",
                     b.buffer_capacity, b.max_records
                 ),
+            ));
+        }
+        if let Some(p) = &self.cache.prewarm
+            && !(p.lead < self.cache.ttl && p.min_expected > 0.0)
+        {
+            return Err(FieldError::new(
+                "cache.prewarm",
+                "found a lead of cache.ttl or more, or min_expected not above 0, expected a lead below cache.ttl and a number above 0",
+            ));
+        }
+        if let Some(b) = &self.breaker
+            && (b.failure_threshold == 0 || b.half_open_probes == 0 || b.open_for.is_zero())
+        {
+            return Err(FieldError::new(
+                "breaker",
+                "found a 0, expected values above 0",
+            ));
+        }
+        if let Some(a) = &b.adaptive
+            && !(1..=b.max_records).contains(&a.min_records)
+        {
+            return Err(FieldError::new(
+                "batch.adaptive.min_records",
+                format!(
+                    "found {}, expected 1 to batch.max_records = {}",
+                    a.min_records, b.max_records
+                ),
+            ));
+        }
+        if self.layout.per_provider && self.layout.keys != KeyLayout::Rollup {
+            return Err(FieldError::new(
+                "layout.per_provider",
+                "found true, expected layout.keys = \"rollup\" with it",
+            ));
+        }
+        if b.overflow == Overflow::Wait && self.layout.keys == KeyLayout::Rollup {
+            return Err(FieldError::new(
+                "batch.overflow",
+                "found \"wait\" with layout.keys = \"rollup\", whose totals never fill the buffer; expected another layout",
             ));
         }
         if self.layout.retention < self.queries.analytics_window {

@@ -54,6 +54,8 @@ pub enum KvError {
     Unavailable,
     /// The invocation has used up its allowance of operations.
     InvocationLimit,
+    /// The caller's circuit breaker is open; the service was not asked.
+    CircuitOpen,
     /// Key, value, metadata, TTL or cursor outside the documented limits.
     Invalid(&'static str),
 }
@@ -67,6 +69,7 @@ impl KvError {
             KvError::Timeout => "timeout",
             KvError::Unavailable => "unavailable",
             KvError::InvocationLimit => "invocation_limit",
+            KvError::CircuitOpen => "circuit_open",
             KvError::Invalid(_) => "invalid",
         }
     }

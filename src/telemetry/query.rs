@@ -2,11 +2,13 @@
 
 use super::aggregate::{Aggregate, Corrupt, Metrics};
 use super::collector::{Collector, State};
-use super::keys::Bucket;
+use super::keys::{Bucket, Slot};
 use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
 use super::record::ProviderId;
+use super::semaphore::Semaphore;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,11 +38,16 @@ impl<C: Clock> Collector<C> {
         self.cached(&key)
     }
 
+    #[inline]
     fn cached(&self, key: &QueryKey) -> Option<Rc<Metrics>> {
+        let s = &mut *self.state.borrow_mut();
+        if self.policy.cache.prewarm.is_some() {
+            s.lookups.entry(*key).or_default().note(1, self.clock.now());
+        }
         if !self.policy.cache.enabled {
             return None;
         }
-        self.state.borrow_mut().cache.get(key, self.clock.now())
+        s.cache.get(key, self.clock.now())
     }
 
     fn remember(&self, key: QueryKey, metrics: &Rc<Metrics>) {
@@ -81,17 +88,12 @@ impl<C: Clock> Collector<C> {
         if !self.policy.cache.per_provider {
             return self.get_aggregated_metrics(kv, window).await;
         }
-        let key = QueryKey {
-            window,
-            provider: Some(self.provider(provider)),
-        };
-        if let Some(metrics) = self.cached(&key) {
-            return Ok(metrics);
+        let provider = Some(self.provider(provider));
+        let key = QueryKey { window, provider };
+        match self.cached(&key) {
+            Some(metrics) => Ok(metrics),
+            None => self.fetch(kv, key).await,
         }
-        let all = self.read_window(kv, window).await?;
-        let one = Rc::new(all.only(self.provider(provider)));
-        self.remember(key, &one);
-        Ok(one)
     }
 
     /// Reads the metrics of a window from the KV and puts them into the cache.
@@ -100,36 +102,105 @@ impl<C: Clock> Collector<C> {
         kv: &K,
         window: Duration,
     ) -> Result<Rc<Metrics>, KvError> {
-        let metrics = self.read_window(kv, window).await?;
-        let key = QueryKey {
-            window,
-            provider: None,
-        };
-        self.remember(key, &metrics);
-        Ok(metrics)
+        let provider = None;
+        self.fetch(kv, QueryKey { window, provider }).await
     }
 
-    async fn read_window<K: Kv>(&self, kv: &K, window: Duration) -> Result<Rc<Metrics>, KvError> {
+    /// Computes the metrics of every window anew, into the cache.
+    pub(super) async fn refresh<K: Kv>(&self, kv: &K) {
+        let queries = &self.policy.queries;
+        for window in [queries.metrics_window, queries.analytics_window] {
+            // A failure is counted; the old entry lives on until its time.
+            let _ = self.fetch_metrics(kv, window).await;
+        }
+    }
+
+    /// Predictive caching: keeps the entry of a window fresh while enough lookups of it are to be
+    /// expected; run it in the background after a query that read the KV. Returns at once if
+    /// the policy has no such cache, or if the entry is being kept fresh already.
+    pub async fn keep_fresh<K: Kv>(&self, kv: &K, window: Duration) {
+        let Some(policy) = &self.policy.cache.prewarm else {
+            return;
+        };
+        let provider = None;
+        let key = QueryKey { window, provider };
+        if !self.state.borrow_mut().warming.insert(key) {
+            return;
+        }
+        let _warming = Warming {
+            state: &self.state,
+            key,
+        };
+        let ttl = self.policy.cache.ttl;
+        let started = self.clock.now();
+        loop {
+            self.clock.sleep(ttl - policy.lead).await;
+            let now = self.clock.now();
+            let expected = {
+                let s = self.state.borrow();
+                s.lookups.get(&key).map_or(0.0, |r| r.expected(ttl, now))
+            };
+            if expected < policy.min_expected || now.since(started) > policy.max_chain {
+                return;
+            }
+            if self.fetch(kv, key).await.is_err() {
+                return;
+            }
+            self.state.borrow_mut().counters.prewarmed += 1;
+        }
+    }
+
+    async fn fetch<K: Kv>(&self, kv: &K, key: QueryKey) -> Result<Rc<Metrics>, KvError> {
+        if !self.policy.cache.coalesce {
+            return self.read_and_remember(kv, key).await;
+        }
+        let flight = Rc::clone(self.state.borrow_mut().flights.entry(key).or_default());
+        // If whoever reads is cut short, the next in line reads instead.
+        let _turn = flight.turn.acquire().await;
+        if let Some(shared) = flight.answer.borrow().clone() {
+            self.state.borrow_mut().counters.coalesced += 1;
+            return shared;
+        }
+        let answer = self.read_and_remember(kv, key).await;
+        *flight.answer.borrow_mut() = Some(answer.clone());
+        self.state.borrow_mut().flights.remove(&key);
+        answer
+    }
+
+    async fn read_and_remember<K: Kv>(
+        &self,
+        kv: &K,
+        key: QueryKey,
+    ) -> Result<Rc<Metrics>, KvError> {
         self.state.borrow_mut().counters.fetches += 1;
-        let values = match self.stored_values(kv, window).await {
+        let values = match self.stored_values(kv, key).await {
             Ok(values) => values,
             Err(e) => {
                 self.state.borrow_mut().counters.query_error(e);
                 return Err(e);
             }
         };
-        let s = &mut *self.state.borrow_mut();
-        let mut total = Aggregate::default();
-        for value in values {
-            let State { names, decoded, .. } = s;
-            let merged = decoded
-                .get(&value, |bytes| Aggregate::decode(bytes, names))
-                .and_then(|aggregate| total.merge(aggregate));
-            if merged.is_err() {
-                s.counters.corrupt_values += 1;
+        let metrics = {
+            let s = &mut *self.state.borrow_mut();
+            s.counters.aggregations += 1;
+            let mut total = Aggregate::default();
+            for value in values {
+                let State { names, decoded, .. } = s;
+                let merged = decoded
+                    .get(&value, |bytes| Aggregate::decode(bytes, names))
+                    .and_then(|aggregate| total.merge(aggregate));
+                if merged.is_err() {
+                    s.counters.corrupt_values += 1;
+                }
             }
-        }
-        Ok(Rc::new(total.metrics(&s.names)))
+            let all = total.metrics(&s.names);
+            Rc::new(match key.provider {
+                Some(provider) => all.only(provider),
+                None => all,
+            })
+        };
+        self.remember(key, &metrics);
+        Ok(metrics)
     }
 
     fn read_options(&self) -> ReadOptions {
@@ -138,56 +209,114 @@ impl<C: Clock> Collector<C> {
         }
     }
 
-    async fn stored_values<K: Kv>(&self, kv: &K, window: Duration) -> Result<Vec<Value>, KvError> {
+    async fn stored_values<K: Kv>(&self, kv: &K, query: QueryKey) -> Result<Vec<Value>, KvError> {
         let layout = &self.policy.layout;
-        let buckets = Bucket::of_window(self.clock.now(), window, layout.bucket);
+        let buckets = Bucket::of_window(self.clock.now(), query.window, layout.bucket);
         let keys = match (layout.keys, layout.discover) {
-            (KeyLayout::Rollup, Discover::Own) => {
-                buckets.iter().map(|b| b.rollup_key(&self.writer)).collect()
-            }
+            (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
+            (KeyLayout::Rollup, Discover::Own) => self.own_keys(&buckets, query.provider),
             (KeyLayout::Rollup, Discover::List) => {
-                list_all(kv, buckets.iter().map(|b| b.rollup_prefix())).await?
+                let mut keys = self
+                    .list_all(kv, buckets.iter().map(|b| b.rollup_prefix()))
+                    .await?;
+                if let (true, Some(p)) = (layout.per_provider, query.provider) {
+                    let s = self.state.borrow();
+                    let suffix = format!("/{}", s.names.get(p).unwrap_or_default());
+                    keys.retain(|k| k.ends_with(&suffix));
+                }
+                keys
             }
             (KeyLayout::BatchKeys, _) => {
-                list_all(kv, buckets.iter().map(|b| b.batch_prefix())).await?
+                self.list_all(kv, buckets.iter().map(|b| b.batch_prefix()))
+                    .await?
             }
         };
+        let retry = &self.policy.queries.retry;
         let bulks = keys.chunks(BULK).map(|bulk| async move {
             let bulk: Vec<&str> = bulk.iter().map(String::as_str).collect();
-            kv.read(&bulk, self.read_options()).await
+            self.with_retries(retry, async |_| kv.read(&bulk, self.read_options()).await)
+                .await
         });
-        let bulks = join_all(bulks).await;
         let mut values = Vec::with_capacity(keys.len());
-        for bulk in bulks {
+        for bulk in join_all(bulks).await {
             values.extend(bulk?.into_iter().flatten());
         }
         Ok(values)
     }
+
+    fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Vec<String> {
+        let providers: Vec<Option<ProviderId>> = match (self.policy.layout.per_provider, provider) {
+            (false, _) => vec![None],
+            (true, Some(p)) => vec![Some(p)],
+            (true, None) => self.state.borrow().names.ids().map(Some).collect(),
+        };
+        let slots = buckets.iter().flat_map(|bucket| {
+            let slot = |provider: &Option<ProviderId>| Slot {
+                bucket: *bucket,
+                provider: *provider,
+            };
+            providers.iter().map(slot)
+        });
+        slots.map(|slot| self.rollup_key(slot)).collect()
+    }
+
+    /// All keys under the prefixes, in order.
+    async fn list_all<K: Kv>(
+        &self,
+        kv: &K,
+        prefixes: impl Iterator<Item = String>,
+    ) -> Result<Vec<String>, KvError> {
+        let retry = &self.policy.queries.retry;
+        let lists = join_all(prefixes.map(|prefix| async move {
+            let mut names = Vec::new();
+            let mut cursor: Option<String> = None;
+            loop {
+                let page = self.with_retries(retry, async |_| {
+                    kv.list(&prefix, cursor.as_deref(), PAGE).await
+                });
+                let page = page.await?;
+                names.extend(page.keys.into_iter().map(|k| k.name));
+                cursor = page.cursor;
+                if cursor.is_none() {
+                    return Ok::<_, KvError>(names);
+                }
+            }
+        }))
+        .await;
+        let mut names = Vec::new();
+        for list in lists {
+            names.extend(list?);
+        }
+        Ok(names)
+    }
 }
 
-/// All keys under the prefixes, in order.
-async fn list_all<K: Kv>(
-    kv: &K,
-    prefixes: impl Iterator<Item = String>,
-) -> Result<Vec<String>, KvError> {
-    let lists = join_all(prefixes.map(|prefix| async move {
-        let mut names = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = kv.list(&prefix, cursor.as_deref(), PAGE).await?;
-            names.extend(page.keys.into_iter().map(|k| k.name));
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return Ok::<_, KvError>(names);
-            }
+/// A read of the KV that several queries wait for.
+pub(super) struct Flight {
+    /// Held by the query that reads.
+    turn: Semaphore,
+    answer: RefCell<Option<Result<Rc<Metrics>, KvError>>>,
+}
+
+impl Default for Flight {
+    fn default() -> Self {
+        Flight {
+            turn: Semaphore::new(1),
+            answer: RefCell::default(),
         }
-    }))
-    .await;
-    let mut names = Vec::new();
-    for list in lists {
-        names.extend(list?);
     }
-    Ok(names)
+}
+
+/// An entry that is being kept fresh.
+struct Warming<'a> {
+    state: &'a RefCell<State>,
+    key: QueryKey,
+}
+
+impl Drop for Warming<'_> {
+    fn drop(&mut self) {
+        self.state.borrow_mut().warming.remove(&self.key);
+    }
 }
 
 /// Values that were decoded lately: those of past buckets come again with every query.

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct ProviderId(pub u16);
 
 /// What the collector keeps of one request to a provider.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// When the request was recorded.
     pub at: Timestamp,

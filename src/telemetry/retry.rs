@@ -43,6 +43,7 @@ mod tests {
             max_attempts: 5,
             base: Duration::from_secs(1),
             cap: Duration::from_secs(3),
+            budget: None,
         }
     }
 

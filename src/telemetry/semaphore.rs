@@ -92,6 +92,31 @@ impl Drop for Permit<'_> {
     }
 }
 
+/// A queue of those who wait for room, without permits of its own.
+#[derive(Debug)]
+pub struct Room(Semaphore);
+
+impl Default for Room {
+    fn default() -> Self {
+        Room(Semaphore::new(0))
+    }
+}
+
+impl Room {
+    /// Waits until woken.
+    pub async fn wait(&self) {
+        // What woke it is used up, not handed back.
+        std::mem::forget(self.0.acquire().await);
+    }
+
+    /// Wakes so many of those who wait, the first first.
+    pub fn wake(&self, n: u64) {
+        for _ in 0..n.min(self.0.waiting() as u64) {
+            self.0.release();
+        }
+    }
+}
+
 /// Someone in the queue; if dropped there, the place (or the grant) goes to the next.
 struct Waiter<'a> {
     semaphore: &'a Semaphore,

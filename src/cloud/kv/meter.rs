@@ -45,7 +45,9 @@ impl OpOutcome {
             KvError::QuotaExceeded => OpOutcome::QuotaExceeded,
             KvError::Timeout => OpOutcome::Timeout,
             KvError::Unavailable => OpOutcome::Unavailable,
-            KvError::Invalid(_) | KvError::InvocationLimit => OpOutcome::Invalid,
+            KvError::Invalid(_) | KvError::InvocationLimit | KvError::CircuitOpen => {
+                OpOutcome::Invalid
+            }
         }
     }
 }
