@@ -330,3 +330,154 @@ fn keys_of_each_provider_cost_writes_and_spare_no_reads_of_the_whole() {
     assert!(each.kv.issued(OpKind::Read) > 2 * one.kv.issued(OpKind::Read));
     assert_eq!(each.missing_share, Some(0.0));
 }
+
+const FLEET: [&str; 5] = [
+    "fleet.isolates=10",
+    "latency=\"kv-2025\"",
+    "period.requests=5000",
+    "period.history=\"2 h\"",
+    "workload.metrics_reads={per_request=1.0}",
+];
+
+/// Ten isolates share the answers of a Durable Object: the KV is read once an hour and window, and
+/// the answers are as old as that.
+#[test]
+fn a_shared_cache_spares_a_fleet_its_reads_and_ages_its_answers() {
+    let (alone, tiered) = (
+        run("optimised-fleet", 2.0, &FLEET),
+        run("tiered", 2.0, &FLEET),
+    );
+    assert!(tiered.kv.issued(OpKind::Read) * 20 < alone.kv.issued(OpKind::Read));
+    assert!(tiered.answer_age.quantile_ms(0.5) > 60_000.0);
+    assert!(alone.answer_age.quantile_ms(0.99) < 6_000.0);
+    // Its requests are metered: one for each miss, two for each that reads the KV.
+    let misses = tiered.counters.shared_hits + tiered.counters.fetches;
+    let requests = tiered.usage.get(kvplan::pricing::MeterItem::DoRequests) as f64;
+    let expected = tiered.per_month(misses + tiered.counters.fetches);
+    assert!(
+        (requests / expected - 1.0).abs() < 0.001,
+        "{requests} {expected}"
+    );
+    // Ten seconds instead of an hour: still a fraction of the reads, and answers of at most 15 s.
+    let fresh = run("tiered-fresh", 2.0, &FLEET);
+    assert!(fresh.kv.issued(OpKind::Read) * 4 < alone.kv.issued(OpKind::Read));
+    assert!(fresh.answer_age.quantile_ms(0.99) < 15_500.0);
+}
+
+/// One isolate reads one key for the metrics endpoint: asking a Durable Object first takes longer.
+#[test]
+fn a_shared_cache_does_not_pay_for_a_single_isolate() {
+    let settings = [
+        "latency=\"kv-2025\"",
+        "workload.metrics_reads={per_request=1.0}",
+        "workload.analytics_queries={}",
+    ];
+    let (alone, fresh) = (
+        run("optimised", 0.5, &settings),
+        run(
+            "tiered-fresh",
+            0.5,
+            &[&settings[..], &["policy.layout.discover=\"own\""]].concat(),
+        ),
+    );
+    assert!(fresh.metrics.quantile_ms(0.95) > alone.metrics.quantile_ms(0.95));
+}
+
+/// A cron trigger keeps one isolate warm; it lands on one machine, and does nothing for the others.
+#[test]
+fn a_cron_trigger_warms_one_machine_only() {
+    let cold = |policy: &str, machines: u32| {
+        let machines = format!("fleet.isolates={machines}");
+        let settings = [
+            "fleet=\"slow-start\"",
+            &machines,
+            "period.requests=3000",
+            "period.at_most=\"20 d\"",
+            "workload.metrics_reads={}",
+            "workload.health_checks={}",
+            "workload.analytics_queries={}",
+            "fleet.life.mean_life=\"36500 d\"",
+            "fleet.life.deploy_every=\"36500 d\"",
+        ];
+        let r = run(policy, 0.003, &settings);
+        (
+            share(r.cold_start.count(), r.arrived.records),
+            r.arrived.cron,
+        )
+    };
+    let (without, _) = cold("optimised-fleet", 1);
+    let (with, fired) = cold("cron-warm", 1);
+    assert!(without > 0.3 && with < 0.002, "{without} {with}");
+    assert!(fired > 10_000);
+    let (without, _) = cold("optimised-fleet", 50);
+    let (with, _) = cold("cron-warm", 50);
+    assert!(without > 0.9, "{without}");
+    // Fired 60 times an hour at 50 machines: each is warm for the 5 minutes after, 1 - e^(-5/50).
+    assert!(with > 0.8, "{with}");
+}
+
+mod archive {
+    use kvplan::cloud::kv::KvStore;
+    use kvplan::cloud::object::{DurableObject, R2Bucket};
+    use kvplan::config::load;
+    use kvplan::pricing::MeterItem;
+    use kvplan::sim::dist::Sampler;
+    use kvplan::sim::executor::Executor;
+    use kvplan::sim::random::Streams;
+    use kvplan::telemetry::collector::Collector;
+    use kvplan::telemetry::policy::{Discover, Policy, TierPolicy};
+    use kvplan::telemetry::tiers::Tiers;
+    use kvplan::units::Timestamp;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// A record an hour for ten days, archived after two: the last six days, asked at the end, are
+    /// complete, though the KV keeps four; each archived day is one write and one read of R2.
+    #[test]
+    fn old_days_come_from_the_archive() {
+        let start = Timestamp::from_secs(1_793_577_600);
+        let executor = Executor::new(start);
+        let sim = executor.handle();
+        let store = KvStore::counting(load("cloudflare", None, &[]).unwrap(), sim.clone());
+        let mut policy: Policy = load("optimised", None, &[]).unwrap();
+        policy.layout.discover = Discover::Own;
+        policy.layout.retention = 4 * DAY;
+        policy.tiers = Some(TierPolicy {
+            shared_ttl: None,
+            archive_after: Some(2 * DAY),
+        });
+        let collector = Rc::new(Collector::new(Rc::new(policy), sim.clone(), "w", 1));
+        let rng = |name: &str| Streams::new(1, 0).stream(name);
+        let tiers = Rc::new(Tiers {
+            shared: DurableObject::new(sim.clone(), Sampler::constant(Duration::ZERO), rng("o")),
+            archive: R2Bucket::new(sim.clone(), Sampler::constant(Duration::ZERO), rng("a")),
+        });
+        let p = collector.provider("p");
+        for hour in 0..240_u64 {
+            executor.run_until(start + Duration::from_secs(3_600 * hour + 1_800));
+            let _ = collector.record(p, Duration::from_millis(5), true, 1);
+            let (c, kv, t) = (Rc::clone(&collector), store.invocation(), Rc::clone(&tiers));
+            executor.block_on(async move {
+                c.flush(&kv).await.unwrap();
+                if hour % 24 == 0 {
+                    c.archive_day(&kv, &t.archive).await.unwrap();
+                }
+            });
+        }
+        let (c, kv, t) = (Rc::clone(&collector), store.invocation(), Rc::clone(&tiers));
+        let metrics = executor.block_on(async move { c.fetch_tiered(&kv, &t, 6 * DAY).await });
+        // From day 3, 23:30 on; the archive gives that day whole: days 3 to 9 are 168 hours.
+        assert_eq!(metrics.unwrap().overall.count, 168);
+        let usage = tiers.archive.usage();
+        assert_eq!(usage.get(MeterItem::R2ClassA), 10);
+        // Days 3 to 6 are past two days at the end of day 9.
+        assert_eq!(usage.get(MeterItem::R2ClassB), 4);
+        assert!(tiers.archive.bytes() > 0);
+        // Without the archive the KV knows the last four days only.
+        let (c, kv) = (Rc::clone(&collector), store.invocation());
+        let metrics = executor.block_on(async move { c.fetch_metrics(&kv, 6 * DAY).await });
+        assert!(metrics.unwrap().overall.count <= 97);
+    }
+}

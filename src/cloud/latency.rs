@@ -16,6 +16,9 @@ pub struct LatencyProfile {
     /// those caches are simulated.
     pub hot_read: Dist,
     pub cold_read: Dist,
+    /// A request to a Durable Object, and one to R2.
+    pub object: Dist,
+    pub archive: Dist,
     pub write: Dist,
     pub delete: Dist,
     pub list: Dist,
@@ -29,6 +32,8 @@ impl Model for LatencyProfile {
             ("read", &self.read),
             ("hot_read", &self.hot_read),
             ("cold_read", &self.cold_read),
+            ("object", &self.object),
+            ("archive", &self.archive),
             ("write", &self.write),
             ("delete", &self.delete),
             ("list", &self.list),
@@ -43,6 +48,8 @@ impl Model for LatencyProfile {
             &mut self.read,
             &mut self.hot_read,
             &mut self.cold_read,
+            &mut self.object,
+            &mut self.archive,
             &mut self.write,
             &mut self.delete,
             &mut self.list,

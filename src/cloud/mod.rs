@@ -5,3 +5,4 @@ pub mod failure;
 pub mod fleet;
 pub mod kv;
 pub mod latency;
+pub mod object;

@@ -93,6 +93,10 @@ pub const METRICS: &[Metric] = metrics![
     "retries_denied_per_write", "retries not made for want of budget / writes", |r| share(r.counters.retries_denied, r.kv.issued(OpKind::Write));
     "breaker_changes_per_month", "changes of state of all circuit breakers", |r| r.per_month(r.counters.breaker_changes);
     "breaker_rejected_share", "operations that a breaker kept back / operations wanted", |r| share(r.counters.breaker_rejected, r.counters.breaker_rejected + r.kv_operations());
+    "shared_hit_share", "queries that the shared cache answered / queries that missed the isolate's", |r| share(r.counters.shared_hits, r.counters.shared_hits + r.counters.fetches);
+    "answer_age_p50_s", "how long before its query an answer was read from the store: median", |r| r.answer_age.quantile_ms(0.50) / 1e3;
+    "answer_age_p99_s", "the same, 99th percentile", |r| r.answer_age.quantile_ms(0.99) / 1e3;
+    "invoice_tiers_usd", "Durable Objects and R2, per month", |r| r.invoice.lines.iter().filter(|l| l.item.is_some_and(|i| i.name().starts_with("do.") || i.name().starts_with("r2."))).map(|l| l.amount).sum::<Money>().to_usd();
     "requests_refused_share", "Worker requests turned away for a used-up daily limit / requests that came", |r| {
         let served = r.arrived.calls() - r.arrived.metrics_reads;
         share(r.arrived.refused, r.arrived.refused + served)

@@ -55,6 +55,8 @@ pub struct Arrived {
     pub health_checks: u64,
     /// Worker requests turned away because the plan's requests of the day were used up.
     pub refused: u64,
+    /// Cron triggers that fired.
+    pub cron: u64,
 }
 
 impl Arrived {
@@ -76,6 +78,8 @@ pub struct RunResult {
     pub health: CallStats,
     /// How long requests waited for an isolate to start, where they did.
     pub cold_start: CallStats,
+    /// How long before its query an answer was read from the store.
+    pub answer_age: CallStats,
     /// Isolates that started and ended in the period, and that lived at its end.
     pub fleet: FleetCounters,
     pub isolates: u64,

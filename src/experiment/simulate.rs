@@ -4,6 +4,7 @@ use super::result::{Arrived, CallStats, RunResult};
 use super::scenario::{MONTH, Scenario};
 use crate::cloud::fleet::{Fleet, FleetCounters, Isolate, Memory};
 use crate::cloud::kv::{Consistency, DailyQuota, KvConfig, KvMeter, KvStore};
+use crate::cloud::object::{DurableObject, R2Bucket};
 use crate::config::quantity::{Count, Rate};
 use crate::pricing::meter::scale;
 use crate::pricing::{MeterItem, Usage};
@@ -16,7 +17,8 @@ use crate::telemetry::load::race;
 use crate::telemetry::policy::{KeyLayout, Policy, WriteMode};
 use crate::telemetry::ports::{Clock, OpKind};
 use crate::telemetry::record::ProviderId;
-use crate::units::Timestamp;
+use crate::telemetry::tiers::Tiers;
+use crate::units::{DAY, Timestamp};
 use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
 use rand::Rng;
 use std::cell::RefCell;
@@ -54,29 +56,68 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
     let traffic = Rate::per_month(point.traffic.0 as f64);
     let mut arrivals = WorkloadStream::new(&everywhere(scenario), traffic, start, &streams);
 
+    let mut triggers = Triggers::new(point.policy, start);
     let mut next = arrivals.next_arrival();
     while let Some(arrival) = next.filter(|a| a.at < ORIGIN) {
-        executor.run_until(arrival.at);
+        triggers.run_until(arrival.at, &executor, &mut world);
         if arrival.at >= queries_from || matches!(arrival.kind, ArrivalKind::Record { .. }) {
             world.handle(&arrival);
         }
         next = arrivals.next_arrival();
     }
-    executor.run_until(ORIGIN);
+    triggers.run_until(ORIGIN, &executor, &mut world);
     world.start_measuring();
     while let Some(arrival) = next.filter(|a| a.at < end) {
-        executor.run_until(arrival.at);
+        triggers.run_until(arrival.at, &executor, &mut world);
         world.handle(&arrival);
         next = arrivals.next_arrival();
     }
-    executor.run_until(end);
+    triggers.run_until(end, &executor, &mut world);
     world.finish(point, period)
+}
+
+/// The cron triggers of a policy, and when they fire next.
+struct Triggers {
+    warm_up: Option<(Duration, Timestamp)>,
+    archive: Option<Timestamp>,
+}
+
+impl Triggers {
+    fn new(policy: &Policy, start: Timestamp) -> Self {
+        let archives = policy
+            .tiers
+            .as_ref()
+            .is_some_and(|t| t.archive_after.is_some());
+        Triggers {
+            warm_up: policy.cron.as_ref().map(|c| (c.every, start + c.every)),
+            // Shortly after midnight, when the last batches of the day are written.
+            archive: archives.then(|| start.floor_to(DAY) + DAY + Duration::from_secs(300)),
+        }
+    }
+
+    /// Runs everything up to `end`, the triggers among it.
+    #[inline]
+    fn run_until(&mut self, end: Timestamp, executor: &Executor, world: &mut World) {
+        while let Some((every, due)) = self.warm_up.filter(|(_, due)| *due <= end) {
+            executor.run_until(due);
+            world.scheduled();
+            self.warm_up = Some((every, due + every));
+        }
+        while let Some(due) = self.archive.filter(|due| *due <= end) {
+            executor.run_until(due);
+            world.archive();
+            self.archive = Some(due + DAY);
+        }
+        executor.run_until(end);
+    }
 }
 
 /// The simulated system with what is measured of it.
 struct World {
     sim: SimHandle,
     store: Rc<KvStore>,
+    tiers: Rc<Tiers<DurableObject, R2Bucket>>,
+    tiers_before: Usage,
     fleet: Fleet<Collector<SimHandle>>,
     /// What the isolates that have ended leave behind.
     retired: Rc<RefCell<Retired>>,
@@ -129,6 +170,7 @@ struct Calls {
     analytics: CallStats,
     health: CallStats,
     cold_start: CallStats,
+    answer_age: CallStats,
 }
 
 impl World {
@@ -186,6 +228,19 @@ impl World {
         let mut interned = ProviderNames::default();
         let providers = names.iter().map(|n| interned.intern(n)).collect();
         World {
+            tiers: Rc::new(Tiers {
+                shared: DurableObject::new(
+                    sim.clone(),
+                    scenario.latency.object.sampler(),
+                    streams.stream("object.latency"),
+                ),
+                archive: R2Bucket::new(
+                    sim.clone(),
+                    scenario.latency.archive.sampler(),
+                    streams.stream("archive.latency"),
+                ),
+            }),
+            tiers_before: Usage::default(),
             store: KvStore::new(config, sim.clone(), streams),
             providers,
             fleet,
@@ -215,6 +270,7 @@ impl World {
         self.counters_before = self.counters();
         self.kv_before = self.store.meter();
         self.fleet_before = self.fleet.counters();
+        self.tiers_before = self.tiers_usage();
         self.memory_peak = 0;
     }
 
@@ -291,6 +347,35 @@ impl World {
                 self.query(&isolate, wait, self.metrics_window, |c| &mut c.health);
             }
         }
+    }
+
+    /// The cron trigger for the caches: it runs in one isolate, somewhere.
+    fn scheduled(&mut self) {
+        self.arrived.cron += 1;
+        let (isolate, _) = self.fleet.serve(Duration::ZERO);
+        let (server, kv) = (Rc::clone(&isolate), self.store.invocation_at(isolate.place));
+        self.run_in(&isolate, false, async move {
+            server.memory.scheduled(&kv).await
+        });
+    }
+
+    /// The cron trigger for the archive.
+    fn archive(&mut self) {
+        self.arrived.cron += 1;
+        let (isolate, _) = self.fleet.serve(Duration::ZERO);
+        let (server, kv) = (Rc::clone(&isolate), self.store.invocation_at(isolate.place));
+        let tiers = Rc::clone(&self.tiers);
+        self.run_in(&isolate, false, async move {
+            // A day that could not be archived is missing from later answers; its keys expire.
+            let _ = server.memory.archive_day(&kv, &tiers.archive).await;
+        });
+    }
+
+    /// Durable Object and R2 operations so far.
+    fn tiers_usage(&self) -> Usage {
+        let mut usage = self.tiers.shared.usage();
+        usage.merge(&self.tiers.archive.usage());
+        usage
     }
 
     /// Starts work in an isolate: dropped when that ends, and, if it goes on after the response,
@@ -390,10 +475,15 @@ impl World {
         window: Duration,
         stats: fn(&mut Calls) -> &mut CallStats,
     ) {
-        if isolate.memory.cached_metrics(window).is_some() {
-            stats(&mut self.calls.borrow_mut()).add(wait, true);
+        if let Some(cached) = isolate.memory.cached_metrics(window) {
+            let calls = &mut *self.calls.borrow_mut();
+            stats(calls).add(wait, true);
+            calls
+                .answer_age
+                .add(self.sim.now().since(cached.as_of), true);
             return;
         }
+        let tiers = Rc::clone(&self.tiers);
         let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
         let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
         self.run_in(isolate, false, async move {
@@ -401,9 +491,15 @@ impl World {
             if !wait.is_zero() {
                 sim.sleep(wait).await;
             }
-            let answer = server.memory.fetch_metrics(&kv, window).await;
-            let latency = sim.now().since(start);
-            stats(&mut calls.borrow_mut()).add(latency, answer.is_ok());
+            let answer = server.memory.fetch_tiered(&kv, &tiers, window).await;
+            let now = sim.now();
+            {
+                let calls = &mut *calls.borrow_mut();
+                stats(calls).add(now.since(start), answer.is_ok());
+                if let Ok(metrics) = answer {
+                    calls.answer_age.add(now.since(metrics.as_of), true);
+                }
+            }
             server.memory.keep_fresh(&kv, window).await;
         });
     }
@@ -450,6 +546,7 @@ impl World {
             health: calls.health,
             counters: self.counters().since(&self.counters_before),
             cold_start: calls.cold_start,
+            answer_age: calls.answer_age,
             fleet: self.fleet.counters().since(&self.fleet_before),
             missing_share,
             isolates: self.fleet.isolates().count() as u64,
@@ -526,7 +623,8 @@ impl World {
         }
         used.add(MeterItem::KvReadBytes, u128::from(kv.read_bytes));
         used.add(MeterItem::KvWriteBytes, u128::from(kv.write_bytes));
-        let requests = self.arrived.calls() - self.arrived.metrics_reads;
+        used.merge(&self.tiers_usage().since(&self.tiers_before));
+        let requests = self.arrived.calls() - self.arrived.metrics_reads + self.arrived.cron;
         used.add(MeterItem::WorkersRequests, u128::from(requests));
         let mut month = used.scaled(MONTH.as_nanos(), period.as_nanos());
         let cpu_ms = scale(
@@ -535,6 +633,8 @@ impl World {
             1_000 * period.as_nanos(),
         );
         month.add(MeterItem::WorkersCpuMs, cpu_ms);
+        month.add(MeterItem::DoStorage, self.tiers.shared.bytes());
+        month.add(MeterItem::R2Storage, self.tiers.archive.bytes());
         month.add(MeterItem::KvStorage, self.steady_storage(point, kv, period));
         month
     }

@@ -155,6 +155,15 @@ impl Usage {
         }
     }
 
+    /// What has been added since `earlier`, a former state of the same usage.
+    pub fn since(&self, earlier: &Usage) -> Usage {
+        let mut d = self.clone();
+        for (a, b) in d.0.iter_mut().zip(earlier.0) {
+            *a -= b;
+        }
+        d
+    }
+
     /// Every quantity times `numerator / denominator`, rounded half up.
     ///
     /// # Panics

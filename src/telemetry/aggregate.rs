@@ -1,6 +1,7 @@
 //! Aggregates of records: what is stored, merged and shown.
 
 use super::record::{ProviderId, Record};
+use crate::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use sketches_ddsketch::{Config, DDSketch};
 use std::cell::OnceCell;
@@ -149,8 +150,10 @@ impl Aggregate {
     }
 
     /// What the aggregate says, per provider (in the order of their names) and overall.
-    pub fn metrics(self, names: &ProviderNames) -> Metrics {
+    /// `as_of` is when it was read.
+    pub fn metrics(self, names: &ProviderNames, as_of: Timestamp) -> Metrics {
         Metrics {
+            as_of,
             aggregate: self,
             names: names.clone(),
             figures: OnceCell::new(),
@@ -218,6 +221,8 @@ impl ProviderMetrics {
 /// What a query answers; the figures are worked out when one is first looked at.
 #[derive(Clone)]
 pub struct Metrics {
+    /// When the stored values were read from which it was computed.
+    pub as_of: Timestamp,
     aggregate: Aggregate,
     names: ProviderNames,
     figures: OnceCell<Figures>,
@@ -248,7 +253,7 @@ impl Metrics {
                 *totals = None;
             }
         }
-        aggregate.metrics(&self.names)
+        aggregate.metrics(&self.names, self.as_of)
     }
 
     /// Rough size in memory, in bytes.
@@ -307,8 +312,11 @@ mod tests {
         merged.merge(&left).unwrap();
         let right = Aggregate::decode(&bytes, &mut mine).unwrap();
         merged.merge(&right).unwrap();
-        assert_eq!(*merged.metrics(&mine), *whole.clone().metrics(&names()));
-        let m = whole.metrics(&names());
+        assert_eq!(
+            *merged.metrics(&mine, Timestamp::EPOCH),
+            *whole.clone().metrics(&names(), Timestamp::EPOCH)
+        );
+        let m = whole.metrics(&names(), Timestamp::EPOCH);
         assert_eq!(
             (m.overall.count, m.overall.errors, m.overall.tokens),
             (1_000, 100, 10_000)
@@ -329,7 +337,7 @@ mod tests {
 
     #[test]
     fn nothing_recorded_is_no_error() {
-        let m = Aggregate::default().metrics(&names());
+        let m = Aggregate::default().metrics(&names(), Timestamp::EPOCH);
         assert_eq!((m.overall.count, m.overall.error_rate), (0, 0.0));
         assert!(m.overall.p95_ms.is_nan());
     }

@@ -70,6 +70,8 @@ pub struct Counters {
     pub aggregations: u64,
     /// Cache entries read again before they died, for queries expected to come.
     pub prewarmed: u64,
+    /// Queries answered by the cache that all isolates share.
+    pub shared_hits: u64,
     /// Time from record to store, summed over the records stored, in microseconds.
     pub store_delay_us: u64,
     pub query_errors: BTreeMap<&'static str, u64>,
@@ -132,7 +134,7 @@ impl Counters {
         d
     }
 
-    fn scalars(&mut self) -> [&mut u64; 21] {
+    fn scalars(&mut self) -> [&mut u64; 22] {
         let [newest, oldest, waited, evicted] = &mut self.lost;
         [
             &mut self.accepted,
@@ -154,6 +156,7 @@ impl Counters {
             &mut self.coalesced,
             &mut self.aggregations,
             &mut self.prewarmed,
+            &mut self.shared_hits,
             &mut self.store_delay_us,
             &mut self.corrupt_values,
         ]

@@ -37,6 +37,14 @@ impl Bucket {
             .collect()
     }
 
+    /// The buckets that begin in a span of time.
+    pub fn between(from: Timestamp, to: Timestamp, length: Duration) -> Vec<Bucket> {
+        let first = Bucket::of(from, length).0;
+        let last = to.as_nanos().div_ceil(1_000_000_000);
+        let starts = (first..last).step_by(length.as_secs() as usize);
+        starts.map(Bucket).collect()
+    }
+
     /// Prefix of the keys of all writers' rollups of this bucket.
     pub fn rollup_prefix(self) -> String {
         // Fixed width: lexicographic order is order in time.

@@ -18,3 +18,4 @@ pub mod record;
 pub mod resilience;
 pub mod retry;
 pub mod semaphore;
+pub mod tiers;

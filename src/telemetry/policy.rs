@@ -26,6 +26,40 @@ pub struct Policy {
     /// Circuit breaker around all operations on the KV; none lets all through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<BreakerPolicy>,
+    /// Stores beside the KV; none uses the KV alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<TierPolicy>,
+    /// A cron trigger that reads the metrics into the cache of the isolate it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron: Option<CronPolicy>,
+}
+
+/// Which other stores hold answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct TierPolicy {
+    /// How long a Durable Object keeps the answer to a query for all isolates; none without.
+    #[serde(
+        with = "quantity::optional_duration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_ttl: Option<Duration>,
+    /// Age at which a day moves to R2, in whole days; none without.
+    #[serde(
+        with = "quantity::optional_duration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub archive_after: Option<Duration>,
+}
+
+/// When the cron trigger fires.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CronPolicy {
+    /// A minute at least: cron triggers know no less.
+    #[serde(with = "quantity::duration")]
+    pub every: Duration,
 }
 
 /// When the circuit breaker opens and closes.
@@ -419,7 +453,25 @@ impl Model for Policy {
                 "found \"wait\" with layout.keys = \"rollup\", whose totals never fill the buffer; expected another layout",
             ));
         }
-        if self.layout.retention < self.queries.analytics_window {
+        if let Some(c) = &self.cron
+            && c.every < Duration::from_secs(60)
+        {
+            return Err(FieldError::new(
+                "cron.every",
+                "found less than 1 min, expected 1 min or more",
+            ));
+        }
+        let day = Duration::from_secs(86_400);
+        let archive_after = self.tiers.as_ref().and_then(|t| t.archive_after);
+        if let Some(after) = archive_after
+            && (after < day || self.layout.retention < after + 2 * day)
+        {
+            return Err(FieldError::new(
+                "tiers.archive_after",
+                "found less than 1 d, or more than layout.retention less 2 d, expected a day to be archived before its keys expire",
+            ));
+        }
+        if archive_after.is_none() && self.layout.retention < self.queries.analytics_window {
             return Err(FieldError::new(
                 "layout.retention",
                 "found less than queries.analytics_window, expected at least as much",

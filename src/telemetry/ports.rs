@@ -129,6 +129,24 @@ pub struct ListPage {
     pub cursor: Option<String>,
 }
 
+/// A cache that all isolates share, such as a Durable Object.
+#[allow(async_fn_in_trait)]
+pub trait SharedCache {
+    /// The value under a key if it is alive.
+    async fn get(&self, key: &str) -> Result<Option<Value>, KvError>;
+    /// Keeps a value for `ttl`.
+    async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration) -> Result<(), KvError>;
+}
+
+/// A store for what is seldom read, such as R2.
+#[allow(async_fn_in_trait)]
+pub trait Archive {
+    /// The object under a key.
+    async fn get(&self, key: &str) -> Result<Option<Value>, KvError>;
+    /// Writes an object.
+    async fn put(&self, key: &str, value: Vec<u8>) -> Result<(), KvError>;
+}
+
 /// A Workers KV namespace as seen from one Worker invocation.
 #[allow(async_fn_in_trait)]
 pub trait Kv {

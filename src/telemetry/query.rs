@@ -8,6 +8,7 @@ use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
 use super::record::ProviderId;
 use super::semaphore::Semaphore;
+use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,9 +17,9 @@ use std::time::Duration;
 /// What a cached result answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QueryKey {
-    window: Duration,
+    pub window: Duration,
     /// One provider's metrics have an entry of their own if the policy says so.
-    provider: Option<ProviderId>,
+    pub provider: Option<ProviderId>,
 }
 
 /// Keys in one bulk read.
@@ -180,27 +181,41 @@ impl<C: Clock> Collector<C> {
                 return Err(e);
             }
         };
-        let metrics = {
-            let s = &mut *self.state.borrow_mut();
-            s.counters.aggregations += 1;
-            let mut total = Aggregate::default();
-            for value in values {
-                let State { names, decoded, .. } = s;
-                let merged = decoded
-                    .get(&value, |bytes| Aggregate::decode(bytes, names))
-                    .and_then(|aggregate| total.merge(aggregate));
-                if merged.is_err() {
-                    s.counters.corrupt_values += 1;
-                }
-            }
-            let all = total.metrics(&s.names);
-            Rc::new(match key.provider {
-                Some(provider) => all.only(provider),
-                None => all,
-            })
-        };
+        let as_of = self.clock.now();
+        self.state.borrow_mut().counters.aggregations += 1;
+        let mut total = Aggregate::default();
+        for value in &values {
+            self.merge_value(&mut total, value);
+        }
+        Ok(self.remember_total(key, total, as_of))
+    }
+
+    /// Adds what a stored value holds; one that cannot be read is counted and passed over.
+    pub(super) fn merge_value(&self, total: &mut Aggregate, value: &Value) {
+        let s = &mut *self.state.borrow_mut();
+        let State { names, decoded, .. } = s;
+        let merged = decoded
+            .get(value, |bytes| Aggregate::decode(bytes, names))
+            .and_then(|aggregate| total.merge(aggregate));
+        if merged.is_err() {
+            s.counters.corrupt_values += 1;
+        }
+    }
+
+    /// Makes metrics of a total and puts them into the cache.
+    pub(super) fn remember_total(
+        &self,
+        key: QueryKey,
+        total: Aggregate,
+        as_of: Timestamp,
+    ) -> Rc<Metrics> {
+        let all = total.metrics(&self.state.borrow().names, as_of);
+        let metrics = Rc::new(match key.provider {
+            Some(provider) => all.only(provider),
+            None => all,
+        });
         self.remember(key, &metrics);
-        Ok(metrics)
+        metrics
     }
 
     fn read_options(&self) -> ReadOptions {
@@ -209,17 +224,32 @@ impl<C: Clock> Collector<C> {
         }
     }
 
-    async fn stored_values<K: Kv>(&self, kv: &K, query: QueryKey) -> Result<Vec<Value>, KvError> {
+    pub(super) async fn stored_values<K: Kv>(
+        &self,
+        kv: &K,
+        query: QueryKey,
+    ) -> Result<Vec<Value>, KvError> {
+        let length = self.policy.layout.bucket;
+        let buckets = Bucket::of_window(self.clock.now(), query.window, length);
+        self.values_of(kv, &buckets, query.provider).await
+    }
+
+    /// What is stored of some buckets, of one provider or all.
+    pub(super) async fn values_of<K: Kv>(
+        &self,
+        kv: &K,
+        buckets: &[Bucket],
+        provider: Option<ProviderId>,
+    ) -> Result<Vec<Value>, KvError> {
         let layout = &self.policy.layout;
-        let buckets = Bucket::of_window(self.clock.now(), query.window, layout.bucket);
         let keys = match (layout.keys, layout.discover) {
             (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
-            (KeyLayout::Rollup, Discover::Own) => self.own_keys(&buckets, query.provider),
+            (KeyLayout::Rollup, Discover::Own) => self.own_keys(buckets, provider),
             (KeyLayout::Rollup, Discover::List) => {
                 let mut keys = self
                     .list_all(kv, buckets.iter().map(|b| b.rollup_prefix()))
                     .await?;
-                if let (true, Some(p)) = (layout.per_provider, query.provider) {
+                if let (true, Some(p)) = (layout.per_provider, provider) {
                     let s = self.state.borrow();
                     let suffix = format!("/{}", s.names.get(p).unwrap_or_default());
                     keys.retain(|k| k.ends_with(&suffix));
