@@ -3,6 +3,9 @@
 pub mod metric;
 pub mod result;
 pub mod scenario;
+pub mod series;
 pub mod simulate;
 pub mod stats;
 pub mod sweep;
+pub mod trace;
+pub mod warm_up;

@@ -35,6 +35,19 @@ impl CallStats {
         self.errors += u64::from(!ok);
     }
 
+    /// Adds the calls of another time.
+    pub fn merge(&mut self, other: &CallStats) {
+        self.sketch
+            .merge(&other.sketch)
+            .expect("sketches made here have one configuration");
+        self.errors += other.errors;
+    }
+
+    /// Sum of all latencies in milliseconds.
+    pub fn sum_ms(&self) -> f64 {
+        self.sketch.sum().unwrap_or(0.0)
+    }
+
     /// Calls that have ended.
     pub fn count(&self) -> u64 {
         self.sketch.count() as u64

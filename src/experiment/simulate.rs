@@ -2,8 +2,10 @@
 
 use super::result::{Arrived, CallStats, RunResult};
 use super::scenario::{MONTH, Scenario};
+use super::series::Sample;
+use super::trace::{Span, Tracer};
 use crate::cloud::fleet::{Fleet, FleetCounters, Isolate, Memory};
-use crate::cloud::kv::{Consistency, DailyQuota, KvConfig, KvMeter, KvStore};
+use crate::cloud::kv::{Consistency, DailyQuota, KvConfig, KvMeter, KvStore, OpOutcome};
 use crate::cloud::object::{DurableObject, R2Bucket};
 use crate::config::quantity::{Count, Rate};
 use crate::pricing::meter::scale;
@@ -17,6 +19,7 @@ use crate::telemetry::load::race;
 use crate::telemetry::policy::{KeyLayout, Policy, WriteMode};
 use crate::telemetry::ports::{Clock, OpKind};
 use crate::telemetry::record::ProviderId;
+use crate::telemetry::resilience::BreakerState;
 use crate::telemetry::tiers::Tiers;
 use crate::units::{DAY, Timestamp};
 use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
@@ -45,6 +48,30 @@ pub struct Point<'a> {
 /// If an invariant does not hold at the end: a record gone astray, an operation not metered
 /// once, an invoice that does not add up. That is a defect of kvplan, not of the input.
 pub fn simulate(point: &Point) -> Result<RunResult, String> {
+    observe(point, &Observation::default()).map(|(result, _)| result)
+}
+
+/// What to write down of a run beside its result.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// A sample at the end of each interval, from the start of the warm-up on.
+    pub interval: Option<Duration>,
+    /// Invocations to trace, from the start of the measurement on.
+    pub traces: usize,
+}
+
+/// What was written down.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub samples: Vec<Sample>,
+    pub traces: Vec<Span>,
+}
+
+/// Simulates a point and observes it; the result is the same as without.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
     let scenario = point.scenario;
     let period = scenario.horizon(point.traffic);
     let start = ORIGIN - scenario.period.before();
@@ -57,6 +84,10 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
     let mut arrivals = WorkloadStream::new(&everywhere(scenario), traffic, start, &streams);
 
     let mut triggers = Triggers::new(point.policy, start);
+    triggers.sample = observation
+        .interval
+        .map(|every| (every, queries_from + every));
+    world.last_sample.at = queries_from;
     let mut next = arrivals.next_arrival();
     while let Some(arrival) = next.filter(|a| a.at < ORIGIN) {
         triggers.run_until(arrival.at, &executor, &mut world);
@@ -66,20 +97,25 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
         next = arrivals.next_arrival();
     }
     triggers.run_until(ORIGIN, &executor, &mut world);
-    world.start_measuring();
+    world.start_measuring(observation.traces);
     while let Some(arrival) = next.filter(|a| a.at < end) {
         triggers.run_until(arrival.at, &executor, &mut world);
         world.handle(&arrival);
         next = arrivals.next_arrival();
     }
     triggers.run_until(end, &executor, &mut world);
-    world.finish(point, period)
+    let observed = Observed {
+        samples: std::mem::take(&mut world.samples),
+        traces: world.tracer.take_spans(),
+    };
+    Ok((world.finish(point, period)?, observed))
 }
 
-/// The cron triggers of a policy, and when they fire next.
+/// The cron triggers of a policy and the samples, and when they are due next.
 struct Triggers {
     warm_up: Option<(Duration, Timestamp)>,
     archive: Option<Timestamp>,
+    sample: Option<(Duration, Timestamp)>,
 }
 
 impl Triggers {
@@ -92,21 +128,40 @@ impl Triggers {
             warm_up: policy.cron.as_ref().map(|c| (c.every, start + c.every)),
             // Shortly after midnight, when the last batches of the day are written.
             archive: archives.then(|| start.floor_to(DAY) + DAY + Duration::from_secs(300)),
+            sample: None,
         }
+    }
+
+    #[inline]
+    fn next_due(&self) -> Option<Timestamp> {
+        let warm_up = self.warm_up.map(|w| w.1);
+        let sample = self.sample.map(|s| s.1);
+        [warm_up, self.archive, sample].into_iter().flatten().min()
     }
 
     /// Runs everything up to `end`, the triggers among it.
     #[inline]
     fn run_until(&mut self, end: Timestamp, executor: &Executor, world: &mut World) {
-        while let Some((every, due)) = self.warm_up.filter(|(_, due)| *due <= end) {
+        while let Some(due) = self.next_due().filter(|due| *due <= end) {
             executor.run_until(due);
-            world.scheduled();
-            self.warm_up = Some((every, due + every));
-        }
-        while let Some(due) = self.archive.filter(|due| *due <= end) {
-            executor.run_until(due);
-            world.archive();
-            self.archive = Some(due + DAY);
+            if let Some((every, at)) = &mut self.warm_up
+                && *at == due
+            {
+                *at = *at + *every;
+                world.scheduled();
+            }
+            if let Some(at) = &mut self.archive
+                && *at == due
+            {
+                *at = *at + DAY;
+                world.archive();
+            }
+            if let Some((every, at)) = &mut self.sample
+                && *at == due
+            {
+                *at = *at + *every;
+                world.sample();
+            }
         }
         executor.run_until(end);
     }
@@ -136,11 +191,29 @@ struct World {
     metrics_window: Duration,
     analytics_window: Duration,
     arrived: Arrived,
+    /// Time that requests spend at their providers, summed.
+    busy_ms: f64,
     calls: Rc<RefCell<Calls>>,
     /// State of the counters when the measurement started.
     counters_before: Counters,
     kv_before: KvMeter,
     fleet_before: FleetCounters,
+    /// Calls measured before the last sample, and the state of the counters then.
+    calls_before: Calls,
+    last_sample: LastSample,
+    samples: Vec<Sample>,
+    tracer: Tracer,
+}
+
+/// The counters at the last sample.
+#[derive(Default)]
+struct LastSample {
+    at: Timestamp,
+    counters: Counters,
+    kv: KvMeter,
+    fleet: FleetCounters,
+    records: u64,
+    busy_ms: f64,
 }
 
 type Server = Isolate<Collector<SimHandle>>;
@@ -171,6 +244,25 @@ struct Calls {
     health: CallStats,
     cold_start: CallStats,
     answer_age: CallStats,
+}
+
+impl Calls {
+    fn all(&mut self) -> [&mut CallStats; 6] {
+        [
+            &mut self.record,
+            &mut self.metrics,
+            &mut self.analytics,
+            &mut self.health,
+            &mut self.cold_start,
+            &mut self.answer_age,
+        ]
+    }
+
+    fn merge(&mut self, mut other: Calls) {
+        for (mine, theirs) in self.all().into_iter().zip(other.all()) {
+            mine.merge(theirs);
+        }
+    }
 }
 
 impl World {
@@ -259,14 +351,22 @@ impl World {
             counters_before: Counters::default(),
             kv_before: KvMeter::default(),
             fleet_before: FleetCounters::default(),
+            calls_before: Calls::default(),
+            last_sample: LastSample::default(),
+            samples: Vec::new(),
+            tracer: Tracer::default(),
+            busy_ms: 0.0,
             sim,
         }
     }
 
     /// Forgets what was measured during the warm-up.
-    fn start_measuring(&mut self) {
+    fn start_measuring(&mut self, traces: usize) {
+        self.tracer = Tracer::new(traces);
+        self.last_sample.records -= self.arrived.records.min(self.last_sample.records);
         self.arrived = Arrived::default();
         *self.calls.borrow_mut() = Calls::default();
+        self.calls_before = Calls::default();
         self.counters_before = self.counters();
         self.kv_before = self.store.meter();
         self.fleet_before = self.fleet.counters();
@@ -330,21 +430,32 @@ impl World {
                 tokens,
             } => {
                 self.arrived.records += 1;
+                self.busy_ms += latency.as_secs_f64() * 1e3;
                 let provider = self.providers[provider as usize];
                 let recorded = isolate.memory.record(provider, latency, success, tokens);
                 self.after_recording(&isolate, recorded);
             }
             ArrivalKind::MetricsRead => {
                 self.arrived.metrics_reads += 1;
-                self.query(&isolate, wait, self.metrics_window, |c| &mut c.metrics);
+                self.query(&isolate, wait, self.metrics_window, "metrics read", |c| {
+                    &mut c.metrics
+                });
             }
             ArrivalKind::AnalyticsQuery => {
                 self.arrived.analytics_queries += 1;
-                self.query(&isolate, wait, self.analytics_window, |c| &mut c.analytics);
+                self.query(
+                    &isolate,
+                    wait,
+                    self.analytics_window,
+                    "analytics query",
+                    |c| &mut c.analytics,
+                );
             }
             ArrivalKind::HealthCheck => {
                 self.arrived.health_checks += 1;
-                self.query(&isolate, wait, self.metrics_window, |c| &mut c.health);
+                self.query(&isolate, wait, self.metrics_window, "health report", |c| {
+                    &mut c.health
+                });
             }
         }
     }
@@ -423,14 +534,20 @@ impl World {
         match recorded {
             Recorded::Buffered | Recorded::Lost(_) => {}
             Recorded::StartedBatch(batch) => {
-                let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
+                let server = Rc::clone(isolate);
+                let kv = self
+                    .tracer
+                    .trace("flush when due", &self.store, isolate.place);
                 self.run_in(isolate, true, async move {
                     // A failed write is counted by the collector, which keeps the records.
                     let _ = server.memory.flush_when_due(&kv, batch).await;
                 });
             }
             Recorded::MustWait(record) => {
-                let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
+                let server = Rc::clone(isolate);
+                let kv = self
+                    .tracer
+                    .trace("record when room", &self.store, isolate.place);
                 let (sim, calls, write) = (self.sim.clone(), Rc::clone(&self.calls), self.write);
                 self.run_in(isolate, false, async move {
                     let start = sim.now();
@@ -451,7 +568,10 @@ impl World {
                 });
             }
             Recorded::Full => {
-                let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
+                let server = Rc::clone(isolate);
+                let kv = self
+                    .tracer
+                    .trace("flush full batch", &self.store, isolate.place);
                 let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
                 self.run_in(isolate, !waits, async move {
                     let start = sim.now();
@@ -473,6 +593,7 @@ impl World {
         isolate: &Rc<Server>,
         wait: Duration,
         window: Duration,
+        name: &'static str,
         stats: fn(&mut Calls) -> &mut CallStats,
     ) {
         if let Some(cached) = isolate.memory.cached_metrics(window) {
@@ -484,7 +605,8 @@ impl World {
             return;
         }
         let tiers = Rc::clone(&self.tiers);
-        let (server, kv) = (Rc::clone(isolate), self.store.invocation_at(isolate.place));
+        let server = Rc::clone(isolate);
+        let kv = self.tracer.trace(name, &self.store, isolate.place);
         let (sim, calls) = (self.sim.clone(), Rc::clone(&self.calls));
         self.run_in(isolate, false, async move {
             let start = sim.now();
@@ -504,7 +626,80 @@ impl World {
         });
     }
 
-    fn finish(self, point: &Point, period: Duration) -> Result<RunResult, String> {
+    /// Writes down what the interval since the last sample showed.
+    fn sample(&mut self) {
+        let now = self.sim.now();
+        let counters = self.counters();
+        let kv = self.store.meter();
+        let fleet = self.fleet.counters();
+        let last = std::mem::take(&mut self.last_sample);
+        let span_s = now.since(last.at).as_secs_f64();
+        let c = counters.since(&last.counters);
+        let ops = kv.since(&last.kv);
+        let rate = |n: u64| n as f64 / span_s;
+        let ended = |o: OpOutcome| OpKind::ALL.iter().map(|k| ops.count(*k, o)).sum::<u64>();
+        let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
+        let kinds = || {
+            [
+                &calls.record,
+                &calls.metrics,
+                &calls.analytics,
+                &calls.health,
+            ]
+        };
+        let count: u64 = kinds().iter().map(|k| k.count()).sum();
+        let errors: u64 = kinds().iter().map(|k| k.errors).sum();
+        let waited_ms: f64 = kinds().iter().map(|k| k.sum_ms()).sum();
+        let open = self.fleet.isolates();
+        let open = open.filter(|i| i.memory.breaker_state() != BreakerState::Closed);
+        let lookups = (c.cache.hits + c.cache.misses) as f64;
+        let values = [
+            rate(self.arrived.records - last.records),
+            rate(count - errors),
+            rate(c.stored),
+            // Little's law: what was spent in the interval, over its length.
+            (self.busy_ms - last.busy_ms + waited_ms) / 1e3 / span_s,
+            self.records_in_memory() as f64,
+            c.cache.hits as f64 / lookups,
+            calls.record.quantile_ms(0.95),
+            calls.metrics.quantile_ms(0.5),
+            calls.metrics.quantile_ms(0.95),
+            calls.metrics.quantile_ms(0.99),
+            calls.analytics.quantile_ms(0.5),
+            calls.analytics.quantile_ms(0.95),
+            calls.analytics.quantile_ms(0.99),
+            calls.health.quantile_ms(0.95),
+            rate(ops.issued(OpKind::Read)),
+            rate(ops.issued(OpKind::Write)),
+            rate(ops.issued(OpKind::Delete)),
+            rate(ops.issued(OpKind::List)),
+            errors as f64 / count as f64,
+            rate(ended(OpOutcome::Unavailable)),
+            rate(ended(OpOutcome::Timeout) + ended(OpOutcome::AnswerLost)),
+            rate(ended(OpOutcome::RateLimited)),
+            rate(ended(OpOutcome::QuotaExceeded)),
+            rate(c.retries),
+            rate(c.lost_total()),
+            open.count() as f64,
+            rate(c.breaker_changes),
+            rate(fleet.since(&last.fleet).started),
+            self.fleet.isolates().count() as f64,
+            self.memory_peak() as f64 / 1e6,
+        ];
+        let end_s = now.as_secs_f64() - ORIGIN.as_secs_f64();
+        self.samples.push(Sample { end_s, values });
+        self.calls_before.merge(std::mem::take(&mut calls));
+        self.last_sample = LastSample {
+            at: now,
+            counters,
+            kv,
+            fleet,
+            records: self.arrived.records,
+            busy_ms: self.busy_ms,
+        };
+    }
+
+    fn finish(mut self, point: &Point, period: Duration) -> Result<RunResult, String> {
         if let Some(broken) = self.retired.borrow_mut().broken.take() {
             return Err(broken);
         }
@@ -536,7 +731,8 @@ impl World {
                 used / allowed as f64
             }
         });
-        let calls = std::mem::take(&mut *self.calls.borrow_mut());
+        let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
+        calls.merge(std::mem::take(&mut self.calls_before));
         Ok(RunResult {
             period,
             arrived: self.arrived,

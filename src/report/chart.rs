@@ -47,6 +47,8 @@ pub struct Series {
     pub colour: usize,
     /// Tells lines of one colour apart.
     pub dash: usize,
+    /// Points that no line joins (a scatter plot).
+    pub scatter: bool,
 }
 
 /// A line across the chart that marks a value on one axis.
@@ -260,7 +262,7 @@ impl Chart {
             let upper = banded().map(|d| (d.x, clip(d.high)));
             let lower = banded().rev().map(|d| (d.x, clip(d.low)));
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
-            if band.len() > 2 {
+            if band.len() > 2 && !s.scatter {
                 let shade = ink.mix(0.22).filled();
                 chart
                     .draw_series([Polygon::new(band, shade)])
@@ -269,6 +271,7 @@ impl Chart {
             let line = data.iter().map(|d| (d.x, clip(d.y)));
             let style = ink.stroke_width(2 * k as u32);
             match dash(s.dash, k) {
+                _ if s.scatter => Ok(()),
                 None => chart.draw_series(LineSeries::new(line, style)).map(|_| ()),
                 Some((size, gap)) => chart
                     .draw_series(DashedLineSeries::new(line, size, gap, style))
@@ -303,6 +306,7 @@ impl Chart {
             let style = ink.stroke_width(2 * k as u32);
             let line = [(12 * k, y), (58 * k, y)];
             match dash(s.dash, k) {
+                _ if s.scatter => {}
                 None => area.draw(&PathElement::new(line, style)).map_err(text)?,
                 Some((size, gap)) => {
                     let path = DashedPathElement::new(line, size, gap, style);

@@ -193,6 +193,7 @@ impl Plotter<'_> {
                 data: self.series(policy, metric),
                 colour: i,
                 dash: 0,
+                scatter: false,
             })
             .collect()
     }
@@ -332,6 +333,7 @@ impl Plotter<'_> {
                     data: self.series(policy, &format!("{call}_{p}_ms")),
                     colour: i,
                     dash,
+                    scatter: false,
                 });
             }
         }
@@ -358,6 +360,7 @@ impl Plotter<'_> {
                     data: self.series(policy, &format!("quota_use_{what}")),
                     colour: i,
                     dash,
+                    scatter: false,
                 });
             }
         }

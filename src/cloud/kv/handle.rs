@@ -1,10 +1,14 @@
 //! A KV namespace as one Worker invocation sees it.
 
 use super::store::KvStore;
-use crate::telemetry::ports::{Clock, Kv, KvError, ListPage, PutOptions, ReadOptions, Value};
+use crate::telemetry::ports::{
+    Clock, Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value,
+};
 use crate::telemetry::semaphore::{Permit, Semaphore};
-use std::cell::Cell;
+use crate::units::Timestamp;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The access of one invocation: counts its operations against the limit of
 /// 1,000 and holds at most 6 connections open; further operations wait their turn.
@@ -14,6 +18,21 @@ pub struct KvHandle {
     place: usize,
     used: Cell<u32>,
     connections: Semaphore,
+    log: Option<OpLog>,
+}
+
+/// What an invocation did on the KV, written down for a trace.
+pub type OpLog = Rc<RefCell<Vec<Operation>>>;
+
+/// An operation as its caller saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    pub kind: OpKind,
+    /// Keys read, or 1.
+    pub keys: usize,
+    pub start: Timestamp,
+    pub end: Timestamp,
+    pub error: Option<KvError>,
 }
 
 impl KvHandle {
@@ -24,7 +43,35 @@ impl KvHandle {
             place,
             used: Cell::new(0),
             connections: Semaphore::new(limit),
+            log: None,
         }
+    }
+
+    /// Writes down every operation from now on.
+    pub fn log_into(mut self, log: OpLog) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// Waits for the answer to an operation that started now.
+    async fn answer<T>(
+        &self,
+        kind: OpKind,
+        keys: usize,
+        (result, latency): (Result<T, KvError>, Duration),
+    ) -> Result<T, KvError> {
+        let start = self.store.clock().now();
+        self.store.clock().sleep(latency).await;
+        if let Some(log) = &self.log {
+            log.borrow_mut().push(Operation {
+                kind,
+                keys,
+                start,
+                end: self.store.clock().now(),
+                error: result.as_ref().err().copied(),
+            });
+        }
+        result
     }
 
     /// Operations made so far; a bulk read counts once.
@@ -49,23 +96,20 @@ impl Kv for KvHandle {
         options: ReadOptions,
     ) -> Result<Vec<Option<Value>>, KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.read(self.place, keys, options);
-        self.store.clock().sleep(latency).await;
-        result
+        let done = self.store.read(self.place, keys, options);
+        self.answer(OpKind::Read, keys.len(), done).await
     }
 
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.write(self.place, key, value, options);
-        self.store.clock().sleep(latency).await;
-        result
+        let done = self.store.write(self.place, key, value, options);
+        self.answer(OpKind::Write, 1, done).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.delete(self.place, key);
-        self.store.clock().sleep(latency).await;
-        result
+        let done = self.store.delete(self.place, key);
+        self.answer(OpKind::Delete, 1, done).await
     }
 
     async fn list(
@@ -75,8 +119,7 @@ impl Kv for KvHandle {
         limit: usize,
     ) -> Result<ListPage, KvError> {
         let _connection = self.begin().await?;
-        let (result, latency) = self.store.list(self.place, prefix, cursor, limit);
-        self.store.clock().sleep(latency).await;
-        result
+        let done = self.store.list(self.place, prefix, cursor, limit);
+        self.answer(OpKind::List, 1, done).await
     }
 }

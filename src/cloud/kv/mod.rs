@@ -11,7 +11,7 @@ mod meter;
 mod pops;
 mod store;
 
-pub use handle::KvHandle;
+pub use handle::{KvHandle, OpLog, Operation};
 pub use limits::KvLimits;
 pub use meter::{KvMeter, OpOutcome};
 pub use pops::{Consistency, ReadAges};

@@ -170,7 +170,7 @@ impl KvStore {
         &self.limits
     }
 
-    pub(super) fn clock(&self) -> &SimHandle {
+    pub(crate) fn clock(&self) -> &SimHandle {
         &self.clock
     }
 
