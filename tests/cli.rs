@@ -130,6 +130,8 @@ fn charts_carry_their_text_and_are_pictures() {
         "naive",
         "optimised",
         "95% confidence",
+        "role=\"img\"",
+        "<title>naive: 100k, $5.00 ± $0.00",
     ] {
         assert!(svg.contains(text), "{text}");
     }

@@ -1,5 +1,6 @@
 //! Line charts, drawn alike as SVG and PNG, with text from a font inside the binary.
 
+use super::hover::{Hover, draw_svg};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::element::DashedPathElement;
@@ -81,7 +82,7 @@ const PNG_SCALE: u32 = 2;
 const LEGEND_WIDTH: u32 = 250;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(40, 40, 40);
-const GREY: RGBColor = RGBColor(120, 120, 120);
+const GREY: RGBColor = RGBColor(104, 104, 104);
 
 /// Colours that the colour-blind can tell apart (Okabe and Ito).
 const PALETTE: [RGBColor; 7] = [
@@ -96,6 +97,13 @@ const PALETTE: [RGBColor; 7] = [
 
 fn colour(i: usize) -> RGBColor {
     PALETTE[i % PALETTE.len()]
+}
+
+/// The same colour dark enough for text on white (contrast of 4.5 or more).
+fn text_colour(i: usize) -> RGBColor {
+    let RGBColor(r, g, b) = colour(i);
+    let dark = |c: u8| (u16::from(c) * 13 / 20) as u8;
+    RGBColor(dark(r), dark(g), dark(b))
 }
 
 fn use_own_font() {
@@ -120,12 +128,17 @@ impl Chart {
         use_own_font();
         let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
         if path.extension().is_some_and(|e| e == "svg") {
-            let root = SVGBackend::new(path, SIZE).into_drawing_area();
-            self.draw_on(&root, 1).map_err(fail)
+            let about = format!("{}. {}", self.subtitle, self.note);
+            draw_svg(path, SIZE, &self.title, &about, |root| {
+                self.draw_on(root, 1)
+            })
+            .map_err(fail)
         } else {
             let size = (SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
             let root = BitMapBackend::new(path, size).into_drawing_area();
-            self.draw_on(&root, PNG_SCALE as i32).map_err(fail)
+            self.draw_on(&root, PNG_SCALE as i32)
+                .map(|_| ())
+                .map_err(fail)
         }
     }
 
@@ -133,7 +146,7 @@ impl Chart {
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<(), String> {
+    ) -> Result<Hover, String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
         root.fill(&WHITE).map_err(text)?;
         let title = (FONT, 24 * k).into_font().color(&INK);
@@ -154,8 +167,9 @@ impl Chart {
         let x = self.range(&self.x, |d| [d.x; 3], true);
         let y = self.range(&self.y, |d| [d.y, d.low, d.high], false);
         let ticks = |range, scale| Ticks { range, scale };
-        self.plot(&plot, ticks(x, self.x.scale), ticks(y, self.y.scale), k)?;
-        self.legend(&legend, k)
+        let hover = self.plot(&plot, ticks(x, self.x.scale), ticks(y, self.y.scale), k)?;
+        self.legend(&legend, k)?;
+        Ok(hover)
     }
 
     /// The ends of an axis, from its settings and the data.
@@ -192,7 +206,7 @@ impl Chart {
         x: Ticks,
         y: Ticks,
         k: i32,
-    ) -> Result<(), String> {
+    ) -> Result<Hover, String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
         let (xs, ys) = (x.range(), y.range());
         let mut chart = ChartBuilder::on(area)
@@ -232,7 +246,8 @@ impl Chart {
             chart
                 .draw_series(DashedLineSeries::new([from, to], 3 * k, 5 * k, style))
                 .map_err(text)?;
-            let label = (FONT, 13 * k).into_font().color(&ink);
+            let label_ink = mark.colour.map_or(GREY, text_colour);
+            let label = (FONT, 13 * k).into_font().color(&label_ink);
             if mark.vertical {
                 let label = label.transform(FontTransform::Rotate90);
                 // On the side of the line where there is room.
@@ -248,6 +263,7 @@ impl Chart {
             }
         }
         let clip = |v: f64| v.clamp(ys.start, ys.end);
+        let mut hover = Hover::default();
         for s in &self.series {
             let ink = colour(s.colour);
             let data: Vec<&Datum> = s
@@ -278,8 +294,10 @@ impl Chart {
                     .map(|_| ()),
             }
             .map_err(text)?;
-            for at in data.iter().map(|d| (d.x, clip(d.y))) {
+            for d in &data {
+                let at = (d.x, clip(d.y));
                 let area = chart.plotting_area();
+                hover.point(area.map_coordinate(&at), &s.name, self.reading(d));
                 // Round or square, so that lines differ without colour.
                 if s.colour.is_multiple_of(2) {
                     area.draw(&Circle::new(at, 4 * k, ink.filled()))
@@ -290,7 +308,21 @@ impl Chart {
                 }
             }
         }
-        Ok(())
+        Ok(hover)
+    }
+
+    /// A point in words: `10M, $5.02 ± $0.01`.
+    fn reading(&self, d: &Datum) -> String {
+        let (x, y) = ((self.x.format)(d.x), (self.y.format)(d.y));
+        let (below, above) = (d.y - d.low, d.high - d.y);
+        if !below.is_finite() || !above.is_finite() {
+            format!("{x}, {y}")
+        } else if (below - above).abs() <= 1e-6 * d.y.abs() {
+            format!("{x}, {y} ± {}", (self.y.format)(above.max(0.0)))
+        } else {
+            let (low, high) = ((self.y.format)(d.low), (self.y.format)(d.high));
+            format!("{x}, {y} ({low} to {high})")
+        }
     }
 
     fn legend<DB: DrawingBackend>(

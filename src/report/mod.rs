@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod compare;
 pub mod format;
+pub mod hover;
 pub mod output;
 pub mod run;
 pub mod sweep;
