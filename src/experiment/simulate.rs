@@ -73,42 +73,120 @@ pub struct Observed {
 /// As [`simulate`].
 pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
     let scenario = point.scenario;
-    let period = scenario.horizon(point.traffic);
-    let start = ORIGIN - scenario.period.before();
-    let queries_from = ORIGIN - scenario.period.warm_up;
-    let end = ORIGIN + period;
-    let streams = Streams::new(scenario.seed, point.replication);
-    let executor = Executor::new(start);
-    let mut world = World::new(point, executor.handle(), &streams);
-    let traffic = Rate::per_month(point.traffic.0 as f64);
-    let mut arrivals = WorkloadStream::new(&everywhere(scenario), traffic, start, &streams);
-
-    let mut triggers = Triggers::new(point.policy, start);
-    triggers.sample = observation
-        .interval
-        .map(|every| (every, queries_from + every));
-    world.last_sample.at = queries_from;
-    let mut next = arrivals.next_arrival();
-    while let Some(arrival) = next.filter(|a| a.at < ORIGIN) {
-        triggers.run_until(arrival.at, &executor, &mut world);
-        if arrival.at >= queries_from || matches!(arrival.kind, ArrivalKind::Record { .. }) {
-            world.handle(&arrival);
-        }
-        next = arrivals.next_arrival();
-    }
-    triggers.run_until(ORIGIN, &executor, &mut world);
-    world.start_measuring(observation.traces);
-    while let Some(arrival) = next.filter(|a| a.at < end) {
-        triggers.run_until(arrival.at, &executor, &mut world);
-        world.handle(&arrival);
-        next = arrivals.next_arrival();
-    }
-    triggers.run_until(end, &executor, &mut world);
-    let observed = Observed {
-        samples: std::mem::take(&mut world.samples),
-        traces: world.tracer.take_spans(),
+    let timeline = Timeline {
+        start: ORIGIN - scenario.period.before(),
+        queries_from: ORIGIN - scenario.period.warm_up,
+        origin: ORIGIN,
     };
-    Ok((world.finish(point, period)?, observed))
+    let end = ORIGIN + scenario.horizon(point.traffic);
+    let mut arrivals = arrivals(point, timeline.start);
+    let mut run = Run::new(point, timeline, observation);
+    while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
+        run.arrive(&arrival);
+    }
+    run.finish(end, Billed::Month)
+}
+
+/// The arrivals of a point, from `start` on.
+pub fn arrivals(point: &Point, start: Timestamp) -> WorkloadStream {
+    let traffic = Rate::per_month(point.traffic.0 as f64);
+    let streams = Streams::new(point.scenario.seed, point.replication);
+    WorkloadStream::new(&everywhere(point.scenario), traffic, start, &streams)
+}
+
+/// When a run begins, and when it begins to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeline {
+    pub start: Timestamp,
+    /// Until here only recordings are let through: the keys that queries will find.
+    pub queries_from: Timestamp,
+    /// The end of the warm-up and the start of the measurement.
+    pub origin: Timestamp,
+}
+
+/// The time whose use goes on the invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Billed {
+    /// A month of 30 days at the rate of the measured period.
+    Month,
+    /// The measured period itself; the plan's fee and allowances remain those of a month.
+    Period,
+}
+
+/// A run that takes its arrivals one by one, wherever they come from.
+pub struct Run<'a> {
+    point: Point<'a>,
+    executor: Executor,
+    world: World,
+    triggers: Triggers,
+    measuring: bool,
+    traces: usize,
+}
+
+impl<'a> Run<'a> {
+    /// A run that nothing has come to.
+    pub fn new(point: &Point<'a>, timeline: Timeline, observation: &Observation) -> Self {
+        let streams = Streams::new(point.scenario.seed, point.replication);
+        let executor = Executor::new(timeline.start);
+        let mut triggers = Triggers::new(point.policy, timeline.start);
+        triggers.sample = observation
+            .interval
+            .map(|every| (every, timeline.queries_from + every));
+        Run {
+            point: *point,
+            world: World::new(point, timeline, executor.handle(), &streams),
+            executor,
+            triggers,
+            measuring: false,
+            traces: observation.traces,
+        }
+    }
+
+    /// Lets everything happen that is due before `arrival`, then the arrival. They must come in
+    /// the order of their times.
+    #[inline]
+    pub fn arrive(&mut self, arrival: &Arrival) {
+        let timeline = self.world.timeline;
+        if !self.measuring && arrival.at >= timeline.origin {
+            self.start_measuring();
+        }
+        let (executor, world) = (&self.executor, &mut self.world);
+        self.triggers.run_until(arrival.at, executor, world);
+        if arrival.at >= timeline.queries_from || matches!(arrival.kind, ArrivalKind::Record { .. })
+        {
+            self.world.handle(arrival);
+        }
+    }
+
+    fn start_measuring(&mut self) {
+        let origin = self.world.timeline.origin;
+        self.triggers
+            .run_until(origin, &self.executor, &mut self.world);
+        self.world.start_measuring(self.traces);
+        self.measuring = true;
+    }
+
+    /// Ends the run at `end`, after the last arrival.
+    ///
+    /// # Errors
+    /// As [`simulate`].
+    pub fn finish(
+        mut self,
+        end: Timestamp,
+        billed: Billed,
+    ) -> Result<(RunResult, Observed), String> {
+        if !self.measuring {
+            self.start_measuring();
+        }
+        self.triggers
+            .run_until(end, &self.executor, &mut self.world);
+        let observed = Observed {
+            samples: std::mem::take(&mut self.world.samples),
+            traces: self.world.tracer.take_spans(),
+        };
+        let period = end.since(self.world.timeline.origin);
+        Ok((self.world.finish(&self.point, period, billed)?, observed))
+    }
 }
 
 /// The cron triggers of a policy and the samples, and when they are due next.
@@ -169,6 +247,7 @@ impl Triggers {
 
 /// The simulated system with what is measured of it.
 struct World {
+    timeline: Timeline,
     sim: SimHandle,
     store: Rc<KvStore>,
     tiers: Rc<Tiers<DurableObject, R2Bucket>>,
@@ -266,14 +345,14 @@ impl Calls {
 }
 
 impl World {
-    fn new(point: &Point, sim: SimHandle, streams: &Streams) -> Self {
+    fn new(point: &Point, timeline: Timeline, sim: SimHandle, streams: &Streams) -> Self {
         let scenario = point.scenario;
         let limit = |kind| scenario.plan().daily_limit(MeterItem::of_operation(kind));
         let config = KvConfig {
             limits: scenario.limits.clone(),
             latency: scenario.latency.samplers(),
             failures: scenario.failures.clone(),
-            origin: ORIGIN,
+            origin: timeline.origin,
             quota: DailyQuota(OpKind::ALL.map(limit)),
             consistency: scenario.consistency.clone().map(|spec| Consistency {
                 spec,
@@ -352,7 +431,11 @@ impl World {
             kv_before: KvMeter::default(),
             fleet_before: FleetCounters::default(),
             calls_before: Calls::default(),
-            last_sample: LastSample::default(),
+            last_sample: LastSample {
+                at: timeline.queries_from,
+                ..LastSample::default()
+            },
+            timeline,
             samples: Vec::new(),
             tracer: Tracer::default(),
             busy_ms: 0.0,
@@ -402,7 +485,7 @@ impl World {
             ArrivalKind::Record { latency, .. } => latency,
             _ => Duration::ZERO,
         };
-        let served = admitted.then(|| self.fleet.serve(busy));
+        let served = admitted.then(|| self.fleet.serve(arrival.place, busy));
         if matches!(arrival.kind, ArrivalKind::Record { .. }) {
             let isolate = served.as_ref().map(|(isolate, _)| Rc::clone(isolate));
             self.last_record = (arrival.at, isolate);
@@ -463,7 +546,7 @@ impl World {
     /// The cron trigger for the caches: it runs in one isolate, somewhere.
     fn scheduled(&mut self) {
         self.arrived.cron += 1;
-        let (isolate, _) = self.fleet.serve(Duration::ZERO);
+        let (isolate, _) = self.fleet.serve(None, Duration::ZERO);
         let (server, kv) = (Rc::clone(&isolate), self.store.invocation_at(isolate.place));
         self.run_in(&isolate, false, async move {
             server.memory.scheduled(&kv).await
@@ -473,7 +556,7 @@ impl World {
     /// The cron trigger for the archive.
     fn archive(&mut self) {
         self.arrived.cron += 1;
-        let (isolate, _) = self.fleet.serve(Duration::ZERO);
+        let (isolate, _) = self.fleet.serve(None, Duration::ZERO);
         let (server, kv) = (Rc::clone(&isolate), self.store.invocation_at(isolate.place));
         let tiers = Rc::clone(&self.tiers);
         self.run_in(&isolate, false, async move {
@@ -686,7 +769,7 @@ impl World {
             self.fleet.isolates().count() as f64,
             self.memory_peak() as f64 / 1e6,
         ];
-        let end_s = now.as_secs_f64() - ORIGIN.as_secs_f64();
+        let end_s = now.as_secs_f64() - self.timeline.origin.as_secs_f64();
         self.samples.push(Sample { end_s, values });
         self.calls_before.merge(std::mem::take(&mut calls));
         self.last_sample = LastSample {
@@ -699,7 +782,12 @@ impl World {
         };
     }
 
-    fn finish(mut self, point: &Point, period: Duration) -> Result<RunResult, String> {
+    fn finish(
+        mut self,
+        point: &Point,
+        period: Duration,
+        billed: Billed,
+    ) -> Result<RunResult, String> {
         if let Some(broken) = self.retired.borrow_mut().broken.take() {
             return Err(broken);
         }
@@ -710,7 +798,7 @@ impl World {
         let meter = self.store.meter();
         meter.check()?;
         let kv = meter.since(&self.kv_before);
-        let usage = self.monthly_usage(point, &kv, period);
+        let usage = self.usage(point, &kv, period, billed);
         let scenario = point.scenario;
         let invoice = scenario.plan().invoice(&usage);
         invoice.check()?;
@@ -782,7 +870,7 @@ impl World {
             KeyLayout::BatchKeys => "b/",
             KeyLayout::Shared => "s/",
         };
-        if point.scenario.period.before() + period >= point.policy.layout.retention {
+        if self.simulated(period) >= point.policy.layout.retention {
             return Ok(None); // the first keys have expired
         }
         let mut names = ProviderNames::default();
@@ -807,8 +895,13 @@ impl World {
         Ok(Some(missing))
     }
 
-    /// The period's use of everything that may be billed, for a month of 30 days.
-    fn monthly_usage(&self, point: &Point, kv: &KvMeter, period: Duration) -> Usage {
+    /// What was simulated, with a measured period of this length.
+    fn simulated(&self, period: Duration) -> Duration {
+        self.timeline.origin.since(self.timeline.start) + period
+    }
+
+    /// The use of everything that may be billed.
+    fn usage(&self, point: &Point, kv: &KvMeter, period: Duration, billed: Billed) -> Usage {
         let scenario = point.scenario;
         let cpu_us = self.arrived.records * scenario.cpu.request_us
             + (self.arrived.analytics_queries + self.arrived.health_checks) * scenario.cpu.query_us;
@@ -822,17 +915,23 @@ impl World {
         used.merge(&self.tiers_usage().since(&self.tiers_before));
         let requests = self.arrived.calls() - self.arrived.metrics_reads + self.arrived.cron;
         used.add(MeterItem::WorkersRequests, u128::from(requests));
-        let mut month = used.scaled(MONTH.as_nanos(), period.as_nanos());
-        let cpu_ms = scale(
-            u128::from(cpu_us),
-            MONTH.as_nanos(),
-            1_000 * period.as_nanos(),
-        );
-        month.add(MeterItem::WorkersCpuMs, cpu_ms);
-        month.add(MeterItem::DoStorage, self.tiers.shared.bytes());
-        month.add(MeterItem::R2Storage, self.tiers.archive.bytes());
-        month.add(MeterItem::KvStorage, self.steady_storage(point, kv, period));
-        month
+        let billed_ns = match billed {
+            Billed::Month => MONTH.as_nanos(),
+            Billed::Period => period.as_nanos(),
+        };
+        let mut usage = used.scaled(billed_ns, period.as_nanos());
+        let cpu_ms = scale(u128::from(cpu_us), billed_ns, 1_000 * period.as_nanos());
+        usage.add(MeterItem::WorkersCpuMs, cpu_ms);
+        // Storage is billed for the part of a month that it is held.
+        let held = |bytes| scale(bytes, billed_ns, MONTH.as_nanos());
+        usage.add(MeterItem::DoStorage, held(self.tiers.shared.bytes()));
+        usage.add(MeterItem::R2Storage, held(self.tiers.archive.bytes()));
+        let stored = match billed {
+            Billed::Month => self.steady_storage(point, kv, period),
+            Billed::Period => kv.storage_byte_ns / period.as_nanos(),
+        };
+        usage.add(MeterItem::KvStorage, held(stored));
+        usage
     }
 
     /// Bytes stored on average once keys begin to expire. A period shorter than the retention
@@ -840,7 +939,7 @@ impl World {
     /// the level they reach is that rate times the retention.
     fn steady_storage(&self, point: &Point, kv: &KvMeter, period: Duration) -> u128 {
         let layout = &point.policy.layout;
-        let simulated = point.scenario.period.before() + period;
+        let simulated = self.simulated(period);
         if simulated >= layout.retention {
             return kv.storage_byte_ns / period.as_nanos();
         }

@@ -6,4 +6,4 @@ mod stream;
 
 pub use arrivals::{Shape, hour_of_week};
 pub use spec::{Providers, Secondary, Tokens, WorkloadSpec};
-pub use stream::{Arrival, ArrivalKind, WorkloadStream};
+pub use stream::{Arrival, ArrivalKind, Known, RequestMix, Sides, WorkloadStream};

@@ -14,6 +14,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Arrival {
     pub at: Timestamp,
+    /// The place of the fleet where it comes in, by number; if not known, the fleet draws one.
+    pub place: Option<u16>,
     pub kind: ArrivalKind,
 }
 
@@ -40,13 +42,25 @@ pub enum ArrivalKind {
 #[derive(Debug, Clone)]
 pub struct WorkloadStream {
     records: Arrivals,
+    last_record: Timestamp,
     next_record: Option<Timestamp>,
-    sides: [Side; 3],
-    /// The earliest of the sides' own next calls.
-    next_side: Option<(Timestamp, usize)>,
-    /// Calls that come with the last record.
-    attached_at: Timestamp,
-    attached_left: u32,
+    sides: Sides,
+    mix: RequestMix,
+}
+
+/// What is known of a request; the rest is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Known {
+    /// Position in [`WorkloadSpec::providers`].
+    pub provider: Option<u16>,
+    pub latency: Option<Duration>,
+    pub success: Option<bool>,
+    pub tokens: Option<u32>,
+}
+
+/// Draws what requests are like: provider, latency, success and tokens.
+#[derive(Debug, Clone)]
+pub struct RequestMix {
     providers: Vec<Provider>,
     choice: StreamRng,
     latency: StreamRng,
@@ -63,7 +77,73 @@ struct Provider {
     tokens: Tokens,
 }
 
+impl RequestMix {
+    /// The providers of a workload.
+    pub fn new(spec: &WorkloadSpec, streams: &Streams) -> Self {
+        let mut upto = 0.0;
+        let providers = spec
+            .providers
+            .iter()
+            .map(|p| {
+                upto += p.share.get();
+                Provider {
+                    upto,
+                    success: p.success.get(),
+                    latency: p.latency.sampler(),
+                    tokens: p.tokens,
+                }
+            })
+            .collect();
+        RequestMix {
+            providers,
+            choice: streams.stream("providers"),
+            latency: streams.stream("latency"),
+            success: streams.stream("success"),
+            tokens: streams.stream("tokens"),
+        }
+    }
+
+    /// A request of which nothing is known.
+    #[inline]
+    pub fn draw(&mut self) -> ArrivalKind {
+        self.complete(Known::default())
+    }
+
+    /// A request with what is known of it, the rest drawn.
+    #[inline]
+    pub fn complete(&mut self, known: Known) -> ArrivalKind {
+        let provider = known.provider.unwrap_or_else(|| {
+            let u: f64 = self.choice.random();
+            let last = self.providers.len() - 1;
+            let below = self.providers[..last].iter().position(|p| u < p.upto);
+            below.unwrap_or(last) as u16
+        });
+        let p = &self.providers[usize::from(provider)];
+        ArrivalKind::Record {
+            provider,
+            latency: known
+                .latency
+                .unwrap_or_else(|| p.latency.sample(&mut self.latency)),
+            success: known
+                .success
+                .unwrap_or_else(|| self.success.random::<f64>() < p.success),
+            tokens: known
+                .tokens
+                .unwrap_or_else(|| p.tokens.sample(&mut self.tokens)),
+        }
+    }
+}
+
 /// Calls beside the records: metrics reads, analytics queries, health checks.
+#[derive(Debug, Clone)]
+pub struct Sides {
+    sides: [Side; 3],
+    /// The earliest of their own next calls.
+    next_own: Option<(Timestamp, usize)>,
+    /// Calls that come with the last record.
+    attached_left: u32,
+}
+
 #[derive(Debug, Clone)]
 struct Side {
     kind: ArrivalKind,
@@ -111,36 +191,11 @@ impl Side {
     }
 }
 
-impl WorkloadStream {
-    /// The arrivals from `start` on, with records at a mean rate of `traffic`.
-    pub fn new(spec: &WorkloadSpec, traffic: Rate, start: Timestamp, streams: &Streams) -> Self {
-        let mut records = Arrivals::new(
-            traffic,
-            spec.spacing,
-            spec.shape.as_ref(),
-            spec.bursts.as_ref(),
-            start,
-            streams.stream("arrivals"),
-            streams.stream("bursts"),
-        );
-        let mut upto = 0.0;
-        let providers = spec
-            .providers
-            .iter()
-            .map(|p| {
-                upto += p.share.get();
-                Provider {
-                    upto,
-                    success: p.success.get(),
-                    latency: p.latency.sampler(),
-                    tokens: p.tokens,
-                }
-            })
-            .collect();
+impl Sides {
+    /// The calls from `start` on.
+    pub fn new(spec: &WorkloadSpec, start: Timestamp, streams: &Streams) -> Self {
         let side = |kind, spec, name| Side::new(kind, spec, start, streams, name);
-        let mut stream = WorkloadStream {
-            next_record: records.next_at(),
-            records,
+        let mut sides = Sides {
             sides: [
                 side(
                     ArrivalKind::MetricsRead,
@@ -154,85 +209,93 @@ impl WorkloadStream {
                 ),
                 side(ArrivalKind::HealthCheck, spec.health_checks, "health"),
             ],
-            next_side: None,
-            attached_at: start,
+            next_own: None,
             attached_left: 0,
-            providers,
-            choice: streams.stream("providers"),
-            latency: streams.stream("latency"),
-            success: streams.stream("success"),
-            tokens: streams.stream("tokens"),
         };
-        stream.find_next_side();
-        stream
+        sides.find_next_own();
+        sides
+    }
+
+    /// A record has come: from now on [`Sides::next_attached`] gives the calls that come with it.
+    #[inline]
+    pub fn with_a_record(&mut self) {
+        self.attached_left = self.sides.iter_mut().map(Side::with_a_record).sum();
+    }
+
+    /// The next call that comes with the last record.
+    #[inline]
+    pub fn next_attached(&mut self) -> Option<ArrivalKind> {
+        if self.attached_left == 0 {
+            return None;
+        }
+        self.attached_left -= 1;
+        let mut sides = self.sides.iter_mut();
+        let side = sides.find(|s| s.left > 0).expect("the sum is not zero");
+        side.left -= 1;
+        Some(side.kind)
+    }
+
+    /// The next call that comes on its own, if it comes before `until` (or ever).
+    #[inline]
+    pub fn next_before(&mut self, until: Option<Timestamp>) -> Option<Arrival> {
+        let (at, i) = self.next_own?;
+        if until.is_some_and(|until| at >= until) {
+            return None;
+        }
+        let side = &mut self.sides[i];
+        side.next_own = side.own.next_at();
+        let kind = side.kind;
+        self.find_next_own();
+        let place = None;
+        Some(Arrival { at, place, kind })
+    }
+
+    fn find_next_own(&mut self) {
+        let next = |(i, s): (usize, &Side)| s.next_own.map(|t| (t, i));
+        self.next_own = self.sides.iter().enumerate().filter_map(next).min();
+    }
+}
+
+impl WorkloadStream {
+    /// The arrivals from `start` on, with records at a mean rate of `traffic`.
+    pub fn new(spec: &WorkloadSpec, traffic: Rate, start: Timestamp, streams: &Streams) -> Self {
+        let mut records = Arrivals::new(
+            traffic,
+            spec.spacing,
+            spec.shape.as_ref(),
+            spec.bursts.as_ref(),
+            start,
+            streams.stream("arrivals"),
+            streams.stream("bursts"),
+        );
+        WorkloadStream {
+            last_record: start,
+            next_record: records.next_at(),
+            records,
+            sides: Sides::new(spec, start, streams),
+            mix: RequestMix::new(spec, streams),
+        }
     }
 
     /// The next arrival; `None` if nothing will ever come.
     #[inline]
     pub fn next_arrival(&mut self) -> Option<Arrival> {
-        if self.attached_left > 0 {
-            return Some(self.attached());
-        }
-        match (self.next_record, self.next_side) {
-            (Some(record), Some((side, i))) if side < record => Some(self.side_call(side, i)),
-            (Some(record), _) => Some(self.record(record)),
-            (None, Some((side, i))) => Some(self.side_call(side, i)),
-            (None, None) => None,
-        }
-    }
-
-    fn record(&mut self, at: Timestamp) -> Arrival {
-        self.next_record = self.records.next_at();
-        self.attached_at = at;
-        self.attached_left = self.sides.iter_mut().map(Side::with_a_record).sum();
-        Arrival {
+        let arrival = |at, kind| Arrival {
             at,
-            kind: self.draw_request(),
+            place: None,
+            kind,
+        };
+        if let Some(kind) = self.sides.next_attached() {
+            return Some(arrival(self.last_record, kind));
         }
-    }
-
-    /// What a request is like: its provider, latency, success and tokens.
-    pub fn draw_request(&mut self) -> ArrivalKind {
-        let u: f64 = self.choice.random();
-        let last = self.providers.len() - 1;
-        let i = self.providers[..last]
-            .iter()
-            .position(|p| u < p.upto)
-            .unwrap_or(last);
-        let p = &self.providers[i];
-        ArrivalKind::Record {
-            provider: i as u16,
-            latency: p.latency.sample(&mut self.latency),
-            success: self.success.random::<f64>() < p.success,
-            tokens: p.tokens.sample(&mut self.tokens),
+        if let Some(own) = self.sides.next_before(self.next_record) {
+            return Some(own);
         }
-    }
-
-    fn attached(&mut self) -> Arrival {
-        self.attached_left -= 1;
-        let side = self
-            .sides
-            .iter_mut()
-            .find(|s| s.left > 0)
-            .expect("attached_left is the sum of the sides'");
-        side.left -= 1;
-        Arrival {
-            at: self.attached_at,
-            kind: side.kind,
-        }
-    }
-
-    fn side_call(&mut self, at: Timestamp, i: usize) -> Arrival {
-        let side = &mut self.sides[i];
-        side.next_own = side.own.next_at();
-        let kind = side.kind;
-        self.find_next_side();
-        Arrival { at, kind }
-    }
-
-    fn find_next_side(&mut self) {
-        let next = |(i, s): (usize, &Side)| s.next_own.map(|t| (t, i));
-        self.next_side = self.sides.iter().enumerate().filter_map(next).min();
+        let at = self.next_record?;
+        self.last_record = at;
+        self.next_record = self.records.next_at();
+        self.sides.with_a_record();
+        Some(arrival(at, self.mix.draw()))
     }
 }
 
@@ -304,14 +367,14 @@ mod tests {
     #[test]
     fn providers_successes_and_tokens_follow_the_mix() {
         let spec = spec();
-        let mut s = stream(&spec, 10.0, 2);
+        let mut mix = RequestMix::new(&spec, &Streams::new(2, 0));
         let n = 60_000;
         let mut counts = vec![0.0; spec.providers.len()];
         let mut successes = vec![0.0; spec.providers.len()];
         for _ in 0..n {
             if let ArrivalKind::Record {
                 provider, success, ..
-            } = s.draw_request()
+            } = mix.draw()
             {
                 counts[provider as usize] += 1.0;
                 successes[provider as usize] += f64::from(success);

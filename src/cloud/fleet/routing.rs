@@ -135,15 +135,18 @@ impl<T: 'static> Fleet<T> {
         all.filter(|i| !i.ended.get())
     }
 
-    /// The isolate for a request that arrives now and keeps it busy for `busy`, and how long
-    /// the request waits for it to start.
+    /// The isolate for a request that arrives now at a place (drawn by the shares if not given)
+    /// and keeps it busy for `busy`, and how long the request waits for it to start.
     #[inline]
-    pub fn serve(&mut self, busy: Duration) -> (Rc<Isolate<T>>, Duration) {
+    pub fn serve(&mut self, place: Option<u16>, busy: Duration) -> (Rc<Isolate<T>>, Duration) {
         if self.machines.len() == 1 && self.life.is_none() {
             return (Rc::clone(&self.machines[0][0]), Duration::ZERO);
         }
         let now = self.sim.now();
-        let place = self.places.draw(now, &mut self.place_rng);
+        let place = match place {
+            Some(place) => usize::from(place),
+            None => self.places.draw(now, &mut self.place_rng),
+        };
         let machine = self
             .machine_rng
             .random_range(self.first[place]..self.first[place + 1]);
