@@ -7,7 +7,7 @@ use kvplan::config::quantity::Count;
 use kvplan::config::{ConfigError, parse_overrides};
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::sweep::SweepError;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -101,6 +101,17 @@ pub struct OutputArgs {
     /// Folder for the results; made if it does not exist
     #[arg(long, short, default_value = "output", value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// Prints to standard output; whoever reads it may stop at any time.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::usage(format!(
+            "standard output: cannot be written ({e})"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

@@ -2,8 +2,11 @@
 
 mod common;
 mod compare;
+mod completions;
+mod man;
 mod run;
 mod scenario;
+mod schema;
 mod sweep;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +32,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
   kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
   kvplan scenario list                          the scenarios that come with kvplan
+  kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
 Exit codes: 0 done; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
 Results go to output/ unless --out says otherwise."
@@ -48,6 +52,12 @@ enum Command {
     Compare(compare::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
+    /// Print the JSON Schema of a kind of model file, for editors
+    Schema(schema::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print or write manual pages
+    Man(man::Args),
 }
 
 /// Parses the arguments, runs the command, and reports an error in one message.
@@ -58,6 +68,9 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Scenario(args) => scenario::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -3,11 +3,12 @@
 use crate::config::quantity;
 use crate::config::{FieldError, Model};
 use crate::sim::dist::Dist;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Read caches at the points of presence in front of the central store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsistencySpec {
     pub title: String,

@@ -7,12 +7,13 @@ use crate::telemetry::ports::OpKind;
 use crate::units::Timestamp;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Failures of the KV; by default there are none.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FailureSpec {
     pub read: OpFailures,
@@ -37,7 +38,7 @@ pub struct FailureSpec {
 }
 
 /// Independent failures of one kind of operation, as shares of all its operations.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpFailures {
     /// Answered with an error; not done.
@@ -49,7 +50,7 @@ pub struct OpFailures {
 }
 
 /// Alternating times of service and outage, both exponentially distributed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outages {
     #[serde(with = "quantity::duration")]
@@ -60,7 +61,7 @@ pub struct Outages {
 
 /// A service that fails under load. Of `r` operations a second, counted over the last second,
 /// a share of `1 - (per_second / r)^collapse` fails.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
     pub per_second: f64,
@@ -71,7 +72,7 @@ pub struct Capacity {
 }
 
 /// A stretch of time in which operations fail more often or take longer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     #[serde(with = "quantity::duration")]

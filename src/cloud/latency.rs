@@ -3,10 +3,11 @@
 use super::kv::KvLatency;
 use crate::config::{FieldError, Model};
 use crate::sim::dist::Dist;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long each kind of operation takes, as its caller sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyProfile {
     pub title: String,

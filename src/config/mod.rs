@@ -3,6 +3,8 @@
 mod error;
 mod load;
 pub mod quantity;
+mod schema;
 
 pub use error::{ConfigError, FieldError};
 pub use load::{Model, Override, embedded_names, load, parse_overrides, source_text};
+pub use schema::schema_of;

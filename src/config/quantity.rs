@@ -72,10 +72,12 @@ pub fn format_duration(d: Duration) -> String {
     }
 }
 
-/// `#[serde(with = "quantity::duration")]` for a [`Duration`] written with its unit.
-pub mod duration {
-    use super::*;
+/// `#[serde(with = "quantity::duration")]` for a [`Duration`] written with its unit. A type, not a
+/// module, so that it has a JSON Schema too.
+#[allow(non_camel_case_types)]
+pub enum duration {}
 
+impl duration {
     /// Reads a duration such as `"5 s"`.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         let text = TextOrNumber::deserialize(d)?;
@@ -89,9 +91,10 @@ pub mod duration {
 }
 
 /// As [`duration`], for an optional field (add `#[serde(default)]`).
-pub mod optional_duration {
-    use super::*;
+#[allow(non_camel_case_types)]
+pub enum optional_duration {}
 
+impl optional_duration {
     /// Reads a duration such as `"5 s"`.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
         duration::deserialize(d).map(Some)

@@ -3,6 +3,7 @@
 pub mod metric;
 pub mod result;
 pub mod scenario;
+pub mod schema;
 pub mod series;
 pub mod simulate;
 pub mod stats;

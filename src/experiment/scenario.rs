@@ -11,12 +11,13 @@ use crate::pricing::{Catalog, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
 
 /// A scenario as its file has it: other model files are named, not included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFile {
     /// One line for lists and chart subtitles.
@@ -92,7 +93,7 @@ fn default_levels() -> Vec<Count> {
 }
 
 /// Which prices and which plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Billing {
     /// A name in `models/prices` or a path.
@@ -102,7 +103,7 @@ pub struct Billing {
 }
 
 /// How long a stretch of the month is simulated before it is scaled to 30 days.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Period {
     /// Simulate until about so many requests have come ...
@@ -135,7 +136,7 @@ impl Default for Period {
 }
 
 /// CPU time that the metrics system takes from a Worker invocation, in microseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CpuCost {
     /// A recorded request, with the gateway's own work.

@@ -4,10 +4,11 @@ use super::meter::MeterItem;
 use super::money::Money;
 use crate::config::quantity::Count;
 use crate::config::{FieldError, Model};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A seller's plans.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
     pub title: String,
@@ -20,7 +21,7 @@ pub struct Catalog {
 }
 
 /// A plan: a fee, and items with what is included and what more costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     pub name: String,
@@ -31,7 +32,7 @@ pub struct Plan {
 }
 
 /// The price of one item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceItem {
     pub meter: MeterItem,

@@ -1,11 +1,14 @@
 //! What can be billed, and how much of it was used.
 
 use crate::telemetry::ports::OpKind;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Something that a catalog may put a price on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum MeterItem {
     #[serde(rename = "kv.reads")]
     KvReads,

@@ -5,12 +5,13 @@ use crate::config::quantity::{self, Probability};
 use crate::sim::random::StreamRng;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Gamma, StandardNormal, Weibull};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma as GammaCdf, Normal};
 use std::time::Duration;
 
 /// A distribution of durations.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Dist {
     /// Always the same.
@@ -56,7 +57,7 @@ pub enum Dist {
 }
 
 /// Observed durations, listed or in a CSV file with a column `latency_ms`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empirical {
     /// The values in milliseconds.
@@ -68,7 +69,7 @@ pub struct Empirical {
 }
 
 /// A part of a mixture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     pub share: Probability,

@@ -1,11 +1,12 @@
 //! Alerts: thresholds on the metrics of the metrics system itself.
 
 use crate::config::{FieldError, Model};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a rule watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertMetric {
     MetricsP95Ms,
@@ -18,7 +19,7 @@ pub enum AlertMetric {
 }
 
 /// On which side of its thresholds a value is bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     Above,
@@ -43,7 +44,7 @@ impl fmt::Display for Level {
 }
 
 /// One line of a threshold table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRule {
     pub metric: AlertMetric,
@@ -53,7 +54,7 @@ pub struct AlertRule {
 }
 
 /// A threshold table; data in `models/alerts`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRules {
     #[serde(rename = "rule")]

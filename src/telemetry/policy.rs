@@ -2,11 +2,12 @@
 
 use crate::config::quantity::{self, Probability};
 use crate::config::{FieldError, Model};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How the metrics system batches, retries, stores and caches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Short name used in tables and charts.
@@ -35,7 +36,7 @@ pub struct Policy {
 }
 
 /// Which other stores hold answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
 pub struct TierPolicy {
@@ -54,7 +55,7 @@ pub struct TierPolicy {
 }
 
 /// When the cron trigger fires.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CronPolicy {
     /// A minute at least: cron triggers know no less.
@@ -63,7 +64,7 @@ pub struct CronPolicy {
 }
 
 /// When the circuit breaker opens and closes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BreakerPolicy {
     /// Failures in a row that open it.
@@ -76,7 +77,7 @@ pub struct BreakerPolicy {
 }
 
 /// When recorded requests are written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchPolicy {
     /// Records that make a full batch.
@@ -118,7 +119,7 @@ impl Default for BatchPolicy {
 
 /// Batches of as many records as are expected to come in `target_age`, `min_records` to
 /// `max_records` of them: small at low load, so that records are stored sooner, large at high load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdaptivePolicy {
     pub min_records: u32,
@@ -127,7 +128,7 @@ pub struct AdaptivePolicy {
 }
 
 /// Which record is given up when the buffer is full; each is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
     DropNewest,
@@ -138,7 +139,7 @@ pub enum Overflow {
 }
 
 /// Who waits for a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteMode {
     /// The request that fills a batch waits; writes may overlap.
@@ -148,7 +149,7 @@ pub enum WriteMode {
 }
 
 /// What is done about a write that failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryPolicy {
     pub backoff: Backoff,
@@ -167,7 +168,7 @@ pub struct RetryPolicy {
 }
 
 /// Tokens that retries spend: each first attempt earns `per_attempt`, `capacity` can be saved up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryBudget {
     pub per_attempt: Probability,
@@ -187,7 +188,7 @@ impl Default for RetryPolicy {
 }
 
 /// How the pauses between attempts grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Backoff {
     /// No retry.
@@ -201,7 +202,7 @@ pub enum Backoff {
 }
 
 /// Under which keys the metrics are kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LayoutPolicy {
     pub keys: KeyLayout,
@@ -231,7 +232,7 @@ impl Default for LayoutPolicy {
 }
 
 /// Which keys a flush writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyLayout {
     /// A new key for each batch, `b/<bucket>/<writer>-<number>`: a write never meets another,
@@ -247,7 +248,7 @@ pub enum KeyLayout {
 }
 
 /// How a query finds the keys of its window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discover {
     /// It computes its own keys: right for a single isolate, blind to other writers.
@@ -257,7 +258,7 @@ pub enum Discover {
 }
 
 /// The TTL cache of query results.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CachePolicy {
     pub enabled: bool,
@@ -277,7 +278,7 @@ pub struct CachePolicy {
 /// While at least `min_expected` lookups of an entry are expected in the next TTL, from the rate
 /// of those that came, it is read again `lead` before it dies, for `max_chain` at most after the
 /// request that started it (what `waitUntil` allows).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrewarmPolicy {
     #[serde(with = "quantity::duration")]
@@ -301,7 +302,7 @@ impl Default for CachePolicy {
 }
 
 /// Windows of the queries; rounded up to whole buckets, the current one included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryPolicy {
     /// Window of the metrics endpoint and of health reports.
@@ -324,7 +325,7 @@ pub struct QueryPolicy {
 }
 
 /// When the metrics of a window are computed from what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregation {
     /// When a query misses the cache (lazy).
@@ -350,7 +351,7 @@ impl Default for QueryPolicy {
 }
 
 /// From where on a provider, or the whole, counts as degraded or down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthThresholds {
     pub degraded_error_rate: Probability,

@@ -11,11 +11,12 @@ use crate::sim::random::StreamRng;
 use crate::units::Timestamp;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How the points of an arrival process are spaced.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
     /// Independent arrivals.
@@ -26,7 +27,7 @@ pub enum Spacing {
 }
 
 /// Bursts: a Markov process that switches the rate between two levels (MMPP).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bursts {
     /// Mean length of a burst.
@@ -64,7 +65,7 @@ impl Bursts {
 }
 
 /// How the rate varies over the day and the week; only ratios of weights matter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
     /// Weight of each hour of the local day from midnight, or of the week from Monday (168).

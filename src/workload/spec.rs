@@ -4,10 +4,11 @@ use super::arrivals::{Bursts, Shape, Spacing};
 use crate::config::quantity::{Probability, Rate};
 use crate::config::{FieldError, Model};
 use crate::sim::dist::Dist;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What arrives and how; the rate of recorded requests is given apart.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkloadSpec {
     #[serde(default)]
@@ -32,7 +33,7 @@ pub struct WorkloadSpec {
 }
 
 /// One provider's part of the requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Providers {
     pub name: String,
@@ -46,7 +47,7 @@ pub struct Providers {
 }
 
 /// Tokens used by a request.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Tokens {
     Constant {
@@ -64,7 +65,7 @@ pub enum Tokens {
 }
 
 /// Calls that come beside the recorded requests: with them, or at a rate of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secondary {
     /// Calls that come with each recorded request, at the same instant; a fraction is a chance.

@@ -3,11 +3,12 @@
 use crate::config::quantity::{self, Bytes, Probability};
 use crate::config::{FieldError, Model};
 use crate::sim::dist::Dist;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Where requests are served, and by how many isolates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FleetSpec {
     pub title: String,
@@ -28,7 +29,7 @@ pub struct FleetSpec {
 }
 
 /// A point of presence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     pub name: String,
@@ -41,7 +42,7 @@ pub struct Place {
 }
 
 /// Shares proportional to `1 / rank^exponent`, in the workload's own time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zipf {
     pub places: u32,
@@ -49,7 +50,7 @@ pub struct Zipf {
 }
 
 /// How isolates start and end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Life {
     /// Time from a request that finds no isolate until one can serve it.
@@ -82,7 +83,7 @@ pub struct Life {
 }
 
 /// How the memory of an isolate is estimated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Memory {
     /// More than this ends an isolate (where they end at all). Published: 128 MB.

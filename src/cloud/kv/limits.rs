@@ -3,11 +3,12 @@
 use crate::config::quantity::{self, Bytes};
 use crate::config::{FieldError, Model};
 use crate::telemetry::ports::{KvError, PutOptions};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Limits of a KV namespace and of one Worker invocation; data in `models/limits`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KvLimits {
     pub key_bytes: usize,

@@ -1,0 +1,25 @@
+//! `kvplan completions`.
+
+use super::common::{Failure, print_bytes};
+use super::{Cli, EXIT_OK};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+/// Arguments of `kvplan completions`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  source <(kvplan completions bash)                                   this shell
+  kvplan completions bash > ~/.local/share/bash-completion/completions/kvplan
+  kvplan completions fish > ~/.config/fish/completions/kvplan.fish")]
+pub struct Args {
+    /// Shell to complete for
+    shell: Shell,
+}
+
+/// Prints the completion script.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "kvplan", &mut script);
+    print_bytes(&script)?;
+    Ok(EXIT_OK)
+}
