@@ -3,10 +3,12 @@
 use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use kvplan::config::quantity::Count;
+use kvplan::config::quantity::{Count, Probability};
 use kvplan::config::{ConfigError, parse_overrides};
+use kvplan::experiment::grid::{Grid, Measured, Part};
+use kvplan::experiment::precision::Precision;
 use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::sweep::SweepError;
+use kvplan::experiment::sweep::{Cell, SweepError, Watch, cells, measure};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +61,16 @@ pub struct SimulationArgs {
     /// Independent replications of each point
     #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
     pub replications: Option<u32>,
+    /// Add replications until each 95% half-width is at most this share of its mean, such as 2%
+    #[arg(long, value_name = "SHARE")]
+    pub precision: Option<Probability>,
+    /// Measures to be so precise: columns of sweep.csv
+    /// [default: cost_usd,hit_ratio,operations_per_request,metrics_p95_ms]
+    #[arg(long, value_name = "MEASURE", value_delimiter = ',')]
+    pub precision_of: Vec<String>,
+    /// Replications at which --precision gives up [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub max_replications: Option<u32>,
     /// Seed of all random streams; the same seed gives the same bytes
     #[arg(long)]
     pub seed: Option<u64>,
@@ -85,6 +97,7 @@ impl SimulationArgs {
         if let Some(seed) = self.seed {
             scenario.seed = seed;
         }
+        self.set_precision(&mut scenario)?;
         if let Some(n) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(n as usize)
@@ -92,6 +105,49 @@ impl SimulationArgs {
                 .map_err(Failure::usage)?;
         }
         Ok(scenario)
+    }
+
+    /// Applies `--precision` and the options that belong to it.
+    fn set_precision(&self, scenario: &mut Scenario) -> Result<(), Failure> {
+        if let Some(relative) = self.precision {
+            let precision = scenario
+                .precision
+                .get_or_insert_with(|| Precision::of(relative));
+            precision.relative = relative;
+        }
+        let Some(precision) = &mut scenario.precision else {
+            let alone = [
+                ("--precision-of", !self.precision_of.is_empty()),
+                ("--max-replications", self.max_replications.is_some()),
+            ];
+            return match alone.iter().find(|option| option.1) {
+                Some((option, _)) => Err(Failure::usage(format!(
+                    "{option}: expected --precision with it, such as --precision 2%"
+                ))),
+                None => Ok(()),
+            };
+        };
+        if !self.precision_of.is_empty() {
+            precision.measures.clone_from(&self.precision_of);
+        }
+        if let Some(n) = self.max_replications {
+            precision.max_replications = n;
+        }
+        precision.validate().map_err(|e| {
+            let option = match e.field.as_str() {
+                "relative" => "--precision",
+                "max_replications" => "--max-replications",
+                _ => "--precision-of",
+            };
+            Failure::usage(format!("{option}: {}", e.message))
+        })?;
+        if precision.max_replications < scenario.replications {
+            return Err(Failure::usage(format!(
+                "--max-replications: found {}, expected at least the {} replications to start with",
+                precision.max_replications, scenario.replications
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -135,6 +191,7 @@ pub fn sweep_failure(e: SweepError) -> Failure {
             code: EXIT_INTERRUPTED,
         },
         SweepError::Broken(_) => Failure::defect(e),
+        SweepError::NotKept(_) => Failure::usage(e),
     }
 }
 
@@ -146,6 +203,28 @@ pub fn progress(steps: u64, quiet: bool) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} replications, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(steps).with_style(style)
+}
+
+/// Sweeps the levels with a progress bar, and stops at an interrupt.
+pub fn sweep_levels(
+    scenario: &Scenario,
+    levels: &[Count],
+    quiet: bool,
+) -> Result<Vec<Cell>, Failure> {
+    catch_interrupts();
+    let bar = progress(0, quiet);
+    let grid = Grid { scenario, levels };
+    let watch = Watch {
+        planned: &|n| bar.inc_length(n),
+        finished: &|_, _| {
+            bar.inc(1);
+            Ok(())
+        },
+        stop: interrupt_flag(),
+    };
+    let measured = measure(&grid, Part::WHOLE, Measured::new(), &watch);
+    bar.finish_and_clear();
+    Ok(cells(&grid, &measured.map_err(sweep_failure)?))
 }
 
 /// Parses `10k,1M`, or `10k..1B` with three levels per decade (1, 3, 10, 30, ...).

@@ -1,18 +1,17 @@
 //! `kvplan compare`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, SimulationArgs, sweep_levels};
 use kvplan::config::quantity::Count;
-use kvplan::experiment::sweep::sweep;
 use kvplan::report::compare::comparison;
+use kvplan::report::precision::precision_note;
 
 /// Arguments of `kvplan compare`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   kvplan compare naive optimised --traffic 5M
   kvplan compare optimised my-policy.toml --scenario production-1m -n 30
+  kvplan compare naive optimised --precision 1% --precision-of cost_usd
 
 Both policies meet the same arrivals, latencies and failures in each replication (common random
 numbers); the interval is that of the paired differences, at 95% for each measure by itself.")]
@@ -38,15 +37,15 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
             "--traffic: found 0, expected at least 1 request a month",
         ));
     }
-    catch_interrupts();
-    let bar = progress(2 * u64::from(scenario.replications), args.simulation.quiet);
-    let cells = sweep(&scenario, &[traffic], &|| bar.inc(1), interrupt_flag());
-    bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
     println!(
         "{}: {traffic} requests a month, {} replications, common random numbers\n",
-        scenario.title, scenario.replications
+        scenario.title,
+        cells[0].replications.len()
     );
     println!("{}", comparison(&cells[0], &cells[1]));
+    if let Some(note) = precision_note(&scenario, &cells) {
+        println!("\n{note}");
+    }
     Ok(EXIT_OK)
 }

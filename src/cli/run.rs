@@ -1,14 +1,13 @@
 //! `kvplan run`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, SimulationArgs, sweep_levels};
 use kvplan::config::quantity::Count;
 use kvplan::experiment::metric;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::sweep::{SweepError, sweep};
+use kvplan::experiment::sweep::SweepError;
+use kvplan::report::precision::precision_note;
 use kvplan::report::run as report;
 
 /// Arguments of `kvplan run`.
@@ -16,6 +15,7 @@ use kvplan::report::run as report;
 #[command(after_help = "Examples:
   kvplan run                                   the default scenario
   kvplan run --scenario production-1m --policy optimised
+  kvplan run --precision 2%                    as many replications as it takes for that
   kvplan run --traffic 5M --plan free --set failures.write.error=5%")]
 pub struct Args {
     #[command(flatten)]
@@ -34,14 +34,12 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             "--traffic: found 0, expected at least 1 request a month",
         ));
     }
-    catch_interrupts();
-    let steps = scenario.policies.len() as u64 * u64::from(scenario.replications);
-    let bar = progress(steps, args.simulation.quiet);
-    let cells = sweep(&scenario, &[traffic], &|| bar.inc(1), interrupt_flag());
-    bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
     println!("{}: {traffic} requests a month\n", scenario.title);
     println!("{}", report::metrics_table(metric::METRICS, &cells));
+    if let Some(note) = precision_note(&scenario, &cells) {
+        println!("\n{note}");
+    }
     for policy in &scenario.policies {
         let first = simulate(&Point {
             scenario: &scenario,

@@ -1,12 +1,8 @@
 //! `kvplan sweep`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic, sweep_levels};
 use kvplan::config::quantity::Count;
-use kvplan::experiment::sweep::sweep;
 use kvplan::report;
 use kvplan::report::output::OutputDir;
 
@@ -17,6 +13,7 @@ use kvplan::report::output::OutputDir;
   kvplan sweep --traffic 10k..1B                    three levels per decade
   kvplan sweep --traffic 1M,5M,20M --plan free
   kvplan sweep --scenario production-10m --set policy.cache.ttl=\"30 s\"
+  kvplan sweep --precision 2%                       as many replications as it takes for that
   kvplan sweep --scenario my.toml --seed 7 --replications 30 --out results
 
 Writes sweep.csv (one row per level and policy, with 95% confidence half-widths),
@@ -41,21 +38,20 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
     let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
     let quiet = args.simulation.quiet;
-    let points = levels.len() * scenario.policies.len();
-    let bar = progress(points as u64 * u64::from(scenario.replications), quiet);
-    let cells = sweep(&scenario, &levels, &|| bar.inc(1), interrupt_flag());
-    bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let cells = sweep_levels(&scenario, &levels, quiet)?;
     report::sweep::write(&scenario, &cells, &out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !quiet {
         println!("{}\n", scenario.title);
         println!("{}\n", report::sweep::summary(&cells));
+        if let Some(note) = report::precision::precision_note(&scenario, &cells) {
+            println!("{note}\n");
+        }
         println!(
             "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
-            scenario.replications, scenario.seed
+            report::precision::replications(&cells),
+            scenario.seed
         );
         println!(
             "{} files written to {}",

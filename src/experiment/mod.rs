@@ -1,6 +1,8 @@
 //! Scenario files, sweep grid, replications, statistics.
 
+pub mod grid;
 pub mod metric;
+pub mod precision;
 pub mod result;
 pub mod scenario;
 pub mod schema;

@@ -1,5 +1,6 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
+use super::precision::Precision;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
@@ -59,6 +60,9 @@ pub struct ScenarioFile {
     pub consistency: Option<String>,
     #[serde(default)]
     pub cpu: CpuCost,
+    /// Add replications until the estimates are so precise; if not given, `replications` are all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
 }
 
 fn default_fleet() -> String {
@@ -175,6 +179,7 @@ pub struct Scenario {
     pub fleet: FleetSpec,
     pub consistency: Option<ConsistencySpec>,
     pub cpu: CpuCost,
+    pub precision: Option<Precision>,
 }
 
 impl Period {
@@ -218,6 +223,9 @@ impl Model for ScenarioFile {
                     quantity::format_duration(self.period.at_most)
                 ),
             ));
+        }
+        if let Some(precision) = &self.precision {
+            precision.validate().map_err(|e| e.within("precision"))?;
         }
         self.failures.validate().map_err(|e| e.within("failures"))
     }
@@ -327,6 +335,7 @@ impl Scenario {
             fleet,
             consistency,
             cpu: file.cpu,
+            precision: file.precision,
         })
     }
 

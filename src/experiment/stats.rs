@@ -1,7 +1,7 @@
 //! Estimates from independent replications.
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
 
 /// Confidence of every interval that kvplan states.
 pub const CONFIDENCE: f64 = 0.95;
@@ -59,6 +59,58 @@ fn t_quantile(degrees_of_freedom: usize) -> f64 {
         .map_or(f64::NAN, |t| t.inverse_cdf(0.5 + CONFIDENCE / 2.0))
 }
 
+/// A quantile of a sample, with its confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct QuantileEstimate {
+    /// The quantile of the sample: the smallest value that a share q of the values does not exceed.
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// The ranks, from 1, of the two of `n` ordered independent values between which the quantile `q`
+/// lies with at least [`CONFIDENCE`], whatever the distribution: the number of values below it is
+/// binomial, and each side is missed with at most half the rest (David and Nagaraja, "Order
+/// Statistics", 3rd ed., 7.1). `None` if there are too few values to say so (a median
+/// takes 6, a 95th percentile 72), or if `q` is not between 0 and 1.
+pub fn quantile_ranks(n: u64, q: f64) -> Option<(u64, u64)> {
+    if !(q > 0.0 && q < 1.0) {
+        return None;
+    }
+    let below = Binomial::new(q, n).ok()?;
+    let miss = (1.0 - CONFIDENCE) / 2.0;
+    // P(B < low) <= miss, P(B >= high) <= miss.
+    let low = smallest(n, |k| below.cdf(k) > miss);
+    let high = smallest(n, |k| below.sf(k) <= miss) + 1;
+    (low >= 1 && high <= n).then_some((low, high))
+}
+
+/// The smallest of 0 to `n` for which a condition holds that holds for all after it, and for `n`.
+fn smallest(n: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, n);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+/// The quantile `q` of independent values in ascending order, with an interval that assumes
+/// nothing about their distribution; `None` as for [`quantile_ranks`].
+pub fn quantile_interval(sorted: &[f64], q: f64) -> Option<QuantileEstimate> {
+    let (low, high) = quantile_ranks(sorted.len() as u64, q)?;
+    let rank = |r: u64| sorted[r as usize - 1];
+    Some(QuantileEstimate {
+        value: rank((q * sorted.len() as f64).ceil().max(1.0) as u64),
+        low: rank(low),
+        high: rank(high),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +149,81 @@ mod tests {
             (covered / trials as f64 - 0.95).abs() < bound,
             "{covered} of {trials}"
         );
+    }
+
+    /// Ranks by hand: P(B < 2 of 10 at 1/2) = 11/1024 and P(B < 3) = 56/1024, so the second and
+    /// the ninth; five values hold their median between them in 30 of 32 cases only.
+    #[test]
+    fn ranks_of_a_median_are_those_of_the_tables() {
+        assert_eq!(quantile_ranks(10, 0.5), Some((2, 9)));
+        assert_eq!(quantile_ranks(6, 0.5), Some((1, 6)));
+        assert_eq!(quantile_ranks(5, 0.5), None);
+        assert_eq!(quantile_ranks(100, 0.5), Some((40, 61)));
+        // 1 - 0.95^n > 0.975 from n = 72 on.
+        assert_eq!(quantile_ranks(71, 0.95), None);
+        assert_eq!(quantile_ranks(72, 0.95).unwrap().1, 72);
+        assert_eq!(quantile_ranks(0, 0.5), None);
+        assert_eq!(quantile_ranks(100, 1.0), None);
+        assert_eq!(quantile_ranks(100, f64::NAN), None);
+        let sorted: Vec<f64> = (1..=10).map(f64::from).collect();
+        let e = quantile_interval(&sorted, 0.5).unwrap();
+        assert_eq!((e.low, e.value, e.high), (2.0, 5.0, 9.0));
+    }
+
+    /// The exact coverage of the ranks, from the binomial's own terms, is at least what is claimed,
+    /// and one rank less on either side would miss more than its half.
+    #[test]
+    fn ranks_are_as_close_as_they_may_be() {
+        use statrs::distribution::Discrete;
+        for n in [100, 1_000, 20_000] {
+            for q in [0.5, 0.95, 0.99] {
+                let Some((low, high)) = quantile_ranks(n, q) else {
+                    assert!((n, q) == (100, 0.99), "{n}, {q}");
+                    continue;
+                };
+                let below = Binomial::new(q, n).unwrap();
+                let sum = |from: u64, to: u64| -> f64 { (from..to).map(|k| below.pmf(k)).sum() };
+                assert!(sum(low, high) >= CONFIDENCE, "{n}, {q}");
+                assert!(sum(0, low) <= 0.025 && sum(0, low + 1) > 0.025, "{n}, {q}");
+                let above = |from| sum(from, n + 1);
+                assert!(above(high) <= 0.025 && above(high - 1) > 0.025, "{n}, {q}");
+            }
+        }
+        // A month of requests: no loss of digits.
+        let (low, high) = quantile_ranks(100_000_000, 0.99).unwrap();
+        let deviation = (100_000_000.0_f64 * 0.99 * 0.01).sqrt();
+        let width = (high - low) as f64 / (2.0 * 1.959_964 * deviation);
+        assert!((width - 1.0).abs() < 1e-3, "{width}");
+    }
+
+    /// Over 4,000 seeds the interval covers the quantile of a skewed distribution as often as the
+    /// binomial says that it does, within four of its standard deviations.
+    #[test]
+    fn quantile_intervals_cover_as_often_as_they_say() {
+        use rand_distr::Exp1;
+        use statrs::distribution::Discrete;
+        for (n, q) in [(200, 0.5), (300, 0.95)] {
+            let truth = -(1.0_f64 - q).ln();
+            let trials = 4_000;
+            let covered = (0..trials)
+                .filter(|seed| {
+                    let mut rng = Streams::new(*seed, 0).stream("quantile coverage");
+                    let mut values: Vec<f64> = (0..n).map(|_| Exp1.sample(&mut rng)).collect();
+                    values.sort_by(f64::total_cmp);
+                    let e = quantile_interval(&values, q).unwrap();
+                    e.low <= truth && truth <= e.high
+                })
+                .count() as f64
+                / trials as f64;
+            let (low, high) = quantile_ranks(n, q).unwrap();
+            let below = Binomial::new(q, n).unwrap();
+            let exact: f64 = (low..high).map(|k| below.pmf(k)).sum();
+            assert!((CONFIDENCE..0.98).contains(&exact), "{exact}");
+            let bound = 4.0 * (exact * (1.0 - exact) / trials as f64).sqrt();
+            assert!(
+                (covered - exact).abs() < bound,
+                "{n}, {q}: {covered}, {exact}"
+            );
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Traffic levels x policies x replications, in parallel, with the same result on any
 //! number of threads.
 
+use super::grid::{Grid, Measured, Part, Unit, estimates, replications};
 use super::metric;
+use super::precision::Attained;
 use super::scenario::{MONTH, Scenario};
 use super::simulate::{Point, simulate};
 use super::stats::Estimate;
@@ -23,6 +25,8 @@ pub struct Cell {
     pub replications: Vec<Vec<f64>>,
     /// In the order of [`metric::METRICS`].
     pub estimates: Vec<Estimate>,
+    /// How precise the estimates are; `None` if the scenario asks for no precision.
+    pub attained: Option<Attained>,
 }
 
 impl Cell {
@@ -48,6 +52,8 @@ pub enum SweepError {
     Interrupted,
     /// An invariant does not hold: a defect of kvplan.
     Broken(String),
+    /// What was finished could not be put down.
+    NotKept(String),
 }
 
 impl fmt::Display for SweepError {
@@ -58,8 +64,22 @@ impl fmt::Display for SweepError {
                 f,
                 "an invariant does not hold, the results would be wrong: {what}"
             ),
+            SweepError::NotKept(why) => f.write_str(why),
         }
     }
+}
+
+/// Takes the values of a unit that has been simulated.
+pub type Finished<'a> = dyn Fn(Unit, &[f64]) -> Result<(), String> + Sync + 'a;
+
+/// What goes on while a sweep is computed.
+pub struct Watch<'a> {
+    /// So many more replications are going to be simulated.
+    pub planned: &'a (dyn Fn(u64) + Sync),
+    /// A replication was simulated and gave these values; an error ends the sweep.
+    pub finished: &'a Finished<'a>,
+    /// Ends the sweep before the next replication.
+    pub stop: &'a AtomicBool,
 }
 
 /// Simulates every level with every policy of the scenario. The cells come in the order of
@@ -71,49 +91,68 @@ pub fn sweep(
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
 ) -> Result<Vec<Cell>, SweepError> {
-    let replications = u64::from(scenario.replications);
-    let points: Vec<Point> = levels
-        .iter()
-        .flat_map(|traffic| {
-            scenario.policies.iter().flat_map(move |policy| {
-                (0..replications).map(move |replication| Point {
-                    scenario,
-                    policy,
-                    traffic: *traffic,
-                    replication,
-                })
-            })
-        })
-        .collect();
-    let values: Vec<Vec<f64>> = points
-        .par_iter()
-        .with_max_len(1)
-        .map(|point| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
-            let result = simulate(point).map_err(SweepError::Broken)?;
+    let grid = Grid { scenario, levels };
+    let watch = Watch {
+        planned: &|_| (),
+        finished: &|_, _| {
             finished();
-            Ok(metric::values(&result))
-        })
-        .collect::<Result<_, _>>()?;
-    let cells = points
-        .chunks(replications as usize)
-        .zip(values.chunks(replications as usize));
-    Ok(cells
-        .map(|(points, values)| cell(&points[0], values.to_vec()))
-        .collect())
+            Ok(())
+        },
+        stop,
+    };
+    measure(&grid, Part::WHOLE, Measured::new(), &watch).map(|measured| cells(&grid, &measured))
 }
 
-fn cell(point: &Point, replications: Vec<Vec<f64>>) -> Cell {
-    let of = |i: usize| Estimate::of(replications.iter().map(|values| values[i]));
-    Cell {
-        traffic: point.traffic,
-        policy: point.policy.name.clone(),
-        period: point.scenario.horizon(point.traffic),
-        estimates: (0..metric::METRICS.len()).map(of).collect(),
-        replications,
-    }
+/// Simulates the units of a part that are not known yet; the values of all its units.
+pub fn measure(
+    grid: &Grid,
+    part: Part,
+    known: Measured,
+    watch: &Watch,
+) -> Result<Measured, SweepError> {
+    grid.complete(part, known, |units| {
+        (watch.planned)(units.len() as u64);
+        units
+            .par_iter()
+            .with_max_len(1)
+            .map(|unit| {
+                if watch.stop.load(Ordering::Relaxed) {
+                    return Err(SweepError::Interrupted);
+                }
+                let point = Point {
+                    scenario: grid.scenario,
+                    policy: &grid.scenario.policies[unit.policy as usize],
+                    traffic: grid.levels[unit.level as usize],
+                    replication: u64::from(unit.replication),
+                };
+                let values = metric::values(&simulate(&point).map_err(SweepError::Broken)?);
+                (watch.finished)(*unit, &values).map_err(SweepError::NotKept)?;
+                Ok(values)
+            })
+            .collect()
+    })
+}
+
+/// The cells of a sweep whose units have all been measured, by level, then policy.
+pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
+    let scenario = grid.scenario;
+    let cell = |level: usize, policy: usize| {
+        let replications = replications(measured, level as u32, policy as u32);
+        let estimates = estimates(&replications);
+        let precision = scenario.precision.as_ref();
+        Cell {
+            traffic: grid.levels[level],
+            policy: scenario.policies[policy].name.clone(),
+            period: scenario.horizon(grid.levels[level]),
+            attained: precision.map(|p| p.attained(&replications, &estimates)),
+            replications,
+            estimates,
+        }
+    };
+    let policies = scenario.policies.len();
+    (0..grid.levels.len())
+        .flat_map(|level| (0..policies).map(move |policy| cell(level, policy)))
+        .collect()
 }
 
 /// What measure number `metric` is more in `b` than in `a`, over the replications that gave it in

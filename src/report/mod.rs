@@ -5,6 +5,7 @@ pub mod compare;
 pub mod format;
 pub mod hover;
 pub mod output;
+pub mod precision;
 pub mod run;
 pub mod sweep;
 pub mod table;

@@ -3,6 +3,7 @@
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::precision::{attained, needed, replications};
 use super::table::table;
 use crate::experiment::metric::METRICS;
 use crate::experiment::scenario::Scenario;
@@ -25,7 +26,7 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     Ok(())
 }
 
-const POINT_COLUMNS: [&str; 7] = [
+const POINT_COLUMNS: [&str; 8] = [
     "traffic_per_month",
     "policy",
     "plan",
@@ -33,6 +34,7 @@ const POINT_COLUMNS: [&str; 7] = [
     "simulated_hours",
     "month_scale",
     "replications",
+    "precision_met",
 ];
 
 fn point_columns(scenario: &Scenario, cell: &Cell) -> Vec<String> {
@@ -44,6 +46,9 @@ fn point_columns(scenario: &Scenario, cell: &Cell) -> Vec<String> {
         format::csv_number(cell.period.as_secs_f64() / 3_600.0),
         format::csv_number(cell.scale()),
         cell.replications.len().to_string(),
+        cell.attained
+            .map_or("", |a| if a.met() { "yes" } else { "no" })
+            .to_owned(),
     ]
 }
 
@@ -199,7 +204,7 @@ impl Plotter<'_> {
     }
 
     fn chart(&self, title: &str, y: Axis, series: Vec<Series>) -> Chart {
-        let n = self.scenario.replications;
+        let n = replications(self.cells);
         Chart {
             title: title.to_owned(),
             subtitle: format!(
@@ -216,7 +221,7 @@ impl Plotter<'_> {
             y,
             series,
             marks: Vec::new(),
-            note: if n > 1 {
+            note: if n != "1" {
                 format!(
                     "Bands: 95% confidence over {n} replications (Student's t); where none is seen, it is thinner than the line."
                 )
@@ -378,7 +383,7 @@ impl Plotter<'_> {
 
 /// The summary for the terminal.
 pub fn summary(cells: &[Cell]) -> String {
-    let header = [
+    let mut header = vec![
         "requests/month",
         "policy",
         "cost/month",
@@ -391,9 +396,13 @@ pub fn summary(cells: &[Cell]) -> String {
         "reads used",
         "writes used",
     ];
+    let with_precision = cells.iter().any(|c| c.attained.is_some());
+    if with_precision {
+        header.extend(["replications", "least precise"]);
+    }
     let rows = cells.iter().map(|c| {
         let mean = |name: &str| c.estimate(name).mean;
-        vec![
+        let mut row = vec![
             c.traffic.to_string(),
             c.policy.clone(),
             format::usd_estimate(c.estimate("cost_usd")),
@@ -405,7 +414,11 @@ pub fn summary(cells: &[Cell]) -> String {
             format::percent(mean("loss_rate")),
             format::percent(mean("quota_use_reads")),
             format::percent(mean("quota_use_writes")),
-        ]
+        ];
+        if with_precision {
+            row.extend([needed(c), attained(c)]);
+        }
+        row
     });
     table(&header, 2, rows)
 }

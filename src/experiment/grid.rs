@@ -1,0 +1,148 @@
+//! The units of work of a sweep, which of them belong to which part, and when they suffice.
+
+use super::metric;
+use super::scenario::Scenario;
+use super::stats::Estimate;
+use crate::config::quantity::Count;
+use std::collections::BTreeMap;
+
+/// One replication of one policy at one level, each by its number from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unit {
+    pub level: u32,
+    pub policy: u32,
+    pub replication: u32,
+}
+
+/// The values of units, in the order of [`metric::METRICS`].
+pub type Measured = BTreeMap<Unit, Vec<f64>>;
+
+/// One of several parts into which the units are dealt out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// From 1.
+    pub index: u32,
+    pub of: u32,
+}
+
+impl Part {
+    /// All units.
+    pub const WHOLE: Part = Part { index: 1, of: 1 };
+
+    fn has(self, number: u64) -> bool {
+        number % u64::from(self.of) == u64::from(self.index - 1)
+    }
+}
+
+/// Levels x policies x replications.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid<'a> {
+    pub scenario: &'a Scenario,
+    /// Recorded requests in a month of 30 days.
+    pub levels: &'a [Count],
+}
+
+impl Grid<'_> {
+    /// Replications of every point that are simulated in any case.
+    fn start(&self) -> u32 {
+        let n = self.scenario.replications;
+        let precision = self.scenario.precision.as_ref();
+        precision.map_or(n, |p| p.start(n))
+    }
+
+    /// Whether a unit belongs to a part. Units are dealt out in turn, so that parts take about
+    /// the same time; where the measures of a level decide on its replications, whole levels are.
+    pub fn belongs(&self, unit: Unit, part: Part) -> bool {
+        let level = u64::from(unit.level);
+        if self.scenario.precision.is_some() {
+            return part.has(level);
+        }
+        let point = level * self.scenario.policies.len() as u64 + u64::from(unit.policy);
+        part.has(point * u64::from(self.scenario.replications) + u64::from(unit.replication))
+    }
+
+    /// The units of a level with the replications in `range`.
+    fn units(&self, level: u32, range: std::ops::Range<u32>) -> impl Iterator<Item = Unit> + use<> {
+        let policies = self.scenario.policies.len() as u32;
+        (0..policies).flat_map(move |policy| {
+            range.clone().map(move |replication| Unit {
+                level,
+                policy,
+                replication,
+            })
+        })
+    }
+
+    /// Replications that a level should have after `n` of them; `None` if they suffice.
+    ///
+    /// Policies of a level have the same number, so that their differences stay paired.
+    fn next_round(&self, level: u32, n: u32, measured: &Measured) -> Option<u32> {
+        let precision = self.scenario.precision.as_ref()?;
+        let policies = self.scenario.policies.len() as u32;
+        let worst = |policy| {
+            let values = replications(measured, level, policy);
+            let estimates = estimates(&values);
+            precision.worst(&estimates).map_or(0.0, |w| w.1)
+        };
+        let worst = (0..policies).map(worst).fold(0.0, f64::max);
+        precision.next_round(n, worst)
+    }
+
+    /// All units of a part with their values: those in `known`, and for the others what `compute`
+    /// makes of them, round by round. Values of units that the part does not need are left out.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub fn complete<E>(
+        &self,
+        part: Part,
+        mut known: Measured,
+        compute: impl Fn(&[Unit]) -> Result<Vec<Vec<f64>>, E>,
+    ) -> Result<Measured, E> {
+        let mut measured = Measured::new();
+        // Levels that need more replications: from how many to how many.
+        let mut open: Vec<(u32, std::ops::Range<u32>)> = (0..self.levels.len() as u32)
+            .map(|level| (level, 0..self.start()))
+            .collect();
+        while !open.is_empty() {
+            let units = open
+                .iter()
+                .flat_map(|(level, range)| self.units(*level, range.clone()))
+                .filter(|unit| self.belongs(*unit, part));
+            let mut missing = Vec::new();
+            for unit in units {
+                match known.remove(&unit) {
+                    Some(values) => _ = measured.insert(unit, values),
+                    None => missing.push(unit),
+                }
+            }
+            let values = compute(&missing)?;
+            measured.extend(missing.into_iter().zip(values));
+            open = open
+                .into_iter()
+                .filter_map(|(level, range)| {
+                    let next = self.next_round(level, range.end, &measured)?;
+                    Some((level, range.end..next))
+                })
+                .collect();
+        }
+        Ok(measured)
+    }
+}
+
+/// The values of a point by replication.
+pub fn replications(measured: &Measured, level: u32, policy: u32) -> Vec<Vec<f64>> {
+    let unit = |replication| Unit {
+        level,
+        policy,
+        replication,
+    };
+    let values = measured.range(unit(0)..=unit(u32::MAX));
+    values.map(|(_, values)| values.clone()).collect()
+}
+
+/// The estimate of every measure, in the order of [`metric::METRICS`].
+pub fn estimates(replications: &[Vec<f64>]) -> Vec<Estimate> {
+    let of = |i: usize| Estimate::of(replications.iter().map(|values| values[i]));
+    (0..metric::METRICS.len()).map(of).collect()
+}
