@@ -98,6 +98,7 @@ impl SimulationArgs {
             scenario.seed = seed;
         }
         self.set_precision(&mut scenario)?;
+        scenario.arguments = self.arguments();
         if let Some(n) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(n as usize)
@@ -105,6 +106,30 @@ impl SimulationArgs {
                 .map_err(Failure::usage)?;
         }
         Ok(scenario)
+    }
+
+    /// The options that decide the results, as they can be given again.
+    fn arguments(&self) -> Vec<String> {
+        let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
+        let number = |n: Option<u32>| n.map(|n| n.to_string());
+        let sets = self.overrides.iter().map(|o| ("--set", Some(o.clone())));
+        let options = [
+            ("--scenario", Some(self.scenario.clone())),
+            ("--policy", list(&self.policies)),
+            ("--plan", self.plan.clone()),
+        ];
+        let effort = [
+            ("--replications", number(self.replications)),
+            ("--precision", self.precision.map(|p| p.to_string())),
+            ("--precision-of", list(&self.precision_of)),
+            ("--max-replications", number(self.max_replications)),
+            ("--seed", self.seed.map(|s| s.to_string())),
+        ];
+        let given = options.into_iter().chain(sets).chain(effort);
+        given
+            .filter_map(|(option, value)| Some([option.to_owned(), value?]))
+            .flatten()
+            .collect()
     }
 
     /// Applies `--precision` and the options that belong to it.

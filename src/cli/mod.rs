@@ -4,6 +4,7 @@ mod common;
 mod compare;
 mod completions;
 mod man;
+mod report;
 mod run;
 mod scenario;
 mod schema;
@@ -31,6 +32,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan sweep --traffic 1M..1B --policy optimised
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
   kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
+  kvplan report output                          one HTML page of the results, to read and to send
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -50,6 +52,8 @@ enum Command {
     Run(run::Args),
     /// Compare two policies under the same arrivals and failures
     Compare(compare::Args),
+    /// Make one HTML page of a folder of results
+    Report(report::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(args),
         Command::Run(args) => run::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Report(args) => report::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

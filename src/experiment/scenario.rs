@@ -162,6 +162,9 @@ impl Default for CpuCost {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
     pub name: String,
+    /// The options of the command line that gave it; for readers, nothing depends on them.
+    #[serde(default)]
+    pub arguments: Vec<String>,
     pub title: String,
     pub workload: WorkloadSpec,
     pub policies: Vec<Policy>,
@@ -318,6 +321,7 @@ impl Scenario {
         })?;
         Ok(Scenario {
             name: name.to_owned(),
+            arguments: vec!["--scenario".into(), name.to_owned()],
             title: file.title,
             workload: config::load(&file.workload, dir, &of("workload"))?,
             policies,

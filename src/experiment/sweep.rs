@@ -166,9 +166,14 @@ pub fn paired_difference(a: &Cell, b: &Cell, metric: usize) -> Estimate {
 /// Where a measure first reaches `threshold` as traffic grows, by interpolation between the
 /// levels (straight on logarithmic scales); `None` if it stays below.
 pub fn crossing(cells: &[&Cell], name: &str, threshold: f64) -> Option<f64> {
-    let point = |c: &Cell| (c.traffic.0 as f64, c.estimate(name).mean);
-    for pair in cells.windows(2) {
-        let ((x0, y0), (x1, y1)) = (point(pair[0]), point(pair[1]));
+    let point = |c: &&Cell| (c.traffic.0 as f64, c.estimate(name).mean);
+    crossing_of(&cells.iter().map(point).collect::<Vec<_>>(), threshold)
+}
+
+/// The same for points (traffic, value), the traffic rising.
+pub fn crossing_of(points: &[(f64, f64)], threshold: f64) -> Option<f64> {
+    for pair in points.windows(2) {
+        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
         if y0 < threshold && y1 >= threshold && y0 > 0.0 {
             let f = (threshold / y0).ln() / (y1 / y0).ln();
             return Some(x0 * (x1 / x0).powf(f));

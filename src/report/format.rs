@@ -11,7 +11,7 @@ pub fn csv_number(x: f64) -> String {
 }
 
 /// `digits` significant digits, without trailing zeros.
-fn significant(x: f64, digits: usize) -> String {
+pub fn significant(x: f64, digits: usize) -> String {
     if x == 0.0 || !x.is_finite() {
         return if x == 0.0 { "0".into() } else { x.to_string() };
     }
@@ -51,15 +51,38 @@ pub fn usd(x: f64) -> String {
     let decimals = if x != 0.0 && x.abs() < 0.005 { 4 } else { 2 };
     let text = format!("{:.decimals$}", x.abs());
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
-    let mut grouped = String::new();
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
     let sign = if x < 0.0 { "-" } else { "" };
-    format!("{sign}${grouped}.{rest}")
+    format!("{sign}${}.{rest}", thousands(whole))
+}
+
+/// A number with its thousands apart: `1,234,567.8`; up to four digits, and whatever is no plain
+/// number, as it stands.
+pub fn grouped(number: &str) -> String {
+    let (sign, rest) = match number.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", number),
+    };
+    let (whole, decimals) = match rest.find('.') {
+        Some(dot) => rest.split_at(dot),
+        None => (rest, ""),
+    };
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if whole.len() < 5 || !digits(whole) || !digits(decimals.trim_start_matches('.')) {
+        return number.to_owned();
+    }
+    format!("{sign}{}{decimals}", thousands(whole))
+}
+
+/// Digits with a comma before every three.
+fn thousands(digits: &str) -> String {
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// `12.3 ms`, `1.2 s`.
@@ -106,6 +129,17 @@ mod tests {
         assert_eq!(
             [usd(1234.5), usd(0.001), usd(0.0)],
             ["$1,234.50", "$0.0010", "$0.00"]
+        );
+        assert_eq!(
+            ["1234567.8", "-12345", "1234", "1e10", "10.0.0.1", "12345x"].map(grouped),
+            [
+                "1,234,567.8",
+                "-12,345",
+                "1234",
+                "1e10",
+                "10.0.0.1",
+                "12345x"
+            ]
         );
         assert_eq!([percent(0.931), milliseconds(1234.0)], ["93.1%", "1.23 s"]);
     }

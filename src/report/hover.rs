@@ -4,6 +4,7 @@
 //! rely on their form: no ids, a `<title>` and a `<desc>` first, and one group of class `hover`
 //! last, whose shapes cover the data and hold the text to show.
 
+use askama::filters::Html;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -144,21 +145,14 @@ fn readable(drawing: &str, title: &str, description: &str, hover: &Hover) -> Opt
     ))
 }
 
-/// Text as XML holds it.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // No XML may hold these.
-            c if c.is_control() && c != '\n' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
+/// Text as XML and HTML hold it, in elements and attributes.
+pub fn escape(text: &str) -> String {
+    // No XML may hold control characters.
+    let clean = text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+    match askama::filters::escape(&clean, Html) {
+        Ok(escaped) => escaped.to_string(),
+        Err(never) => match never {},
     }
-    out
 }
 
 #[cfg(test)]
@@ -175,7 +169,7 @@ mod tests {
         hover.area((40, 90), (10, 60), "a <bar>");
         insta::assert_snapshot!(hover.svg(), @r##"
         <g class="hover" fill="#000" fill-opacity="0" stroke="none">
-        <rect x="10" y="60" width="30" height="30"><title>a &lt;bar&gt;</title></rect>
+        <rect x="10" y="60" width="30" height="30"><title>a &#60;bar&#62;</title></rect>
         <circle cx="12" cy="12" r="9"><title>naive: 10k, $5.00
         optimised: 10k, $5.00</title></circle>
         <circle cx="200" cy="13" r="9"><title>optimised: 1M, $6.00</title></circle>
@@ -187,7 +181,7 @@ mod tests {
     fn a_drawing_gets_a_name_and_keeps_its_shapes() {
         let drawing = "<svg width=\"2\" height=\"1\">\n<line/>\n</svg>\n";
         let svg = readable(drawing, "a & b", "how \"it\" went", &Hover::default()).unwrap();
-        assert!(svg.starts_with("<svg width=\"2\" height=\"1\" role=\"img\">\n<title>a &amp; b</title>\n<desc>how &quot;it&quot; went</desc>\n<line/>\n<g class=\"hover\""), "{svg}");
+        assert!(svg.starts_with("<svg width=\"2\" height=\"1\" role=\"img\">\n<title>a &#38; b</title>\n<desc>how &#34;it&#34; went</desc>\n<line/>\n<g class=\"hover\""), "{svg}");
         assert!(svg.ends_with("</g>\n</svg>\n"), "{svg}");
         assert_eq!(readable("PNG", "", "", &Hover::default()), None);
     }

@@ -4,6 +4,7 @@ pub mod chart;
 pub mod compare;
 pub mod format;
 pub mod hover;
+pub mod html;
 pub mod output;
 pub mod precision;
 pub mod run;

@@ -1,0 +1,54 @@
+//! `kvplan report`.
+
+use super::EXIT_OK;
+use super::common::Failure;
+use kvplan::report::html::{folder::Folder, report};
+use kvplan::report::output::OutputDir;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `kvplan report`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan report                                 output/report.html from what the last command left in output/
+  kvplan report results --out q3-review.html
+  kvplan sweep --out results && kvplan report results
+
+The page needs nothing else: no network, no other file. It holds a summary, the charts with
+their values, tables that sort, claims with their evidence, assumptions with their sources,
+and how to reproduce the results. The same results give the same bytes.")]
+pub struct Args {
+    /// Folder that a command of kvplan wrote
+    #[arg(default_value = "output", value_name = "DIR")]
+    dir: PathBuf,
+    /// Where to write the page [default: DIR/report.html]
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print nothing
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Reads the folder and writes the page.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let folder = Folder::read(&args.dir).map_err(Failure::usage)?;
+    let page = report(&folder);
+    let out = args.out.unwrap_or_else(|| args.dir.join("report.html"));
+    write(&out, &page.html).map_err(Failure::usage)?;
+    if !args.quiet {
+        println!("{}: {}", out.display(), page.contents());
+    }
+    Ok(EXIT_OK)
+}
+
+/// Writes the page beside its place first, so that nobody ever finds half of it.
+fn write(path: &Path, page: &str) -> Result<(), String> {
+    let name = path
+        .file_name()
+        .and_then(|n| n.to_str())
+        .ok_or_else(|| format!("--out {}: expected the name of a file", path.display()))?;
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let out = OutputDir::prepare(parent.unwrap_or(Path::new(".")))?;
+    out.write(name, page.as_bytes())?;
+    out.commit()?;
+    Ok(())
+}

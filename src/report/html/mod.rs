@@ -1,0 +1,100 @@
+//! A folder of results as one HTML page that needs nothing else: no network, no other file.
+
+pub mod about;
+pub mod answers;
+pub mod claims;
+pub mod figure;
+pub mod folder;
+pub mod table;
+
+use about::About;
+use answers::Answer;
+use askama::Template;
+use claims::Claims;
+use figure::Figure;
+use folder::Folder;
+use table::Table;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// The page.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    style: &'static str,
+    script: &'static str,
+    title: &'a str,
+    subtitle: &'a [(String, String)],
+    answers: &'a [Answer],
+    summary_tables: &'a [Table],
+    claims: Option<&'a Claims>,
+    figures: &'a [Figure],
+    tables: &'a [Table],
+    about: Option<&'a About>,
+}
+
+/// A page, and what is on it.
+#[derive(Debug)]
+pub struct Report {
+    pub html: String,
+    pub charts: usize,
+    pub tables: usize,
+    pub claims: usize,
+}
+
+impl Report {
+    /// What is on the page: `7 charts, 2 tables`.
+    pub fn contents(&self) -> String {
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        let parts = [
+            (self.claims, "claim"),
+            (self.charts, "chart"),
+            (self.tables, "table"),
+        ];
+        let parts = parts.iter().filter(|(n, _)| *n > 0);
+        let parts: Vec<String> = parts
+            .map(|(n, what)| format!("{n} {what}{}", s(*n)))
+            .collect();
+        if parts.is_empty() {
+            "assumptions only; the folder has no charts or tables".into()
+        } else {
+            parts.join(", ")
+        }
+    }
+}
+
+/// The page of a folder. The same files give the same bytes.
+pub fn report(folder: &Folder) -> Report {
+    let title = about::title(folder).unwrap_or_else(|| format!("kvplan: {}", folder.name));
+    let (answers, summary_tables) = folder
+        .table("sweep.csv")
+        .and_then(answers::of_sweep)
+        .unwrap_or_default();
+    let claims = folder.table("claims.csv").and_then(claims::of_csv);
+    let mut tables: Vec<Table> = folder.tables.iter().map(table::of_csv).collect();
+    for (i, table) in tables.iter_mut().enumerate() {
+        table.id = format!("table-{}", i + 1);
+        // The claims are told one by one already.
+        table.open &= !(claims.is_some() && table.file == "claims.csv");
+    }
+    let about = about::of_folder(folder);
+    let page = Page {
+        style: STYLE,
+        script: SCRIPT,
+        title: &title,
+        subtitle: &about::subtitle(folder),
+        answers: &answers,
+        summary_tables: &summary_tables,
+        claims: claims.as_ref(),
+        figures: &folder.figures,
+        tables: &tables,
+        about: about.as_ref(),
+    };
+    Report {
+        html: page.render().expect("writing to a string does not fail"),
+        charts: folder.figures.len(),
+        tables: tables.len(),
+        claims: claims.map_or(0, |c| c.total),
+    }
+}

@@ -1,0 +1,572 @@
+//! `kvplan report`: the page of a folder of results, as a reader and a browser find it.
+
+use assert_cmd::Command;
+use kvplan::report::html::figure::of_svg;
+use kvplan::report::html::folder::{Csv, Folder};
+use kvplan::report::html::report;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn kvplan() -> Command {
+    Command::cargo_bin("kvplan").unwrap()
+}
+
+/// A small sweep, run once for all tests.
+static SWEEP: LazyLock<TempDir> = LazyLock::new(|| {
+    let dir = TempDir::new().unwrap();
+    kvplan()
+        .args(["sweep", "--traffic", "100k,3M", "-n", "3", "--seed", "7"])
+        .args(["--set", "period.requests=\"2k\"", "--quiet", "--out"])
+        .arg(dir.path())
+        .assert()
+        .success();
+    dir
+});
+
+/// A folder of its own with the sweep's files and `others`.
+fn sweep_with(others: &[(&str, &str)]) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    for entry in fs::read_dir(SWEEP.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), dir.path().join(entry.file_name())).unwrap();
+    }
+    for (name, text) in others {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+fn page(dir: &Path) -> String {
+    kvplan()
+        .args(["report", "--quiet"])
+        .arg(dir)
+        .assert()
+        .success();
+    fs::read_to_string(dir.join("report.html")).unwrap()
+}
+
+const CLAIMS: &str = "id,section,quote,stated,verdict,right_value,evidence
+writes,Costs,1000 recordings = ~200 writes,200,does not hold,10,\"Ten batches of 100: <b> & \"\"more\"\"\"
+cache,Cache,Hit rate: 90%,0.9,holds,,94.5% at 10M
+vendors,Costs,faster than others,,not testable,,no workload is given
+";
+
+#[test]
+fn the_page_of_a_sweep_answers_first_and_holds_everything() {
+    let dir = sweep_with(&[("claims.csv", CLAIMS)]);
+    let output = kvplan().arg("report").arg(dir.path()).output().unwrap();
+    let path = dir.path().join("report.html");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        format!("{}: 3 claims, 7 charts, 3 tables\n", path.display())
+    );
+    let html = fs::read_to_string(&path).unwrap();
+    let at = |text: &str| {
+        html.find(text)
+            .unwrap_or_else(|| panic!("{text} is not on the page"))
+    };
+    let order = [
+        "<h1>LLM gateway, Poisson arrivals, one isolate, Workers Paid</h1>",
+        "3 claims were checked.",
+        "Which policy costs least?",
+        "Where is the allowance of plan &#34;paid&#34; used up?",
+        "Cost per month in USD",
+        "<h2 id=\"claims-title\">Claims</h2>",
+        "<h2 id=\"charts-title\">Charts</h2>",
+        "<h2 id=\"tables-title\">Tables</h2>",
+        "<h2 id=\"assumptions-title\">Assumptions and sources</h2>",
+        "https://developers.cloudflare.com/kv/platform/pricing/",
+        "<h2 id=\"reproduce-title\">How to reproduce</h2>",
+    ];
+    let places: Vec<usize> = order.iter().map(|t| at(t)).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert_eq!(html.matches("<svg ").count(), 7);
+    assert_eq!(html.matches("<details class=\"claim\"").count(), 3);
+    at("Ten batches of 100: &#60;b&#62; &#38; &#34;more&#34;");
+    at(
+        "kvplan sweep --scenario default --set &#39;period.requests=&#34;2k&#34;&#39; --replications 3 --seed 7 --traffic 100000,3000000</pre>",
+    );
+}
+
+/// Cost at a level as sweep.csv has it: mean and half-width.
+fn cost(dir: &Path, traffic: &str, policy: &str) -> (f64, f64) {
+    let mut reader = csv::Reader::from_path(dir.join("sweep.csv")).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let at = |name: &str| header.iter().position(|h| h == name).unwrap();
+    let row = reader
+        .records()
+        .map(|r| r.unwrap())
+        .find(|r| &r[at("traffic_per_month")] == traffic && &r[at("policy")] == policy)
+        .unwrap();
+    let number = |name: &str| row[at(name)].parse().unwrap();
+    (number("cost_usd"), number("cost_usd_ci95"))
+}
+
+#[test]
+fn the_figures_on_the_page_are_those_of_the_files() {
+    let html = page(sweep_with(&[]).path());
+    let (naive, half_width) = cost(SWEEP.path(), "3000000", "naive");
+    assert!(naive > 10.0 && half_width > 0.0, "{naive} ± {half_width}");
+    let told = format!("naive: 3M, ${naive:.2} ± ${half_width:.2}");
+    assert!(html.contains(&format!("<title>{told}</title>")), "{told}");
+    let cell = format!(
+        "data-v=\"{}\">${naive:.2} ± {half_width:.2}</td>",
+        trimmed(naive)
+    );
+    assert!(html.contains(&cell), "{cell}");
+    assert!(html.contains(&format!("{} ± ", trimmed(naive))));
+}
+
+/// As CSV has it: six significant digits.
+fn trimmed(x: f64) -> String {
+    format!("{x:.4}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+#[test]
+fn the_same_results_give_the_same_bytes_wherever_they_are() {
+    let (one, two) = (
+        sweep_with(&[("claims.csv", CLAIMS)]),
+        sweep_with(&[("claims.csv", CLAIMS)]),
+    );
+    let first = page(one.path());
+    assert!(first == page(two.path()));
+    // The page itself is no input of the next one.
+    assert!(first == page(one.path()));
+    assert!(!first.contains(one.path().to_str().unwrap()));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_on_the_page_gives_the_results_again() {
+    let html = page(sweep_with(&[]).path());
+    let (_, rest) = html
+        .split_once("<pre class=\"command\" tabindex=\"0\">")
+        .unwrap();
+    let (command, _) = rest.split_once("</pre>").unwrap();
+    let command = command.replace("&#39;", "'").replace("&#34;", "\"");
+    let again = TempDir::new().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_kvplan"));
+    Command::new("/bin/sh")
+        .args(["-c", &format!("{command} --quiet --out .")])
+        .env("PATH", binary.parent().unwrap())
+        .current_dir(again.path())
+        .assert()
+        .success();
+    for file in ["sweep.csv", "replications.csv", "run.json"] {
+        let read = |dir: &Path| fs::read(dir.join(file)).unwrap();
+        assert!(read(again.path()) == read(SWEEP.path()), "{file} differs");
+    }
+}
+
+#[test]
+fn another_place_and_ordinary_permissions() {
+    let dir = sweep_with(&[]);
+    let out = dir.path().join("deep/review.html");
+    kvplan()
+        .args(["report", "--quiet", "--out"])
+        .arg(&out)
+        .arg(dir.path())
+        .assert()
+        .success()
+        .stdout("");
+    assert!(
+        fs::read_to_string(&out)
+            .unwrap()
+            .starts_with("<!doctype html>")
+    );
+    assert!(!dir.path().join("report.html").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&out), mode(&SWEEP.path().join("sweep.csv")));
+    }
+}
+
+#[test]
+fn tables_that_nobody_foresaw_are_shown_and_long_ones_cut() {
+    let rows: String = (0..250)
+        .map(|i| format!("{i},x{i},{}\n", i * 1_000))
+        .collect();
+    let dir = sweep_with(&[
+        ("my_own-thing.csv", &format!("step,name,size_bytes\n{rows}")),
+        ("empty.csv", "a,b\n"),
+    ]);
+    let html = page(dir.path());
+    for text in [
+        "My own thing</b>",
+        "250 rows, 3 columns",
+        "The first 200 of 250 rows; the rest is in my_own-thing.csv.",
+        "size (bytes)</button>",
+        "<td class=\"n\">199,000</td>",
+        "0 rows, 2 columns",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(!html.contains("<td>x200</td>"));
+}
+
+/// Makes a report that is refused; returns the message, with the folder's name taken out.
+fn refused(dir: &Path) -> String {
+    let earlier = dir.join("report.html");
+    let exists = dir.is_dir();
+    if exists {
+        fs::write(&earlier, "earlier").unwrap();
+    }
+    let output = kvplan().arg("report").arg(dir).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty());
+    if exists {
+        assert_eq!(fs::read_to_string(&earlier).unwrap(), "earlier");
+        fs::remove_file(&earlier).unwrap();
+    }
+    let message = String::from_utf8(output.stderr).unwrap();
+    message.replace(dir.to_str().unwrap(), "DIR")
+}
+
+#[test]
+fn what_cannot_be_shown_is_refused_with_the_place() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path();
+    insta::assert_snapshot!(refused(&path.join("none")), @"error: DIR: cannot be read (no such folder); expected a folder that a command of kvplan wrote");
+    insta::assert_snapshot!(refused(path), @"error: DIR: holds no results of kvplan (found report.html); expected run.json, sweep.csv or another file that a command of kvplan wrote");
+    let write = |name: &str, text: &[u8]| fs::write(path.join(name), text).unwrap();
+    write("holiday.csv", b"a,b\n1,2\n");
+    insta::assert_snapshot!(refused(path), @"error: DIR: holds no results of kvplan (found holiday.csv, report.html); expected run.json, sweep.csv or another file that a command of kvplan wrote");
+    write("sweep.csv", b"a,b\n1,2\n3\n");
+    insta::assert_snapshot!(refused(path), @"error: DIR/sweep.csv:3: found 1 columns, expected 2");
+    write("sweep.csv", b"a,b\n1,\xff\n");
+    insta::assert_snapshot!(refused(path), @"error: DIR/sweep.csv:2: found bytes that are not UTF-8 text");
+    write("sweep.csv", b"");
+    insta::assert_snapshot!(refused(path), @"error: DIR/sweep.csv:1: found nothing, expected a header");
+    write("sweep.csv", b"a,b\n1,2\n");
+    write("run.json", b"{\n\"kvplan\": }");
+    insta::assert_snapshot!(refused(path), @"error: DIR/run.json:2: expected value at line 2 column 11");
+    fs::remove_file(path.join("run.json")).unwrap();
+    write("chart.svg", b"<svg>\n<rect></svg>");
+    insta::assert_snapshot!(refused(path), @"error: DIR/chart.svg:2: no SVG (expected 'rect' tag, not 'svg' at 2:7)");
+    write("chart.svg", b"<html/>");
+    insta::assert_snapshot!(refused(path), @"error: DIR/chart.svg:1: found <html>, expected <svg>");
+    insta::assert_snapshot!(refused(&path.join("sweep.csv")), @"error: DIR: cannot be read (not a folder); expected a folder that a command of kvplan wrote");
+}
+
+#[test]
+fn a_drawing_brings_nothing_but_shapes() {
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"10\" height=\"5\" onload=\"boom()\">
+<title>A &lt;title&gt;</title><style>* { fill: red }</style><script>boom()</script>
+<foreignObject><div>boom</div></foreignObject><image xlink:href=\"http://a.example/boom.png\"/>
+<a xlink:href=\"javascript:boom()\"><rect id=\"x\" width=\"1\" onclick=\"boom()\" style=\"fill: url(http://boom)\"/></a>
+<g class=\"n boom\" fill=\"url(#boom)\"><text x=\"1\" opacity=\"0.5\">kept &amp; safe</text></g></svg>";
+    let folder = Folder {
+        name: "x".into(),
+        tables: Vec::new(),
+        figures: vec![of_svg("x.svg", svg).unwrap()],
+        run: Some(json!({"kvplan": "1"})),
+    };
+    let html = report(&folder).html;
+    let start = html.find("<svg ").unwrap();
+    let end = html.find("</svg>").unwrap();
+    insta::assert_snapshot!(&html[start..end], @r##"<svg viewBox="0 0 10 5" role="img" aria-label="A &#60;title&#62;"><g><text x="1" opacity="0.5">kept &#38; safe</text></g>"##);
+    assert!(!html.contains("boom"), "{html}");
+}
+
+/// Text with characters that mean something in HTML.
+fn hostile() -> impl Strategy<Value = String> {
+    "[xy<>&\"']{1,8}"
+}
+
+/// The same with letters of their own in place of those characters.
+fn tame(text: &str) -> String {
+    let letter = |c| match c {
+        '<' => 'p',
+        '>' => 'q',
+        '&' => 'r',
+        '"' => 's',
+        '\'' => 't',
+        c => c,
+    };
+    text.chars().map(letter).collect()
+}
+
+/// A folder whose every text is given.
+fn folder_of(texts: &[String], text: impl Fn(&str) -> String) -> Folder {
+    let at = |i: usize| text(&texts[i % texts.len()]);
+    let table = |file: &str, header: Vec<String>, rows: usize| Csv {
+        file: file.into(),
+        rows: (0..rows)
+            .map(|r| (0..header.len()).map(|c| at(3 * r + c)).collect())
+            .collect(),
+        header,
+        total_rows: rows,
+    };
+    let named = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    let mut sweep = table(
+        "sweep.csv",
+        named(&[
+            "traffic_per_month",
+            "policy",
+            "plan",
+            "cost_usd",
+            "hit_ratio",
+        ]),
+        1,
+    );
+    for (column, number) in [(0, "1000"), (3, "5"), (4, "0.5")] {
+        sweep.rows[0][column] = number.into();
+    }
+    Folder {
+        name: at(0),
+        tables: vec![
+            sweep,
+            table(
+                "claims.csv",
+                named(&["id", "section", "quote", "verdict", "evidence"]),
+                3,
+            ),
+            table(&at(1), (0..12).map(&at).collect(), 4),
+        ],
+        figures: vec![of_svg(
+            &at(2),
+            &format!(
+                "<svg viewBox='0 0 1 1'><title>{0}</title><desc>{0}</desc><text fill='{0}'>{0}</text></svg>",
+                at(3)
+                    .replace('&', "&amp;")
+                    .replace('<', "&lt;")
+                    .replace('\'', "&apos;")
+            ),
+        )
+        .unwrap()],
+        run: Some(json!({
+            "kvplan": at(4), "command": at(5), "seed": at(6), "scaling": at(7), "traffic_per_month": [at(8)],
+            "scenario": {
+                "name": at(9), "title": at(10), "plan": at(11), "replications": at(12), "fleet": {"title": at(13)},
+                "latency": {"title": at(14), "read": {"kind": at(15)}}, "arguments": [at(0), at(1)],
+                "catalog": {"title": at(16), "checked": at(17), "plan": [{
+                    "name": at(11), "title": at(18), "monthly_fee": at(19), "item": [{"meter": at(20), "source": at(21)}]
+                }]}
+            }
+        })),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the input says, the page has the same markup: each special character of the
+    /// input is written as a reference.
+    #[test]
+    fn no_input_becomes_markup(texts in prop::collection::vec(hostile(), 22)) {
+        let page = report(&folder_of(&texts, str::to_owned)).html;
+        let tame = report(&folder_of(&texts, tame)).html;
+        for c in ['<', '>', '"'] {
+            prop_assert_eq!(page.matches(c).count(), tame.matches(c).count(), "{}", c);
+        }
+        let (body, _) = page.split_once("<script>").unwrap();
+        let (_, body) = body.split_once("</head>").unwrap();
+        for (i, _) in body.match_indices('&') {
+            prop_assert!(body[i..].starts_with("&#"), "{}", &body[i..body.len().min(i + 20)]);
+        }
+    }
+}
+
+/// Chromium, if it is installed (see `tests/setup/browser.sh`).
+fn browser() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let path = std::env::var_os("PATH")?;
+    let places = std::env::split_paths(&path);
+    places
+        .flat_map(|dir| names.map(|n| dir.join(n)))
+        .find(|p| p.is_file())
+}
+
+/// What the harness found on the page, and the messages of the console.
+fn visit(browser: &Path, html: &str, options: &[&str]) -> (Value, Vec<String>) {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("harness.html");
+    // A script may hold no "</script>" and no "<!--".
+    let page = serde_json::to_string(html).unwrap().replace('<', "\\u003c");
+    let script = include_str!("browser/harness.js");
+    fs::write(
+        &file,
+        format!("<!doctype html><meta charset=\"utf-8\"><title>harness</title><link rel=\"icon\" href=\"data:,\"><body><script>const PAGE = {page};\n{script}</script>"),
+    )
+    .unwrap();
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+        ])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ])
+        .args([
+            "--disable-dev-shm-usage",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=10000",
+        ])
+        .args(["--window-size=1400,1000", "--hide-scrollbars", "--dump-dom"])
+        .arg(format!(
+            "--user-data-dir={}",
+            dir.path().join("profile").display()
+        ))
+        .args(options)
+        .arg(format!("file://{}", file.display()))
+        .timeout(Duration::from_secs(120))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let found = dom
+        .split_once("<pre id=\"found\">")
+        .and_then(|(_, rest)| rest.split_once("</pre>"))
+        .unwrap_or_else(|| panic!("the harness did not end: {stderr}"))
+        .0;
+    let found = found
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    let console = stderr
+        .lines()
+        .filter(|l| l.contains("CONSOLE"))
+        .map(str::to_owned);
+    (serde_json::from_str(&found).unwrap(), console.collect())
+}
+
+#[test]
+fn in_a_browser_it_sorts_tells_values_and_fits_a_phone() {
+    let Some(browser) = browser() else {
+        println!("skipped: no Chromium found; tests/setup/browser.sh installs it");
+        return;
+    };
+    let html = page(sweep_with(&[("claims.csv", CLAIMS)]).path());
+    for (dark, options) in [
+        (false, "--blink-settings=preferredColorScheme=1"),
+        (true, "--blink-settings=preferredColorScheme=0"),
+    ] {
+        let (found, console) = visit(&browser, &html, &[options]);
+        assert_eq!(found["error"], Value::Null, "{found}");
+        assert!(
+            console.len() == 1 && console[0].contains("harness begins"),
+            "{console:#?}"
+        );
+        for place in ["desk", "phone"] {
+            check_view(&found[place]);
+            assert_eq!(found[place]["dark"], json!(dark));
+        }
+        assert_eq!(found["phone"]["width"], json!(390));
+        check_sorting(&found["sorting"]);
+        check_pointing(&found["pointing"]);
+    }
+}
+
+/// All that must hold at any width.
+fn check_view(view: &Value) {
+    assert_eq!(
+        view["scrollWidth"], view["width"],
+        "the page is wider than the screen: {view}"
+    );
+    let charts = view["charts"].as_array().unwrap();
+    assert_eq!(charts.len(), 7);
+    for size in charts {
+        assert!(
+            size[0].as_f64() > Some(300.0) && size[1].as_f64() > Some(180.0),
+            "{view}"
+        );
+    }
+    assert!(view["values"].as_u64() > Some(20), "{view}");
+    assert!(view["tables"].as_u64() >= Some(7), "{view}");
+    assert!(view["texts"].as_u64() > Some(200), "{view}");
+    for none in [
+        "unnamedCharts",
+        "tablesOutsideBoxes",
+        "headsWithoutScope",
+        "requests",
+    ] {
+        assert_eq!(view[none], json!(0), "{none}: {view}");
+    }
+    for none in ["duplicateIds", "brokenLinks", "dim"] {
+        assert_eq!(view[none], json!([]), "{none}: {view}");
+    }
+    assert_eq!(view["outside"], json!(["data:,"]));
+}
+
+fn check_sorting(sorting: &Value) {
+    let numbers = |of: &str| -> Vec<f64> {
+        let cells = sorting[of]["cells"].as_array().unwrap();
+        let number = |t: &str| {
+            t.trim_start_matches('$')
+                .split([' ', '%'])
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        cells
+            .iter()
+            .map(|c| c.as_str().unwrap())
+            .filter(|t| !t.is_empty())
+            .map(number)
+            .collect()
+    };
+    assert!(numbers("costUp").is_sorted(), "{sorting}");
+    assert!(numbers("costDown").iter().rev().is_sorted(), "{sorting}");
+    assert_ne!(numbers("costUp"), numbers("costDown"));
+    assert_eq!(sorting["costUp"]["states"], json!(["ascending"]));
+    assert_eq!(sorting["costDown"]["states"], json!(["descending"]));
+    // The naive policy has no cache: its cells are empty, and last both ways.
+    assert!(
+        numbers("hitRatioUp").is_sorted() && numbers("hitRatioUp").len() == 2,
+        "{sorting}"
+    );
+    for of in ["hitRatioUp", "hitRatioDown"] {
+        let cells = sorting[of]["cells"].as_array().unwrap();
+        assert_eq!(cells[2..], [json!(""), json!("")], "{sorting}");
+    }
+    assert_eq!(
+        sorting["policyUp"]["cells"],
+        json!(["naive", "naive", "optimised", "optimised"])
+    );
+    assert_eq!(sorting["focusable"], json!(true));
+    assert_eq!(sorting["shift"], json!([0, 0, 0]), "sorting moves things");
+}
+
+fn check_pointing(pointing: &Value) {
+    let pointed = pointing["pointed"].as_str().unwrap();
+    assert!(pointed.starts_with("naive: 100k, $5.00 ± "), "{pointing}");
+    assert_eq!(pointing["left"], json!(true));
+    assert_eq!(pointing["focused"], json!(true));
+    assert!(
+        pointing["first"]
+            .as_str()
+            .unwrap()
+            .starts_with("naive: 100k"),
+        "{pointing}"
+    );
+    assert!(
+        pointing["second"].as_str().unwrap().contains("3M"),
+        "{pointing}"
+    );
+    let edges: Vec<f64> = pointing["tip"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect();
+    assert!(
+        edges[0] >= 0.0 && edges[1] <= 1280.0 && edges[2] >= 0.0 && edges[3] <= 900.0,
+        "{pointing}"
+    );
+}
