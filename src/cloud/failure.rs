@@ -82,6 +82,9 @@ pub struct Window {
     /// Share of the operations that fail; 1 is an outage.
     #[serde(default)]
     pub error: Probability,
+    /// Share of the operations that are refused with 429, whatever their keys.
+    #[serde(default)]
+    pub rate_limited: Probability,
     /// Number of the place whose callers it hits, from 0; none is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<u32>,
@@ -102,6 +105,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum Fault {
     None,
     Error,
+    RateLimited,
     Timeout,
     AnswerLost,
 }
@@ -128,6 +132,16 @@ impl FailureSpec {
                 return Err(FieldError::new(
                     format!("windows[{i}].latency_factor"),
                     format!("found {}, expected a factor of 1 or more", w.latency_factor),
+                ));
+            }
+            let sum = w.error.get() + w.rate_limited.get();
+            if sum > 1.0 {
+                return Err(FieldError::new(
+                    format!("windows[{i}].rate_limited"),
+                    format!(
+                        "found {} beside error = {}, expected at most 1 together",
+                        w.rate_limited, w.error
+                    ),
                 ));
             }
         }
@@ -247,7 +261,7 @@ impl FailureProcess {
         // Always one draw per operation, so that a change of one rate leaves the others' luck alone.
         let u: f64 = self.faults.random();
         let mut error = self.spec.of(kind).error.get().max(self.overload(now));
-        let mut factor = 1.0;
+        let (mut factor, mut limited) = (1.0, 0.0_f64);
         if self.is_down(now) {
             error = 1.0;
         }
@@ -256,6 +270,7 @@ impl FailureProcess {
             let here = w.place.is_none_or(|p| p as usize == place);
             if here && now >= start && now < start + w.length {
                 error = error.max(w.error.get());
+                limited = limited.max(w.rate_limited.get());
                 factor *= w.latency_factor;
             }
         }
@@ -263,9 +278,11 @@ impl FailureProcess {
         let (timeout, lost) = (f.timeout.get(), f.answer_lost.get());
         let fault = if u < error {
             Fault::Error
-        } else if u < error + timeout {
+        } else if u < error + limited {
+            Fault::RateLimited
+        } else if u < error + limited + timeout {
             Fault::Timeout
-        } else if u < error + timeout + lost {
+        } else if u < error + limited + timeout + lost {
             Fault::AnswerLost
         } else {
             Fault::None

@@ -10,5 +10,6 @@ pub mod series;
 pub mod simulate;
 pub mod stats;
 pub mod sweep;
+pub mod timeline;
 pub mod trace;
 pub mod warm_up;

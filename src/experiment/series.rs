@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Sample {
     /// End of the interval, in seconds from the start of the measurement; the warm-up is negative.
     pub end_s: f64,
-    /// In the order of [`COLUMNS`].
+    /// In the order of [`COLUMNS`]; NaN where the interval gives none.
     pub values: [f64; COLUMNS.len()],
 }
 
@@ -68,9 +68,17 @@ impl Sample {
     /// # Panics
     /// If there is no column of that name.
     pub fn get(&self, name: &str) -> f64 {
-        let index = COLUMNS.iter().position(|c| c.0 == name);
-        self.values[index.unwrap_or_else(|| panic!("no column is called {name}"))]
+        self.values[column(name)]
     }
+}
+
+/// The position of a column in [`COLUMNS`].
+///
+/// # Panics
+/// If there is no column of that name.
+pub fn column(name: &str) -> usize {
+    let index = COLUMNS.iter().position(|c| c.0 == name);
+    index.unwrap_or_else(|| panic!("no column is called {name}"))
 }
 
 /// An alert from when it was raised to when it was over.
@@ -236,6 +244,7 @@ mod tests {
             start: Duration::from_secs(20),
             length: Duration::from_secs(20),
             error: Probability::new(1.0).unwrap(),
+            rate_limited: Probability::default(),
             place: None,
             latency_factor: 1.0,
         };

@@ -680,6 +680,7 @@ impl World {
         stats: fn(&mut Calls) -> &mut CallStats,
     ) {
         if let Some(cached) = isolate.memory.cached_metrics(window) {
+            self.tracer.note_cached(name, self.sim.now());
             let calls = &mut *self.calls.borrow_mut();
             stats(calls).add(wait, true);
             calls

@@ -294,10 +294,15 @@ impl Chart {
                     .map(|_| ()),
             }
             .map_err(text)?;
+            // Many points would hide their line.
+            let marked = s.scatter || data.len() <= 40;
             for d in &data {
                 let at = (d.x, clip(d.y));
                 let area = chart.plotting_area();
                 hover.point(area.map_coordinate(&at), &s.name, self.reading(d));
+                if !marked {
+                    continue;
+                }
                 // Round or square, so that lines differ without colour.
                 if s.colour.is_multiple_of(2) {
                     area.draw(&Circle::new(at, 4 * k, ink.filled()))

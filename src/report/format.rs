@@ -103,6 +103,15 @@ pub fn estimate(e: Estimate) -> String {
     format!("{} ± {}", count(e.mean), count(half_width))
 }
 
+/// An estimate with its half-width if it has one; `-` without a value.
+pub fn interval(e: Estimate) -> String {
+    match (e.mean.is_nan(), e.half_width.is_nan()) {
+        (true, _) => "-".into(),
+        (_, true) => count(e.mean),
+        _ => estimate(e),
+    }
+}
+
 /// An estimate with its half-width: `$12.30 ± 0.04`.
 pub fn usd_estimate(e: Estimate) -> String {
     if e.half_width.is_nan() {

@@ -10,3 +10,4 @@ pub mod precision;
 pub mod run;
 pub mod sweep;
 pub mod table;
+pub mod timeline;

@@ -85,7 +85,7 @@ pub fn alerts(alerts: &[Alert]) -> String {
     }
     let line = |a: &Alert| {
         format!(
-            "  {}: {:?} is {}, threshold {}",
+            "  {}: {} is {}, threshold {}",
             a.level,
             a.metric,
             format::csv_number(a.value),

@@ -89,7 +89,8 @@ pub fn replications_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
     csv_bytes(header.into_iter().chain(measures).collect(), rows)
 }
 
-fn csv_bytes(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+/// A CSV file of a header and rows.
+pub(super) fn csv_bytes(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let wrote = writer.write_record(&header).is_ok() && {
         let mut rows = rows;

@@ -18,6 +18,18 @@ pub enum AlertMetric {
     CacheHitRatio,
 }
 
+impl fmt::Display for AlertMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AlertMetric::MetricsP95Ms => "metrics_p95_ms",
+            AlertMetric::AnalyticsP95Ms => "analytics_p95_ms",
+            AlertMetric::ErrorRate => "error_rate",
+            AlertMetric::KvOperationsPerDay => "kv_operations_per_day",
+            AlertMetric::CacheHitRatio => "cache_hit_ratio",
+        })
+    }
+}
+
 /// On which side of its thresholds a value is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -44,7 +44,7 @@ impl OpKind {
 /// Why a KV operation did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KvError {
-    /// 429: more than one write per second to the same key.
+    /// 429: more than one write per second to the same key, or refused by the service's own choice.
     RateLimited,
     /// The plan's daily quota for this kind of operation is used up.
     QuotaExceeded,

@@ -17,7 +17,7 @@ pub enum OpOutcome {
     Timeout,
     /// Not done; 5xx.
     Unavailable,
-    /// Not done; 429 for more than one write a second to one key.
+    /// Not done; 429: more than one write a second to one key, or a storm of refusals.
     RateLimited,
     /// Not done; the plan's daily quota is used up.
     QuotaExceeded,

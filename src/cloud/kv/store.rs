@@ -362,6 +362,7 @@ impl State {
         }
         match fault {
             Fault::Error => (Err(KvError::Unavailable), latency),
+            Fault::RateLimited => (Err(KvError::RateLimited), latency),
             Fault::Timeout => (Err(KvError::Timeout), self.failures.timeout()),
             Fault::AnswerLost => {
                 self.count_towards_quota(kind, units);
