@@ -1,14 +1,21 @@
 //! `kvplan run`.
 
 use super::EXIT_OK;
-use super::common::{Failure, SimulationArgs, sweep_levels};
-use kvplan::config::quantity::Count;
+use super::common::{
+    Failure, SimulationArgs, interrupt_flag, progress, sweep_failure, sweep_levels,
+};
+use kvplan::config::quantity::{Count, parse_duration};
 use kvplan::experiment::metric;
+use kvplan::experiment::result::RunResult;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::sweep::SweepError;
+use kvplan::experiment::sweep::{Cell, SweepError};
+use kvplan::experiment::timeline::{Timeline, fitting_interval, observe_all};
+use kvplan::report::output::OutputDir;
 use kvplan::report::precision::precision_note;
-use kvplan::report::run as report;
+use kvplan::report::{run as report, timeline};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Arguments of `kvplan run`.
 #[derive(clap::Args)]
@@ -16,13 +23,35 @@ use kvplan::report::run as report;
   kvplan run                                   the default scenario
   kvplan run --scenario production-1m --policy optimised
   kvplan run --precision 2%                    as many replications as it takes for that
-  kvplan run --traffic 5M --plan free --set failures.write.error=5%")]
+  kvplan run --traffic 5M --plan free --set failures.write.error=5%
+  kvplan run --scenario bad-day --out bad-day  what happens over time, as CSV and charts
+  kvplan run --scenario retry-storm --interval \"5 s\" --trace 500 --out storm
+
+With --out it writes measures.csv, invoice.csv, run.json and, over time: series.csv (means over
+the replications with 95% half-widths), alerts.csv, recovery.csv (after failure windows),
+warm_up.csv (MSER-5), trace-POLICY.json (OpenTelemetry, OTLP/JSON) and charts.")]
 pub struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month, such as 5M [default: the scenario's]
     #[arg(long)]
     traffic: Option<Count>,
+    /// Folder for results over time; made if it does not exist
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Length of an interval of the time series, such as "1 min" [default: 1/240 of the period, rounded up]
+    #[arg(long, requires = "out", value_parser = parse_interval)]
+    interval: Option<Duration>,
+    /// Invocations to trace in the first replication of each policy
+    #[arg(long, requires = "out", value_name = "N", default_value_t = 100)]
+    trace: usize,
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        d if d.is_zero() => Err(format!("found \"{text}\", expected more than 0 s")),
+        d => Ok(d),
+    }
 }
 
 /// Simulates the scenario with each of its policies and prints the results.
@@ -34,30 +63,89 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             "--traffic: found 0, expected at least 1 request a month",
         ));
     }
-    let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
-    println!("{}: {traffic} requests a month\n", scenario.title);
-    println!("{}", report::metrics_table(metric::METRICS, &cells));
-    if let Some(note) = precision_note(&scenario, &cells) {
-        println!("\n{note}");
+    let out = args.out.as_deref().map(OutputDir::prepare).transpose();
+    let out = out.map_err(Failure::usage)?;
+    let quiet = args.simulation.quiet;
+    let cells = sweep_levels(&scenario, &[traffic], quiet)?;
+    let first = first_replications(&scenario, traffic)?;
+    let timelines = match &out {
+        None => Vec::new(),
+        Some(_) => observe(&scenario, traffic, &args)?,
+    };
+    if let Some(out) = out {
+        report::write(&scenario, traffic, &cells, &first, &out)
+            .and_then(|()| timeline::write(&scenario, &timelines.iter().collect::<Vec<_>>(), &out))
+            .and_then(|()| out.commit())
+            .map_err(Failure::usage)?;
     }
-    for policy in &scenario.policies {
-        let first = simulate(&Point {
-            scenario: &scenario,
+    if !quiet {
+        println!("{}: {traffic} requests a month\n", scenario.title);
+        print_measures(&scenario, &cells, &first);
+        print_timelines(&scenario, &timelines, args.out.as_deref());
+    }
+    Ok(EXIT_OK)
+}
+
+fn first_replications(scenario: &Scenario, traffic: Count) -> Result<Vec<RunResult>, Failure> {
+    let run = |policy| {
+        let point = Point {
+            scenario,
             policy,
             traffic,
             replication: 0,
-        })
-        .map_err(|e| Failure::defect(SweepError::Broken(e)))?;
+        };
+        simulate(&point).map_err(|e| Failure::defect(SweepError::Broken(e)))
+    };
+    scenario.policies.iter().map(run).collect()
+}
+
+fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timeline>, Failure> {
+    let fitting = || fitting_interval(scenario.horizon(traffic));
+    let interval = args.interval.unwrap_or_else(fitting);
+    let steps = scenario.policies.len() as u64 * u64::from(scenario.replications);
+    let bar = progress(steps, args.simulation.quiet);
+    let finished = || bar.inc(1);
+    let stop = interrupt_flag();
+    let observed = observe_all(scenario, traffic, interval, args.trace, &finished, stop);
+    bar.finish_and_clear();
+    observed.map_err(sweep_failure)
+}
+
+fn print_measures(scenario: &Scenario, cells: &[Cell], first: &[RunResult]) {
+    println!("{}", report::metrics_table(metric::METRICS, cells));
+    if let Some(note) = precision_note(scenario, cells) {
+        println!("\n{note}");
+    }
+    for (policy, result) in scenario.policies.iter().zip(first) {
         println!(
             "\nInvoice of plan \"{}\", policy {} (first replication)\n",
             scenario.plan, policy.name
         );
-        println!("{}", report::invoice_table(&first.invoice));
+        println!("{}", report::invoice_table(&result.invoice));
         println!("\nAlerts, policy {}", policy.name);
         println!(
             "{}",
-            report::alerts(&scenario.alerts.evaluate(&first.alert_inputs()))
+            report::alerts(&scenario.alerts.evaluate(&result.alert_inputs()))
         );
     }
-    Ok(EXIT_OK)
+}
+
+fn print_timelines(scenario: &Scenario, timelines: &[Timeline], dir: Option<&Path>) {
+    for t in timelines {
+        println!(
+            "\nAlerts over time, policy {} (first replication)",
+            t.policy
+        );
+        println!("{}", timeline::alert_lines(scenario, t));
+        println!("\nWarm-up, policy {} (MSER-5)", t.policy);
+        println!("{}", timeline::warm_up_lines(scenario, t));
+    }
+    if !timelines.is_empty() && !scenario.failures.windows.is_empty() {
+        println!("\nRecovery\n");
+        let all: Vec<&Timeline> = timelines.iter().collect();
+        println!("{}", timeline::recovery_table(scenario, &all));
+    }
+    if let Some(dir) = dir {
+        println!("\nResults written to {}", dir.display());
+    }
 }

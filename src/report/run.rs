@@ -1,11 +1,88 @@
-//! One scenario's results for the terminal.
+//! One scenario's results for the terminal and as CSV.
 
 use super::format;
+use super::output::OutputDir;
+use super::sweep::{csv_bytes, run_json};
 use super::table::table;
-use crate::experiment::metric::Metric;
+use crate::config::quantity::Count;
+use crate::experiment::metric::{METRICS, Metric};
+use crate::experiment::result::RunResult;
+use crate::experiment::scenario::Scenario;
 use crate::experiment::sweep::Cell;
-use crate::pricing::Invoice;
+use crate::pricing::{Invoice, Money};
 use crate::telemetry::alerts::Alert;
+
+/// Writes the measures of each policy, the invoice of its first replication, and what it takes to
+/// repeat the run.
+///
+/// # Errors
+/// A message that names the file that could not be written.
+pub fn write(
+    scenario: &Scenario,
+    traffic: Count,
+    cells: &[Cell],
+    first: &[RunResult],
+    out: &OutputDir,
+) -> Result<(), String> {
+    out.write("measures.csv", &measures_csv(cells))?;
+    out.write("invoice.csv", &invoice_csv(cells, first))?;
+    out.write("run.json", &run_json("run", scenario, &[traffic])?)
+}
+
+fn measures_csv(cells: &[Cell]) -> Vec<u8> {
+    let header = [
+        "policy",
+        "measure",
+        "mean",
+        "ci95",
+        "replications",
+        "meaning",
+    ];
+    let rows = cells.iter().flat_map(|cell| {
+        let measures = METRICS.iter().zip(&cell.estimates);
+        measures.map(|(metric, e)| {
+            vec![
+                cell.policy.clone(),
+                metric.name.to_owned(),
+                format::csv_number(e.mean),
+                format::csv_number(e.half_width),
+                e.n.to_string(),
+                metric.meaning.to_owned(),
+            ]
+        })
+    });
+    csv_bytes(header.map(str::to_owned).into(), rows)
+}
+
+fn invoice_csv(cells: &[Cell], first: &[RunResult]) -> Vec<u8> {
+    let header = [
+        "policy",
+        "item",
+        "used",
+        "included",
+        "billable",
+        "unit_price_usd",
+        "per",
+        "amount_usd",
+    ];
+    let usd = |m: Money| format!("{m:.12}").trim_start_matches('$').to_owned();
+    let rows = cells.iter().zip(first).flat_map(|(cell, result)| {
+        result.invoice.lines.iter().map(move |l| {
+            let name = l.item.map_or("plan fee", |i| i.name());
+            vec![
+                cell.policy.clone(),
+                name.to_owned(),
+                l.used.to_string(),
+                l.included.to_string(),
+                l.billable.to_string(),
+                usd(l.unit_price),
+                l.per.to_string(),
+                usd(l.amount),
+            ]
+        })
+    });
+    csv_bytes(header.map(str::to_owned).into(), rows)
+}
 
 /// All measures, a column for each policy; measures that are zero or absent everywhere are
 /// left out.

@@ -5,6 +5,7 @@ use super::format;
 use super::output::OutputDir;
 use super::precision::{attained, needed, replications};
 use super::table::table;
+use crate::config::quantity::Count;
 use crate::experiment::metric::METRICS;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::sweep::{Cell, crossing};
@@ -17,7 +18,9 @@ use serde::Serialize;
 pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), String> {
     out.write("sweep.csv", &sweep_csv(scenario, cells))?;
     out.write("replications.csv", &replications_csv(scenario, cells))?;
-    out.write("run.json", &run_json(scenario, cells)?)?;
+    let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
+    levels.dedup();
+    out.write("run.json", &run_json("sweep", scenario, &levels)?)?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}")))?;
@@ -106,7 +109,7 @@ pub(super) fn csv_bytes(header: Vec<String>, rows: impl Iterator<Item = Vec<Stri
 #[derive(Serialize)]
 struct Run<'a> {
     kvplan: &'static str,
-    command: &'static str,
+    command: &'a str,
     seed: u64,
     traffic_per_month: Vec<u64>,
     /// How the simulated period stands for a month.
@@ -121,14 +124,17 @@ month. The error of that is the sampling error, which the 95% intervals over rep
 and the edge of the period: at most one unwritten batch and one cache fill per replication. \
 Storage is extrapolated to the retention time.";
 
-fn run_json(scenario: &Scenario, cells: &[Cell]) -> Result<Vec<u8>, String> {
-    let mut levels: Vec<u64> = cells.iter().map(|c| c.traffic.0).collect();
-    levels.dedup();
+/// What it takes to repeat a command on a scenario.
+pub(super) fn run_json(
+    command: &str,
+    scenario: &Scenario,
+    levels: &[Count],
+) -> Result<Vec<u8>, String> {
     let run = Run {
         kvplan: env!("CARGO_PKG_VERSION"),
-        command: "sweep",
+        command,
         seed: scenario.seed,
-        traffic_per_month: levels,
+        traffic_per_month: levels.iter().map(|c| c.0).collect(),
         scaling: SCALING,
         scenario,
     };

@@ -308,7 +308,6 @@ impl Plotter<'_> {
     fn all(&self) -> Vec<(String, Chart)> {
         let rate = |what: &str| axis(&format!("{what} per second"), format::count);
         let number = |what: &str| axis(what, format::count);
-        let ms = |v: f64| format!("{} ms", format::count(v));
         let mut charts = vec![
             (
                 "time_goodput",
@@ -346,7 +345,7 @@ impl Plotter<'_> {
                 "time_latency_metrics",
                 self.chart(
                     "Latency of the metrics endpoint",
-                    axis("latency (ms)", ms),
+                    axis("latency", format::milliseconds),
                     self.percentiles(&["metrics_p50_ms", "metrics_p95_ms", "metrics_p99_ms"]),
                 ),
             ),
@@ -354,7 +353,7 @@ impl Plotter<'_> {
                 "time_latency_analytics",
                 self.chart(
                     "Latency of analytics queries",
-                    axis("latency (ms)", ms),
+                    axis("latency", format::milliseconds),
                     self.percentiles(&["analytics_p50_ms", "analytics_p95_ms", "analytics_p99_ms"]),
                 ),
             ),

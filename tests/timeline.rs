@@ -1,0 +1,158 @@
+//! What `kvplan run --out` leaves behind: series, alerts, recoveries, warm-up and traces.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Ten minutes of a hundred reads a second with an outage of one minute after two.
+fn run_into(dir: &Path, extra: &[&str]) -> String {
+    let output = Command::cargo_bin("kvplan")
+        .unwrap()
+        .args(["run", "--scenario", "retry-storm", "--policy"])
+        .args(["eager-retries,eager-budget", "-n", "3"])
+        .args(["--set", "period.at_least=\"5 min\""])
+        .args(["--set", "period.at_most=\"5 min\""])
+        .args(["--interval", "10 s", "--trace", "20", "--out"])
+        .arg(dir)
+        .args(extra)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_run_leaves_its_series_alerts_recoveries_and_warm_up() {
+    let dir = TempDir::new().unwrap();
+    let printed = run_into(dir.path(), &[]);
+    let series = rows(&dir.path().join("series.csv"));
+    // Six intervals of warm-up and thirty of measurement, for each of two policies.
+    assert_eq!(series.len(), 2 * 36);
+    let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    let at = |policy: &str, end_s: &str| {
+        let found = series
+            .iter()
+            .find(|r| r["policy"] == policy && r["end_s"] == end_s);
+        found.unwrap()
+    };
+    // Before the outage nearly all reads end well; long after it the storm keeps them down, and
+    // the budget has let the service recover.
+    assert!(number(at("eager-retries", "50"), "error_rate") < 0.01);
+    assert!(number(at("eager-retries", "300"), "error_rate") > 0.5);
+    assert!(number(at("eager-budget", "300"), "error_rate") < 0.01);
+    assert!(number(at("eager-budget", "300"), "goodput_per_s_ci95") > 0.0);
+
+    let recovery = rows(&dir.path().join("recovery.csv"));
+    let back = |policy: &str| -> Vec<&str> {
+        let of = recovery.iter().filter(|r| r["policy"] == policy);
+        of.map(|r| r["recovered_after_s"].as_str()).collect()
+    };
+    assert_eq!(back("eager-retries"), ["", "", ""]);
+    assert!(
+        back("eager-budget")
+            .iter()
+            .all(|s| s.parse::<f64>().unwrap() <= 30.0)
+    );
+    assert!(printed.contains("not by the end"), "{printed}");
+
+    let alerts = rows(&dir.path().join("alerts.csv"));
+    let storm = alerts.iter().find(|a| {
+        a["policy"] == "eager-retries" && a["metric"] == "error_rate" && a["replication"] == "0"
+    });
+    let storm = storm.unwrap();
+    assert_eq!(
+        (
+            storm["level"].as_str(),
+            storm["start_s"].as_str(),
+            storm["lasting"].as_str()
+        ),
+        ("critical", "60", "true")
+    );
+    let budget = alerts
+        .iter()
+        .find(|a| a["policy"] == "eager-budget" && a["metric"] == "error_rate");
+    assert_eq!(budget.unwrap()["lasting"], "false");
+
+    // What comes after the outage begins says nothing of the warm-up.
+    let warm_up = rows(&dir.path().join("warm_up.csv"));
+    assert!(warm_up.iter().all(|r| r["warm_up_s"] == "60"));
+    assert!(dir.path().join("time_goodput.svg").exists());
+}
+
+#[test]
+fn the_series_does_not_depend_on_the_number_of_threads() {
+    let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    run_into(one.path(), &["-j", "1"]);
+    run_into(two.path(), &["-j", "2"]);
+    for name in [
+        "series.csv",
+        "alerts.csv",
+        "trace-eager-budget.json",
+        "time_goodput.png",
+    ] {
+        let read = |d: &TempDir| fs::read(d.path().join(name)).unwrap();
+        assert!(read(&one) == read(&two), "{name} differs");
+    }
+}
+
+/// Every span has the ids that OTLP asks for, and lies within its parent.
+#[test]
+fn a_trace_is_otlp_json_that_a_viewer_can_open() {
+    let dir = TempDir::new().unwrap();
+    run_into(dir.path(), &[]);
+    let text = fs::read_to_string(dir.path().join("trace-eager-retries.json")).unwrap();
+    let trace: Value = serde_json::from_str(&text).unwrap();
+    let spans = trace["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        .as_array()
+        .unwrap();
+    let hex = |v: &Value, digits: usize| {
+        let s = v.as_str().unwrap();
+        assert!(
+            s.len() == digits && s.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{s}"
+        );
+        s.to_owned()
+    };
+    let time = |s: &Value, name: &str| s[name].as_str().unwrap().parse::<u64>().unwrap();
+    let mut by_id = BTreeMap::new();
+    for s in spans {
+        hex(&s["traceId"], 32);
+        assert!(by_id.insert(hex(&s["spanId"], 16), s).is_none());
+        assert!(time(s, "startTimeUnixNano") <= time(s, "endTimeUnixNano"));
+    }
+    let roots = spans.iter().filter(|s| s["parentSpanId"].is_null()).count();
+    assert_eq!(roots, 20);
+    let children: Vec<&Value> = spans
+        .iter()
+        .filter(|s| !s["parentSpanId"].is_null())
+        .collect();
+    assert!(children.len() >= 20, "{}", children.len());
+    for child in children {
+        let parent = by_id[child["parentSpanId"].as_str().unwrap()];
+        assert_eq!(child["traceId"], parent["traceId"]);
+        assert!(time(child, "startTimeUnixNano") >= time(parent, "startTimeUnixNano"));
+        assert!(time(child, "endTimeUnixNano") <= time(parent, "endTimeUnixNano"));
+    }
+}
+
+#[test]
+fn an_interval_must_be_a_duration_above_zero() {
+    for bad in ["0 s", "5", "soon"] {
+        let output = Command::cargo_bin("kvplan")
+            .unwrap()
+            .args(["run", "--out", "x", "--interval", bad])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains("--interval"), "{message}");
+    }
+}
