@@ -211,7 +211,7 @@ fn errors_in_named_files_name_those_files() {
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:3: field `latency_ms`: found 1 columns, expected 2"#);
     write("x.csv", "ms\n1.5\n");
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:1: field `latency_ms`: found columns ms, expected one called latency_ms"#);
-    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: default, fleet-20, free-plan, key-layouts, production-10m, production-1m, seed-load-test, world"#);
+    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: bad-day, default, first-48-hours, fleet-20, free-plan, key-layouts, lost-updates, policies, production-10m, production-1m, retry-storm, seed-load-test, world"#);
     insta::assert_snapshot!(refused(&["--set", "policy.cache.ttl=5"], dir.path()), @r#"error: --set policy.cache.ttl=5: field `cache.ttl`: found "5", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
     insta::assert_snapshot!(refused(&["--set", "nonsense"], dir.path()), @r#"error: --set nonsense: expected FIELD=VALUE, such as policy.cache.ttl="10 s""#);
 }
@@ -288,7 +288,7 @@ fn run_prints_metrics_invoice_and_alerts() {
         "plan fee",
         "kv.writes",
         "Alerts, policy naive",
-        "critical: ErrorRate",
+        "critical: error_rate",
     ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
@@ -381,7 +381,7 @@ fn a_fleet_refuses_a_policy_that_sees_one_isolate_only() {
     );
     let message = with("nowhere");
     assert!(
-        message.contains("expected a file, or one of: single, slow-start, twenty, world"),
+        message.contains("expected a file, or one of: regions, single, slow-start, twenty, world"),
         "{message}"
     );
     insta::assert_snapshot!(refused(&["--set", "fleet.isolates=0"], TempDir::new().unwrap().path()), @r"error: --set fleet.isolates=0: field `isolates`: found 0, expected 1 to 100000 (one for each place at least)");

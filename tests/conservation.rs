@@ -7,7 +7,7 @@ use kvplan::experiment::simulate::{Point, simulate};
 use proptest::prelude::*;
 
 /// Settings that any policy may have, alone or together.
-const EXTRAS: [&str; 12] = [
+const EXTRAS: [&str; 18] = [
     "fleet=\"slow-start\"",
     "fleet.life.mean_life=\"10 min\"",
     "fleet.life.grace=\"0 s\"",
@@ -20,6 +20,12 @@ const EXTRAS: [&str; 12] = [
     "policy.queries.aggregate=\"on_write\"",
     "policy.batch.adaptive={min_records=1,target_age=\"2 s\"}",
     "failures.capacity={per_second=30.0,collapse=2.0}",
+    "failures.windows=[{start=\"1 min\",length=\"5 min\",error=\"20%\",rate_limited=\"60%\"},{start=\"8 min\",length=\"5 min\",latency_factor=30.0,place=0}]",
+    "policy.tiers={shared_ttl=\"10 s\"}",
+    "policy.cron={every=\"1 min\"}",
+    "policy.cache.per_provider=true",
+    "fleet.zipf={places=4,exponent=1.0}",
+    "policy.cache.max_entries=1",
 ];
 
 proptest! {
@@ -58,8 +64,11 @@ proptest! {
             "period.at_most=\"12 h\"".into(),
         ];
         let mortal = extras.contains(&EXTRAS[0]);
-        let extras = extras.iter().filter(|e| mortal || !e.starts_with("fleet.life"));
+        let extras = extras.iter().filter(|e| mortal || !e.starts_with("fleet."));
         settings.extend(extras.map(|e| (*e).to_owned()));
+        if policy.ends_with("-fleet") && max_age_ms % 3 == 0 {
+            settings.push("policy.layout.per_provider=true".into());
+        }
         if policy == "batch-keys" && max_age_ms % 2 == 0 {
             settings.push("policy.batch.overflow=\"wait\"".into());
             settings.push("policy.batch.max_wait=\"3 s\"".into());

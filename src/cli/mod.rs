@@ -5,6 +5,7 @@ mod compare;
 mod completions;
 mod man;
 mod report;
+mod rehearse;
 mod run;
 mod scenario;
 mod schema;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 
 /// Everything went well.
 pub const EXIT_OK: u8 = 0;
+/// Done, and the answer is no.
+pub const EXIT_NO: u8 = 1;
 /// Wrong arguments or wrong input files; nothing was written.
 pub const EXIT_USAGE: u8 = 2;
 /// An invariant does not hold: a defect of kvplan.
@@ -33,10 +36,11 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
   kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
   kvplan report output                          one HTML page of the results, to read and to send
+  kvplan rehearse                               the first 48 hours after a deployment, against its checklist
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
-Exit codes: 0 done; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
+Exit codes: 0 done; 1 the answer is no; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
 Results go to output/ unless --out says otherwise."
 )]
 struct Cli {
@@ -54,6 +58,8 @@ enum Command {
     Compare(compare::Args),
     /// Make one HTML page of a folder of results
     Report(report::Args),
+    /// Simulate the first 48 hours after a deployment and judge its checklist
+    Rehearse(rehearse::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -72,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Report(args) => report::run(args),
+        Command::Rehearse(args) => rehearse::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

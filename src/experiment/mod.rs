@@ -3,6 +3,7 @@
 pub mod grid;
 pub mod metric;
 pub mod precision;
+pub mod rehearsal;
 pub mod result;
 pub mod scenario;
 pub mod schema;

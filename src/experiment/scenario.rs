@@ -125,6 +125,8 @@ pub struct Period {
     /// Simulated before the measurement starts, and not counted.
     #[serde(with = "quantity::duration")]
     pub warm_up: Duration,
+    /// Whether a daily or weekly shape, or daily limits, make it whole days or weeks.
+    pub whole_days: bool,
 }
 
 impl Default for Period {
@@ -135,6 +137,7 @@ impl Default for Period {
             at_most: Duration::from_secs(7 * 86_400),
             history: Duration::ZERO,
             warm_up: Duration::from_secs(60),
+            whole_days: true,
         }
     }
 }
@@ -367,6 +370,7 @@ impl Scenario {
                 .is_some()
         };
         let unit = match &self.workload.shape {
+            _ if !self.period.whole_days => return bounded,
             Some(shape) if shape.is_weekly() => day * 7,
             Some(_) => day,
             None if crate::telemetry::ports::OpKind::ALL

@@ -1,5 +1,6 @@
 //! The JSON Schemas of all kinds of model files.
 
+use super::rehearsal::Checklist;
 use super::scenario::ScenarioFile;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::fleet::FleetSpec;
@@ -43,4 +44,5 @@ pub const KINDS: &[Kind] = &[
     kind::<KvLimits>("limits"),
     kind::<AlertRules>("alerts"),
     kind::<Catalog>("catalog"),
+    kind::<Checklist>("checklist"),
 ];

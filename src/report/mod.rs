@@ -7,6 +7,7 @@ pub mod hover;
 pub mod html;
 pub mod output;
 pub mod precision;
+pub mod rehearsal;
 pub mod run;
 pub mod sweep;
 pub mod table;

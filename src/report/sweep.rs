@@ -125,11 +125,7 @@ and the edge of the period: at most one unwritten batch and one cache fill per r
 Storage is extrapolated to the retention time.";
 
 /// What it takes to repeat a command on a scenario.
-pub(super) fn run_json(
-    command: &str,
-    scenario: &Scenario,
-    levels: &[Count],
-) -> Result<Vec<u8>, String> {
+pub fn run_json(command: &str, scenario: &Scenario, levels: &[Count]) -> Result<Vec<u8>, String> {
     let run = Run {
         kvplan: env!("CARGO_PKG_VERSION"),
         command,

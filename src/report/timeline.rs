@@ -19,7 +19,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// A message that names the file that could not be written.
-pub fn write(scenario: &Scenario, timelines: &[Timeline], out: &OutputDir) -> Result<(), String> {
+pub fn write(scenario: &Scenario, timelines: &[&Timeline], out: &OutputDir) -> Result<(), String> {
     out.write("series.csv", &series_csv(timelines))?;
     out.write("alerts.csv", &alerts_csv(scenario, timelines))?;
     out.write("warm_up.csv", &warm_up_csv(scenario, timelines))?;
@@ -46,7 +46,7 @@ pub fn write(scenario: &Scenario, timelines: &[Timeline], out: &OutputDir) -> Re
 
 /// One row per policy and interval: the mean over replications of each column, with its 95%
 /// half-width in `<name>_ci95`.
-fn series_csv(timelines: &[Timeline]) -> Vec<u8> {
+fn series_csv(timelines: &[&Timeline]) -> Vec<u8> {
     let header = ["policy", "end_s", "replications"].map(str::to_owned);
     let columns = COLUMNS
         .iter()
@@ -69,7 +69,7 @@ fn series_csv(timelines: &[Timeline]) -> Vec<u8> {
 }
 
 /// One row per alert that was raised, in each replication.
-fn alerts_csv(scenario: &Scenario, timelines: &[Timeline]) -> Vec<u8> {
+fn alerts_csv(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<u8> {
     let header = [
         "policy",
         "replication",
@@ -100,7 +100,7 @@ fn alerts_csv(scenario: &Scenario, timelines: &[Timeline]) -> Vec<u8> {
 }
 
 /// One row per failure window and replication.
-fn recovery_csv(scenario: &Scenario, timelines: &[Timeline]) -> Vec<u8> {
+fn recovery_csv(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<u8> {
     let header = [
         "policy",
         "replication",
@@ -129,7 +129,7 @@ fn recovery_csv(scenario: &Scenario, timelines: &[Timeline]) -> Vec<u8> {
 
 /// One row per policy and column: after how long it had settled, and whether the scenario's
 /// warm-up was as long; nothing where the run is too short to tell.
-fn warm_up_csv(scenario: &Scenario, timelines: &[Timeline]) -> Vec<u8> {
+fn warm_up_csv(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<u8> {
     let warm_up = scenario.period.warm_up;
     let header = ["policy", "column", "settled_after_s", "warm_up_s", "enough"];
     let rows = timelines.iter().flat_map(|t| {
@@ -171,7 +171,7 @@ fn describe(window: &Window) -> String {
 
 /// A row per policy and failure window: goodput before it and at its worst, and how long after its
 /// end goodput and errors were back.
-pub fn recovery_table(scenario: &Scenario, timelines: &[Timeline]) -> String {
+pub fn recovery_table(scenario: &Scenario, timelines: &[&Timeline]) -> String {
     let header = [
         "window",
         "what",
@@ -285,7 +285,7 @@ struct Plotter<'a> {
 }
 
 /// Names and charts of everything that changes over time.
-fn charts(scenario: &Scenario, timelines: &[Timeline]) -> Vec<(String, Chart)> {
+fn charts(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
     let policies: Vec<(&str, Vec<Step>)> = timelines
         .iter()
         .map(|t| (t.policy.as_str(), t.steps()))

@@ -1,0 +1,125 @@
+//! `kvplan rehearse`.
+
+use super::common::{
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+};
+use super::{EXIT_NO, EXIT_OK};
+use kvplan::config;
+use kvplan::config::quantity::{Count, format_duration, parse_duration};
+use kvplan::experiment::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
+use kvplan::experiment::timeline::fitting_interval;
+use kvplan::report::output::OutputDir;
+use kvplan::report::{rehearsal, sweep, timeline};
+use std::time::Duration;
+
+/// Arguments of `kvplan rehearse`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan rehearse                                    48 hours of 1M requests a month on a small fleet
+  kvplan rehearse --scenario world --traffic 10M
+  kvplan rehearse --length \"24 h\" --checklist mine.toml --strict
+
+The simulation starts on a Monday at 00:00 UTC with an empty KV and no isolate. Each item of the
+checklist is met, not met, undecided (its 95% interval holds the bound), for review, or not
+testable. Writes rehearsal.csv, and the series, alerts and charts of `kvplan run --out`.
+
+Exit codes: 0 done; 1 with --strict if an item is not met.")]
+pub struct Args {
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Requests a month, such as 5M [default: the scenario's]
+    #[arg(long)]
+    traffic: Option<Count>,
+    /// How long to rehearse
+    #[arg(long, default_value = "48 h", value_parser = parse_length)]
+    length: Duration,
+    /// Checklist: a name from models/checklists or a TOML file
+    #[arg(long, default_value = "load-testing")]
+    checklist: String,
+    /// Exit with 1 if an item is not met
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn parse_length(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        d if d < Duration::from_secs(3_600) => {
+            Err(format!("found \"{text}\", expected 1 h or more"))
+        }
+        d => Ok(d),
+    }
+}
+
+/// Rehearses a deployment and judges it by the checklist.
+pub fn run(mut args: Args) -> Result<u8, Failure> {
+    if args.simulation.scenario == "default" {
+        args.simulation.scenario = "first-48-hours".into();
+    }
+    let scenario = args.simulation.load()?;
+    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
+    if traffic == Count(0) {
+        return Err(Failure::usage(
+            "--traffic: found 0, expected at least 1 request a month",
+        ));
+    }
+    let checklist: Checklist = config::load(&args.checklist, None, &[])?;
+    let first = after_deployment(&scenario, args.length);
+    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    catch_interrupts();
+    let steps = first.policies.len() as u64 * u64::from(first.replications);
+    let bar = progress(steps, args.simulation.quiet);
+    let interval = fitting_interval(args.length);
+    let finished = || bar.inc(1);
+    let rehearsals = rehearse(
+        &first,
+        &checklist,
+        traffic,
+        interval,
+        &finished,
+        interrupt_flag(),
+    );
+    bar.finish_and_clear();
+    let rehearsals = rehearsals.map_err(sweep_failure)?;
+    write(&first, traffic, &rehearsals, &out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if !args.simulation.quiet {
+        println!(
+            "{}: the first {} after a deployment, {traffic} requests a month\n{}",
+            first.title,
+            format_duration(args.length),
+            checklist.title
+        );
+        for r in &rehearsals {
+            println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
+            println!("{}", rehearsal::checklist_table(r));
+        }
+        println!(
+            "\n{} replications, seed {}. {} files written to {}",
+            first.replications,
+            first.seed,
+            files.len(),
+            args.output.out.display()
+        );
+    }
+    let failed = |r: &Rehearsal| r.judged.iter().any(|j| j.verdict == Verdict::NotMet);
+    let code = if args.strict && rehearsals.iter().any(failed) {
+        EXIT_NO
+    } else {
+        EXIT_OK
+    };
+    Ok(code)
+}
+
+fn write(
+    first: &kvplan::experiment::scenario::Scenario,
+    traffic: Count,
+    rehearsals: &[Rehearsal],
+    out: &OutputDir,
+) -> Result<(), String> {
+    out.write("rehearsal.csv", &rehearsal::rehearsal_csv(rehearsals))?;
+    out.write("run.json", &sweep::run_json("rehearse", first, &[traffic])?)?;
+    let timelines: Vec<_> = rehearsals.iter().map(|r| &r.timeline).collect();
+    timeline::write(first, &timelines, out)
+}
