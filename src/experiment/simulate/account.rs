@@ -1,0 +1,170 @@
+//! The end of a run: its invariants, its use of everything that is billed, and its result.
+
+use super::world::World;
+use super::{Billed, Point};
+use crate::cloud::kv::KvMeter;
+use crate::experiment::result::RunResult;
+use crate::experiment::scenario::MONTH;
+use crate::pricing::meter::scale;
+use crate::pricing::{MeterItem, Usage};
+use crate::telemetry::aggregate::{Aggregate, ProviderNames};
+use crate::telemetry::policy::KeyLayout;
+use crate::telemetry::ports::OpKind;
+use std::time::Duration;
+
+impl World {
+    pub(super) fn finish(
+        mut self,
+        point: &Point,
+        period: Duration,
+        billed: Billed,
+    ) -> Result<RunResult, String> {
+        if let Some(broken) = self.retired.borrow_mut().broken.take() {
+            return Err(broken);
+        }
+        for isolate in self.fleet.isolates() {
+            isolate.memory.check_conservation()?;
+        }
+        let missing_share = self.audit(point, period)?;
+        let meter = self.store.meter();
+        meter.check()?;
+        let kv = meter.since(&self.kv_before);
+        let usage = self.usage(point, &kv, period, billed);
+        let scenario = point.scenario;
+        let invoice = scenario.plan().invoice(&usage);
+        invoice.check()?;
+        let busiest_day = self.store.busiest_day();
+        let quota_use = OpKind::ALL.map(|kind| {
+            let item = MeterItem::of_operation(kind);
+            let plan = scenario.plan();
+            let (used, allowed) = match plan.daily_limit(item) {
+                Some(daily) => (busiest_day[kind as usize] as f64, daily),
+                None => (
+                    usage.get(item) as f64,
+                    plan.monthly_allowance(item).unwrap_or(0),
+                ),
+            };
+            if allowed == 0 {
+                f64::NAN
+            } else {
+                used / allowed as f64
+            }
+        });
+        let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
+        calls.merge(std::mem::take(&mut self.calls_before));
+        Ok(RunResult {
+            period,
+            arrived: self.arrived,
+            record: calls.record,
+            metrics: calls.metrics,
+            analytics: calls.analytics,
+            health: calls.health,
+            counters: self.counters().since(&self.counters_before),
+            cold_start: calls.cold_start,
+            answer_age: calls.answer_age,
+            fleet: self.fleet.counters().since(&self.fleet_before),
+            missing_share,
+            isolates: self.fleet.isolates().count() as u64,
+            memory_peak_bytes: self.memory_peak(),
+            read_ages: self.store.read_ages(),
+            records_in_memory: self.records_in_memory(),
+            kv,
+            busiest_day,
+            quota_use,
+            usage,
+            invoice,
+        })
+    }
+
+    /// An independent count: the records found in the KV are those the collectors know to be
+    /// stored, and perhaps some whose writes succeeded without an answer.
+    ///
+    /// Where writers share keys, updates get lost: then the difference is measured, as the share
+    /// of the records thought to be stored that are not there; none if keys have expired.
+    fn audit(&self, point: &Point, period: Duration) -> Result<Option<f64>, String> {
+        let prefix = match point.policy.layout.keys {
+            KeyLayout::Rollup => "r/",
+            KeyLayout::BatchKeys => "b/",
+            KeyLayout::Shared => "s/",
+        };
+        if self.simulated(period) >= point.policy.layout.retention {
+            return Ok(None); // the first keys have expired
+        }
+        let mut names = ProviderNames::default();
+        let mut found = 0;
+        for value in self.store.inspect(prefix) {
+            let aggregate = Aggregate::decode(&value, &mut names)
+                .map_err(|_| "a stored value cannot be read".to_owned())?;
+            found += aggregate.count();
+        }
+        let counters = self.counters();
+        let missing = 1.0 - found as f64 / counters.stored as f64;
+        if point.policy.layout.keys == KeyLayout::Shared {
+            return Ok(Some(missing));
+        }
+        let unsure = self.records_in_memory() + counters.lost_total();
+        if found < counters.stored || found > counters.stored + unsure {
+            return Err(format!(
+                "{} records known to be stored and {unsure} unsure, but {found} found in the KV",
+                counters.stored
+            ));
+        }
+        Ok(Some(missing))
+    }
+
+    /// What was simulated, with a measured period of this length.
+    fn simulated(&self, period: Duration) -> Duration {
+        self.timeline.origin.since(self.timeline.start) + period
+    }
+
+    /// The use of everything that may be billed.
+    fn usage(&self, point: &Point, kv: &KvMeter, period: Duration, billed: Billed) -> Usage {
+        let scenario = point.scenario;
+        let cpu_us = self.arrived.records * scenario.cpu.request_us
+            + (self.arrived.analytics_queries + self.arrived.health_checks) * scenario.cpu.query_us;
+        let mut used = Usage::default();
+        for kind in OpKind::ALL {
+            let billed = kv.billed(kind, scenario.catalog.bill_rate_limited);
+            used.add(MeterItem::of_operation(kind), u128::from(billed));
+        }
+        used.add(MeterItem::KvReadBytes, u128::from(kv.read_bytes));
+        used.add(MeterItem::KvWriteBytes, u128::from(kv.write_bytes));
+        used.merge(&self.tiers_usage().since(&self.tiers_before));
+        let requests = self.arrived.calls() - self.arrived.metrics_reads + self.arrived.cron;
+        used.add(MeterItem::WorkersRequests, u128::from(requests));
+        let billed_ns = match billed {
+            Billed::Month => MONTH.as_nanos(),
+            Billed::Period => period.as_nanos(),
+        };
+        let mut usage = used.scaled(billed_ns, period.as_nanos());
+        let cpu_ms = scale(u128::from(cpu_us), billed_ns, 1_000 * period.as_nanos());
+        usage.add(MeterItem::WorkersCpuMs, cpu_ms);
+        // Storage is billed for the part of a month that it is held.
+        let held = |bytes| scale(bytes, billed_ns, MONTH.as_nanos());
+        usage.add(MeterItem::DoStorage, held(self.tiers.shared.bytes()));
+        usage.add(MeterItem::R2Storage, held(self.tiers.archive.bytes()));
+        let stored = match billed {
+            Billed::Month => self.steady_storage(point, kv, period),
+            Billed::Period => kv.storage_byte_ns / period.as_nanos(),
+        };
+        usage.add(MeterItem::KvStorage, held(stored));
+        usage
+    }
+
+    /// Bytes stored on average once keys begin to expire. A period shorter than the retention
+    /// sees only the start of that: keys then gather at an even rate, and by Little's law
+    /// the level they reach is that rate times the retention.
+    fn steady_storage(&self, point: &Point, kv: &KvMeter, period: Duration) -> u128 {
+        let layout = &point.policy.layout;
+        let simulated = self.simulated(period);
+        if simulated >= layout.retention {
+            return kv.storage_byte_ns / period.as_nanos();
+        }
+        let gathering = simulated.max(layout.bucket).as_nanos();
+        scale(
+            u128::from(self.store.stored_bytes()),
+            layout.retention.as_nanos(),
+            gathering,
+        )
+    }
+}

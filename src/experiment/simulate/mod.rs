@@ -1,0 +1,232 @@
+//! One replication: the real metrics system in the virtual world.
+//!
+//! `world` is what is simulated, `serve` what it does with an arrival, `sample` what is written
+//! down at intervals, `account` the checks and the bill at the end.
+
+mod account;
+mod sample;
+mod serve;
+mod triggers;
+mod world;
+
+use super::result::RunResult;
+use super::scenario::Scenario;
+use super::series::Sample;
+use super::trace::Span;
+use crate::config::quantity::{Count, Rate};
+use crate::sim::executor::Executor;
+use crate::sim::random::Streams;
+use crate::telemetry::policy::Policy;
+use crate::units::Timestamp;
+use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
+use std::time::Duration;
+use triggers::Triggers;
+use world::World;
+
+/// Measurements start on a Monday, 2026-11-02 00:00 UTC, whatever the warm-up.
+pub const ORIGIN: Timestamp = Timestamp::from_secs(1_793_577_600);
+
+/// One point of an experiment: a policy at a traffic level, in one replication.
+#[derive(Debug, Clone, Copy)]
+pub struct Point<'a> {
+    pub scenario: &'a Scenario,
+    pub policy: &'a Policy,
+    /// Recorded requests in a month of 30 days.
+    pub traffic: Count,
+    pub replication: u64,
+}
+
+/// Simulates a point.
+///
+/// # Errors
+/// If an invariant does not hold at the end: a record gone astray, an operation not metered
+/// once, an invoice that does not add up. That is a defect of kvplan, not of the input.
+pub fn simulate(point: &Point) -> Result<RunResult, String> {
+    observe(point, &Observation::default()).map(|(result, _)| result)
+}
+
+/// What to write down of a run beside its result.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// A sample at the end of each interval, from the start of the warm-up on.
+    pub interval: Option<Duration>,
+    /// Invocations to trace, from the start of the measurement on.
+    pub traces: usize,
+}
+
+/// What was written down.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub samples: Vec<Sample>,
+    pub traces: Vec<Span>,
+}
+
+/// Simulates a point and observes it; the result is the same as without.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
+    let scenario = point.scenario;
+    let timeline = Phases {
+        start: ORIGIN - scenario.period.before(),
+        queries_from: ORIGIN - scenario.period.warm_up,
+        origin: ORIGIN,
+    };
+    let end = ORIGIN + scenario.horizon(point.traffic);
+    let mut arrivals = arrivals(point, timeline.start);
+    let mut run = Run::new(point, timeline, observation);
+    while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
+        run.arrive(&arrival);
+    }
+    run.finish(end, Billed::Month)
+}
+
+/// The arrivals of a point, from `start` on.
+pub fn arrivals(point: &Point, start: Timestamp) -> WorkloadStream {
+    let traffic = Rate::per_month(point.traffic.0 as f64);
+    let streams = Streams::new(point.scenario.seed, point.replication);
+    WorkloadStream::new(&everywhere(point.scenario), traffic, start, &streams)
+}
+
+/// The workload with the shape that it has over all places together.
+fn everywhere(scenario: &Scenario) -> WorkloadSpec {
+    let shares = scenario.fleet.shares();
+    let mut workload = scenario.workload.clone();
+    if shares.iter().any(|s| s.1 != 0) {
+        workload.shape = workload.shape.map(|s| s.over_zones(&shares));
+    }
+    workload
+}
+
+/// When a run begins, and when it begins to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phases {
+    pub start: Timestamp,
+    /// Until here only recordings are let through: the keys that queries will find.
+    pub queries_from: Timestamp,
+    /// The end of the warm-up and the start of the measurement.
+    pub origin: Timestamp,
+}
+
+/// The time whose use goes on the invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Billed {
+    /// A month of 30 days at the rate of the measured period.
+    Month,
+    /// The measured period itself; the plan's fee and allowances remain those of a month.
+    Period,
+}
+
+/// A run that takes its arrivals one by one, wherever they come from.
+pub struct Run<'a> {
+    point: Point<'a>,
+    executor: Executor,
+    world: World,
+    triggers: Triggers,
+    measuring: bool,
+    traces: usize,
+}
+
+impl<'a> Run<'a> {
+    /// A run that nothing has come to.
+    pub fn new(point: &Point<'a>, timeline: Phases, observation: &Observation) -> Self {
+        let streams = Streams::new(point.scenario.seed, point.replication);
+        let executor = Executor::new(timeline.start);
+        let mut triggers = Triggers::new(point.policy, timeline.start);
+        triggers.sample = observation
+            .interval
+            .map(|every| (every, timeline.queries_from + every));
+        Run {
+            point: *point,
+            world: World::new(point, timeline, executor.handle(), &streams),
+            executor,
+            triggers,
+            measuring: false,
+            traces: observation.traces,
+        }
+    }
+
+    /// Lets everything happen that is due before `arrival`, then the arrival. They must come in
+    /// the order of their times.
+    #[inline]
+    pub fn arrive(&mut self, arrival: &Arrival) {
+        let timeline = self.world.timeline;
+        if !self.measuring && arrival.at >= timeline.origin {
+            self.start_measuring();
+        }
+        let (executor, world) = (&self.executor, &mut self.world);
+        self.triggers.run_until(arrival.at, executor, world);
+        if arrival.at >= timeline.queries_from || matches!(arrival.kind, ArrivalKind::Record { .. })
+        {
+            self.world.handle(arrival);
+        }
+    }
+
+    fn start_measuring(&mut self) {
+        let origin = self.world.timeline.origin;
+        self.triggers
+            .run_until(origin, &self.executor, &mut self.world);
+        self.world.start_measuring(self.traces);
+        self.measuring = true;
+    }
+
+    /// Ends the run at `end`, after the last arrival.
+    ///
+    /// # Errors
+    /// As [`simulate`].
+    pub fn finish(
+        mut self,
+        end: Timestamp,
+        billed: Billed,
+    ) -> Result<(RunResult, Observed), String> {
+        if !self.measuring {
+            self.start_measuring();
+        }
+        self.triggers
+            .run_until(end, &self.executor, &mut self.world);
+        let observed = Observed {
+            samples: std::mem::take(&mut self.world.samples),
+            traces: self.world.tracer.take_spans(),
+        };
+        let period = end.since(self.world.timeline.origin);
+        Ok((self.world.finish(&self.point, period, billed)?, observed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::scenario::Scenario;
+
+    fn point<'a>(scenario: &'a Scenario, policy: usize, traffic: u64) -> Point<'a> {
+        Point {
+            scenario,
+            policy: &scenario.policies[policy],
+            traffic: Count(traffic),
+            replication: 0,
+        }
+    }
+
+    #[test]
+    fn naive_costs_one_write_and_one_read_for_each_request() {
+        let mut scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        scenario.workload.analytics_queries = Default::default();
+        scenario.workload.health_checks = Default::default();
+        let r = simulate(&point(&scenario, 0, 1_000_000)).unwrap();
+        assert!(r.arrived.records > 45_000);
+        assert_eq!(r.kv.issued(OpKind::Read), r.arrived.metrics_reads);
+        // A write refused with 429 near the end of an hour is made up for in the next one.
+        let writes = r.kv.issued(OpKind::Write) as f64 / r.arrived.records as f64;
+        assert!((1.0..1.001).contains(&writes), "{writes}");
+    }
+
+    #[test]
+    fn the_same_point_gives_the_same_result() {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let run = || {
+            let r = simulate(&point(&scenario, 1, 3_000_000)).unwrap();
+            (r.kv, r.counters, r.usage, r.invoice.total)
+        };
+        assert_eq!(run(), run());
+    }
+}
