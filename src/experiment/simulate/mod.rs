@@ -197,6 +197,7 @@ impl<'a> Run<'a> {
 mod tests {
     use super::*;
     use crate::experiment::scenario::Scenario;
+    use crate::telemetry::ports::OpKind;
 
     fn point<'a>(scenario: &'a Scenario, policy: usize, traffic: u64) -> Point<'a> {
         Point {
