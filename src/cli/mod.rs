@@ -4,6 +4,7 @@ mod common;
 mod compare;
 mod completions;
 mod man;
+mod merge;
 mod rehearse;
 mod report;
 mod run;
@@ -33,6 +34,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
     after_help = "Examples:
   kvplan sweep                                  the main job: cost, hit ratio and latency from 10k to 100M requests a month
   kvplan sweep --traffic 1M..1B --policy optimised
+  kvplan merge shards                           what several machines did with kvplan sweep --shard I/N
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
   kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
   kvplan report output                          one HTML page of the results, to read and to send
@@ -52,6 +54,8 @@ struct Cli {
 enum Command {
     /// Sweep traffic levels with policies side by side; write CSV and charts
     Sweep(sweep::Args),
+    /// Put the shards of a sweep together that several machines have simulated
+    Merge(merge::Args),
     /// Simulate one scenario; print metrics, invoice and alerts
     Run(run::Args),
     /// Compare two policies under the same arrivals and failures
@@ -75,6 +79,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Sweep(args) => sweep::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Run(args) => run::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Report(args) => report::run(args),

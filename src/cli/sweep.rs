@@ -1,10 +1,22 @@
 //! `kvplan sweep`.
 
-use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic, sweep_levels};
+use super::common::{
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
+    sweep_failure,
+};
+use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::config::quantity::Count;
+use kvplan::experiment::grid::{Grid, Measured, Part};
+use kvplan::experiment::partial::journal::{self, Journal, Opened};
+use kvplan::experiment::partial::record::Header;
+use kvplan::experiment::partial::{environment, shard};
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::sweep::{Cell, SweepError, Watch, cells, measure};
 use kvplan::report;
 use kvplan::report::output::OutputDir;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Arguments of `kvplan sweep`.
 #[derive(clap::Args)]
@@ -15,15 +27,26 @@ use kvplan::report::output::OutputDir;
   kvplan sweep --scenario production-10m --set policy.cache.ttl=\"30 s\"
   kvplan sweep --precision 2%                       as many replications as it takes for that
   kvplan sweep --scenario my.toml --seed 7 --replications 30 --out results
+  kvplan sweep --out results --resume               go on after Ctrl-C or a power cut
+  kvplan sweep --shard 2/8 --out results            one of eight machines; then: kvplan merge results
 
 Writes sweep.csv (one row per level and policy, with 95% confidence half-widths),
-replications.csv (raw), run.json (to reproduce) and charts as SVG and PNG.")]
+replications.csv (raw), run.json (to reproduce) and charts as SVG and PNG.
+While it works, every finished replication is kept in DIR/sweep.kvjournal for --resume.
+With --shard it writes DIR/shard-I-of-N.kvshard instead, for `kvplan merge`.")]
 pub struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month: a list (10k,1M) or a range (10k..1B) [default: the scenario's levels]
     #[arg(long, value_parser = |t: &str| parse_traffic(t).map(Levels))]
     traffic: Option<Levels>,
+    /// Simulate one of N parts, I from 1 to N; or auto: as a Slurm job array or a Kubernetes
+    /// indexed Job (with KVPLAN_SHARDS) says
+    #[arg(long, value_name = "I/N|auto")]
+    shard: Option<Shard>,
+    /// Go on with an interrupted sweep of the same scenario in the same folder, if there is one
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -31,33 +54,185 @@ pub struct Args {
 #[derive(Clone)]
 struct Levels(Vec<Count>);
 
-/// Runs the sweep and writes its results.
+#[derive(Clone, Copy)]
+enum Shard {
+    Auto,
+    Part(Part),
+}
+
+impl FromStr for Shard {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Shard::Auto),
+            _ => text.parse().map(Shard::Part).map_err(|e| e + ", or auto"),
+        }
+    }
+}
+
+/// Runs the sweep, or a part of it, and writes its results.
 pub fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     let levels = args
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
     let quiet = args.simulation.quiet;
-    let cells = sweep_levels(&scenario, &levels, quiet)?;
-    report::sweep::write(&scenario, &cells, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !quiet {
-        println!("{}\n", scenario.title);
-        println!("{}\n", report::sweep::summary(&cells));
-        if let Some(note) = report::precision::precision_note(&scenario, &cells) {
-            println!("{note}\n");
+    let part = find_part(args.shard, quiet)?;
+    let dir = &args.output.out;
+    std::fs::create_dir_all(dir)
+        .map_err(|e| Failure::usage(format!("{}: cannot be written ({e})", dir.display())))?;
+    let header = Header::new(&scenario, &levels, part.unwrap_or(Part::WHOLE));
+    if let Some(part) = part.filter(|_| args.resume)
+        && is_complete(&dir.join(shard::file_name(part)), &header)
+    {
+        tell(quiet, &format!("shard {part} is complete already"));
+        return Ok(EXIT_OK);
+    }
+    let path = dir.join(journal::file_name(part));
+    let opened = Journal::open(&path, &header, args.resume).map_err(Failure::usage)?;
+    tell_what_was_there(&opened, args.resume, quiet);
+    let Opened { journal, known, .. } = opened;
+    let grid = Grid {
+        scenario: &scenario,
+        levels: &levels,
+    };
+    let measured = simulate(&grid, header.part(), known, &journal, quiet)?;
+    let out = OutputDir::prepare(dir).map_err(Failure::usage)?;
+    match part {
+        Some(part) => {
+            let name = shard::file_name(part);
+            let bytes = shard::encode(&header, &measured);
+            out.write(&name, &bytes).map_err(Failure::usage)?;
+            out.commit().map_err(Failure::usage)?;
+            if !quiet {
+                println!(
+                    "shard {part}: {} replications written to {}; when all {} shards are there: kvplan merge {}",
+                    measured.len(),
+                    dir.join(name).display(),
+                    part.of,
+                    dir.display()
+                );
+            }
         }
-        println!(
-            "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
-            report::precision::replications(&cells),
-            scenario.seed
-        );
-        println!(
-            "{} files written to {}",
-            files.len(),
-            args.output.out.display()
+        None => write_results(&scenario, &cells(&grid, &measured), out, dir, quiet)?,
+    }
+    journal.remove().map_err(Failure::usage)?;
+    Ok(EXIT_OK)
+}
+
+/// Writes all files of a sweep and prints its summary.
+pub fn write_results(
+    scenario: &Scenario,
+    cells: &[Cell],
+    out: OutputDir,
+    dir: &Path,
+    quiet: bool,
+) -> Result<(), Failure> {
+    report::sweep::write(scenario, cells, &out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if quiet {
+        return Ok(());
+    }
+    println!("{}\n", scenario.title);
+    println!("{}\n", report::sweep::summary(cells));
+    if let Some(note) = report::precision::precision_note(scenario, cells) {
+        println!("{note}\n");
+    }
+    println!(
+        "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
+        report::precision::replications(cells),
+        scenario.seed
+    );
+    println!("{} files written to {}", files.len(), dir.display());
+    Ok(())
+}
+
+/// The part that was asked for; none is the whole sweep.
+fn find_part(shard: Option<Shard>, quiet: bool) -> Result<Option<Part>, Failure> {
+    match shard {
+        None => Ok(None),
+        Some(Shard::Part(part)) => Ok(Some(part)),
+        Some(Shard::Auto) => {
+            let variable = |name: &str| std::env::var(name).ok();
+            let (part, from) = environment::detect(&variable).map_err(Failure::usage)?;
+            tell(quiet, &format!("shard {part}, from {from}"));
+            Ok(Some(part))
+        }
+    }
+}
+
+/// Whether there is the file of a shard with the results of this very part.
+fn is_complete(path: &Path, header: &Header) -> bool {
+    let shard = std::fs::read(path)
+        .ok()
+        .and_then(|b| shard::decode(&b).ok());
+    shard.is_some_and(|s| s.header == *header)
+}
+
+fn tell_what_was_there(opened: &Opened, resume: bool, quiet: bool) {
+    if opened.discarded > 0 {
+        let n = opened.discarded;
+        tell(
+            quiet,
+            &format!(
+                "starting over: {n} finished replications of an interrupted sweep are discarded (--resume would go on)"
+            ),
         );
     }
-    Ok(EXIT_OK)
+    if opened.damaged > 0 {
+        let n = opened.damaged;
+        tell(
+            quiet,
+            &format!("{n} damaged lines of the journal: their replications are simulated again"),
+        );
+    }
+    if resume {
+        let n = opened.known.len();
+        tell(
+            quiet,
+            &format!("resuming: {n} replications are there already"),
+        );
+    }
+}
+
+/// A remark that is not a result.
+fn tell(quiet: bool, text: &str) {
+    if !quiet {
+        eprintln!("{text}");
+    }
+}
+
+/// Simulates what is not known, with a progress bar, and keeps it in the journal.
+fn simulate(
+    grid: &Grid,
+    part: Part,
+    known: Measured,
+    journal: &Journal,
+    quiet: bool,
+) -> Result<Measured, Failure> {
+    catch_interrupts();
+    let bar = progress(0, quiet);
+    let kept = AtomicU64::new(known.len() as u64);
+    let watch = Watch {
+        planned: &|n| bar.inc_length(n),
+        finished: &|unit, values| {
+            journal.add(unit, values)?;
+            kept.fetch_add(1, Ordering::Relaxed);
+            bar.inc(1);
+            Ok(())
+        },
+        stop: interrupt_flag(),
+    };
+    let measured = measure(grid, part, known, &watch);
+    bar.finish_and_clear();
+    measured.map_err(|e| match e {
+        SweepError::Interrupted => Failure {
+            message: format!(
+                "interrupted; earlier output is untouched; {} finished replications are kept: go on with --resume",
+                kept.load(Ordering::Relaxed)
+            ),
+            code: EXIT_INTERRUPTED,
+        },
+        other => sweep_failure(other),
+    })
 }

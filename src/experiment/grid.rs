@@ -5,6 +5,8 @@ use super::scenario::Scenario;
 use super::stats::Estimate;
 use crate::config::quantity::Count;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 /// One replication of one policy at one level, each by its number from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +19,7 @@ pub struct Unit {
 /// The values of units, in the order of [`metric::METRICS`].
 pub type Measured = BTreeMap<Unit, Vec<f64>>;
 
-/// One of several parts into which the units are dealt out.
+/// One of several parts into which the units are dealt out; written `2/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     /// From 1.
@@ -29,8 +31,33 @@ impl Part {
     /// All units.
     pub const WHOLE: Part = Part { index: 1, of: 1 };
 
+    /// Part `index` of `of`; `None` unless 1 <= `index` <= `of` <= 100,000.
+    pub fn new(index: u32, of: u32) -> Option<Part> {
+        ((1..=of).contains(&index) && of <= 100_000).then_some(Part { index, of })
+    }
+
     fn has(self, number: u64) -> bool {
         number % u64::from(self.of) == u64::from(self.index - 1)
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(index, of)| {
+            let number = |t: &str| t.trim().parse::<u32>().ok();
+            Some((number(index)?, number(of)?))
+        });
+        let part = numbers.and_then(|(index, of)| Part::new(index, of));
+        part.ok_or_else(|| {
+            format!("found \"{text}\", expected a part and their number, such as 1/4 to 4/4")
+        })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
     }
 }
 
@@ -59,6 +86,18 @@ impl Grid<'_> {
         }
         let point = level * self.scenario.policies.len() as u64 + u64::from(unit.policy);
         part.has(point * u64::from(self.scenario.replications) + u64::from(unit.replication))
+    }
+
+    /// A unit as messages name it.
+    pub fn name(&self, unit: Unit) -> String {
+        let level = self.levels.get(unit.level as usize);
+        let policy = self.scenario.policies.get(unit.policy as usize);
+        format!(
+            "level {}, policy {}, replication {}",
+            level.map_or("?".into(), Count::to_string),
+            policy.map_or("?", |p| &p.name),
+            unit.replication
+        )
     }
 
     /// The units of a level with the replications in `range`.

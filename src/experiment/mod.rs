@@ -2,6 +2,7 @@
 
 pub mod grid;
 pub mod metric;
+pub mod partial;
 pub mod precision;
 pub mod rehearsal;
 pub mod result;

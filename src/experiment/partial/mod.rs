@@ -1,0 +1,10 @@
+//! Partial results: sweeps dealt out over machines, and sweeps that were interrupted.
+//!
+//! Both are text files of JSON lines: a [header](record::Header) that says which sweep it is, and
+//! a line for each unit with the exact bits of its values and a checksum. A
+//! [shard](shard) is complete, and ends with the checksum of all; a [journal](journal) grows.
+
+pub mod environment;
+pub mod journal;
+pub mod record;
+pub mod shard;
