@@ -211,7 +211,7 @@ fn errors_in_named_files_name_those_files() {
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:3: field `latency_ms`: found 1 columns, expected 2"#);
     write("x.csv", "ms\n1.5\n");
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:1: field `latency_ms`: found columns ms, expected one called latency_ms"#);
-    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: bad-day, default, first-48-hours, fleet-20, free-plan, key-layouts, lost-updates, policies, production-10m, production-1m, retry-storm, seed-load-test, world"#);
+    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: bad-day, default, first-48-hours, fleet-20, free-plan, key-layouts, lost-updates, policies, production-10m, production-1m, retry-storm, seed-load-test, stores, world"#);
     insta::assert_snapshot!(refused(&["--set", "policy.cache.ttl=5"], dir.path()), @r#"error: --set policy.cache.ttl=5: field `cache.ttl`: found "5", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
     insta::assert_snapshot!(refused(&["--set", "nonsense"], dir.path()), @r#"error: --set nonsense: expected FIELD=VALUE, such as policy.cache.ttl="10 s""#);
 }

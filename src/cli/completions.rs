@@ -1,8 +1,7 @@
 //! `kvplan completions`.
 
 use super::common::{Failure, print_bytes};
-use super::{Cli, EXIT_OK};
-use clap::CommandFactory;
+use super::{EXIT_OK, command};
 use clap_complete::Shell;
 
 /// Arguments of `kvplan completions`.
@@ -19,7 +18,7 @@ pub struct Args {
 /// Prints the completion script.
 pub fn run(args: Args) -> Result<u8, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "kvplan", &mut script);
+    clap_complete::generate(args.shell, &mut command(), "kvplan", &mut script);
     print_bytes(&script)?;
     Ok(EXIT_OK)
 }

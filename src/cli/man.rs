@@ -1,8 +1,8 @@
 //! `kvplan man`.
 
 use super::common::{Failure, print_bytes};
-use super::{Cli, EXIT_OK};
-use clap::{Command, CommandFactory};
+use super::{EXIT_OK, command};
+use clap::Command;
 use kvplan::report::output::OutputDir;
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub struct Args {
 
 /// Prints one page or writes all.
 pub fn run(args: Args) -> Result<u8, Failure> {
-    let mut root = Cli::command().disable_help_subcommand(true);
+    let mut root = command().disable_help_subcommand(true);
     if let Some(dir) = args.out {
         let out = OutputDir::prepare(&dir).map_err(Failure::usage)?;
         clap_mangen::generate_to(root, out.staged("")).map_err(Failure::usage)?;
@@ -32,10 +32,10 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         return Ok(EXIT_OK);
     }
     root.build();
-    let mut command = &root;
+    let mut found = &root;
     for name in &args.command {
-        command = command.find_subcommand(name).ok_or_else(|| {
-            let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        found = found.find_subcommand(name).ok_or_else(|| {
+            let names: Vec<&str> = found.get_subcommands().map(Command::get_name).collect();
             Failure::usage(format!(
                 "found \"{name}\", expected one of: {}",
                 names.join(", ")
@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         })?;
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
+    clap_mangen::Man::new(found.clone())
         .render(&mut page)
         .map_err(Failure::defect)?;
     print_bytes(&page)?;

@@ -10,9 +10,10 @@ mod report;
 mod run;
 mod scenario;
 mod schema;
+mod stores;
 mod sweep;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Everything went well.
@@ -37,6 +38,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan merge shards                           what several machines did with kvplan sweep --shard I/N
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
   kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
+  kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
   kvplan scenario list                          the scenarios that come with kvplan
@@ -60,6 +62,8 @@ enum Command {
     Run(run::Args),
     /// Compare two policies under the same arrivals and failures
     Compare(compare::Args),
+    /// Compare Workers KV with the stores beside it under the same work
+    CompareStores(stores::Args),
     /// Make one HTML page of a folder of results
     Report(report::Args),
     /// Simulate the first 48 hours after a deployment and judge its checklist
@@ -74,14 +78,23 @@ enum Command {
     Man(man::Args),
 }
 
+/// The whole command line.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("compare-stores", |stores| {
+        stores.mut_arg("scenario", |a| a.default_value("stores"))
+    })
+}
+
 /// Parses the arguments, runs the command, and reports an error in one message.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let result = match cli.command {
         Command::Sweep(args) => sweep::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Run(args) => run::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::CompareStores(args) => stores::run(args),
         Command::Report(args) => report::run(args),
         Command::Rehearse(args) => rehearse::run(args),
         Command::Scenario(args) => scenario::run(args),

@@ -6,3 +6,4 @@ pub mod fleet;
 pub mod kv;
 pub mod latency;
 pub mod object;
+pub mod stores;

@@ -11,6 +11,7 @@ pub mod schema;
 pub mod series;
 pub mod simulate;
 pub mod stats;
+pub mod stores;
 pub mod sweep;
 pub mod timeline;
 pub mod trace;

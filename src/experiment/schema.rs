@@ -6,6 +6,7 @@ use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
 use crate::cloud::latency::LatencyProfile;
+use crate::cloud::stores::StoreSpec;
 use crate::config::{Model, schema_of};
 use crate::pricing::Catalog;
 use crate::telemetry::alerts::AlertRules;
@@ -45,4 +46,5 @@ pub const KINDS: &[Kind] = &[
     kind::<AlertRules>("alerts"),
     kind::<Catalog>("catalog"),
     kind::<Checklist>("checklist"),
+    kind::<StoreSpec>("store"),
 ];

@@ -9,6 +9,7 @@ pub mod output;
 pub mod precision;
 pub mod rehearsal;
 pub mod run;
+pub mod stores;
 pub mod sweep;
 pub mod table;
 pub mod timeline;

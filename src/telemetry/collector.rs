@@ -82,6 +82,7 @@ pub(super) struct PendingBatch {
     pub key: String,
     pub value: Vec<u8>,
     pub covered: Covered,
+    pub being_written: bool,
 }
 
 /// A batch being filled; a flush of its age is void once the batch is gone.

@@ -176,6 +176,8 @@ impl<C: Clock> Collector<C> {
         }
     }
 
+    /// Writes the batches that no other flush is writing: where requests wait for their writes,
+    /// these overlap, and each batch is written once.
     async fn write_batches<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
         self.state
             .borrow_mut()
@@ -185,6 +187,9 @@ impl<C: Clock> Collector<C> {
             s.pending.iter().map(|b| b.key.clone()).collect()
         };
         for key in keys {
+            let Some(_being_written) = BeingWritten::begin(&self.state, &key) else {
+                continue;
+            };
             let written = self.put_with_retry(kv, &key, |s| {
                 let batch = s.pending.iter().find(|b| b.key == key)?;
                 Some((batch.value.clone(), batch.covered))
@@ -234,6 +239,33 @@ impl<C: Clock> Collector<C> {
             }
         })
         .await
+    }
+}
+
+/// A batch that a flush is writing; if dropped before it is stored, another flush may write it.
+struct BeingWritten<'a> {
+    state: &'a RefCell<State>,
+    key: &'a str,
+}
+
+impl<'a> BeingWritten<'a> {
+    /// None if the batch is gone, or another flush is writing it.
+    fn begin(state: &'a RefCell<State>, key: &'a str) -> Option<Self> {
+        let s = &mut *state.borrow_mut();
+        let batch = s.pending.iter_mut().find(|b| b.key == key)?;
+        if std::mem::replace(&mut batch.being_written, true) {
+            return None;
+        }
+        Some(BeingWritten { state, key })
+    }
+}
+
+impl Drop for BeingWritten<'_> {
+    fn drop(&mut self) {
+        let s = &mut *self.state.borrow_mut();
+        if let Some(batch) = s.pending.iter_mut().find(|b| b.key == self.key) {
+            batch.being_written = false;
+        }
     }
 }
 
@@ -318,6 +350,7 @@ impl State {
                 key: bucket.batch_key(writer, self.batches_written),
                 value: aggregate.encode(&self.names),
                 covered,
+                being_written: false,
             });
         }
         self.unsaved += records;

@@ -1,5 +1,6 @@
 //! The real metrics system: production code that knows two ports, `Kv` and `Clock`.
 
+mod absorb;
 pub mod aggregate;
 pub mod alerts;
 mod attempt;

@@ -27,7 +27,7 @@ const fn known(file: &'static str, title: &'static str, about: &'static str) -> 
 }
 
 /// Every table that kvplan writes, in the order of a page.
-pub const KNOWN: [Known; 16] = [
+pub const KNOWN: [Known; 17] = [
     known(
         "sweep.csv",
         "All measures by traffic level and policy",
@@ -73,6 +73,14 @@ pub const KNOWN: [Known; 16] = [
         "Stores compared",
         "The same load on other stores.",
     ),
+    Known {
+        raw: true,
+        ..known(
+            "stores_invoices.csv",
+            "Invoices of the stores compared",
+            "The lines of the first replication's invoices.",
+        )
+    },
     known("fit.csv", "Fit", "Models fitted to measured data."),
     known(
         "rehearsal.csv",

@@ -1,0 +1,144 @@
+//! `kvplan compare-stores`.
+
+use super::EXIT_OK;
+use super::common::{
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
+    sweep_failure,
+};
+use kvplan::cloud::stores::StoreSpec;
+use kvplan::config::quantity::Count;
+use kvplan::config::{self, Override};
+use kvplan::experiment::stores::{check, compare_stores, take_overs};
+use kvplan::report::output::OutputDir;
+use kvplan::report::stores::Comparison;
+
+/// Arguments of `kvplan compare-stores`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan compare-stores                                  all stores from 100k to 1B requests a month
+  kvplan compare-stores --traffic 1M,100M --policy optimised
+  kvplan compare-stores --store kv,analytics-engine,my-store.toml
+  kvplan compare-stores --set store.r2.service.latency.read.median=\"30 ms\"
+
+The same arrivals, records and queries (common random numbers) meet each store in turn: Workers KV,
+R2, D1, a Durable Object with SQLite, Queues in front of KV, and Analytics Engine. A store is not able
+where a bound of models/stores or of the plan is exceeded, or more than 1% of calls fail.
+
+Writes stores.csv, stores_invoices.csv, stores.json (to reproduce) and a chart for each policy.")]
+pub struct Args {
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Stores: names from models/stores or files [default: all of models/stores]
+    #[arg(long = "store", value_name = "STORE", value_delimiter = ',')]
+    stores: Vec<String>,
+    /// Requests a month: a list (10k,1M) or a range (100k..1B) [default: the scenario's levels]
+    #[arg(long, value_parser = |t: &str| parse_traffic(t).map(Levels))]
+    traffic: Option<Levels>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone)]
+struct Levels(Vec<Count>);
+
+/// The order of tables and charts.
+const ALL: [&str; 6] = [
+    "kv",
+    "r2",
+    "d1",
+    "durable-object",
+    "queues",
+    "analytics-engine",
+];
+
+/// Compares the stores and writes the results.
+pub fn run(mut args: Args) -> Result<u8, Failure> {
+    let (mine, others): (Vec<String>, Vec<String>) = args
+        .simulation
+        .overrides
+        .drain(..)
+        .partition(|o| o.trim_start().starts_with("store."));
+    args.simulation.overrides = others;
+    let scenario = args.simulation.load()?;
+    check(&scenario).map_err(Failure::usage)?;
+    let stores = load_stores(&args.stores, &config::parse_overrides(&mine)?)?;
+    let levels = args
+        .traffic
+        .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
+    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    catch_interrupts();
+    let quiet = args.simulation.quiet;
+    let points = levels.len() * scenario.policies.len() * stores.len();
+    let bar = progress(points as u64 * u64::from(scenario.replications), quiet);
+    let cells = compare_stores(
+        &scenario,
+        &stores,
+        &levels,
+        &|| bar.inc(1),
+        interrupt_flag(),
+    );
+    bar.finish_and_clear();
+    let cells = cells.map_err(sweep_failure)?;
+    let comparison = Comparison {
+        scenario: &scenario,
+        stores: &stores,
+        take_overs: &take_overs(&cells),
+        cells: &cells,
+    };
+    comparison.write(&out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if !quiet {
+        println!("{}\n", scenario.title);
+        println!("{}\n", comparison.summary());
+        println!(
+            "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",
+            scenario.replications, scenario.seed
+        );
+        println!(
+            "{} files written to {}",
+            files.len(),
+            args.output.out.display()
+        );
+    }
+    Ok(EXIT_OK)
+}
+
+/// Reads the stores; an override `store.NAME.FIELD=VALUE` changes the one of that name.
+fn load_stores(names: &[String], overrides: &[Override]) -> Result<Vec<StoreSpec>, Failure> {
+    let all: Vec<String>;
+    let names = if names.is_empty() {
+        all = ALL.map(str::to_owned).to_vec();
+        &all
+    } else {
+        names
+    };
+    for o in overrides {
+        let known = o.path.len() > 2 && names.contains(&o.path[1]);
+        if !known {
+            return Err(Failure::usage(format!(
+                "{}: expected store.NAME.FIELD=VALUE with one of: {}",
+                o.text,
+                names.join(", ")
+            )));
+        }
+    }
+    let mut stores: Vec<StoreSpec> = Vec::new();
+    for name in names {
+        let of_store = overrides.iter().filter(|o| o.path[1] == *name);
+        let of_store: Vec<Override> = of_store
+            .map(|o| Override {
+                path: o.path[2..].to_vec(),
+                ..o.clone()
+            })
+            .collect();
+        let store: StoreSpec = config::load(name, None, &of_store)?;
+        if stores.iter().any(|s| s.name == store.name) {
+            return Err(Failure::usage(format!(
+                "--store {name}: found two stores called \"{}\", expected different names",
+                store.name
+            )));
+        }
+        stores.push(store);
+    }
+    Ok(stores)
+}

@@ -1,0 +1,102 @@
+//! R2 as a store of keys and values.
+
+use super::tally::Tally;
+use crate::cloud::kv::{KvHandle, KvStore};
+use crate::pricing::{MeterItem, Usage};
+use crate::telemetry::load::join_all;
+use crate::telemetry::ports::{Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value};
+use std::rc::Rc;
+
+/// A bucket with an object for each key. A finished write is seen by every read; expired objects
+/// are deleted by a lifecycle rule, which is free, as are deletes.
+pub struct ObjectStore {
+    objects: Rc<KvStore>,
+    tally: Tally,
+}
+
+impl ObjectStore {
+    /// A bucket whose objects behave as those of `objects`.
+    pub fn new(objects: Rc<KvStore>) -> Rc<Self> {
+        Rc::new(ObjectStore {
+            objects,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Access for a Worker invocation.
+    pub fn invocation(self: &Rc<Self>) -> ObjectHandle {
+        ObjectHandle {
+            bucket: Rc::clone(self),
+            objects: self.objects.invocation(),
+        }
+    }
+
+    /// The objects themselves.
+    pub fn objects(&self) -> &Rc<KvStore> {
+        &self.objects
+    }
+
+    /// What was used so far, without storage: writes and lists are class A, reads class B.
+    pub fn usage(&self, bill_rate_limited: bool) -> Usage {
+        let meter = self.objects.meter();
+        let billed = |kind| u128::from(meter.billed(kind, bill_rate_limited));
+        let mut usage = Usage::default();
+        usage.add(
+            MeterItem::R2ClassA,
+            billed(OpKind::Write) + billed(OpKind::List),
+        );
+        usage.add(MeterItem::R2ClassB, billed(OpKind::Read));
+        usage
+    }
+
+    /// The invariant: every operation is metered once.
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub fn check(&self) -> Result<(), String> {
+        let checked = self.tally.check(&self.objects.meter());
+        checked.map_err(|e| format!("R2: {e}"))
+    }
+}
+
+/// A bucket as one Worker invocation sees it.
+pub struct ObjectHandle {
+    bucket: Rc<ObjectStore>,
+    objects: KvHandle,
+}
+
+impl Kv for ObjectHandle {
+    /// R2 has no bulk read: each key is a request.
+    async fn read(&self, keys: &[&str], _: ReadOptions) -> Result<Vec<Option<Value>>, KvError> {
+        let gets = keys.iter().map(|key| async move {
+            let one = [*key];
+            let get = self.objects.read(&one, ReadOptions::default());
+            self.bucket.tally.count(OpKind::Read, 1, get).await
+        });
+        let mut values = Vec::with_capacity(keys.len());
+        for got in join_all(gets).await {
+            values.extend(got?);
+        }
+        Ok(values)
+    }
+
+    async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
+        let put = self.objects.put(key, value, options);
+        self.bucket.tally.count(OpKind::Write, 1, put).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KvError> {
+        let delete = self.objects.delete(key);
+        self.bucket.tally.count(OpKind::Delete, 1, delete).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<ListPage, KvError> {
+        let list = self.objects.list(prefix, cursor, limit);
+        self.bucket.tally.count(OpKind::List, 1, list).await
+    }
+}

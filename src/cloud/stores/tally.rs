@@ -1,0 +1,60 @@
+//! Operations asked for and answered, counted apart from a store's own meter.
+
+use crate::cloud::kv::KvMeter;
+use crate::telemetry::ports::{KvError, OpKind};
+use std::cell::Cell;
+use std::future::Future;
+
+/// Counts by kind.
+#[derive(Debug, Default)]
+pub struct Tally {
+    asked: Cell<[u64; OpKind::ALL.len()]>,
+    answered: Cell<[u64; OpKind::ALL.len()]>,
+}
+
+fn add(counts: &Cell<[u64; OpKind::ALL.len()]>, kind: OpKind, n: u64) {
+    let mut c = counts.get();
+    c[kind as usize] += n;
+    counts.set(c);
+}
+
+impl Tally {
+    /// Counts an operation on `n` keys before and after it. One that the invocation may not make
+    /// any more never reaches the store.
+    pub async fn count<T>(
+        &self,
+        kind: OpKind,
+        n: usize,
+        operation: impl Future<Output = Result<T, KvError>>,
+    ) -> Result<T, KvError> {
+        add(&self.asked, kind, n as u64);
+        let result = operation.await;
+        if !matches!(result, Err(KvError::InvocationLimit)) {
+            add(&self.answered, kind, n as u64);
+        }
+        result
+    }
+
+    /// The invariant: the store has metered what was answered, and nothing that was not asked for
+    /// (operations under way may be on either side).
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub fn check(&self, meter: &KvMeter) -> Result<(), String> {
+        meter.check()?;
+        for kind in OpKind::ALL {
+            let (asked, answered) = (
+                self.asked.get()[kind as usize],
+                self.answered.get()[kind as usize],
+            );
+            if !(answered..=asked).contains(&meter.issued(kind)) {
+                return Err(format!(
+                    "{asked} {} asked for, {answered} answered, but {} metered",
+                    kind.plural(),
+                    meter.issued(kind)
+                ));
+            }
+        }
+        Ok(())
+    }
+}
