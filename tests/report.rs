@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use kvplan::report::html::figure::of_svg;
-use kvplan::report::html::folder::{Csv, Folder};
+use kvplan::report::html::folder::{Csv, Folder, Run};
 use kvplan::report::html::report;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -51,8 +51,8 @@ fn page(dir: &Path) -> String {
 }
 
 const CLAIMS: &str = "id,section,quote,stated,verdict,right_value,evidence
-writes,Costs,1000 recordings = ~200 writes,200,does not hold,10,\"Ten batches of 100: <b> & \"\"more\"\"\"
-cache,Cache,Hit rate: 90%,0.9,holds,,94.5% at 10M
+writes,Costs,1000 recordings = ~200 writes,200,refuted,10,\"Ten batches of 100: <b> & \"\"more\"\"\"
+cache,Cache,Hit rate: 90%,0.9,confirmed,,94.5% at 10M
 vendors,Costs,faster than others,,not testable,,no workload is given
 ";
 
@@ -269,13 +269,21 @@ fn a_drawing_brings_nothing_but_shapes() {
         name: "x".into(),
         tables: Vec::new(),
         figures: vec![of_svg("x.svg", svg).unwrap()],
-        run: Some(json!({"kvplan": "1"})),
+        runs: vec![run(json!({"kvplan": "1"}))],
     };
     let html = report(&folder).html;
     let start = html.find("<svg ").unwrap();
     let end = html.find("</svg>").unwrap();
     insta::assert_snapshot!(&html[start..end], @r##"<svg viewBox="0 0 10 5" role="img" aria-label="A &#60;title&#62;"><g><text x="1" opacity="0.5">kept &#38; safe</text></g>"##);
     assert!(!html.contains("boom"), "{html}");
+}
+
+/// `run.json` that says `said`.
+fn run(said: Value) -> Run {
+    Run {
+        file: "run.json".into(),
+        said,
+    }
 }
 
 /// Text with characters that mean something in HTML.
@@ -344,7 +352,7 @@ fn folder_of(texts: &[String], text: impl Fn(&str) -> String) -> Folder {
             ),
         )
         .unwrap()],
-        run: Some(json!({
+        runs: vec![run(json!({
             "kvplan": at(4), "command": at(5), "seed": at(6), "scaling": at(7), "traffic_per_month": [at(8)],
             "scenario": {
                 "name": at(9), "title": at(10), "plan": at(11), "replications": at(12), "fleet": {"title": at(13)},
@@ -353,7 +361,7 @@ fn folder_of(texts: &[String], text: impl Fn(&str) -> String) -> Folder {
                     "name": at(11), "title": at(18), "monthly_fee": at(19), "item": [{"meter": at(20), "source": at(21)}]
                 }]}
             }
-        })),
+        }))],
     }
 }
 

@@ -1,8 +1,8 @@
-//! What the results rest on, from `run.json`: assumptions, prices with their sources, and the
+//! What the results rest on, from `run.json` and its like: assumptions, prices with their sources, and the
 //! command that gives the results again.
 
-use super::folder::Folder;
-use super::table::{Cell, Column, Table, label};
+use super::folder::{Folder, Run};
+use super::table::{Cell, Column, Table, label, sentence};
 use crate::config::quantity::Count;
 use crate::config::{embedded_names, source_text};
 use serde_json::Value;
@@ -20,34 +20,43 @@ pub struct About {
     /// The command line.
     pub command: String,
     pub version: String,
+    /// The file that says all this.
+    pub file: String,
 }
 
-/// Reads `run.json`; nothing if the folder has none.
-pub fn of_folder(folder: &Folder) -> Option<About> {
-    let run = folder.run.as_ref()?;
-    Some(About {
-        facts: facts(run),
-        prices: prices(run),
-        models: models(run),
-        settings: settings(run),
-        command: command(run),
-        version: text(run.get("kvplan")).unwrap_or_default(),
-    })
+/// What each command that left results in the folder says.
+pub fn of_folder(folder: &Folder) -> Vec<About> {
+    let about = |(i, run): (usize, &Run)| About {
+        facts: facts(&run.said),
+        prices: prices(&run.said, i),
+        models: models(&run.said),
+        settings: settings(run, i),
+        command: command(&run.said),
+        version: text(run.said.get("kvplan")).unwrap_or_default(),
+        file: run.file.clone(),
+    };
+    folder.runs.iter().enumerate().map(about).collect()
+}
+
+/// The scenario, or the first of several.
+fn scenario(run: &Value) -> &Value {
+    let first = || run.pointer("/scenarios/0/scenario");
+    run.get("scenario").or_else(first).unwrap_or(&Value::Null)
 }
 
 /// What the page is called.
 pub fn title(folder: &Folder) -> Option<String> {
-    let run = folder.run.as_ref()?;
-    let title = run.pointer("/scenario/title").or(run.get("title"));
+    let run = &folder.runs.first()?.said;
+    let title = run.get("title").or(scenario(run).get("title"));
     text(title).filter(|t| !t.is_empty())
 }
 
 /// Seed, replications, levels: one line for the head of the page.
 pub fn subtitle(folder: &Folder) -> Vec<(String, String)> {
-    let Some(run) = &folder.run else {
+    let Some(Run { said: run, .. }) = folder.runs.first() else {
         return Vec::new();
     };
-    let scenario = |name: &str| run.pointer(&format!("/scenario/{name}"));
+    let scenario = |name: &str| scenario(run).get(name);
     let items = [
         (
             "Command",
@@ -55,7 +64,10 @@ pub fn subtitle(folder: &Folder) -> Vec<(String, String)> {
         ),
         ("Scenario", text(scenario("name"))),
         ("Plan", plan_title(run)),
-        ("Prices", text(run.pointer("/scenario/catalog/title"))),
+        (
+            "Prices",
+            text(scenario("catalog").and_then(|c| c.get("title"))),
+        ),
         ("Replications", text(scenario("replications"))),
         ("Seed", text(run.get("seed").or(scenario("seed")))),
         ("Version", text(run.get("kvplan"))),
@@ -89,14 +101,35 @@ fn named_first(fields: &serde_json::Map<String, Value>) -> impl Iterator<Item = 
     name.chain(others)
 }
 
+/// Longer values are models or data, not facts to read.
+const SHORT: usize = 300;
+/// Fields that stand in other places of the page.
+const TOLD_ELSEWHERE: [&str; 9] = [
+    "kvplan",
+    "command",
+    "arguments",
+    "title",
+    "seed",
+    "scaling",
+    "scenario",
+    "scenarios",
+    "traffic_per_month",
+];
+
 fn facts(run: &Value) -> Vec<(String, String)> {
-    let scenario = run.get("scenario").unwrap_or(run);
+    let scenario = scenario(run);
     let mut facts = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|v| !v.is_empty()) {
             facts.push((name.to_owned(), value));
         }
     };
+    for (name, value) in run.as_object().into_iter().flatten() {
+        let value = text(Some(value)).filter(|v| v.chars().count() <= SHORT);
+        if !TOLD_ELSEWHERE.contains(&name.as_str()) {
+            add(&sentence(&label(name)), value);
+        }
+    }
     add("A month", text(run.get("scaling")));
     add("Prices", scenario.get("catalog").and_then(catalog_facts));
     if let Some(latency) = scenario.get("latency") {
@@ -187,17 +220,17 @@ fn never_fails(failures: &Value) -> bool {
 }
 
 fn plan(run: &Value) -> Option<&Value> {
-    let name = run.pointer("/scenario/plan")?;
-    let plans = run.pointer("/scenario/catalog/plan")?.as_array()?;
+    let name = scenario(run).get("plan")?;
+    let plans = scenario(run).pointer("/catalog/plan")?.as_array()?;
     plans.iter().find(|p| p.get("name") == Some(name))
 }
 
 fn plan_title(run: &Value) -> Option<String> {
-    text(plan(run).and_then(|p| p.get("title"))).or_else(|| text(run.pointer("/scenario/plan")))
+    text(plan(run).and_then(|p| p.get("title"))).or_else(|| text(scenario(run).get("plan")))
 }
 
 /// The items of the plan, with the source of each price.
-fn prices(run: &Value) -> Option<Table> {
+fn prices(run: &Value, i: usize) -> Option<Table> {
     let plan = plan(run)?;
     let get = |v: &Value, name: &str| text(v.get(name)).unwrap_or_default();
     let count = |item: &Value, name: &str| {
@@ -229,7 +262,7 @@ fn prices(run: &Value) -> Option<Table> {
     ];
     let rows = plan.get("item")?.as_array()?.iter().map(row).collect();
     let title = format!("Prices of plan \"{}\"", get(plan, "name"));
-    let mut table = Table::new("prices", &title, columns, rows);
+    let mut table = Table::new(&format!("prices-{}", i + 1), &title, columns, rows);
     let fee = money(&get(plan, "monthly_fee"));
     table.about = format!("{}: {fee} a month.", get(plan, "title"));
     Some(table)
@@ -253,7 +286,7 @@ fn models(run: &Value) -> Vec<(String, String)> {
         ("fleets", "fleet"),
         ("consistency", "consistency"),
     ] {
-        let Some(title) = text(run.pointer(&format!("/scenario/{place}/title"))) else {
+        let Some(title) = text(scenario(run).pointer(&format!("/{place}/title"))) else {
             continue;
         };
         for name in embedded_names(folder) {
@@ -270,14 +303,19 @@ fn models(run: &Value) -> Vec<(String, String)> {
 }
 
 /// Every setting of the run, one a row.
-fn settings(run: &Value) -> Option<Table> {
+fn settings(run: &Run, i: usize) -> Option<Table> {
     let mut rows = Vec::new();
-    flatten(String::new(), run.get("scenario")?, &mut rows);
+    let scenario = scenario(&run.said);
+    flatten(String::new(), scenario, &mut rows);
     let columns = ["setting", "value"].map(Column::text).to_vec();
-    let mut table = Table::new("settings", "Every setting", columns, rows);
-    table.file = "run.json".into();
+    let id = format!("settings-{}", i + 1);
+    let mut table = Table::new(&id, "Every setting", columns, rows);
+    table.file.clone_from(&run.file);
+    if run.said.get("scenarios").is_some() {
+        table.about = format!("Of the first scenario; the others stand in {}.", run.file);
+    }
     table.open = false;
-    Some(table)
+    scenario.is_object().then_some(table)
 }
 
 fn flatten(path: String, value: &Value, rows: &mut Vec<Vec<Cell>>) {
@@ -306,30 +344,34 @@ fn flatten(path: String, value: &Value, rows: &mut Vec<Vec<Cell>>) {
     }
 }
 
-/// The command line that gives the results again.
+/// The command line that gives the results again, as far as the run says.
 fn command(run: &Value) -> String {
     let mut words = vec!["kvplan".to_owned()];
     words.extend(text(run.get("command")));
+    words.extend(["claims", "log"].iter().filter_map(|n| text(run.get(*n))));
     let strings = |value: Option<&Value>| -> Option<Vec<String>> {
         let items = value?.as_array()?.iter();
         Some(items.filter_map(|v| text(Some(v))).collect())
     };
-    if let Some(arguments) = strings(run.get("arguments")) {
-        words.extend(arguments);
-    } else if let Some(arguments) = strings(run.pointer("/scenario/arguments")) {
-        words.extend(arguments);
-    } else if let Some(name) = text(run.pointer("/scenario/name")) {
-        words.extend(["--scenario".to_owned(), name]);
+    let scenario = run.get("scenario").unwrap_or(&Value::Null);
+    let arguments = run.get("arguments").or(scenario.get("arguments"));
+    match (strings(arguments), text(scenario.get("name"))) {
+        (Some(arguments), _) => words.extend(arguments),
+        (None, Some(name)) => words.extend(["--scenario".to_owned(), name]),
+        (None, None) => {}
     }
-    if let Some(levels) = strings(run.get("traffic_per_month")) {
-        words.extend(["--traffic".to_owned(), levels.join(",")]);
-    }
+    let levels = strings(run.get("traffic_per_month")).map(|l| l.join(","));
     let options = [
-        ("--replications", run.pointer("/scenario/replications")),
-        ("--seed", run.get("seed")),
+        ("--traffic", levels),
+        ("--effort", text(run.get("effort"))),
+        ("--speed", text(run.get("speed"))),
+        ("--amplify", text(run.get("amplify"))),
+        ("--jitter", text(run.get("jitter"))),
+        ("--replications", text(scenario.get("replications"))),
+        ("--seed", text(run.get("seed"))),
     ];
     for (option, value) in options {
-        if let Some(value) = text(value).filter(|_| !words.iter().any(|w| w == option)) {
+        if let Some(value) = value.filter(|_| !words.iter().any(|w| w == option)) {
             words.extend([option.to_owned(), value]);
         }
     }

@@ -35,8 +35,19 @@ pub struct Claim {
     pub quote: String,
     pub verdict: String,
     pub tone: Tone,
+    /// What it looks like through each lens.
+    pub lenses: Vec<Lens>,
     /// Label and value, in the order of the file, the evidence first.
     pub details: Vec<(String, String)>,
+}
+
+/// A claim seen through one lens, such as the published prices: verdict and value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lens {
+    pub name: String,
+    pub verdict: String,
+    pub tone: Tone,
+    pub value: String,
 }
 
 /// All claims of a page.
@@ -69,30 +80,12 @@ impl Tone {
     }
 
     /// By the words of the verdict.
-    fn of(verdict: &str) -> Self {
-        let verdict = verdict.to_lowercase();
-        let says = |words: &[&str]| words.iter().any(|w| verdict.contains(w));
-        if says(&["testable", "untested", "unknown", "undecided", "cannot"]) {
-            Tone::Open
-        } else if says(&["part", "depend", "condition", "only", "mixed", "some"]) {
-            Tone::Mixed
-        } else if says(&[
-            "false",
-            "wrong",
-            "refut",
-            "not",
-            "fail",
-            "contradict",
-            "stated",
-            "off",
-        ]) {
-            Tone::Bad
-        } else if says(&[
-            "true", "hold", "confirm", "verif", "correct", "support", "right",
-        ]) {
-            Tone::Good
-        } else {
-            Tone::Open
+    pub fn of(verdict: &str) -> Self {
+        match verdict {
+            "confirmed" | "met" => Tone::Good,
+            "holds only if" | "undecided" => Tone::Mixed,
+            "refuted" | "inconsistent" | "not met" => Tone::Bad,
+            _ => Tone::Open,
         }
     }
 }
@@ -114,6 +107,7 @@ pub fn of_csv(csv: &Csv) -> Option<Claims> {
             quote: row[quote].clone(),
             verdict: row[verdict].clone(),
             tone,
+            lenses: lenses(csv, row),
             details: details(csv, row, &[Some(quote), Some(verdict), id, section]),
         };
         match claims
@@ -143,74 +137,164 @@ pub fn of_csv(csv: &Csv) -> Option<Claims> {
     Some(claims)
 }
 
+/// What the columns `<lens>_verdict`, `<lens>_value` and `<lens>_value_ci95` say.
+fn lenses(csv: &Csv, row: &[String]) -> Vec<Lens> {
+    let get = |name: String| {
+        let at = csv.header.iter().position(|h| *h == name);
+        at.map_or("", |i| row[i].as_str())
+    };
+    let names = csv.header.iter().filter_map(|h| h.strip_suffix("_verdict"));
+    let lens = |name: &str| {
+        let (value, half_width) = (
+            get(format!("{name}_value")),
+            get(format!("{name}_value_ci95")),
+        );
+        let verdict = get(format!("{name}_verdict"));
+        let interval = match half_width {
+            "" | "0" => String::new(),
+            h => format!(" ± {}", format::grouped(h)),
+        };
+        Lens {
+            name: sentence(name),
+            verdict: verdict.to_owned(),
+            tone: Tone::of(verdict),
+            value: format!("{}{interval}", format::grouped(value)),
+        }
+    };
+    names.map(lens).filter(|l| !l.verdict.is_empty()).collect()
+}
+
+/// Columns that [`stated`] puts into words together.
+const STATED: [&str; 5] = ["stated", "stated_to", "unit", "comparator", "tolerance"];
+
 /// The other columns that have a value: evidence first, then conditions, then as in the file.
 fn details(csv: &Csv, row: &[String], shown: &[Option<usize>]) -> Vec<(String, String)> {
-    let mut columns: Vec<usize> = (0..row.len())
-        .filter(|i| !shown.contains(&Some(*i)) && !row[*i].is_empty())
+    let of_lens = |name: &str| {
+        let ends = ["_verdict", "_value", "_value_ci95"];
+        let stem = ends.iter().find_map(|end| name.strip_suffix(end));
+        stem.is_some_and(|s| csv.header.contains(&format!("{s}_verdict")))
+    };
+    let get = |name: &str| {
+        let at = csv.header.iter().position(|h| h == name);
+        at.map_or("", |i| row[i].as_str())
+    };
+    let cells = csv.header.iter().zip(row).enumerate();
+    let others = cells.filter(|(i, (name, value))| {
+        !shown.contains(&Some(*i))
+            && !value.is_empty()
+            && !of_lens(name)
+            && !STATED.contains(&name.as_str())
+    });
+    let mut details: Vec<(&str, String)> = others
+        .map(|(_, (name, value))| (name.as_str(), format::grouped(value)))
         .collect();
-    columns.sort_by_key(|i| match csv.header[*i].as_str() {
+    details.extend(stated(get).map(|words| ("stated", words)));
+    details.sort_by_key(|(name, _)| match *name {
         "evidence" => 0,
         "conditions" => 1,
-        _ => 2,
+        "note" => 2,
+        "stated" => 3,
+        _ => 4,
     });
-    let detail = |i: usize| (sentence(&label(&csv.header[i])), format::grouped(&row[i]));
-    columns.into_iter().map(detail).collect()
+    details
+        .into_iter()
+        // What each lens found stands in a line of its own.
+        .map(|(name, words)| (sentence(&label(name)), words.replace("; [", "\n[")))
+        .collect()
+}
+
+/// `< 2,000 ms, tolerance 100`.
+fn stated<'a>(get: impl Fn(&str) -> &'a str) -> Option<String> {
+    let value = format::grouped(Some(get("stated")).filter(|s| !s.is_empty())?);
+    let to = match get("stated_to") {
+        "" => String::new(),
+        to => format!("to {}", format::grouped(to)),
+    };
+    let words = [get("comparator"), &value, &to, get("unit")].map(str::to_owned);
+    let words: Vec<String> = words.into_iter().filter(|w| !w.is_empty()).collect();
+    let tolerance = match get("tolerance") {
+        "" | "0" => String::new(),
+        t => format!(", tolerance {}", format::grouped(t)),
+    };
+    Some(format!("{}{tolerance}", words.join(" ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn csv(rows: &[[&str; 6]]) -> Csv {
-        let strings = |r: &[&str]| r.iter().map(|s| (*s).to_owned()).collect();
-        Csv {
-            file: "claims.csv".into(),
-            header: strings(&["id", "section", "quote", "stated", "verdict", "evidence"]),
-            rows: rows.iter().map(|r| strings(r)).collect(),
-            total_rows: rows.len(),
-        }
-    }
-
     #[test]
     fn claims_are_counted_by_verdict_and_grouped_by_section() {
-        let claims = of_csv(&csv(&[
-            ["a", "Costs", "q1", "40000", "false", "e1"],
-            ["b", "Cache", "q2", "", "holds", "e2"],
-            ["c", "Costs", "q3", "1", "false", ""],
-        ]))
+        let strings = |r: &[&str]| r.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let header = "id section quote stated verdict evidence unit fleet_verdict fleet_value fleet_value_ci95";
+        let rows = [
+            [
+                "a",
+                "Costs",
+                "q1",
+                "40000",
+                "refuted",
+                "e1; [fleet] e3",
+                "writes",
+                "refuted",
+                "12345",
+                "6",
+            ],
+            [
+                "b",
+                "Cache",
+                "q2",
+                "",
+                "confirmed",
+                "e2",
+                "writes",
+                "",
+                "",
+                "",
+            ],
+            [
+                "c",
+                "Costs",
+                "q3",
+                "1",
+                "refuted",
+                "",
+                "",
+                "confirmed",
+                "2",
+                "0",
+            ],
+        ];
+        let claims = of_csv(&Csv {
+            file: "claims.csv".into(),
+            header: strings(&header.split(' ').collect::<Vec<_>>()),
+            rows: rows.iter().map(|r| strings(r)).collect(),
+            total_rows: rows.len(),
+        })
         .unwrap();
-        let counts: Vec<_> = claims
-            .counts
-            .iter()
-            .map(|c| (c.verdict.as_str(), c.claims))
-            .collect();
-        assert_eq!(counts, [("holds", 1), ("false", 2)]);
-        let sections: Vec<_> = claims
-            .sections
-            .iter()
+        let counts = claims.counts.iter();
+        let counts: Vec<_> = counts.map(|c| (c.verdict.as_str(), c.claims)).collect();
+        assert_eq!(counts, [("confirmed", 1), ("refuted", 2)]);
+        let sections = claims.sections.iter();
+        let sections: Vec<_> = sections
             .map(|s| (s.title.as_str(), s.claims.len()))
             .collect();
         assert_eq!(sections, [("Costs", 2), ("Cache", 1)]);
         let detail = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let first = &claims.sections[0].claims[0];
         assert_eq!(
-            claims.sections[0].claims[0].details,
-            [detail("Evidence", "e1"), detail("Stated", "40,000")]
+            first.details,
+            [
+                detail("Evidence", "e1\n[fleet] e3"),
+                detail("Stated", "40,000 writes")
+            ]
         );
-    }
-
-    #[test]
-    fn the_tone_follows_the_words() {
-        let tones = [
-            "holds",
-            "does not hold",
-            "holds only in part",
-            "not testable",
-            "refuted",
-        ]
-        .map(Tone::of);
+        let lens = &first.lenses[0];
         assert_eq!(
-            tones,
-            [Tone::Good, Tone::Bad, Tone::Mixed, Tone::Open, Tone::Bad]
+            (lens.name.as_str(), lens.value.as_str()),
+            ("Fleet", "12,345 ± 6")
         );
+        assert_eq!(lens.tone, Tone::Bad);
+        assert!(claims.sections[1].claims[0].lenses.is_empty());
     }
 }

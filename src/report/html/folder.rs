@@ -1,6 +1,7 @@
 //! What a folder of results holds.
 
 use super::figure::{self, Figure};
+use serde::Deserialize;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,12 +27,29 @@ const fn known(file: &'static str, title: &'static str, about: &'static str) -> 
     }
 }
 
-/// Every table that kvplan writes, in the order of a page.
-pub const KNOWN: [Known; 17] = [
+const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Known {
+    Known {
+        raw: true,
+        ..known(file, title, about)
+    }
+}
+
+/// Every table that kvplan writes, in the order of a page; raw data last.
+pub const KNOWN: [Known; 22] = [
     known(
         "sweep.csv",
         "All measures by traffic level and policy",
         "Means over the replications, ± the 95% confidence half-width.",
+    ),
+    known(
+        "measures.csv",
+        "All measures by policy",
+        "Means over the replications, ± the 95% confidence half-width.",
+    ),
+    known(
+        "invoice.csv",
+        "Invoices",
+        "Line by line, of the first replication.",
     ),
     known(
         "plan.csv",
@@ -41,17 +59,22 @@ pub const KNOWN: [Known; 17] = [
     known(
         "pareto.csv",
         "Best trade-offs",
-        "Settings that no other one beats in every objective.",
+        "Candidates that no other one beats in cost, staleness and loss at once.",
     ),
     known(
         "breakeven.csv",
         "Break-even points",
-        "Where one choice begins to cost less than another.",
+        "Where, as traffic grows, one choice begins to pay.",
     ),
     known(
         "forecast.csv",
         "Forecast",
         "What the coming months would cost as traffic grows.",
+    ),
+    known(
+        "forecast_limits.csv",
+        "When limits are reached",
+        "The month in which it happens, over all futures.",
     ),
     known(
         "sensitivity.csv",
@@ -65,27 +88,29 @@ pub const KNOWN: [Known; 17] = [
     ),
     known(
         "savings_surface.csv",
-        "Savings by traffic and cache lifetime",
-        "Where the documented savings would hold.",
+        "Claims by traffic and isolates",
+        "Where each claim would hold.",
     ),
     known(
         "stores.csv",
         "Stores compared",
         "The same load on other stores.",
     ),
-    Known {
-        raw: true,
-        ..known(
-            "stores_invoices.csv",
-            "Invoices of the stores compared",
-            "The lines of the first replication's invoices.",
-        )
-    },
+    raw(
+        "stores_invoices.csv",
+        "Invoices of the stores",
+        "Line by line, of the first replication.",
+    ),
+    known(
+        "replay.csv",
+        "Replayed log",
+        "Means over the replications, ± the 95% confidence half-width.",
+    ),
     known("fit.csv", "Fit", "Models fitted to measured data."),
     known(
         "rehearsal.csv",
-        "Rehearsal",
-        "Steps of the rehearsal, with what they did.",
+        "Rehearsed checklist",
+        "Each item with its verdict and what was found.",
     ),
     known(
         "alerts.csv",
@@ -97,22 +122,22 @@ pub const KNOWN: [Known; 17] = [
         "Recovery",
         "How long it took until all was well again.",
     ),
-    Known {
-        raw: true,
-        ..known("series.csv", "Time series", "The run, sample by sample.")
-    },
-    Known {
-        raw: true,
-        ..known("trace.csv", "Trace", "Operations of the run, one by one.")
-    },
-    Known {
-        raw: true,
-        ..known(
-            "replications.csv",
-            "Replications",
-            "The raw values that the means and intervals come from.",
-        )
-    },
+    known(
+        "warm_up.csv",
+        "Warm-up",
+        "When the samples no longer depended on the start.",
+    ),
+    raw("series.csv", "Time series", "The run, sample by sample."),
+    raw(
+        "replay_series.csv",
+        "Time series of the replay",
+        "The log, sample by sample.",
+    ),
+    raw(
+        "replications.csv",
+        "Replications",
+        "The raw values that the means and intervals come from.",
+    ),
 ];
 
 /// A CSV file.
@@ -120,7 +145,7 @@ pub const KNOWN: [Known; 17] = [
 pub struct Csv {
     pub file: String,
     pub header: Vec<String>,
-    /// The first rows; all of them where the summary needs them.
+    /// All rows of a known table, the first [`SHOWN_ROWS`] of raw data and of others.
     pub rows: Vec<Vec<String>>,
     pub total_rows: usize,
 }
@@ -132,8 +157,24 @@ pub struct Folder {
     pub name: String,
     pub tables: Vec<Csv>,
     pub figures: Vec<Figure>,
-    /// `run.json`.
-    pub run: Option<Value>,
+    /// What the commands say of themselves: `run.json`, then `claims.json` and the like.
+    pub runs: Vec<Run>,
+}
+
+/// What a command says of itself, to repeat it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub file: String,
+    pub said: Value,
+}
+
+/// Enough of a JSON file to see whether a command of kvplan left it to say what it did.
+#[derive(Deserialize)]
+struct Signature {
+    #[serde(rename = "kvplan")]
+    _version: String,
+    #[serde(rename = "command")]
+    _command: String,
 }
 
 impl Folder {
@@ -153,8 +194,8 @@ impl Folder {
         let names = file_names(dir)?;
         for name in &names {
             let path = dir.join(name);
-            if name == "run.json" {
-                folder.run = Some(read_json(&path)?);
+            if name.ends_with(".json") {
+                folder.runs.extend(read_run(&path, name)?);
             } else if name.ends_with(".csv") {
                 folder.tables.push(read_csv(&path, name)?);
             } else if name.ends_with(".svg") {
@@ -167,6 +208,7 @@ impl Folder {
         if !folder.is_of_kvplan() {
             return Err(not_ours(dir, &names));
         }
+        folder.runs.sort_by_key(|r| r.file != "run.json");
         folder
             .tables
             .sort_by_key(|t| (rank(&t.file), t.file.clone()));
@@ -179,8 +221,7 @@ impl Folder {
     }
 
     fn is_of_kvplan(&self) -> bool {
-        let run = self.run.as_ref().is_some_and(|r| r.get("kvplan").is_some());
-        run || self.tables.iter().any(|t| find_known(&t.file).is_some())
+        !self.runs.is_empty() || self.tables.iter().any(|t| find_known(&t.file).is_some())
     }
 }
 
@@ -241,9 +282,17 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| fail("not UTF-8 text".into()))
 }
 
-fn read_json(path: &Path) -> Result<Value, String> {
-    serde_json::from_str(&read_text(path)?)
-        .map_err(|e| format!("{}:{}: {e}", path.display(), e.line()))
+/// What a command says of itself; none if the file says something else.
+fn read_run(path: &Path, name: &str) -> Result<Option<Run>, String> {
+    let text = read_text(path)?;
+    if name != "run.json" && serde_json::from_str::<Signature>(&text).is_err() {
+        return Ok(None);
+    }
+    let wrong = |e: serde_json::Error| format!("{}:{}: {e}", path.display(), e.line());
+    let said: Value = serde_json::from_str(&text).map_err(wrong)?;
+    let is_ours = said.get("kvplan").is_some();
+    let file = name.to_owned();
+    Ok(is_ours.then_some(Run { file, said }))
 }
 
 fn read_csv(path: &Path, name: &str) -> Result<Csv, String> {
@@ -267,7 +316,7 @@ fn read_csv(path: &Path, name: &str) -> Result<Csv, String> {
     if header.is_empty() {
         return Err(at(1, "found nothing, expected a header".into()));
     }
-    let keep = if matches!(name, "sweep.csv" | "claims.csv") {
+    let keep = if find_known(name).is_some_and(|k| !k.raw) {
         usize::MAX
     } else {
         SHOWN_ROWS

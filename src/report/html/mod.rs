@@ -5,6 +5,7 @@ pub mod answers;
 pub mod claims;
 pub mod figure;
 pub mod folder;
+pub mod highlights;
 pub mod table;
 
 use about::About;
@@ -31,7 +32,7 @@ struct Page<'a> {
     claims: Option<&'a Claims>,
     figures: &'a [Figure],
     tables: &'a [Table],
-    about: Option<&'a About>,
+    about: &'a [About],
 }
 
 /// A page, and what is on it.
@@ -67,10 +68,9 @@ impl Report {
 /// The page of a folder. The same files give the same bytes.
 pub fn report(folder: &Folder) -> Report {
     let title = about::title(folder).unwrap_or_else(|| format!("kvplan: {}", folder.name));
-    let (answers, summary_tables) = folder
-        .table("sweep.csv")
-        .and_then(answers::of_sweep)
-        .unwrap_or_default();
+    let sweep = folder.table("sweep.csv").and_then(answers::of_sweep);
+    let (mut answers, summary_tables) = sweep.unwrap_or_default();
+    answers.extend(highlights::of_folder(folder));
     let claims = folder.table("claims.csv").and_then(claims::of_csv);
     let mut tables: Vec<Table> = folder.tables.iter().map(table::of_csv).collect();
     for (i, table) in tables.iter_mut().enumerate() {
@@ -89,7 +89,7 @@ pub fn report(folder: &Folder) -> Report {
         claims: claims.as_ref(),
         figures: &folder.figures,
         tables: &tables,
-        about: about.as_ref(),
+        about: &about,
     };
     Report {
         html: page.render().expect("writing to a string does not fail"),

@@ -19,7 +19,7 @@
       missing(a) || missing(b) ? missing(a) - missing(b) : down ? compare(b, a) : compare(a, b));
     body.append(...rows.map(([, row]) => row));
   };
-  for (const th of document.querySelectorAll("thead th")) th.firstElementChild.onclick = () => sort(th);
+  for (const button of document.querySelectorAll("thead button")) button.onclick = () => sort(button.parentElement);
 
   // Charts: the value nearest to the pointer, or the next one by the arrow keys.
   const tip = document.getElementById("tip"), said = document.getElementById("said");

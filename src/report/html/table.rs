@@ -188,19 +188,25 @@ pub fn of_csv(csv: &Csv) -> Table {
     table
 }
 
-/// The columns, each with its half-width: `cost_usd` with `cost_usd_ci95`.
+/// The columns, each with its half-width: `cost_usd` with `cost_usd_ci95`, `mean` with `ci95`.
 fn sources(header: &[String]) -> Vec<Source> {
-    let place = |name: &str| header.iter().position(|h| h == name);
-    let is_half_width = |name: &str| {
-        name.strip_suffix("_ci95")
-            .is_some_and(|of| place(of).is_some())
+    let half_width = |name: &str| {
+        let wanted = match name {
+            "mean" => "ci95".to_owned(),
+            _ => format!("{name}_ci95"),
+        };
+        header.iter().position(|h| *h == wanted)
     };
-    (0..header.len())
-        .filter(|i| !is_half_width(&header[*i]))
-        .map(|at| Source {
-            at,
-            half_width: place(&format!("{}_ci95", header[at])),
-        })
+    let all = header.iter().enumerate();
+    let sources = all.map(|(at, name)| Source {
+        at,
+        half_width: half_width(name),
+    });
+    let sources: Vec<Source> = sources.collect();
+    let taken: Vec<usize> = sources.iter().filter_map(|s| s.half_width).collect();
+    sources
+        .into_iter()
+        .filter(|s| !taken.contains(&s.at))
         .collect()
 }
 

@@ -1,0 +1,282 @@
+//! What the tables of the other commands answer: the rows that a reader looks for first.
+
+use super::answers::Answer;
+use super::folder::{Csv, Folder};
+use super::table::label;
+use crate::experiment::stats::Estimate;
+use crate::report::format;
+use std::collections::BTreeMap;
+
+/// Most lines of an answer; the table holds all.
+const MOST_LINES: usize = 10;
+
+/// A row by the names of its columns.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    header: &'a [String],
+    cells: &'a [String],
+}
+
+impl<'a> Row<'a> {
+    /// The cell; empty if there is no such column.
+    fn get(&self, name: &str) -> &'a str {
+        let at = self.header.iter().position(|h| h == name);
+        at.map_or("", |i| self.cells[i].as_str())
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        self.get(name).parse().unwrap_or(f64::NAN)
+    }
+
+    /// `$5.02 ± 0.01`.
+    fn usd(&self, name: &str) -> String {
+        format::usd_estimate(Estimate {
+            mean: self.number(name),
+            half_width: self.number(&format!("{name}_ci95")),
+            n: 0,
+        })
+    }
+}
+
+fn rows(csv: &Csv) -> impl Iterator<Item = Row<'_>> {
+    csv.rows.iter().map(|cells| Row {
+        header: &csv.header,
+        cells,
+    })
+}
+
+/// The answers of all tables but the sweep's and the claims'.
+pub fn of_folder(folder: &Folder) -> Vec<Answer> {
+    type Read = fn(&Csv) -> Option<Vec<String>>;
+    let readers: [(&str, &str, Read); 6] = [
+        ("plan.csv", "Which settings to choose?", chosen),
+        (
+            "breakeven.csv",
+            "Where does one choice begin to pay?",
+            breakeven,
+        ),
+        ("forecast_limits.csv", "When are limits reached?", limits),
+        ("stores.csv", "Which store costs least?", cheapest_store),
+        ("rehearsal.csv", "Does the checklist hold?", checklist),
+        ("alerts.csv", "Which alerts are raised?", alerts),
+    ];
+    let answers = readers.iter().filter_map(|(file, question, read)| {
+        let csv = folder.table(file)?;
+        let mut lines = read(csv)?;
+        if lines.len() > MOST_LINES {
+            let more = lines.len() - MOST_LINES;
+            lines.truncate(MOST_LINES);
+            lines.push(format!("{more} more stand in {file}."));
+        }
+        Some(Answer {
+            question: (*question).to_owned(),
+            lines,
+        })
+    });
+    answers.collect()
+}
+
+fn has(csv: &Csv, columns: &[&str]) -> bool {
+    columns.iter().all(|c| csv.header.iter().any(|h| h == c))
+}
+
+/// The chosen candidate, setting by setting.
+fn chosen(csv: &Csv) -> Option<Vec<String>> {
+    if !has(csv, &["status", "plan", "cost_usd"]) {
+        return None;
+    }
+    let settings = csv.header.iter().take_while(|h| *h != "status");
+    let settings: Vec<&String> = settings.filter(|h| *h != "candidate").collect();
+    let line = |row: Row| {
+        let words: Vec<String> = settings
+            .iter()
+            .map(|name| format!("{} {}", label(name), row.get(name)))
+            .collect();
+        format!("{}: {} a month.", words.join(", "), row.usd("cost_usd"))
+    };
+    let mut lines: Vec<String> = rows(csv)
+        .filter(|r| r.get("status") == "chosen")
+        .map(line)
+        .collect();
+    if lines.is_empty() && csv.total_rows == csv.rows.len() {
+        lines.push("No candidate meets the objectives.".into());
+    }
+    Some(lines).filter(|l| !l.is_empty())
+}
+
+fn breakeven(csv: &Csv) -> Option<Vec<String>> {
+    if !has(csv, &["policy", "question", "answer"]) {
+        return None;
+    }
+    let line = |r: Row| {
+        let question = r.get("question").replace('_', " ");
+        let of = [r.get("item"), r.get("other_policy")].map(str::to_owned);
+        let of: Vec<String> = of.into_iter().filter(|o| !o.is_empty()).collect();
+        let of = match of.join(" ") {
+            of if of.is_empty() => of,
+            of => format!(" ({of})"),
+        };
+        let plan = match r.get("plan") {
+            "" => String::new(),
+            plan => format!(", plan {plan}"),
+        };
+        format!(
+            "{}{plan}, {question}{of}: {}",
+            r.get("policy"),
+            r.get("answer")
+        )
+    };
+    Some(rows(csv).map(line).collect())
+}
+
+fn limits(csv: &Csv) -> Option<Vec<String>> {
+    if !has(
+        csv,
+        &["policy", "kind", "limit", "share_of_futures", "month_p50"],
+    ) {
+        return None;
+    }
+    let reached = rows(csv).filter(|r| r.number("share_of_futures") > 0.0);
+    let mut lines: Vec<String> = reached
+        .map(|r| {
+            let month = match r.get("month_p50") {
+                "" => String::new(),
+                month => format!(", half of them by month {month}"),
+            };
+            let share = format::percent(r.number("share_of_futures"));
+            let (policy, kind, limit) = (r.get("policy"), r.get("kind"), r.get("limit"));
+            format!("{policy}, {kind} {limit}: in {share} of the futures{month}.")
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push("None, in any future.".into());
+    }
+    Some(lines)
+}
+
+fn cheapest_store(csv: &Csv) -> Option<Vec<String>> {
+    if !has(
+        csv,
+        &[
+            "traffic_per_month",
+            "policy",
+            "store",
+            "cheapest",
+            "cost_usd",
+        ],
+    ) {
+        return None;
+    }
+    let line = |r: Row| {
+        format!(
+            "{} requests a month, {}: {}, {} a month.",
+            format::count(r.number("traffic_per_month")),
+            r.get("policy"),
+            r.get("store"),
+            r.usd("cost_usd")
+        )
+    };
+    let cheapest = rows(csv).filter(|r| r.get("cheapest") == "true");
+    Some(cheapest.map(line).collect()).filter(|l: &Vec<String>| !l.is_empty())
+}
+
+/// How many items got each verdict, by policy.
+fn checklist(csv: &Csv) -> Option<Vec<String>> {
+    if !has(csv, &["policy", "verdict"]) {
+        return None;
+    }
+    Some(counted(csv, &["policy"], "verdict"))
+}
+
+/// How often each alert was raised, by policy.
+fn alerts(csv: &Csv) -> Option<Vec<String>> {
+    if !has(csv, &["policy", "metric", "level"]) || csv.total_rows > csv.rows.len() {
+        return None;
+    }
+    if csv.rows.is_empty() {
+        return Some(vec!["None.".into()]);
+    }
+    Some(counted(csv, &["policy", "metric"], "level"))
+}
+
+/// `policy: 3 met, 1 not met`: rows counted by a column, a line for each value of others.
+fn counted(csv: &Csv, by: &[&str], column: &str) -> Vec<String> {
+    let mut lines: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
+    for row in rows(csv) {
+        let key: Vec<String> = by.iter().map(|b| label(row.get(b))).collect();
+        let line = lines.entry(key.join(", ")).or_default();
+        *line.entry(row.get(column)).or_default() += 1;
+    }
+    let line = |(key, counts): (String, BTreeMap<&str, usize>)| {
+        let counts: Vec<String> = counts.iter().map(|(v, n)| format!("{n} {v}")).collect();
+        format!("{key}: {}.", counts.join(", "))
+    };
+    lines.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answer of a file, its fields apart by commas.
+    fn lines(file: &str, text: &str) -> Vec<String> {
+        let mut all = text
+            .lines()
+            .map(|l| l.trim().split(',').map(str::to_owned).collect::<Vec<_>>());
+        let header = all.next().unwrap();
+        let rows: Vec<_> = all.collect();
+        let folder = Folder {
+            tables: vec![Csv {
+                file: file.into(),
+                header,
+                total_rows: rows.len(),
+                rows,
+            }],
+            ..Folder::default()
+        };
+        let answers = of_folder(&folder);
+        answers.into_iter().flat_map(|a| a.lines).collect()
+    }
+
+    #[test]
+    fn the_rows_that_matter_are_told() {
+        let plan = "candidate,plan,policy,cache_ttl,status,cost_usd,cost_usd_ci95
+            0,free,naive,5 s,refused by the plan,0,0
+            1,paid,optimised,30 s,chosen,5.02,0.01";
+        assert_eq!(
+            lines("plan.csv", plan),
+            ["plan paid, policy optimised, cache ttl 30 s: $5.02 ± 0.01 a month."]
+        );
+        let none = plan.replace("chosen", "misses hit_ratio");
+        assert_eq!(
+            lines("plan.csv", &none),
+            ["No candidate meets the objectives."]
+        );
+        let rehearsal = "policy,item,verdict\nx,a,met\nx,b,not met\nx,c,met";
+        assert_eq!(lines("rehearsal.csv", rehearsal), ["x: 2 met, 1 not met."]);
+        let stores = "traffic_per_month,policy,store,cheapest,cost_usd,cost_usd_ci95
+            1000000,x,kv,false,9,0\n1000000,x,r2,true,5,0";
+        assert_eq!(
+            lines("stores.csv", stores),
+            ["1M requests a month, x: r2, $5.00 ± 0.00 a month."]
+        );
+        let breakeven =
+            "policy,question,item,other_policy,plan,answer\nx,pays_off,,naive,paid,at 1.2M";
+        assert_eq!(
+            lines("breakeven.csv", breakeven),
+            ["x, plan paid, pays off (naive): at 1.2M"]
+        );
+        let limits = "policy,kind,limit,share_of_futures,month_p50\nx,quota,kv.reads,0.25,\nx,quota,kv.writes,0,";
+        assert_eq!(
+            lines("forecast_limits.csv", limits),
+            ["x, quota kv.reads: in 25% of the futures."]
+        );
+        assert_eq!(lines("alerts.csv", "policy,metric,level"), ["None."]);
+    }
+
+    #[test]
+    fn a_table_of_another_form_says_nothing() {
+        assert!(lines("plan.csv", "a,b\n1,2").is_empty());
+        assert!(lines("stores.csv", "a,b\n1,2").is_empty());
+    }
+}
