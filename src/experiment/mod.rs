@@ -5,6 +5,7 @@ pub mod metric;
 pub mod partial;
 pub mod precision;
 pub mod rehearsal;
+pub mod replay;
 pub mod result;
 pub mod scenario;
 pub mod schema;

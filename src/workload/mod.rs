@@ -3,6 +3,7 @@
 pub mod arrivals;
 mod spec;
 mod stream;
+pub mod trace;
 
 pub use arrivals::{Shape, hour_of_week};
 pub use spec::{Providers, Secondary, Tokens, WorkloadSpec};
