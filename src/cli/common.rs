@@ -2,7 +2,7 @@
 
 use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kvplan::config::quantity::{Count, Probability};
 use kvplan::config::{ConfigError, parse_overrides};
 use kvplan::experiment::grid::{Grid, Measured, Part};
@@ -208,13 +208,18 @@ pub fn interrupt_flag() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
+/// The failure of a command that was told to stop.
+pub fn interrupted() -> Failure {
+    Failure {
+        message: "interrupted; earlier output is untouched".into(),
+        code: EXIT_INTERRUPTED,
+    }
+}
+
 /// The failure that a sweep without result stands for.
 pub fn sweep_failure(e: SweepError) -> Failure {
     match e {
-        SweepError::Interrupted => Failure {
-            message: "interrupted; earlier output is untouched".into(),
-            code: EXIT_INTERRUPTED,
-        },
+        SweepError::Interrupted => interrupted(),
         SweepError::Broken(_) => Failure::defect(e),
         SweepError::NotKept(_) => Failure::usage(e),
     }
@@ -250,6 +255,17 @@ pub fn sweep_levels(
     let measured = measure(&grid, Part::WHOLE, Measured::new(), &watch);
     bar.finish_and_clear();
     Ok(cells(&grid, &measured.map_err(sweep_failure)?))
+}
+
+/// A progress bar over bytes, whose number may be set later: only on a terminal, and not if `quiet`.
+pub fn byte_progress(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let template = "{bar:40} {bytes} of {total_bytes} read, {bytes_per_sec}, {eta} left";
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::no_length().with_style(style)
 }
 
 /// Parses `10k,1M`, or `10k..1B` with three levels per decade (1, 3, 10, 30, ...).

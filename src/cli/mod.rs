@@ -7,11 +7,13 @@ mod man;
 mod merge;
 mod rehearse;
 mod report;
+mod replay;
 mod run;
 mod scenario;
 mod schema;
 mod stores;
 mod sweep;
+mod trace;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
+  kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -68,6 +71,10 @@ enum Command {
     Report(report::Args),
     /// Simulate the first 48 hours after a deployment and judge its checklist
     Rehearse(rehearse::Args),
+    /// Replay a recorded request log through the policies
+    Replay(replay::Args),
+    /// Write a scenario's arrivals as a request log
+    Trace(trace::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -97,6 +104,8 @@ pub fn main() -> ExitCode {
         Command::CompareStores(args) => stores::run(args),
         Command::Report(args) => report::run(args),
         Command::Rehearse(args) => rehearse::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

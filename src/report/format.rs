@@ -1,6 +1,7 @@
 //! Numbers as people read them.
 
 use crate::experiment::stats::Estimate;
+use std::time::Duration;
 
 /// For CSV: six significant digits, without trailing zeros; nothing for NaN.
 pub fn csv_number(x: f64) -> String {
@@ -96,6 +97,17 @@ pub fn milliseconds(x: f64) -> String {
     }
 }
 
+/// `36 s`, `1.5 h`, `7 d`: three significant digits.
+pub fn span(d: Duration) -> String {
+    let seconds = d.as_secs_f64();
+    let sizes = [("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)];
+    let (unit, size) = sizes
+        .into_iter()
+        .find(|s| seconds >= 1.5 * s.1)
+        .unwrap_or(("s", 1.0));
+    format!("{} {unit}", significant(seconds / size, 3))
+}
+
 /// An estimate with its half-width, to the digit where that begins to differ from nothing.
 pub fn estimate(e: Estimate) -> String {
     let negligible = e.half_width < 1e-9 * e.mean.abs();
@@ -151,5 +163,10 @@ mod tests {
             ]
         );
         assert_eq!([percent(0.931), milliseconds(1234.0)], ["93.1%", "1.23 s"]);
+        let span = |s| span(Duration::from_secs(s));
+        assert_eq!(
+            [span(36), span(5_400), span(604_800)],
+            ["36 s", "1.5 h", "7 d"]
+        );
     }
 }

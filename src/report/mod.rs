@@ -8,6 +8,7 @@ pub mod html;
 pub mod output;
 pub mod precision;
 pub mod rehearsal;
+pub mod replay;
 pub mod run;
 pub mod stores;
 pub mod sweep;

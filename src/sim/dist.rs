@@ -77,7 +77,7 @@ pub struct Part {
 }
 
 /// The 99th percentile of the standard normal distribution.
-const Z99: f64 = 2.326_347_874_040_841;
+pub const Z99: f64 = 2.326_347_874_040_841;
 
 impl Dist {
     /// Checks what the types cannot.

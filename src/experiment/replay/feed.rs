@@ -28,6 +28,10 @@ pub struct Call {
 pub struct FeedCounts {
     /// Rows before the warm-up or, if there is none, before the start.
     pub early: u64,
+    /// Rows read that lie past the end (the rest of the log was not read).
+    pub unused: u64,
+    /// Copies that would have come past the end.
+    pub late: u64,
     /// Rows left out at random.
     pub thinned: u64,
     /// Copies added.
@@ -64,6 +68,8 @@ pub struct Feed<'a> {
     ahead: VecDeque<Call>,
     first: Timestamp,
     last: Timestamp,
+    /// Time of the last row that was copied: copies that come before may go.
+    reached: Timestamp,
     ended: bool,
     counts: FeedCounts,
 }
@@ -161,6 +167,7 @@ impl<'a> Feed<'a> {
             ahead: VecDeque::new(),
             first: Timestamp::EPOCH,
             last: Timestamp::EPOCH,
+            reached: Timestamp::EPOCH,
             ended: false,
             counts: FeedCounts::default(),
         }
@@ -263,9 +270,16 @@ impl<'a> Feed<'a> {
         loop {
             if let Some(copies) = &mut self.copies
                 && let Some(next) = copies.waiting.peek()
-                && (self.ended || next.0.at <= self.last)
+                && (self.ended || next.0.at <= self.reached)
             {
-                return Ok(copies.waiting.pop().map(|d| d.0));
+                let call = copies.waiting.pop().map(|d| d.0);
+                if let Some(to) = self.spec.to
+                    && call.is_some_and(|c| c.at >= self.simulated(to))
+                {
+                    self.counts.late += 1;
+                    continue;
+                }
+                return Ok(call);
             }
             if self.ended {
                 return Ok(None);
@@ -275,6 +289,7 @@ impl<'a> Feed<'a> {
                 continue;
             };
             if self.spec.to.is_some_and(|to| row.at >= to) {
+                self.counts.unused = 1 + self.reader.waiting() as u64;
                 self.ended = true;
                 continue;
             }
@@ -295,8 +310,7 @@ impl<'a> Feed<'a> {
             let Some(copies) = &mut self.copies else {
                 return Ok(Some(call));
             };
-            // Copies of earlier calls that come before this one may go now.
-            self.last = at;
+            self.reached = at;
             match copies.add(call) {
                 0 => self.counts.thinned += 1,
                 n => self.counts.copies += n as u64 - 1,

@@ -104,7 +104,6 @@ pub struct TraceReader {
     waiting: BinaryHeap<Waiting>,
     numbered: u64,
     newest: Timestamp,
-    last_out: Timestamp,
     ended: bool,
     stats: TraceStats,
 }
@@ -225,7 +224,6 @@ impl TraceReader {
             waiting: BinaryHeap::new(),
             numbered: 0,
             newest: Timestamp::EPOCH,
-            last_out: Timestamp::EPOCH,
             ended: false,
             stats: TraceStats::default(),
         })
@@ -257,6 +255,11 @@ impl TraceReader {
         &self.locations.list
     }
 
+    /// Rows read that were not given out yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// What was read so far.
     pub fn stats(&self) -> &TraceStats {
         &self.stats
@@ -271,9 +274,7 @@ impl TraceReader {
             if let Some(first) = self.waiting.peek() {
                 let settled = first.row.at + self.options.reorder_window <= self.newest;
                 if settled || self.ended {
-                    let next = self.waiting.pop().map(|w| w.row);
-                    self.last_out = next.map_or(self.last_out, |r| r.at);
-                    return Ok(next);
+                    return Ok(self.waiting.pop().map(|w| w.row));
                 }
             } else if self.ended {
                 return Ok(None);
@@ -305,8 +306,8 @@ impl TraceReader {
                 });
             }
         };
-        if row.at < self.last_out {
-            let window = self.options.reorder_window;
+        let window = self.options.reorder_window;
+        if row.at + window < self.newest {
             let message = format!(
                 "found a time {} before that of an earlier row, expected rows in the order of time, or within the reorder window of {}",
                 format_duration(self.newest.since(row.at)),

@@ -1,0 +1,127 @@
+//! `kvplan trace`.
+
+use super::EXIT_OK;
+use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use kvplan::config::parse_overrides;
+use kvplan::config::quantity::{Count, parse_duration};
+use kvplan::experiment::replay::{Extent, write_trace};
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::simulate::Point;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Arguments of `kvplan trace`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan trace > requests.csv                     the default scenario's period
+  kvplan trace --scenario production-1m --requests 100k --out requests.csv.gz
+  kvplan trace --traffic 10M --length \"2 h\" | kvplan replay -
+
+A row for each recorded request, metrics read, analytics query and health check, with its time to
+the nanosecond, provider, latency, success and tokens. With --with-warm-up the log also has what comes before
+the measurement, so that a replay from 2026-11-02T00:00:00Z with the scenario's warm-up gives the
+results of `kvplan run` to the last digit.")]
+pub struct Args {
+    /// Scenario: a name from `kvplan scenario list` or a TOML file
+    #[arg(long, short, default_value = "default")]
+    scenario: String,
+    /// Override one setting, such as workload.spacing=deterministic (may be repeated)
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    overrides: Vec<String>,
+    /// Requests a month, such as 5M [default: the scenario's]
+    #[arg(long)]
+    traffic: Option<Count>,
+    /// Seed of all random streams
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Which replication's arrivals to write
+    #[arg(long, default_value_t = 0)]
+    replication: u64,
+    /// Write so much time [default: the period that `kvplan run` simulates]
+    #[arg(long, value_parser = parse_duration)]
+    length: Option<Duration>,
+    /// Write so many recorded requests, with the calls between them
+    #[arg(long, value_name = "N")]
+    requests: Option<Count>,
+    /// Write what comes before the measurement too
+    #[arg(long)]
+    with_warm_up: bool,
+    /// File to write, gzipped if its name ends in .gz [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the arrivals.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let overrides = parse_overrides(&args.overrides)?;
+    let mut scenario = Scenario::load(&args.scenario, &[], None, &overrides)?;
+    if let Some(seed) = args.seed {
+        scenario.seed = seed;
+    }
+    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
+    if traffic == Count(0) {
+        return Err(Failure::usage(
+            "--traffic: found 0, expected at least 1 request a month",
+        ));
+    }
+    let point = Point {
+        scenario: &scenario,
+        policy: &scenario.policies[0],
+        traffic,
+        replication: args.replication,
+    };
+    let extent = Extent {
+        with_warm_up: args.with_warm_up,
+        length: args.length,
+        requests: args.requests.map(|n| n.0),
+    };
+    catch_interrupts();
+    let write = |out: &mut dyn Write| write_trace(&point, &extent, out, interrupt_flag());
+    let written = match &args.out {
+        None => match write(&mut BufWriter::new(io::stdout().lock())) {
+            // Whoever reads it may stop at any time.
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Some(0)),
+            other => other.map_err(|e| format!("standard output: cannot be written ({e})")),
+        },
+        Some(path) => into_file(path, write),
+    };
+    match written.map_err(Failure::usage)? {
+        Some(_) => Ok(EXIT_OK),
+        None => Err(interrupted()),
+    }
+}
+
+/// Writes beside the file first, so that nobody finds half of it.
+fn into_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<Option<u64>>,
+) -> Result<Option<u64>, String> {
+    let fail = |e: io::Error| format!("{}: cannot be written ({e})", path.display());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let staging = tempfile::Builder::new()
+        .prefix(".kvplan-")
+        .tempdir_in(folder.unwrap_or(Path::new(".")))
+        .map_err(fail)?;
+    let staged = staging.path().join("trace");
+    let file = BufWriter::new(File::create(&staged).map_err(fail)?);
+    let gzipped = path.extension().is_some_and(|e| e == "gz");
+    let rows = if gzipped {
+        let mut out = GzEncoder::new(file, Compression::default());
+        let rows = write(&mut out).map_err(fail)?;
+        out.finish().and_then(|mut o| o.flush()).map_err(fail)?;
+        rows
+    } else {
+        let mut out = file;
+        let rows = write(&mut out).map_err(fail)?;
+        out.flush().map_err(fail)?;
+        rows
+    };
+    if rows.is_some() {
+        fs::rename(&staged, path).map_err(fail)?;
+    }
+    Ok(rows)
+}
