@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const GO_ON: AtomicBool = AtomicBool::new(false);
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn load(name: &str, policies: &[&str], settings: &[&str]) -> Scenario {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();

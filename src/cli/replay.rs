@@ -114,6 +114,11 @@ enum Bill {
 
 /// Replays the log and writes what was measured.
 pub fn run(args: Args) -> Result<u8, Failure> {
+    if args.simulation.precision.is_some() {
+        return Err(Failure::usage(
+            "--precision: the log is read once, for a number of replications that is known before; expected -n",
+        ));
+    }
     let scenario = args.simulation.load()?;
     let quiet = args.simulation.quiet;
     let spec = ReplaySpec {

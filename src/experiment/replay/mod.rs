@@ -341,6 +341,7 @@ fn cell(policy: &str, period: Duration, runs: &[(RunResult, Observed)]) -> Cell 
         period,
         estimates: (0..metric::METRICS.len()).map(of).collect(),
         replications,
+        attained: None,
     }
 }
 
