@@ -12,6 +12,7 @@ use crate::experiment::series::COLUMNS;
 use crate::experiment::simulate::Billed;
 use crate::workload::trace::{BadReason, FIELDS, rfc3339};
 use serde_json::json;
+use std::time::Duration;
 
 /// A replay with what it was made of.
 pub struct Report<'a> {
@@ -293,10 +294,13 @@ impl Report<'_> {
         least: f64,
     ) -> Chart {
         let mut chart = self.chart(title, axis(label, Scale::Log, format, least));
+        chart.y.min = None;
         chart.series = self.series(columns, usize::MAX, Some(least));
-        chart
-            .note
-            .push_str(&format!(" Less than {} is drawn there.", format(least)));
+        let mut drawn = chart.series.iter().flat_map(|s| &s.data);
+        if drawn.any(|d| d.y <= least) {
+            let note = format!(" Less than {} is drawn there.", format(least));
+            chart.note.push_str(&note);
+        }
         chart
     }
 
@@ -330,9 +334,11 @@ impl Report<'_> {
                         high: raised(e.high()),
                     }
                 };
+                let data: Vec<Datum> = points.iter().map(datum).collect();
+                let none = data.iter().all(|d| d.y.is_nan());
                 series.push(Series {
-                    name,
-                    data: points.iter().map(datum).collect(),
+                    name: if none { format!("{name} (none)") } else { name },
+                    data,
                     colour,
                     dash: *dash,
                     scatter: false,
@@ -348,7 +354,10 @@ impl Report<'_> {
             title: title.to_owned(),
             subtitle: format!("{}; {}", self.label, self.scenario.title),
             x: Axis {
-                label: format!("hours from {}", rfc3339(self.replay.timeline.origin)),
+                label: format!(
+                    "hours from {}",
+                    rfc3339(self.replay.timeline.origin.floor_to(Duration::from_secs(1)))
+                ),
                 scale: Scale::Linear,
                 format: format::count,
                 min: Some(0.0),

@@ -104,11 +104,7 @@ pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
             } else if e.half_width.is_nan() {
                 format::count(e.mean)
             } else {
-                format!(
-                    "{} ± {}",
-                    format::count(e.mean),
-                    format::count(e.half_width)
-                )
+                format::estimate(e)
             });
         }
         row.push(metrics[i].meaning.to_owned());
