@@ -3,7 +3,7 @@
 use super::ReplaySpec;
 use crate::config::ConfigError;
 use crate::experiment::scenario::Scenario;
-use crate::experiment::simulate::Timeline;
+use crate::experiment::simulate::Phases;
 use crate::sim::random::{StreamRng, Streams};
 use crate::units::Timestamp;
 use crate::workload::Known;
@@ -211,12 +211,12 @@ impl<'a> Feed<'a> {
     }
 
     /// When the simulation starts and when the measurement.
-    pub fn timeline(&self) -> Timeline {
+    pub fn timeline(&self) -> Phases {
         let start = match self.spec.from {
             Some(from) => from - self.spec.warm_up,
             None => self.first,
         };
-        Timeline {
+        Phases {
             start,
             queries_from: start,
             origin: start + self.spec.warm_up,

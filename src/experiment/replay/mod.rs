@@ -13,7 +13,7 @@ use super::metric;
 use super::result::RunResult;
 use super::scenario::Scenario;
 use super::series::{COLUMNS, Sample};
-use super::simulate::{Billed, Observation, Observed, Point, Run, Timeline};
+use super::simulate::{Billed, Observation, Observed, Phases, Point, Run};
 use super::stats::Estimate;
 use super::sweep::Cell;
 use crate::config::ConfigError;
@@ -72,7 +72,7 @@ pub struct Replay {
     /// The samples of each policy.
     pub series: Vec<Vec<SeriesPoint>>,
     pub interval: Duration,
-    pub timeline: Timeline,
+    pub timeline: Phases,
     pub end: Timestamp,
     pub stats: TraceStats,
     pub counts: FeedCounts,
@@ -238,7 +238,7 @@ fn send_all(
 /// What all threads know.
 struct Job<'a> {
     points: &'a [Point<'a>],
-    timeline: Timeline,
+    timeline: Phases,
     observation: Observation,
     with_sides: bool,
     billed: Billed,
