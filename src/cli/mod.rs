@@ -3,6 +3,7 @@
 mod common;
 mod compare;
 mod completions;
+mod fit;
 mod man;
 mod merge;
 mod rehearse;
@@ -43,6 +44,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
+  kvplan fit latencies.csv                      a latency profile from what you observed
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
@@ -71,6 +73,8 @@ enum Command {
     Report(report::Args),
     /// Simulate the first 48 hours after a deployment and judge its checklist
     Rehearse(rehearse::Args),
+    /// Fit a latency profile to observed latencies, or a workload to a request log
+    Fit(fit::Args),
     /// Replay a recorded request log through the policies
     Replay(replay::Args),
     /// Write a scenario's arrivals as a request log
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::CompareStores(args) => stores::run(args),
         Command::Report(args) => report::run(args),
         Command::Rehearse(args) => rehearse::run(args),
+        Command::Fit(args) => fit::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Scenario(args) => scenario::run(args),

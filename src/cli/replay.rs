@@ -79,7 +79,7 @@ pub struct Args {
 /// How a log is to be read.
 #[derive(clap::Args)]
 pub struct TraceArgs {
-    /// A field that has another header in the log, such as timestamp=ts (may be repeated)
+    /// A field with another header, such as timestamp=ts, or the header of the latencies (may be repeated)
     #[arg(long = "column", value_name = "FIELD=HEADER", value_parser = column)]
     columns: Vec<(String, String)>,
     /// Unit of the latencies: ns, us, ms or s
@@ -93,7 +93,20 @@ pub struct TraceArgs {
     reorder_window: Duration,
 }
 
+const LATENCY: &str = "latency_ms";
+
 impl TraceArgs {
+    /// The header of the latencies.
+    pub fn latency_header(&self) -> &str {
+        let renamed = self.columns.iter().find(|c| c.0 == LATENCY);
+        renamed.map_or(LATENCY, |c| &c.1)
+    }
+
+    /// The unit of the latencies.
+    pub fn unit(&self) -> Unit {
+        self.unit
+    }
+
     /// As the reader wants it; `providers` are those that there may be.
     pub fn options(self, providers: Option<Vec<String>>) -> TraceOptions {
         TraceOptions {
@@ -228,7 +241,8 @@ fn column(text: &str) -> Result<(String, String), String> {
             FIELDS.join(", ")
         )
     };
-    let (field, header) = text.split_once('=').ok_or_else(expected)?;
+    // A header alone is that of the latencies.
+    let (field, header) = text.split_once('=').unwrap_or((LATENCY, text));
     if !FIELDS.contains(&field) || header.is_empty() {
         return Err(expected());
     }

@@ -265,16 +265,32 @@ fn read_empirical(dist: &mut Dist, dir: Option<&Path>, label: &str) -> Result<()
 
 /// The column `latency_ms` of a CSV file.
 pub fn read_latency_csv(path: &Path) -> Result<Vec<f64>, ConfigError> {
-    const COLUMN: &str = "latency_ms";
     let label = path.display().to_string();
+    let file = std::fs::File::open(path)
+        .map_err(|e| ConfigError::new(&label, format!("cannot be read ({})", io_reason(&e))))?;
+    read_durations_ms(&label, file, "latency_ms", 1.0, "milliseconds")
+}
+
+/// A column of durations of a CSV file, in milliseconds; `ms` is the number of them in one of
+/// the column's unit.
+///
+/// # Errors
+/// If there is no such column, no row, or a value that is not a number of 0 or more.
+pub fn read_durations_ms(
+    label: &str,
+    source: impl std::io::Read,
+    column: &str,
+    ms: f64,
+    unit: &str,
+) -> Result<Vec<f64>, ConfigError> {
     let fail = |line: Option<u64>, message: String| ConfigError {
         line: line.map(|l| l as usize),
-        field: Some(COLUMN.into()),
-        ..ConfigError::new(&label, message)
+        field: Some(column.to_owned()),
+        ..ConfigError::new(label, message)
     };
     let bad_csv = |e: csv::Error| match e.kind() {
         csv::ErrorKind::Io(io) => {
-            ConfigError::new(&label, format!("cannot be read ({})", io_reason(io)))
+            ConfigError::new(label, format!("cannot be read ({})", io_reason(io)))
         }
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
@@ -284,30 +300,30 @@ pub fn read_latency_csv(path: &Path) -> Result<Vec<f64>, ConfigError> {
         ),
         _ => fail(e.position().map(csv::Position::line), e.to_string()),
     };
-    let mut reader = csv::Reader::from_path(path).map_err(bad_csv)?;
+    let mut reader = csv::Reader::from_reader(source);
     let headers = reader.headers().map_err(bad_csv)?;
-    let column = headers
+    let position = headers
         .iter()
-        .position(|h| h.trim() == COLUMN)
+        .position(|h| h.trim_start_matches('\u{feff}').trim() == column)
         .ok_or_else(|| {
             let found: Vec<&str> = headers.iter().collect();
             fail(
                 Some(1),
                 format!(
-                    "found columns {}, expected one called {COLUMN}",
+                    "found columns {}, expected one called {column}",
                     found.join(", ")
                 ),
             )
         })?;
     let mut values = Vec::new();
-    for row in reader.records() {
-        let row = row.map_err(bad_csv)?;
-        let text = row.get(column).unwrap_or_default().trim();
+    let mut row = csv::StringRecord::new();
+    while reader.read_record(&mut row).map_err(bad_csv)? {
+        let text = row.get(position).unwrap_or_default().trim();
         match text.parse::<f64>() {
-            Ok(v) if v.is_finite() && v >= 0.0 => values.push(v),
+            Ok(v) if v.is_finite() && v >= 0.0 => values.push(v * ms),
             _ => {
                 let line = row.position().map(csv::Position::line);
-                let message = format!("found \"{text}\", expected milliseconds of 0 or more");
+                let message = format!("found \"{text}\", expected {unit} of 0 or more");
                 return Err(fail(line, message));
             }
         }

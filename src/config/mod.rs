@@ -6,5 +6,7 @@ pub mod quantity;
 mod schema;
 
 pub use error::{ConfigError, FieldError};
-pub use load::{Model, Override, embedded_names, load, parse_overrides, source_text};
+pub use load::{
+    Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,
+};
 pub use schema::schema_of;

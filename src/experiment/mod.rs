@@ -1,5 +1,6 @@
 //! Scenario files, sweep grid, replications, statistics.
 
+pub mod fit;
 pub mod grid;
 pub mod metric;
 pub mod partial;

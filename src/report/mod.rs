@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod compare;
+pub mod fit;
 pub mod format;
 pub mod hover;
 pub mod html;
