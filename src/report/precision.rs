@@ -2,6 +2,7 @@
 
 use super::format;
 use crate::experiment::metric::METRICS;
+use crate::experiment::precision::Attained;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::sweep::Cell;
 
@@ -28,15 +29,18 @@ pub fn attained(cell: &Cell) -> String {
     let Some(attained) = cell.attained else {
         return "-".into();
     };
-    let Some((measure, share)) = attained.worst else {
-        return "nothing to measure".into();
-    };
     let unmet = if attained.met() { "" } else { "NOT MET: " };
-    format!(
-        "{unmet}{} {}",
-        METRICS[measure].name,
-        format::percent(share)
-    )
+    format!("{unmet}{}", widest(&attained))
+}
+
+/// The measure with the largest relative half-width, and that.
+fn widest(attained: &Attained) -> String {
+    match attained.worst {
+        Some((measure, share)) => {
+            format!("{} {}", METRICS[measure].name, format::percent(share))
+        }
+        None => "nothing to measure".into(),
+    }
 }
 
 /// What was asked for and whether it was reached; `None` if nothing was asked for.
@@ -47,8 +51,10 @@ pub fn precision_note(scenario: &Scenario, cells: &[Cell]) -> Option<String> {
         format::percent(precision.relative.get()),
         precision.measures.join(", ")
     );
-    let met = |c: &&Cell| c.attained.is_some_and(|a| a.met());
-    let unmet: Vec<&Cell> = cells.iter().filter(|c| !met(c)).collect();
+    let unmet: Vec<(&Cell, Attained)> = cells
+        .iter()
+        .filter_map(|c| Some((c, c.attained.filter(|a| !a.met())?)))
+        .collect();
     let most = cells.iter().map(|c| c.replications.len()).max()?;
     if unmet.is_empty() {
         return Some(format!(
@@ -57,7 +63,7 @@ pub fn precision_note(scenario: &Scenario, cells: &[Cell]) -> Option<String> {
     }
     let list: Vec<String> = unmet
         .iter()
-        .map(|c| format!("  {} {}: {}", c.traffic, c.policy, attained(c)))
+        .map(|(c, attained)| format!("  {} {}: {}", c.traffic, c.policy, widest(attained)))
         .collect();
     Some(format!(
         "Precision: {asked} are NOT reached by {} of {} points within {} replications:\n{}",
