@@ -1,9 +1,11 @@
 //! Commands: arguments, progress, printing and exit codes; no arithmetic.
 
+mod breakeven;
 mod common;
 mod compare;
 mod completions;
 mod fit;
+mod forecast;
 mod man;
 mod merge;
 mod rehearse;
@@ -46,6 +48,8 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
   kvplan fit latencies.csv                      a latency profile from what you observed
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
+  kvplan breakeven                              the traffic at which quotas, plans and policies change places
+  kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -79,6 +83,10 @@ enum Command {
     Replay(replay::Args),
     /// Write a scenario's arrivals as a request log
     Trace(trace::Args),
+    /// Find the traffic at which quotas are exceeded, plans change and policies pay for themselves
+    Breakeven(breakeven::Args),
+    /// Forecast traffic, cost and the month in which a limit is first met
+    Forecast(forecast::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -111,6 +119,8 @@ pub fn main() -> ExitCode {
         Command::Fit(args) => fit::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Breakeven(args) => breakeven::run(args),
+        Command::Forecast(args) => forecast::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

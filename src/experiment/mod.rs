@@ -1,6 +1,9 @@
 //! Scenario files, sweep grid, replications, statistics.
 
+pub mod breakeven;
+pub mod curve;
 pub mod fit;
+pub mod forecast;
 pub mod grid;
 pub mod metric;
 pub mod partial;
@@ -8,6 +11,7 @@ pub mod precision;
 pub mod rehearsal;
 pub mod replay;
 pub mod result;
+pub mod root;
 pub mod scenario;
 pub mod schema;
 pub mod series;

@@ -77,12 +77,12 @@ pub struct Chart {
 }
 
 /// Size of an SVG; a PNG has twice as many pixels each way.
-const SIZE: (u32, u32) = (1200, 720);
-const PNG_SCALE: u32 = 2;
+pub(super) const SIZE: (u32, u32) = (1200, 720);
+pub(super) const PNG_SCALE: u32 = 2;
 const LEGEND_WIDTH: u32 = 250;
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(40, 40, 40);
-const GREY: RGBColor = RGBColor(104, 104, 104);
+pub(super) const FONT: &str = "sans-serif";
+pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
+pub(super) const GREY: RGBColor = RGBColor(104, 104, 104);
 
 /// Colours that the colour-blind can tell apart (Okabe and Ito).
 const PALETTE: [RGBColor; 7] = [
@@ -95,7 +95,7 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(90, 90, 90),
 ];
 
-fn colour(i: usize) -> RGBColor {
+pub(super) fn colour(i: usize) -> RGBColor {
     PALETTE[i % PALETTE.len()]
 }
 
@@ -106,7 +106,7 @@ fn text_colour(i: usize) -> RGBColor {
     RGBColor(dark(r), dark(g), dark(b))
 }
 
-fn use_own_font() {
+pub(super) fn use_own_font() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let font = include_bytes!("font/DejaVuSans-subset.ttf");
@@ -117,6 +117,21 @@ fn use_own_font() {
             );
         }
     });
+}
+
+/// Fills the background and writes title, subtitle and, at the bottom, the note.
+pub(super) fn heading<DB: DrawingBackend>(
+    root: &DrawingArea<DB, Shift>,
+    [title, subtitle, note]: [&str; 3],
+    k: i32,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    root.fill(&WHITE)?;
+    let large = (FONT, 24 * k).into_font().color(&INK);
+    root.draw(&Text::new(title, (24 * k, 16 * k), large))?;
+    let small = (FONT, 14 * k).into_font().color(&GREY);
+    root.draw(&Text::new(subtitle, (24 * k, 50 * k), small.clone()))?;
+    let bottom = root.get_pixel_range().1.end - root.get_pixel_range().1.start;
+    root.draw(&Text::new(note, (24 * k, bottom - 22 * k), small))
 }
 
 impl Chart {
@@ -148,20 +163,7 @@ impl Chart {
         k: i32,
     ) -> Result<Hover, String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        root.fill(&WHITE).map_err(text)?;
-        let title = (FONT, 24 * k).into_font().color(&INK);
-        root.draw(&Text::new(self.title.clone(), (24 * k, 16 * k), title))
-            .map_err(text)?;
-        let small = (FONT, 14 * k).into_font().color(&GREY);
-        root.draw(&Text::new(
-            self.subtitle.clone(),
-            (24 * k, 50 * k),
-            small.clone(),
-        ))
-        .map_err(text)?;
-        let note_at = (24 * k, (SIZE.1 as i32 - 22) * k);
-        root.draw(&Text::new(self.note.clone(), note_at, small))
-            .map_err(text)?;
+        heading(root, [&self.title, &self.subtitle, &self.note], k).map_err(text)?;
         let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
         let (plot, legend) = body.split_horizontally((SIZE.0 - LEGEND_WIDTH - 24) * k as u32);
         let x = self.range(&self.x, |d| [d.x; 3], true);
@@ -251,7 +253,10 @@ impl Chart {
             if mark.vertical {
                 let label = label.transform(FontTransform::Rotate90);
                 // On the side of the line where there is room.
-                let f = (mark.at / xs.start).ln() / (xs.end / xs.start).ln();
+                let f = match self.x.scale {
+                    Scale::Linear => (mark.at - xs.start) / (xs.end - xs.start),
+                    Scale::Log => (mark.at / xs.start).ln() / (xs.end / xs.start).ln(),
+                };
                 let shift = if f > 0.9 { -6 } else { 18 };
                 let place =
                     EmptyElement::at(to) + Text::new(mark.label.clone(), (shift * k, 8 * k), label);
@@ -370,7 +375,7 @@ impl Chart {
 }
 
 /// Dash and gap lengths; `None` is a solid line.
-fn dash(i: usize, k: i32) -> Option<(i32, i32)> {
+pub(super) fn dash(i: usize, k: i32) -> Option<(i32, i32)> {
     match i {
         0 => None,
         1 => Some((9 * k, 5 * k)),
@@ -380,9 +385,9 @@ fn dash(i: usize, k: i32) -> Option<(i32, i32)> {
 
 /// An axis: a range of values, and where its labels stand.
 #[derive(Clone)]
-struct Ticks {
-    range: Range<f64>,
-    scale: Scale,
+pub(super) struct Ticks {
+    pub(super) range: Range<f64>,
+    pub(super) scale: Scale,
 }
 
 impl Ranged for Ticks {

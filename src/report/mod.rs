@@ -1,8 +1,11 @@
 //! CSV, charts and terminal tables: reads results, computes nothing.
 
+pub mod bars;
+pub mod breakeven;
 pub mod chart;
 pub mod compare;
 pub mod fit;
+pub mod forecast;
 pub mod format;
 pub mod hover;
 pub mod html;

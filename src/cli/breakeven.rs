@@ -1,0 +1,88 @@
+//! `kvplan breakeven`.
+
+use super::EXIT_OK;
+use super::common::{
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
+    sweep_failure,
+};
+use kvplan::config::quantity::{Count, Probability};
+use kvplan::experiment::breakeven::{Settings, breakeven, steps};
+use kvplan::pricing::Money;
+use kvplan::report::breakeven::BreakevenReport;
+use kvplan::report::output::OutputDir;
+
+/// Arguments of `kvplan breakeven`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan breakeven                                   naive and optimised, from 10k to 100M requests a month
+  kvplan breakeven --policy naive,optimised,tiered --traffic 1k..30M
+  kvplan breakeven --fixed-cost 20                   from where on a policy that costs $20 a month to run pays for itself
+  kvplan breakeven --scenario fleet-20 -n 20 --refused 5%
+
+Says from which traffic on a free quota is exceeded (and which comes first), the free plan refuses work, the
+paid bill exceeds its fee, and a policy costs less than another. Writes breakeven.csv and charts.")]
+pub struct Args {
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Range to search, in requests a month (10k..100M); a list gives the levels between
+    /// which is searched [default: the scenario's levels]
+    #[arg(long, value_parser = |t: &str| parse_traffic(t).map(Levels))]
+    traffic: Option<Levels>,
+    /// What a policy costs beside its bill, in USD a month, to be earned back by its saving
+    #[arg(long, default_value = "0", value_name = "USD", value_parser = dollars)]
+    fixed_cost: Money,
+    /// Share of operations or requests that the free plan may refuse
+    #[arg(long, default_value = "1%", value_name = "SHARE")]
+    refused: Probability,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone)]
+struct Levels(Vec<Count>);
+
+/// `20`, `$20` or `20USD`.
+fn dollars(text: &str) -> Result<Money, String> {
+    let number = text.trim().trim_start_matches('$').trim_end_matches("USD");
+    format!("${}", number.trim())
+        .parse()
+        .map_err(|_| format!("found \"{text}\", expected an amount in USD, such as 20 or $19.50"))
+}
+
+/// Searches, writes the results and prints the table.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let scenario = args.simulation.load()?;
+    let mut levels = args
+        .traffic
+        .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
+    levels.sort();
+    levels.dedup();
+    let settings = Settings {
+        levels,
+        fixed_cost: args.fixed_cost,
+        refused: args.refused.get(),
+    };
+    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    catch_interrupts();
+    let bar = progress(steps(&scenario), args.simulation.quiet);
+    let result = breakeven(&scenario, &settings, &|| bar.inc(1), interrupt_flag());
+    bar.finish_and_clear();
+    let report = BreakevenReport {
+        scenario: &scenario,
+        settings: &settings,
+        result: &result.map_err(sweep_failure)?,
+    };
+    report.write(&out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if !args.simulation.quiet {
+        println!("{}\n", scenario.title);
+        println!("{}\n", report.table());
+        println!("{}", report.explanation());
+        println!(
+            "{} files written to {}",
+            files.len(),
+            args.output.out.display()
+        );
+    }
+    Ok(EXIT_OK)
+}

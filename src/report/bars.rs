@@ -1,0 +1,250 @@
+//! Charts of rows: horizontal bars or points, each with its interval.
+
+use super::chart::{
+    Axis, FONT, GREY, INK, Mark, PNG_SCALE, SIZE, Scale, Ticks, colour, heading, use_own_font,
+};
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::ops::Range;
+use std::path::Path;
+
+/// A bar from one value to another; a point where they are equal.
+#[derive(Debug, Clone)]
+pub struct Bar {
+    pub from: f64,
+    pub to: f64,
+    /// Interval of `to`; NaN for none.
+    pub low: f64,
+    pub high: f64,
+    pub colour: usize,
+    /// What is written beside it.
+    pub label: String,
+}
+
+/// A row with its bars, which may overlap.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub label: String,
+    pub bars: Vec<Bar>,
+    /// Where the label stands in place of bars that there are none.
+    pub remark: String,
+}
+
+/// A chart of rows, the first one on top.
+#[derive(Debug, Clone)]
+pub struct BarChart {
+    pub title: String,
+    pub subtitle: String,
+    pub x: Axis,
+    pub rows: Vec<Row>,
+    /// Vertical lines.
+    pub marks: Vec<Mark>,
+    /// Names of the colours that bars use.
+    pub legend: Vec<(usize, String)>,
+    pub note: String,
+}
+
+/// Room for each row, and for what is above and below them.
+const ROW_HEIGHT: u32 = 30;
+const FRAME: u32 = 210;
+/// An estimate of the width of a character of the labels.
+const CHAR_WIDTH: f64 = 7.8;
+
+impl BarChart {
+    /// Draws the chart into a file: SVG or PNG, by the path's extension.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn draw(&self, path: &Path) -> Result<(), String> {
+        use_own_font();
+        let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
+        let height = (FRAME + ROW_HEIGHT * self.rows.len() as u32).max(SIZE.1 / 2);
+        if path.extension().is_some_and(|e| e == "svg") {
+            let root = SVGBackend::new(path, (SIZE.0, height)).into_drawing_area();
+            self.draw_on(&root, 1).map_err(fail)
+        } else {
+            let size = (SIZE.0 * PNG_SCALE, height * PNG_SCALE);
+            let root = BitMapBackend::new(path, size).into_drawing_area();
+            self.draw_on(&root, PNG_SCALE as i32).map_err(fail)
+        }
+    }
+
+    fn draw_on<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<(), String> {
+        let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
+        heading(root, [&self.title, &self.subtitle, &self.note], k).map_err(text)?;
+        self.legend(root, k).map_err(text)?;
+        let area = root.margin(96 * k, 34 * k, 16 * k, 40 * k);
+        let longest = self.rows.iter().map(|r| r.label.chars().count()).max();
+        let label_width = (longest.unwrap_or(0) as f64 * CHAR_WIDTH) as i32 + 20;
+        let range = self.range();
+        let rows = Rows(self.rows.len());
+        let x = Ticks {
+            range: range.clone(),
+            scale: self.x.scale,
+        };
+        let mut chart = ChartBuilder::on(&area)
+            .x_label_area_size(52 * k)
+            .y_label_area_size(label_width.min(SIZE.0 as i32 / 2) * k)
+            .build_cartesian_2d(x, rows)
+            .map_err(text)?;
+        chart
+            .configure_mesh()
+            .x_desc(self.x.label.as_str())
+            .max_light_lines(1)
+            .x_labels(10)
+            .disable_y_mesh()
+            .y_labels(0)
+            .x_label_formatter(&|v| (self.x.format)(*v))
+            .label_style((FONT, 14 * k).into_font().color(&INK))
+            .axis_desc_style((FONT, 16 * k).into_font().color(&INK))
+            .bold_line_style(RGBColor(214, 214, 214))
+            .light_line_style(RGBColor(240, 240, 240))
+            .axis_style(GREY)
+            .draw()
+            .map_err(text)?;
+        let bottom = self.rows.len() as f64;
+        for mark in self.marks.iter().filter(|m| range.contains(&m.at)) {
+            let ink = mark.colour.map_or(GREY, colour).stroke_width(k as u32);
+            let line = [(mark.at, 0.0), (mark.at, bottom)];
+            chart
+                .draw_series(DashedLineSeries::new(line, 3 * k, 5 * k, ink))
+                .map_err(text)?;
+            let label = (FONT, 13 * k).into_font().color(&GREY);
+            let label = label.pos(Pos::new(HPos::Center, VPos::Bottom));
+            let place = EmptyElement::at((mark.at, 0.0))
+                + Text::new(mark.label.clone(), (0, -3 * k), label);
+            chart.plotting_area().draw(&place).map_err(text)?;
+        }
+        let small = (FONT, 14 * k).into_font().color(&INK);
+        let clip = |v: f64| v.clamp(range.start, range.end);
+        for (i, row) in self.rows.iter().enumerate() {
+            let middle = i as f64 + 0.5;
+            let plot = chart.plotting_area();
+            let left = small.clone().pos(Pos::new(HPos::Right, VPos::Center));
+            let label = EmptyElement::at((range.start, middle))
+                + Text::new(row.label.clone(), (-10 * k, 0), left);
+            plot.draw(&label).map_err(text)?;
+            if !row.remark.is_empty() {
+                let grey = (FONT, 13 * k).into_font().color(&GREY);
+                let grey = grey.pos(Pos::new(HPos::Left, VPos::Center));
+                let remark = EmptyElement::at((range.start, middle))
+                    + Text::new(row.remark.clone(), (8 * k, 0), grey);
+                plot.draw(&remark).map_err(text)?;
+            }
+            for bar in row.bars.iter().filter(|b| b.to.is_finite()) {
+                let ink = colour(bar.colour);
+                let (from, to) = (clip(bar.from), clip(bar.to));
+                if bar.from == bar.to {
+                    plot.draw(&Circle::new((to, middle), 4 * k, ink.filled()))
+                        .map_err(text)?;
+                } else {
+                    let body = [(from, middle - 0.32), (to, middle + 0.32)];
+                    plot.draw(&Rectangle::new(body, ink.mix(0.75).filled()))
+                        .map_err(text)?;
+                }
+                let mut end = to.max(from);
+                let mut start = to.min(from);
+                if bar.low.is_finite() && bar.high.is_finite() {
+                    let (low, high) = (clip(bar.low), clip(bar.high));
+                    let pen = if bar.from == bar.to { ink } else { INK };
+                    let pen = pen.stroke_width(2 * k as u32);
+                    let whisker = [
+                        vec![(low, middle), (high, middle)],
+                        vec![(low, middle - 0.16), (low, middle + 0.16)],
+                        vec![(high, middle - 0.16), (high, middle + 0.16)],
+                    ];
+                    for line in whisker {
+                        plot.draw(&PathElement::new(line, pen)).map_err(text)?;
+                    }
+                    (start, end) = (start.min(low), end.max(high));
+                }
+                // Beside the end that points away from where the bar begins.
+                let (at, side, shift) = if bar.to < bar.from {
+                    (start, HPos::Right, -8)
+                } else {
+                    (end, HPos::Left, 8)
+                };
+                let style = (FONT, 13 * k).into_font().color(&INK);
+                let style = style.pos(Pos::new(side, VPos::Center));
+                let label = EmptyElement::at((at, middle))
+                    + Text::new(bar.label.clone(), (shift * k, 0), style);
+                plot.draw(&label).map_err(text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn legend<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        let mut x = 24;
+        let font = (FONT, 14 * k).into_font().color(&INK);
+        for (i, name) in &self.legend {
+            let key = [(x * k, 74 * k), ((x + 14) * k, 88 * k)];
+            root.draw(&Rectangle::new(key, colour(*i).mix(0.75).filled()))?;
+            let text = Text::new(name.clone(), ((x + 20) * k, 73 * k), font.clone());
+            root.draw(&text)?;
+            x += 50 + (name.chars().count() as f64 * CHAR_WIDTH) as i32;
+        }
+        Ok(())
+    }
+
+    /// The ends of the axis, with room for what is written beside the bars.
+    fn range(&self) -> Range<f64> {
+        let usable = |v: &f64| v.is_finite() && (self.x.scale == Scale::Linear || *v > 0.0);
+        let bars = self.rows.iter().flat_map(|r| &r.bars);
+        let values = bars.flat_map(|b| [b.from, b.to, b.low, b.high]);
+        let marks = self.marks.iter().map(|m| m.at);
+        let values: Vec<f64> = values.chain(marks).filter(usable).collect();
+        let mut low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let mut high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if values.is_empty() {
+            (low, high) = (1.0, 10.0);
+        }
+        match self.x.scale {
+            Scale::Log => {
+                let room = (high / low).max(1.5).powf(0.2);
+                (low, high) = (low / room.min(1.5), high * room);
+            }
+            Scale::Linear => {
+                let room = ((high - low) * 0.16).max(1e-9);
+                (low, high) = (low - room, high + room);
+            }
+        }
+        let start = self.x.min.unwrap_or(low);
+        start..self.x.max.unwrap_or(high).max(start + 1e-9)
+    }
+}
+
+/// The vertical axis: rows from top to bottom.
+#[derive(Clone)]
+struct Rows(usize);
+
+impl Ranged for Rows {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        // The limits of a vertical axis come with the lower end first.
+        let f = 1.0 - value / self.0.max(1) as f64;
+        limit.0 + (f64::from(limit.1 - limit.0) * f).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn range(&self) -> Range<f64> {
+        0.0..self.0.max(1) as f64
+    }
+}
+
+impl ValueFormatter<f64> for Rows {}
