@@ -8,6 +8,7 @@ mod fit;
 mod forecast;
 mod man;
 mod merge;
+mod plan;
 mod rehearse;
 mod replay;
 mod report;
@@ -25,6 +26,8 @@ use std::process::ExitCode;
 pub const EXIT_OK: u8 = 0;
 /// Done, and the answer is no.
 pub const EXIT_NO: u8 = 1;
+/// The answer is no, where a command is asked a question.
+pub const EXIT_NEGATIVE: u8 = 1;
 /// Wrong arguments or wrong input files; nothing was written.
 pub const EXIT_USAGE: u8 = 2;
 /// An invariant does not hold: a defect of kvplan.
@@ -50,6 +53,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
+  kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -87,6 +91,8 @@ enum Command {
     Breakeven(breakeven::Args),
     /// Forecast traffic, cost and the month in which a limit is first met
     Forecast(forecast::Args),
+    /// Find the cheapest policy and plan that meet objectives
+    Plan(plan::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -121,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(args),
         Command::Breakeven(args) => breakeven::run(args),
         Command::Forecast(args) => forecast::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -7,6 +7,7 @@ pub mod forecast;
 pub mod grid;
 pub mod metric;
 pub mod partial;
+pub mod plan;
 pub mod precision;
 pub mod rehearsal;
 pub mod replay;

@@ -303,7 +303,7 @@ fn fan_series(
         scatter: false,
     };
     vec![
-        series("5% to 95%", band(0, 4), 2),
-        series("median, 25% to 75%", band(1, 3), 0),
+        series("90% of futures", band(0, 4), 2),
+        series("median, 50%", band(1, 3), 0),
     ]
 }

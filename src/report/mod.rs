@@ -10,6 +10,7 @@ pub mod format;
 pub mod hover;
 pub mod html;
 pub mod output;
+pub mod plan;
 pub mod precision;
 pub mod rehearsal;
 pub mod replay;

@@ -1,0 +1,146 @@
+//! `kvplan plan`.
+
+use super::common::{
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+};
+use super::{EXIT_NEGATIVE, EXIT_OK};
+use kvplan::config::quantity::{Count, Probability};
+use kvplan::config::{self, Override, parse_overrides};
+use kvplan::experiment::plan::objective::parse;
+use kvplan::experiment::plan::space::Search;
+use kvplan::experiment::plan::{Objective, Settings, plan};
+use kvplan::report::output::OutputDir;
+use kvplan::report::plan::PlanReport;
+
+/// Arguments of `kvplan plan`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan plan --traffic 20M --slo 'p95_query<500ms,loss<0.1%,staleness_p99<60s,cost<20USD'
+  kvplan plan --traffic 300k --slo 'staleness_p99<10s,store_delay<5s'
+  kvplan plan --traffic 20M --slo 'hit>90%' --search my-search.toml --out plans
+  kvplan run --traffic 20M --policy output/plan-policy.toml      use what was found
+
+Measures: cost, loss, errors, hit, staleness_p50, staleness_p99, store_delay, refused, lost_updates, p95_query (p50, p99;
+record, metrics, health), and every column of sweep.csv. A plan may not refuse more than 0.1% of requests or KV
+operations unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
+
+Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. Exit code 1 if nothing meets the objectives.")]
+pub struct Args {
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Requests a month, such as 20M [default: the scenario's]
+    #[arg(long)]
+    traffic: Option<Count>,
+    /// Objectives: measure < or > bound, separated by commas
+    #[arg(long, value_name = "OBJECTIVES", value_parser = |t: &str| parse(t).map(Slo))]
+    slo: Slo,
+    /// Search space: a name from models/searches or a TOML file
+    #[arg(long, default_value = "default")]
+    search: String,
+    /// Costs that differ by no more than this share are equal: then the fresher answer wins
+    #[arg(long, default_value = "1%", value_name = "SHARE")]
+    tie: Probability,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone)]
+struct Slo(Vec<Objective>);
+
+const MOST_REPLICATIONS: u32 = 20;
+const FIRST_REPLICATIONS: u32 = 4;
+
+/// Searches, writes the results and prints the choice.
+pub fn run(mut args: Args) -> Result<u8, Failure> {
+    let most = args.simulation.replications.unwrap_or(MOST_REPLICATIONS);
+    if most < 2 {
+        return Err(Failure::usage(
+            "--replications: found 1, expected at least 2: one replication tells nothing of its error",
+        ));
+    }
+    if args.simulation.policies.len() > 1 {
+        return Err(Failure::usage(
+            "--policy: found several, expected the one whose settings are varied",
+        ));
+    }
+    let search: Search = config::load(&args.search, None, &[])?;
+    let base = args.simulation.policies.pop();
+    // The scenario's own policies play no part; its settings of the policy do.
+    let overrides = parse_overrides(&args.simulation.overrides)?;
+    let (of_policy, others): (Vec<Override>, Vec<Override>) = overrides
+        .into_iter()
+        .partition(|o| o.path[0] == "policy" && o.path.len() > 1);
+    let of_policy: Vec<Override> = of_policy
+        .into_iter()
+        .map(|o| Override {
+            path: o.path[1..].to_vec(),
+            ..o
+        })
+        .collect();
+    args.simulation.overrides = others
+        .iter()
+        .map(|o| o.text.trim_start_matches("--set ").to_owned())
+        .collect();
+    let scenario = args.simulation.load()?;
+    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
+    if traffic == Count(0) {
+        return Err(Failure::usage(
+            "--traffic: found 0, expected at least 1 request a month",
+        ));
+    }
+    let mut search = search;
+    if let Some(plan) = &args.simulation.plan {
+        search.plans = vec![plan.clone()];
+    }
+    let space = search.space(&args.search, &scenario, base.as_deref(), &of_policy)?;
+    let settings = Settings {
+        traffic,
+        first: FIRST_REPLICATIONS.min(most),
+        most,
+        tie: args.tie.get(),
+    };
+    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    catch_interrupts();
+    let bar = progress(0, args.simulation.quiet);
+    let result = plan(
+        &scenario,
+        space.candidates.clone(),
+        args.slo.0,
+        &settings,
+        (&|| bar.inc(1), &|n| bar.inc_length(n)),
+        interrupt_flag(),
+    );
+    bar.finish_and_clear();
+    let result = result.map_err(sweep_failure)?;
+    let report = PlanReport {
+        scenario: &scenario,
+        settings: &settings,
+        dimensions: search.dimensions.iter().map(|d| d.name.as_str()).collect(),
+        space: &space,
+        result: &result,
+    };
+    report.write(&out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if !args.simulation.quiet {
+        println!("{}: {traffic} requests a month\n", scenario.title);
+        if result.choice.is_some() {
+            println!("{}\n", report.choices_table());
+            println!("{}\n", report.objectives_table());
+            println!("{}", report.binding());
+        } else {
+            println!("{}\n", report.failure());
+            println!("{}\n", report.objectives_table());
+        }
+        println!("{}", report.effort());
+        println!(
+            "{} files written to {}",
+            files.len(),
+            args.output.out.display()
+        );
+    }
+    Ok(if result.choice.is_some() {
+        EXIT_OK
+    } else {
+        EXIT_NEGATIVE
+    })
+}

@@ -1,0 +1,296 @@
+//! The planner against exhaustive search, and as a user drives it.
+
+use assert_cmd::Command;
+use kvplan::config::quantity::Count;
+use kvplan::config::{load, parse_overrides};
+use kvplan::experiment::metric;
+use kvplan::experiment::plan::objective::parse;
+use kvplan::experiment::plan::race::with_implied;
+use kvplan::experiment::plan::space::Search;
+use kvplan::experiment::plan::{Candidate, Objective, Settings, Status, plan};
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::experiment::stats::Estimate;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use tempfile::TempDir;
+
+const SEARCH: &str = r#"
+title = "a small grid"
+base = "optimised"
+base_many_writers = "optimised-fleet"
+plans = ["free", "paid"]
+
+[[dimension]]
+name = "cache TTL"
+option = [
+    { label = "1 s", set = { "cache.ttl" = "1 s" } },
+    { label = "5 s", set = { "cache.ttl" = "5 s" } },
+    { label = "60 s", set = { "cache.ttl" = "60 s" } },
+]
+
+[[dimension]]
+name = "batch"
+option = [
+    { label = "1", set = { "batch.max_records" = 1 } },
+    { label = "10", set = { "batch.max_records" = 10 } },
+    { label = "100", set = { "batch.max_records" = 100 } },
+]
+"#;
+
+const TRAFFIC: Count = Count(10_000_000);
+
+fn quick() -> Scenario {
+    let settings = ["period.requests=\"2k\"", "period.at_least=\"5 min\""].map(str::to_owned);
+    Scenario::load("default", &[], None, &parse_overrides(&settings).unwrap()).unwrap()
+}
+
+fn search_file(dir: &Path) -> String {
+    let path = dir.join("search.toml");
+    fs::write(&path, SEARCH).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn candidates(scenario: &Scenario) -> Vec<Candidate> {
+    let dir = TempDir::new().unwrap();
+    let search: Search = load(&search_file(dir.path()), None, &[]).unwrap();
+    search
+        .space("search", scenario, None, &[])
+        .unwrap()
+        .candidates
+}
+
+/// The answer by brute force: every candidate with as many replications, judged by its two-sided
+/// interval; the cheapest, and the freshest of those that cost within 1% of it.
+fn exhaustive(scenario: &Scenario, objectives: &[Objective], n: u64) -> Option<Candidate> {
+    let measure = |values: &[Vec<f64>], name: &str| {
+        let i = metric::index_of(name).unwrap();
+        Estimate::of(values.iter().map(|v| v[i]))
+    };
+    let mut good = Vec::new();
+    for c in candidates(scenario) {
+        let world = Scenario {
+            plan: c.plan.clone(),
+            ..scenario.clone()
+        };
+        let run = |replication| {
+            let point = Point {
+                scenario: &world,
+                policy: &c.policy,
+                traffic: TRAFFIC,
+                replication,
+            };
+            metric::values(&simulate(&point).unwrap())
+        };
+        let values: Vec<Vec<f64>> = (0..n).map(run).collect();
+        let met = with_implied(objectives.to_vec()).iter().all(|o| {
+            let e = measure(&values, o.name());
+            if o.below {
+                e.high() < o.bound
+            } else {
+                e.low() > o.bound
+            }
+        });
+        if met {
+            let (cost, age) = (
+                measure(&values, "cost_usd"),
+                measure(&values, "answer_age_p99_s"),
+            );
+            good.push((cost.mean, age.mean, c));
+        }
+    }
+    let cheapest = good.iter().map(|g| g.0).fold(f64::INFINITY, f64::min);
+    good.retain(|g| g.0 <= 1.01 * cheapest);
+    good.into_iter()
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|g| g.2)
+}
+
+#[test]
+fn the_planner_agrees_with_exhaustive_search() {
+    let scenario = quick();
+    let settings = Settings {
+        traffic: TRAFFIC,
+        first: 4,
+        most: 8,
+        tie: 0.01,
+    };
+    for slo in [
+        "cost<100USD",
+        "staleness_p99<3s",
+        "store_delay<0.7s",
+        "hit>98%,p95_query<500ms",
+        "cost<1USD",
+    ] {
+        let objectives = parse(slo).unwrap();
+        let stop = AtomicBool::new(false);
+        let all = candidates(&scenario);
+        let (count, silent) = (all.len(), (&|| {}, &|_: u64| {}));
+        let found = plan(
+            &scenario,
+            all,
+            objectives.clone(),
+            &settings,
+            (silent.0, silent.1),
+            &stop,
+        );
+        let found = found.unwrap();
+        let choice = found.choice.map(|i| found.trials[i].candidate.clone());
+        assert_eq!(choice, exhaustive(&scenario, &objectives, 8), "{slo}");
+        // 10M requests a month are 333,333 a day: the free plan is out without a simulation.
+        let refused = found.trials.iter().filter(|t| t.status == Status::Refused);
+        assert_eq!(refused.clone().count(), count / 2);
+        assert!(
+            refused
+                .clone()
+                .all(|t| t.candidate.plan == "free" && t.replications.is_empty())
+        );
+        if let Some(confirmation) = &found.confirmation {
+            assert!(confirmation.meets && confirmation.replications.len() == 8);
+        }
+    }
+}
+
+#[test]
+fn what_binds_is_the_objective_whose_absence_is_cheaper() {
+    let scenario = quick();
+    let settings = Settings {
+        traffic: TRAFFIC,
+        first: 4,
+        most: 4,
+        tie: 0.01,
+    };
+    // Small batches store soon and cost writes.
+    let objectives = parse("loss<1%,store_delay<0.7s").unwrap();
+    let (finished, planned): (&(dyn Fn() + Sync), &dyn Fn(u64)) = (&|| {}, &|_| {});
+    let stop = AtomicBool::new(false);
+    let all = candidates(&scenario);
+    let found = plan(
+        &scenario,
+        all,
+        objectives,
+        &settings,
+        (finished, planned),
+        &stop,
+    )
+    .unwrap();
+    let (objective, cheaper) = found.binding.unwrap();
+    assert_eq!(found.objectives[objective].text, "store_delay<0.7s");
+    let cost = metric::index_of("cost_usd").unwrap();
+    let mean = |i: usize| found.trials[i].estimate(cost).mean;
+    assert!(mean(cheaper) < mean(found.choice.unwrap()));
+}
+
+fn kvplan(args: &[&str]) -> std::process::Output {
+    let mut command = Command::cargo_bin("kvplan").unwrap();
+    command.args(args).output().unwrap()
+}
+
+const QUICK: [&str; 8] = [
+    "--traffic",
+    "3M",
+    "-n",
+    "4",
+    "--set",
+    "period.requests=\"1k\"",
+    "--set",
+    "period.at_least=\"5 min\"",
+];
+
+#[test]
+fn plan_from_the_command_line_on_any_number_of_threads() {
+    let dir = TempDir::new().unwrap();
+    let search = search_file(dir.path());
+    let run = |threads: &str, slo: &str| {
+        let out = dir.path().join(threads);
+        let mut args = vec!["plan", "--search", &search, "--slo", slo, "-j", threads];
+        args.extend(QUICK);
+        let out_text = out.to_str().unwrap().to_owned();
+        args.extend(["--out", &out_text]);
+        let output = kvplan(&args);
+        let mut files: Vec<_> = fs::read_dir(&out)
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .map(|p| (p.file_name().unwrap().to_owned(), fs::read(&p).unwrap()))
+            .collect();
+        files.sort();
+        (output, files)
+    };
+    let (output, one) = run(
+        "1",
+        "p95_query<500ms,loss<0.1%,staleness_p99<10s,cost<20USD",
+    );
+    let (_, two) = run(
+        "2",
+        "p95_query<500ms,loss<0.1%,staleness_p99<10s,cost<20USD",
+    );
+    assert!(output.status.success(), "{output:?}");
+    assert!(one == two, "the files depend on the number of threads");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "choice",
+        "runner-up 1",
+        "p95_query<500ms",
+        "met, ",
+        "replications in",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    let names: Vec<_> = one
+        .iter()
+        .map(|f| f.0.to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "pareto.csv",
+            "pareto.png",
+            "pareto.svg",
+            "plan-policy.toml",
+            "plan.csv"
+        ]
+    );
+    let rows = csv::Reader::from_reader(&one[4].1[..])
+        .into_records()
+        .count();
+    assert_eq!(rows, 18);
+    // What was found can be used.
+    let policy = dir.path().join("1/plan-policy.toml");
+    let mut args = vec!["run", "--policy", policy.to_str().unwrap()];
+    args.extend(QUICK);
+    let output = kvplan(&args);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .contains("planned")
+    );
+    // What cannot be met is said, with exit code 1.
+    let (output, _) = run("1", "cost<1USD,loss<0.1%");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("cost<1USD cannot be met by any: the best is 5, off by $4.00."),
+        "{text}"
+    );
+}
+
+#[test]
+fn nonsense_is_refused_with_what_was_expected() {
+    let refused = |args: &[&str]| {
+        let output = kvplan(args);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for args in [
+        vec!["plan"],
+        vec!["plan", "--slo", "speed<1"],
+        vec!["plan", "--slo", "cost<20USD", "-n", "1"],
+        vec!["plan", "--slo", "cost<20USD", "--search", "nowhere"],
+        vec!["plan", "--slo", "cost<20USD", "--policy", "naive,optimised"],
+    ] {
+        refused(&args);
+    }
+    assert!(refused(&["plan", "--slo", "speed<1"]).contains("staleness_p99"));
+}
