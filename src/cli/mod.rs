@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod scenario;
 mod schema;
+mod sensitivity;
 mod stores;
 mod sweep;
 mod trace;
@@ -54,6 +55,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
+  kvplan sensitivity                            which inputs move the bill most
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -93,6 +95,8 @@ enum Command {
     Forecast(forecast::Args),
     /// Find the cheapest policy and plan that meet objectives
     Plan(plan::Args),
+    /// Find which inputs move a measure most
+    Sensitivity(sensitivity::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -128,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Breakeven(args) => breakeven::run(args),
         Command::Forecast(args) => forecast::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Sensitivity(args) => sensitivity::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

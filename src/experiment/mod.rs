@@ -15,6 +15,7 @@ pub mod result;
 pub mod root;
 pub mod scenario;
 pub mod schema;
+pub mod sensitivity;
 pub mod series;
 pub mod simulate;
 pub mod stats;

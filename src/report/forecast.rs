@@ -1,10 +1,10 @@
 //! A forecast as CSV, fan charts and tables.
 
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use super::format;
 use super::output::OutputDir;
 use super::sweep::csv_bytes;
 use super::table::table;
-use super::format;
 use crate::experiment::forecast::{Forecast, Growth, Hit, Limit, Month};
 use crate::experiment::scenario::Scenario;
 

@@ -15,6 +15,7 @@ pub mod precision;
 pub mod rehearsal;
 pub mod replay;
 pub mod run;
+pub mod sensitivity;
 pub mod stores;
 pub mod sweep;
 pub mod table;

@@ -1,10 +1,10 @@
 //! A plan as CSV, charts, a policy file and tables.
 
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use super::format;
 use super::output::OutputDir;
 use super::sweep::csv_bytes;
 use super::table::table;
-use super::format;
 use crate::experiment::metric::METRICS;
 use crate::experiment::plan::pareto::front;
 use crate::experiment::plan::space::Space;

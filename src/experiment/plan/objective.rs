@@ -93,8 +93,12 @@ fn parse_one(text: &str) -> Result<Objective, String> {
     })
 }
 
-/// The measure of a name: an alias, `p95_query` for `query_p95_ms`, or the name itself.
-fn measure(name: &str) -> Result<usize, String> {
+/// The measure (a position in [`METRICS`]) of a name: an alias, `p95_query` for `query_p95_ms`, or
+/// the name itself.
+///
+/// # Errors
+/// Lists the names there are.
+pub fn measure(name: &str) -> Result<usize, String> {
     let alias = ALIASES.iter().find(|a| a.0 == name).map(|a| a.1.to_owned());
     let percentile = name
         .split_once('_')

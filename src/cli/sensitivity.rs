@@ -1,0 +1,123 @@
+//! `kvplan sensitivity`.
+
+use super::EXIT_OK;
+use super::common::{
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+};
+use kvplan::config::quantity::Count;
+use kvplan::config::{self, Override, parse_overrides};
+use kvplan::experiment::plan::objective::measure;
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
+use kvplan::report::output::OutputDir;
+use kvplan::report::sensitivity::SensitivityReport;
+
+/// Arguments of `kvplan sensitivity`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan sensitivity                                 what moves the bill of the scenario's last policy
+  kvplan sensitivity --policy naive --traffic 5M
+  kvplan sensitivity --measure p95_query --morris 40
+  kvplan sensitivity --measure staleness_p99 --sobol 128
+  kvplan sensitivity --inputs my-inputs.toml --out results
+
+The inputs and their ranges are data: models/sensitivities/default.toml. Each is varied by itself (tornado chart), then
+with all others (Morris' elementary effects; Sobol indices if asked for). The inputs' base values win over --set.
+Writes sensitivity.csv and charts.")]
+pub struct Args {
+    #[command(flatten)]
+    simulation: SimulationArgs,
+    /// Requests a month at the base; the range keeps its factors [default: that of the inputs]
+    #[arg(long)]
+    traffic: Option<Count>,
+    /// Measure to look at: cost, p95_query, hit, ... or a column of sweep.csv
+    #[arg(long, default_value = "cost", value_parser = |t: &str| measure(t).map(Measure))]
+    measure: Measure,
+    /// Inputs: a name from models/sensitivities or a TOML file
+    #[arg(long, default_value = "default")]
+    inputs: String,
+    /// Trajectories of Morris' method; 0 for none
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    morris: u32,
+    /// Rows for Sobol indices, of inputs + 2 simulations each; 0 for none
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    sobol: u32,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone, Copy)]
+struct Measure(usize);
+
+/// Analyses, writes the results and prints the table.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    if args.simulation.policies.len() > 1 {
+        return Err(Failure::usage("--policy: found several, expected one"));
+    }
+    if args.morris == 1 || args.sobol == 1 {
+        return Err(Failure::usage(
+            "--morris or --sobol: found 1, expected 0, or 2 and more: one tells nothing of its error",
+        ));
+    }
+    let inputs: Inputs = config::load(&args.inputs, None, &[])?;
+    let inputs = match args.traffic {
+        Some(Count(0)) => {
+            return Err(Failure::usage(
+                "--traffic: found 0, expected at least 1 request a month",
+            ));
+        }
+        Some(traffic) => inputs.with_base("traffic_per_month", traffic.0 as f64),
+        None => inputs,
+    };
+    let scenario = args.simulation.load()?;
+    let own = parse_overrides(&args.simulation.overrides)?;
+    let load = |settings: &[Override]| {
+        let all: Vec<Override> = own.iter().chain(settings).cloned().collect();
+        let mut loaded = Scenario::load(
+            &args.simulation.scenario,
+            &args.simulation.policies,
+            args.simulation.plan.as_deref(),
+            &all,
+        )?;
+        loaded.seed = scenario.seed;
+        // One policy: the one that was asked for, or the scenario's last.
+        loaded.policies = loaded.policies.pop().into_iter().collect();
+        Ok(loaded)
+    };
+    let base = load(&inputs.at_base())?;
+    let settings = Settings {
+        metric: args.measure.0,
+        replications: scenario.replications,
+        seed: scenario.seed,
+        trajectories: args.morris,
+        rows: args.sobol,
+    };
+    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    catch_interrupts();
+    let bar = progress(steps(&inputs, &settings), args.simulation.quiet);
+    let result = sensitivity(&inputs, &load, &settings, &|| bar.inc(1), interrupt_flag());
+    bar.finish_and_clear();
+    let result = result.map_err(|e| match e {
+        SensitivityError::Config(e) => e.into(),
+        SensitivityError::Sweep(e) => sweep_failure(e),
+    })?;
+    let report = SensitivityReport {
+        scenario: &base,
+        inputs: &inputs,
+        settings: &settings,
+        result: &result,
+    };
+    report.write(&out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if !args.simulation.quiet {
+        println!("{}\n", scenario.title);
+        println!("{}\n", report.table());
+        println!("{}", report.explanation());
+        println!(
+            "{} files written to {}",
+            files.len(),
+            args.output.out.display()
+        );
+    }
+    Ok(EXIT_OK)
+}
