@@ -260,7 +260,7 @@ impl PlanReport<'_> {
             },
             series: all,
             note: format!(
-                "Means over {} to {} replications, common random numbers; band of the front: 95% confidence of its cost. Dotted: objectives.",
+                "Means over {} to {} replications, common random numbers; band of the front: 95% confidence of its cost. Dotted: objectives. Ages below 0.01 s are drawn at 0.01 s.",
                 self.settings.first, self.settings.most
             ),
         }
@@ -330,7 +330,7 @@ impl PlanReport<'_> {
     /// Which objective keeps cheaper candidates out.
     pub fn binding(&self) -> String {
         let Some((objective, i)) = self.result.binding else {
-            return "Nothing cheaper misses a single objective: none of them is what makes it cost this much.".into();
+            return "No objective binds: no cheaper candidate misses just one of them.".into();
         };
         let t = &self.result.trials[i];
         let o = &self.result.objectives[objective];

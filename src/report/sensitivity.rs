@@ -296,7 +296,7 @@ impl SensitivityReport<'_> {
         BarChart {
             title: format!("What moves {}, one input at a time", self.measure()),
             subtitle: self.subtitle(),
-            x: self.axis(format!("{} per month", self.measure()), self.show()),
+            x: self.axis(self.measure().to_owned(), self.show()),
             rows: rows.collect(),
             marks: vec![Mark {
                 at: base,
