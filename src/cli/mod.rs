@@ -27,8 +27,6 @@ use std::process::ExitCode;
 pub const EXIT_OK: u8 = 0;
 /// Done, and the answer is no.
 pub const EXIT_NO: u8 = 1;
-/// The answer is no, where a command is asked a question.
-pub const EXIT_NEGATIVE: u8 = 1;
 /// Wrong arguments or wrong input files; nothing was written.
 pub const EXIT_USAGE: u8 = 2;
 /// An invariant does not hold: a defect of kvplan.

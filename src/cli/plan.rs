@@ -3,7 +3,7 @@
 use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
-use super::{EXIT_NEGATIVE, EXIT_OK};
+use super::{EXIT_NO, EXIT_OK};
 use kvplan::config::quantity::{Count, Probability};
 use kvplan::config::{self, Override, parse_overrides};
 use kvplan::experiment::plan::objective::parse;
@@ -141,6 +141,6 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     Ok(if result.choice.is_some() {
         EXIT_OK
     } else {
-        EXIT_NEGATIVE
+        EXIT_NO
     })
 }
