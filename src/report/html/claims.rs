@@ -104,7 +104,8 @@ pub fn of_csv(csv: &Csv) -> Option<Claims> {
         let tone = Tone::of(&row[verdict]);
         let claim = Claim {
             id: id.map(|i| row[i].clone()).unwrap_or_default(),
-            quote: row[quote].clone(),
+            // The words, without the document's markup for bold.
+            quote: row[quote].replace("**", ""),
             verdict: row[verdict].clone(),
             tone,
             lenses: lenses(csv, row),
@@ -231,7 +232,7 @@ mod tests {
             [
                 "a",
                 "Costs",
-                "q1",
+                "**q1**",
                 "40000",
                 "refuted",
                 "e1; [fleet] e3",
@@ -289,6 +290,7 @@ mod tests {
                 detail("Stated", "40,000 writes")
             ]
         );
+        assert_eq!(first.quote, "q1");
         let lens = &first.lenses[0];
         assert_eq!(
             (lens.name.as_str(), lens.value.as_str()),

@@ -167,17 +167,25 @@ fn cheapest_store(csv: &Csv) -> Option<Vec<String>> {
     ) {
         return None;
     }
-    let line = |r: Row| {
-        format!(
-            "{} requests a month, {}: {}, {} a month.",
-            format::count(r.number("traffic_per_month")),
-            r.get("policy"),
-            r.get("store"),
-            r.usd("cost_usd")
-        )
+    // Stores of a point that cannot be told apart are all marked.
+    let mut points: Vec<(String, Vec<String>)> = Vec::new();
+    for r in rows(csv).filter(|r| r.get("cheapest") == "true") {
+        let traffic = format::count(r.number("traffic_per_month"));
+        let point = format!("{traffic} requests a month, {}", r.get("policy"));
+        let store = format!("{} {}", r.get("store"), r.usd("cost_usd"));
+        match points.iter_mut().find(|p| p.0 == point) {
+            Some((_, stores)) => stores.push(store),
+            None => points.push((point, vec![store])),
+        }
+    }
+    let line = |(point, stores): (String, Vec<String>)| match stores.len() {
+        1 => format!("{point}: {}.", stores[0]),
+        _ => format!(
+            "{point}, no difference that can be told: {}.",
+            stores.join(", ")
+        ),
     };
-    let cheapest = rows(csv).filter(|r| r.get("cheapest") == "true");
-    Some(cheapest.map(line).collect()).filter(|l: &Vec<String>| !l.is_empty())
+    Some(points.into_iter().map(line).collect()).filter(|l: &Vec<String>| !l.is_empty())
 }
 
 /// How many items got each verdict, by policy.
@@ -255,10 +263,13 @@ mod tests {
         let rehearsal = "policy,item,verdict\nx,a,met\nx,b,not met\nx,c,met";
         assert_eq!(lines("rehearsal.csv", rehearsal), ["x: 2 met, 1 not met."]);
         let stores = "traffic_per_month,policy,store,cheapest,cost_usd,cost_usd_ci95
-            1000000,x,kv,false,9,0\n1000000,x,r2,true,5,0";
+            1000000,x,kv,false,9,0\n1000000,x,r2,true,5,0\n3000000,x,kv,true,6,1\n3000000,x,d1,true,5,1";
         assert_eq!(
             lines("stores.csv", stores),
-            ["1M requests a month, x: r2, $5.00 ± 0.00 a month."]
+            [
+                "1M requests a month, x: r2 $5.00 ± 0.00.",
+                "3M requests a month, x, no difference that can be told: kv $6.00 ± 1.00, d1 $5.00 ± 1.00."
+            ]
         );
         let breakeven =
             "policy,question,item,other_policy,plan,answer\nx,pays_off,,naive,paid,at 1.2M";
