@@ -292,12 +292,27 @@ fn queues_bill_messages_and_the_consumer_writes_within_the_limits_of_the_kv() {
         (0.8..1.05).contains(&(batches / expected)),
         "{batches} vs {expected}"
     );
+    // The wait for a batch, for its turn to write and for the write: no backlog.
+    assert!(
+        r.stored_after_s > 1.0 && r.stored_after_s < 10.0,
+        "{}",
+        r.stored_after_s
+    );
+    let busy = scenario_at_a_billion();
+    let flooded = run(&busy, &queues, NAIVE, 1_000_000_000);
+    let after_s = flooded.stored_after_s;
+    assert!(after_s < 3.0, "{after_s}");
     // Batches of the collector are messages too, and far fewer.
     let batched = run(&scenario, &queues, OPTIMISED, 20_000_000);
     let fewer = batched.usage.get(MeterItem::QueuesOperations) as f64
         / r.usage.get(MeterItem::QueuesOperations) as f64;
     assert!(fewer < 0.1, "{fewer}");
     assert_eq!(batched.arrived, r.arrived);
+}
+
+/// 386 messages a second: four batches of a hundred, and one write.
+fn scenario_at_a_billion() -> Scenario {
+    scenario(&["period.at_least=\"1 min\"", "period.warm_up=\"10 s\""])
 }
 
 #[test]

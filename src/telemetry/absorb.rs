@@ -4,7 +4,7 @@ use super::aggregate::{Aggregate, Corrupt};
 use super::collector::Collector;
 use super::flush::Covered;
 use super::keys::{Bucket, Slot};
-use super::ports::Clock;
+use super::ports::{Clock, Kv, KvError};
 
 impl<C: Clock> Collector<C> {
     /// Takes what another collector wrote as a batch into this one's running totals, as if its
@@ -34,6 +34,21 @@ impl<C: Clock> Collector<C> {
         s.unsaved += records;
         s.counters.buffer_high_water = s.counters.buffer_high_water.max(s.unsaved);
         Ok(records)
+    }
+
+    /// Returns when all that was absorbed so far is stored: writes it, unless the write of another
+    /// invocation has taken it along while this one waited for its turn.
+    ///
+    /// # Errors
+    /// If the write fails; the records stay in memory.
+    pub async fn store_absorbed<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+        let wanted = self.state.borrow().counters.accepted;
+        let _turn = self.writing.acquire().await;
+        if self.state.borrow().counters.stored >= wanted {
+            return Ok(());
+        }
+        self.keep_interval().await;
+        self.write(kv).await
     }
 }
 
@@ -75,7 +90,16 @@ mod tests {
         assert_eq!(consumer.records_in_memory(), 7);
         let (c, store) = (Rc::clone(&consumer), Rc::clone(&kv));
         let count = executor.block_on(async move {
-            c.flush(&store.invocation()).await.unwrap();
+            let kv = store.invocation();
+            let both = [c.store_absorbed(&kv), c.store_absorbed(&kv)];
+            for done in crate::telemetry::load::join_all(both).await {
+                done.unwrap();
+            }
+            // The second found its records stored by the first.
+            assert_eq!(
+                store.meter().issued(crate::telemetry::ports::OpKind::Write),
+                1
+            );
             let hour = Duration::from_secs(3_600);
             let metrics = c.fetch_metrics(&store.invocation(), hour).await.unwrap();
             metrics.overall.count

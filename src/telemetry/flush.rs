@@ -66,7 +66,7 @@ impl<C: Clock> Collector<C> {
         self.flush_batch(kv).await
     }
 
-    async fn keep_interval(&self) {
+    pub(super) async fn keep_interval(&self) {
         let last = self.state.borrow().last_write;
         if let Some(last) = last {
             let next = last + self.policy.batch.min_interval;
@@ -77,7 +77,7 @@ impl<C: Clock> Collector<C> {
         }
     }
 
-    async fn write<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+    pub(super) async fn write<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
         let result = match self.policy.layout.keys {
             KeyLayout::Rollup => self.write_rollups(kv).await,
             KeyLayout::BatchKeys => self.write_batches(kv).await,

@@ -285,7 +285,7 @@ fn consume(
         sim.clone(),
     );
     sim.spawn(async move {
-        while consumer.flush(&kv.invocation()).await.is_err() {
+        while consumer.store_absorbed(&kv.invocation()).await.is_err() {
             clock.sleep(CONSUMER_PAUSE).await;
         }
         queue.acknowledge(&batch);
