@@ -82,7 +82,8 @@ fn a_field_that_nobody_knows_is_wrong_in_every_table_of_every_model_file() {
             tables(&file, "", &mut found);
             for at in found {
                 let mut wrong = file.clone();
-                wrong.pointer_mut(&at).unwrap()["nonsense"] = json!(1);
+                // In tables of named figures the name is free, and the value no figure.
+                wrong.pointer_mut(&at).unwrap()["nonsense"] = json!(true);
                 assert!(
                     !schema.is_valid(&wrong),
                     "{}/{name}: an unknown field at \"{at}\" is taken",

@@ -19,6 +19,7 @@ mod sensitivity;
 mod stores;
 mod sweep;
 mod trace;
+mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan sensitivity                            which inputs move the bill most
+  kvplan verify                                 what a document claims, re-derived, simulated and judged
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -95,6 +97,8 @@ enum Command {
     Plan(plan::Args),
     /// Find which inputs move a measure most
     Sensitivity(sensitivity::Args),
+    /// Judge the claims of a document by its arithmetic, published prices and simulation
+    Verify(verify::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -131,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Forecast(args) => forecast::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -205,7 +205,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 }
 
 /// The line on which a field, or the nearest table around it, stands.
-fn line_of_field(text: &str, field: &str) -> Option<usize> {
+pub(crate) fn line_of_field(text: &str, field: &str) -> Option<usize> {
     use toml::de::{DeTable, DeValue};
     let document = DeTable::parse(text).ok()?;
     let mut offset = None;

@@ -1,5 +1,6 @@
 //! The JSON Schemas of all kinds of model files.
 
+use super::claims::ClaimFile;
 use super::rehearsal::Checklist;
 use super::scenario::ScenarioFile;
 use crate::cloud::consistency::ConsistencySpec;
@@ -47,4 +48,5 @@ pub const KINDS: &[Kind] = &[
     kind::<Catalog>("catalog"),
     kind::<Checklist>("checklist"),
     kind::<StoreSpec>("store"),
+    kind::<ClaimFile>("claims"),
 ];

@@ -3,13 +3,16 @@
 pub mod bars;
 pub mod breakeven;
 pub mod chart;
+pub mod claims;
 pub mod compare;
 pub mod fit;
 pub mod forecast;
 pub mod format;
+pub mod heatmap;
 pub mod hover;
 pub mod html;
 pub mod output;
+pub mod panels;
 pub mod plan;
 pub mod precision;
 pub mod rehearsal;

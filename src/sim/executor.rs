@@ -257,6 +257,17 @@ impl Executor {
     }
 }
 
+impl Drop for Executor {
+    /// Drops the tasks that have not ended: they may hold handles, and those what holds the tasks.
+    fn drop(&mut self) {
+        let mut slots = self.shared.slots.borrow_mut();
+        let tasks: Vec<Task> = slots.iter_mut().filter_map(|s| s.task.take()).collect();
+        // Their destructors may call back.
+        drop(slots);
+        drop(tasks);
+    }
+}
+
 impl SimHandle {
     /// Starts a task; it is first polled when the executor next runs.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) -> TaskId {
@@ -376,6 +387,22 @@ mod tests {
             log.borrow_mut()
                 .push((clock.now().as_nanos() / 1_000_000_000, who));
         })
+    }
+
+    /// A task that never ends holds a handle, and the executor the task: nothing may be left of both.
+    #[test]
+    fn tasks_that_have_not_ended_go_with_their_executor() {
+        let held = Rc::new(());
+        let exec = Executor::new(Timestamp::EPOCH);
+        let (sim, mine) = (exec.handle(), Rc::clone(&held));
+        exec.handle().spawn(async move {
+            sim.sleep(Duration::from_secs(9)).await;
+            drop(mine);
+        });
+        exec.run_until(Timestamp::from_secs(1));
+        assert_eq!(Rc::strong_count(&held), 2);
+        drop(exec);
+        assert_eq!(Rc::strong_count(&held), 1);
     }
 
     #[test]

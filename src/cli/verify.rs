@@ -1,0 +1,172 @@
+//! `kvplan verify`.
+
+use super::common::{
+    Failure, OutputArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+};
+use super::{EXIT_NO, EXIT_OK};
+use kvplan::experiment::claims::cells::Plan;
+use kvplan::experiment::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
+use kvplan::report;
+use kvplan::report::claims::Ran;
+use kvplan::report::output::OutputDir;
+use std::path::PathBuf;
+
+/// Arguments of `kvplan verify`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan verify                                  every claim of the document on load testing
+  kvplan verify --list                           its claims and how each is checked
+  kvplan verify --claim saving-10m --claim lazy-70
+  kvplan verify --document load-testing.md       first, whether the document says what is quoted
+  kvplan verify --strict --quiet                 for scripts: exit code 1 if a claim is refuted
+  kvplan verify my-claims.toml --effort quick
+
+Verdicts: confirmed; holds only if (under the conditions given); refuted; inconsistent (the document contradicts
+itself); not testable. Each is looked at through the document's own arithmetic, the published prices and limits, and
+the simulation of the real components on one isolate and on a fleet.
+
+Writes claims.csv (one row per claim), savings_surface.csv, claims.json (to reproduce), and charts as SVG and PNG.
+Exit codes: 0 done; 1 with --strict, if any claim is refuted or inconsistent; 2 wrong arguments or input.")]
+pub struct Args {
+    /// Claims: a name from models/claims or a TOML file
+    #[arg(default_value = "load-testing")]
+    claims: String,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Only this claim, in detail (may be repeated)
+    #[arg(long = "claim", value_name = "ID")]
+    only: Vec<String>,
+    /// Print the claims without judging them
+    #[arg(long)]
+    list: bool,
+    /// Exit with code 1 if any claim is refuted or inconsistent
+    #[arg(long)]
+    strict: bool,
+    /// The document itself: every quote must stand in it
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
+    /// How much to simulate: quick leaves out all but one isolate, the fleet, and the traffic that claims name;
+    /// none judges only what needs no simulation
+    #[arg(long, value_enum, default_value = "full")]
+    effort: EffortArg,
+    /// Independent replications of each point [default: the grid's]
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    replications: Option<u32>,
+    /// Seed of all random streams; the same seed gives the same bytes
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Threads to use; the results do not depend on it [default: all cores]
+    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
+    /// No progress bar and no table
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum EffortArg {
+    None,
+    Quick,
+    Full,
+}
+
+/// Judges the claims and writes the ledger.
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let ledger = Ledger::load(&args.claims)?;
+    if let Some(path) = &args.document {
+        check_quotes(&ledger, path)?;
+    }
+    if args.list {
+        println!("{}\n", ledger.file.title);
+        println!("{}", report::claims::list(&ledger));
+        return Ok(EXIT_OK);
+    }
+    let effort = match args.effort {
+        EffortArg::None => Effort::None,
+        EffortArg::Quick => Effort::Quick,
+        EffortArg::Full => Effort::Full,
+    };
+    let claims = chosen(&ledger, &args.only, effort)?;
+    if let Some(n) = args.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n as usize)
+            .build_global()
+            .map_err(Failure::usage)?;
+    }
+    let plan = Plan::prepare(&ledger, &claims, effort, args.replications, args.seed)?;
+    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    catch_interrupts();
+    let bar = progress(plan.steps() as u64, args.quiet);
+    let cells = simulate_cells(&plan, &|| bar.inc(1), interrupt_flag());
+    bar.finish_and_clear();
+    let cells = cells.map_err(sweep_failure)?;
+    let judgements = claims
+        .iter()
+        .map(|c| judge(&ledger, c, &plan.axes, &cells))
+        .collect::<Result<Vec<_>, _>>()?;
+    let ran = Ran {
+        ledger: &ledger,
+        judgements: &judgements,
+        plan: &plan,
+        effort,
+    };
+    report::claims::write(&ran, &out).map_err(Failure::usage)?;
+    let files = out.commit().map_err(Failure::usage)?;
+    if !args.quiet {
+        println!("{}\n", ledger.file.title);
+        if args.only.is_empty() {
+            println!("{}\n", report::claims::ledger_table(&judgements));
+        } else {
+            for j in &judgements {
+                println!("{}\n", report::claims::detail(j));
+            }
+        }
+        println!("{}", report::claims::counts(&judgements));
+        println!(
+            "{} files written to {}",
+            files.len(),
+            args.output.out.display()
+        );
+    }
+    let negative = judgements
+        .iter()
+        .any(|j| matches!(j.verdict, Verdict::Refuted | Verdict::Inconsistent));
+    Ok(if args.strict && negative {
+        EXIT_NO
+    } else {
+        EXIT_OK
+    })
+}
+
+/// The claims of these ids, or all; without simulation only those that can be judged so.
+fn chosen<'a>(
+    ledger: &'a Ledger,
+    ids: &[String],
+    effort: Effort,
+) -> Result<Vec<&'a Claim>, Failure> {
+    let claims = &ledger.file.claims;
+    if let Some(unknown) = ids.iter().find(|id| claims.iter().all(|c| c.id != **id)) {
+        return Err(Failure::usage(format!(
+            "--claim: found \"{unknown}\", expected an id from `kvplan verify --list`"
+        )));
+    }
+    let chosen = claims
+        .iter()
+        .filter(|c| ids.is_empty() || ids.contains(&c.id))
+        .filter(|c| effort != Effort::None || c.checks.iter().any(|k| k.simulation().is_none()));
+    Ok(chosen.collect())
+}
+
+fn check_quotes(ledger: &Ledger, path: &std::path::Path) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::usage(format!("{}: cannot be read ({e})", path.display())))?;
+    let missing = quote::missing(&ledger.file, &text);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{}: does not hold the quotes of: {}",
+        path.display(),
+        missing.join(", ")
+    )))
+}

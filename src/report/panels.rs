@@ -1,0 +1,225 @@
+//! Panels of bars, each panel with a scale of its own and a line for what was expected.
+
+use super::chart::{FONT, GREY, INK, PNG_SCALE, colour, use_own_font};
+use super::hover::{Hover, draw_svg};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::path::Path;
+
+/// A value with its confidence interval.
+#[derive(Debug, Clone)]
+pub struct Bar {
+    /// Which of the chart's kinds it is.
+    pub kind: usize,
+    pub value: f64,
+    /// Ends of the interval; NaN without.
+    pub low: f64,
+    pub high: f64,
+    pub label: String,
+}
+
+/// Bars that can be compared.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    pub title: String,
+    /// A line below the title: conditions, unit.
+    pub subtitle: String,
+    /// A line across: the figure that the bars are held against.
+    pub expected: f64,
+    pub expected_label: String,
+    pub bars: Vec<Bar>,
+}
+
+/// Panels side by side.
+#[derive(Debug, Clone)]
+pub struct Panels {
+    pub title: String,
+    pub subtitle: String,
+    /// What the colours stand for.
+    pub kinds: Vec<String>,
+    pub panels: Vec<Panel>,
+    pub note: String,
+}
+
+const COLUMNS: usize = 4;
+const WIDTH: i32 = 1200;
+const PANEL_HEIGHT: i32 = 300;
+const TOP: i32 = 112;
+const BOTTOM: i32 = 40;
+
+impl Panels {
+    fn height(&self) -> i32 {
+        TOP + BOTTOM + PANEL_HEIGHT * self.panels.len().div_ceil(COLUMNS) as i32
+    }
+
+    /// Draws the panels into a file: SVG or PNG, by the path's extension.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn draw(&self, path: &Path) -> Result<(), String> {
+        use_own_font();
+        let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
+        let size = (WIDTH as u32, self.height() as u32);
+        if path.extension().is_some_and(|e| e == "svg") {
+            let about = format!("{}. {}", self.subtitle, self.note);
+            draw_svg(path, size, &self.title, &about, |root| {
+                self.draw_on(root, 1)
+            })
+            .map_err(fail)
+        } else {
+            let size = (size.0 * PNG_SCALE, size.1 * PNG_SCALE);
+            let root = BitMapBackend::new(path, size).into_drawing_area();
+            self.draw_on(&root, PNG_SCALE as i32)
+                .map(|_| ())
+                .map_err(fail)
+        }
+    }
+
+    fn draw_on<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<Hover, String> {
+        let fail = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
+        root.fill(&WHITE).map_err(fail)?;
+        let pen = Pen { root, k };
+        pen.text(&self.title, (24, 16), 24, INK, HPos::Left)?;
+        pen.text(&self.subtitle, (24, 50), 14, GREY, HPos::Left)?;
+        pen.text(&self.note, (24, self.height() - 24), 14, GREY, HPos::Left)?;
+        let mut x = 24;
+        for (i, kind) in self.kinds.iter().enumerate() {
+            pen.rectangle((x, 80), (x + 14, 94), colour(i))?;
+            pen.text(kind, (x + 20, 79), 14, INK, HPos::Left)?;
+            x += 56 + 7 * kind.chars().count() as i32;
+        }
+        let mut hover = Hover::default();
+        let width = (WIDTH - 32) / COLUMNS as i32;
+        for (i, panel) in self.panels.iter().enumerate() {
+            let (column, row) = ((i % COLUMNS) as i32, (i / COLUMNS) as i32);
+            let at = (16 + column * width, TOP + row * PANEL_HEIGHT);
+            panel.draw_on(&pen, at, width - 16, &self.kinds, &mut hover)?;
+        }
+        Ok(hover)
+    }
+}
+
+impl Panel {
+    fn draw_on<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<DB>,
+        (left, top): (i32, i32),
+        width: i32,
+        kinds: &[String],
+        hover: &mut Hover,
+    ) -> Result<(), String> {
+        pen.text(&self.title, (left + 8, top + 4), 14, INK, HPos::Left)?;
+        pen.text(&self.subtitle, (left + 8, top + 24), 12, GREY, HPos::Left)?;
+        let (floor, ceiling) = self.range();
+        let (high_y, low_y) = (top + 68, top + PANEL_HEIGHT - 30);
+        let y = |v: f64| {
+            let f = (v.clamp(floor, ceiling) - floor) / (ceiling - floor);
+            low_y - (f * f64::from(low_y - high_y)).round() as i32
+        };
+        pen.line((left, y(0.0)), (left + width, y(0.0)), GREY, 1)?;
+        let mut labels = Vec::new();
+        let slot = width / self.bars.len().max(1) as i32;
+        for (i, bar) in self.bars.iter().enumerate() {
+            let middle = left + slot * i as i32 + slot / 2;
+            let half = (slot / 4).min(22);
+            let (a, b) = (
+                (middle - half, y(bar.value.max(0.0))),
+                (middle + half, y(bar.value.min(0.0))),
+            );
+            pen.rectangle(a, b, colour(bar.kind))?;
+            let (mut above, mut below) = (a.1, b.1);
+            if bar.low.is_finite() && bar.high.is_finite() {
+                let (h, l) = (y(bar.high), y(bar.low));
+                pen.line((middle, h), (middle, l), INK, 2)?;
+                for end in [h, l] {
+                    pen.line((middle - 6, end), (middle + 6, end), INK, 2)?;
+                }
+                (above, below) = (above.min(h), below.max(l));
+            }
+            let at = if bar.value >= 0.0 {
+                above - 18
+            } else {
+                below + 5
+            };
+            labels.push((middle, at, &bar.label));
+            let name = &kinds[bar.kind];
+            let corners = ((a.0 * pen.k, above * pen.k), (b.0 * pen.k, below * pen.k));
+            hover.area(
+                corners.0,
+                corners.1,
+                format!("{}, {name}: {}", self.title, bar.label),
+            );
+        }
+        let at = y(self.expected);
+        let mut x = left;
+        while x < left + width {
+            pen.line((x, at), ((x + 6).min(left + width), at), INK, 1)?;
+            x += 11;
+        }
+        // On white, so that the line does not cross them.
+        for (middle, at, label) in labels {
+            let half = 4 * label.chars().count() as i32 + 2;
+            pen.rectangle((middle - half, at - 1), (middle + half, at + 14), WHITE)?;
+            pen.text(label, (middle, at), 12, INK, HPos::Center)?;
+        }
+        pen.text(
+            &self.expected_label,
+            (left + width, top + 24),
+            12,
+            INK,
+            HPos::Right,
+        )
+    }
+
+    /// From the least to the most of all values, their intervals, what was expected, and 0.
+    fn range(&self) -> (f64, f64) {
+        let bars = self.bars.iter().flat_map(|b| [b.value, b.low, b.high]);
+        let all = bars.chain([self.expected, 0.0]).filter(|v| v.is_finite());
+        let (low, high) = all.fold((0.0_f64, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+        if high > low {
+            (low, high)
+        } else {
+            (low, low + 1.0)
+        }
+    }
+}
+
+/// Draws in pixels of an SVG, whatever the scale.
+struct Pen<'a, DB: DrawingBackend> {
+    root: &'a DrawingArea<DB, Shift>,
+    k: i32,
+}
+
+impl<DB: DrawingBackend> Pen<'_, DB> {
+    fn text(
+        &self,
+        text: &str,
+        at: (i32, i32),
+        size: i32,
+        ink: RGBColor,
+        h: HPos,
+    ) -> Result<(), String> {
+        let pos = Pos::new(h, VPos::Top);
+        let style = (FONT, size * self.k).into_font().color(&ink).pos(pos);
+        let at = (at.0 * self.k, at.1 * self.k);
+        let text = Text::new(text.to_owned(), at, style);
+        self.root.draw(&text).map_err(|e| e.to_string())
+    }
+
+    fn rectangle(&self, a: (i32, i32), b: (i32, i32), ink: RGBColor) -> Result<(), String> {
+        let corners = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
+        let shape = Rectangle::new(corners, ink.filled());
+        self.root.draw(&shape).map_err(|e| e.to_string())
+    }
+
+    fn line(&self, a: (i32, i32), b: (i32, i32), ink: RGBColor, width: u32) -> Result<(), String> {
+        let ends = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
+        let path = PathElement::new(ends, ink.stroke_width(width * self.k as u32));
+        self.root.draw(&path).map_err(|e| e.to_string())
+    }
+}
