@@ -4,14 +4,18 @@
 //! clock and a virtual KV. Dependencies point downwards only:
 //!
 //! ```text
-//! report       csv, charts, terminal tables; reads results, computes nothing
-//! experiment   scenario files, sweep grid, replications, statistics
-//!   cloud      the outside world: KV store, latency, failures, limits
-//!   workload   arrival processes, daily and weekly shape, request mix
+//! report       csv, charts, one HTML page, terminal tables; computes nothing
+//! experiment   scenario files, one simulation (`simulate`), sweeps, shards and resumption (`sweep`,
+//!              `partial`), statistics, runs over time (`series`, `timeline`), and what is asked of
+//!              them: `claims`, `plan`, `breakeven`, `forecast`, `sensitivity`, `rehearsal`,
+//!              `replay`, `fit`, `stores`
+//!   cloud      the outside world: KV with its read caches, fleet of isolates, Durable Object,
+//!              R2, other stores, latency, failures, limits
+//!   workload   arrival processes, daily and weekly shape, request mix, recorded traces
 //!   sim        virtual clock, executor, named random streams
 //!   pricing    catalog, plan, meter, quota, invoice (exact money)
-//! telemetry    THE REAL SYSTEM: collector, batcher, cache, analytics, health,
-//!              alerts; knows two ports only, `Kv` and `Clock`
+//! telemetry    THE REAL SYSTEM: collector, batcher, cache, analytics, health, alerts, breaker,
+//!              tiers; knows its ports only: `Kv` and `Clock`, `SharedCache` and `Archive`
 //! config       reading TOML with errors that name file, line and field
 //! units        time stamps shared by all
 //! ```
