@@ -1,8 +1,8 @@
 //! Charts of rows: horizontal bars or points, each with its interval.
 
-use super::chart::{
-    Axis, FONT, GREY, INK, Mark, PNG_SCALE, SIZE, Scale, Ticks, colour, heading, use_own_font,
-};
+use super::chart::{Axis, FONT, GREY, INK, Mark, SIZE, Scale, Ticks, colour};
+use super::drawing::{self, Drawing};
+use super::hover::Hover;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
@@ -52,32 +52,22 @@ const FRAME: u32 = 210;
 /// An estimate of the width of a character of the labels.
 const CHAR_WIDTH: f64 = 7.8;
 
-impl BarChart {
-    /// Draws the chart into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
-        use_own_font();
-        let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
-        let height = (FRAME + ROW_HEIGHT * self.rows.len() as u32).max(SIZE.1 / 2);
-        if path.extension().is_some_and(|e| e == "svg") {
-            let root = SVGBackend::new(path, (SIZE.0, height)).into_drawing_area();
-            self.draw_on(&root, 1).map_err(fail)
-        } else {
-            let size = (SIZE.0 * PNG_SCALE, height * PNG_SCALE);
-            let root = BitMapBackend::new(path, size).into_drawing_area();
-            self.draw_on(&root, PNG_SCALE as i32).map_err(fail)
-        }
+impl Drawing for BarChart {
+    fn size(&self) -> (u32, u32) {
+        let rows = ROW_HEIGHT * self.rows.len() as u32;
+        (SIZE.0, (FRAME + rows).max(SIZE.1 / 2))
+    }
+
+    fn heading(&self) -> [&str; 3] {
+        [&self.title, &self.subtitle, &self.note]
     }
 
     fn draw_on<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<(), String> {
+    ) -> Result<Hover, String> {
         let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        heading(root, [&self.title, &self.subtitle, &self.note], k).map_err(text)?;
         self.legend(root, k).map_err(text)?;
         let area = root.margin(96 * k, 34 * k, 16 * k, 40 * k);
         let longest = self.rows.iter().map(|r| r.label.chars().count()).max();
@@ -123,6 +113,7 @@ impl BarChart {
         }
         let small = (FONT, 14 * k).into_font().color(&INK);
         let clip = |v: f64| v.clamp(range.start, range.end);
+        let mut hover = Hover::default();
         for (i, row) in self.rows.iter().enumerate() {
             let middle = i as f64 + 0.5;
             let plot = chart.plotting_area();
@@ -140,10 +131,14 @@ impl BarChart {
             for bar in row.bars.iter().filter(|b| b.to.is_finite()) {
                 let ink = colour(bar.colour);
                 let (from, to) = (clip(bar.from), clip(bar.to));
+                let reading = format!("{}: {}", row.label, bar.label);
+                let corner = |x: f64, y: f64| plot.map_coordinate(&(x, middle + y));
                 if bar.from == bar.to {
+                    hover.point(corner(to, 0.0), "", reading);
                     plot.draw(&Circle::new((to, middle), 4 * k, ink.filled()))
                         .map_err(text)?;
                 } else {
+                    hover.area(corner(from, -0.32), corner(to, 0.32), reading);
                     let body = [(from, middle - 0.32), (to, middle + 0.32)];
                     plot.draw(&Rectangle::new(body, ink.mix(0.75).filled()))
                         .map_err(text)?;
@@ -177,7 +172,17 @@ impl BarChart {
                 plot.draw(&label).map_err(text)?;
             }
         }
-        Ok(())
+        Ok(hover)
+    }
+}
+
+impl BarChart {
+    /// Draws the chart into a file: SVG or PNG, by the path's extension.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn draw(&self, path: &Path) -> Result<(), String> {
+        drawing::draw(self, path)
     }
 
     fn legend<DB: DrawingBackend>(

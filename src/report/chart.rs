@@ -1,6 +1,7 @@
 //! Line charts, drawn alike as SVG and PNG, with text from a font inside the binary.
 
-use super::hover::{Hover, draw_svg};
+use super::drawing::{self, Drawing};
+use super::hover::Hover;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::element::DashedPathElement;
@@ -119,42 +120,13 @@ pub(super) fn use_own_font() {
     });
 }
 
-/// Fills the background and writes title, subtitle and, at the bottom, the note.
-pub(super) fn heading<DB: DrawingBackend>(
-    root: &DrawingArea<DB, Shift>,
-    [title, subtitle, note]: [&str; 3],
-    k: i32,
-) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-    root.fill(&WHITE)?;
-    let large = (FONT, 24 * k).into_font().color(&INK);
-    root.draw(&Text::new(title, (24 * k, 16 * k), large))?;
-    let small = (FONT, 14 * k).into_font().color(&GREY);
-    root.draw(&Text::new(subtitle, (24 * k, 50 * k), small.clone()))?;
-    let bottom = root.get_pixel_range().1.end - root.get_pixel_range().1.start;
-    root.draw(&Text::new(note, (24 * k, bottom - 22 * k), small))
-}
+impl Drawing for Chart {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
 
-impl Chart {
-    /// Draws the chart into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
-        use_own_font();
-        let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
-        if path.extension().is_some_and(|e| e == "svg") {
-            let about = format!("{}. {}", self.subtitle, self.note);
-            draw_svg(path, SIZE, &self.title, &about, |root| {
-                self.draw_on(root, 1)
-            })
-            .map_err(fail)
-        } else {
-            let size = (SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
-            let root = BitMapBackend::new(path, size).into_drawing_area();
-            self.draw_on(&root, PNG_SCALE as i32)
-                .map(|_| ())
-                .map_err(fail)
-        }
+    fn heading(&self) -> [&str; 3] {
+        [&self.title, &self.subtitle, &self.note]
     }
 
     fn draw_on<DB: DrawingBackend>(
@@ -162,8 +134,6 @@ impl Chart {
         root: &DrawingArea<DB, Shift>,
         k: i32,
     ) -> Result<Hover, String> {
-        let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        heading(root, [&self.title, &self.subtitle, &self.note], k).map_err(text)?;
         let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
         let (plot, legend) = body.split_horizontally((SIZE.0 - LEGEND_WIDTH - 24) * k as u32);
         let x = self.range(&self.x, |d| [d.x; 3], true);
@@ -172,6 +142,16 @@ impl Chart {
         let hover = self.plot(&plot, ticks(x, self.x.scale), ticks(y, self.y.scale), k)?;
         self.legend(&legend, k)?;
         Ok(hover)
+    }
+}
+
+impl Chart {
+    /// Draws the chart into a file: SVG or PNG, by the path's extension.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn draw(&self, path: &Path) -> Result<(), String> {
+        drawing::draw(self, path)
     }
 
     /// The ends of an axis, from its settings and the data.

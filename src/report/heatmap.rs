@@ -1,7 +1,8 @@
 //! Heat maps: labelled cells over two axes, with a colour bar.
 
-use super::chart::{FONT, GREY, INK, PNG_SCALE, SIZE, use_own_font};
-use super::hover::{Hover, draw_svg};
+use super::chart::{FONT, INK, SIZE};
+use super::drawing::{self, Drawing};
+use super::hover::Hover;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -51,27 +52,13 @@ const RIGHT: i32 = 190;
 const BOTTOM: i32 = 96;
 const BAR_WIDTH: i32 = 22;
 
-impl HeatMap {
-    /// Draws the map into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
-        use_own_font();
-        let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
-        if path.extension().is_some_and(|e| e == "svg") {
-            let about = format!("{}. {}", self.subtitle, self.note);
-            draw_svg(path, SIZE, &self.title, &about, |root| {
-                self.draw_on(root, 1)
-            })
-            .map_err(fail)
-        } else {
-            let size = (SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
-            let root = BitMapBackend::new(path, size).into_drawing_area();
-            self.draw_on(&root, PNG_SCALE as i32)
-                .map(|_| ())
-                .map_err(fail)
-        }
+impl Drawing for HeatMap {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn heading(&self) -> [&str; 3] {
+        [&self.title, &self.subtitle, &self.note]
     }
 
     fn draw_on<DB: DrawingBackend>(
@@ -80,19 +67,13 @@ impl HeatMap {
         k: i32,
     ) -> Result<Hover, String> {
         let fail = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        root.fill(&WHITE).map_err(fail)?;
         let write = |text: &str, at: (i32, i32), size: i32, ink: RGBColor, pos: Pos| {
             let style = (FONT, size * k).into_font().color(&ink).pos(pos);
             let at = (at.0 * k, at.1 * k);
             root.draw(&Text::new(text.to_owned(), at, style))
                 .map_err(fail)
         };
-        let left = Pos::new(HPos::Left, VPos::Top);
         let centre = Pos::new(HPos::Center, VPos::Center);
-        write(&self.title, (24, 16), 24, INK, left)?;
-        write(&self.subtitle, (24, 50), 14, GREY, left)?;
-        write(&self.note, (24, SIZE.1 as i32 - 22), 14, GREY, left)?;
-
         let (width, height) = (SIZE.0 as i32 - LEFT - RIGHT, SIZE.1 as i32 - TOP - BOTTOM);
         let column = |i: usize| LEFT + width * i as i32 / self.columns.len() as i32;
         let row = |i: usize| TOP + height - height * i as i32 / self.rows.len() as i32;
@@ -149,6 +130,16 @@ impl HeatMap {
         }
         self.bar(root, k, range, height)?;
         Ok(hover)
+    }
+}
+
+impl HeatMap {
+    /// Draws the map into a file: SVG or PNG, by the path's extension.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn draw(&self, path: &Path) -> Result<(), String> {
+        drawing::draw(self, path)
     }
 
     /// The colour bar, with the values at its ends and between.

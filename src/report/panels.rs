@@ -1,7 +1,8 @@
 //! Panels of bars, each panel with a scale of its own and a line for what was expected.
 
-use super::chart::{FONT, GREY, INK, PNG_SCALE, colour, use_own_font};
-use super::hover::{Hover, draw_svg};
+use super::chart::{FONT, GREY, INK, colour};
+use super::drawing::{self, Drawing};
+use super::hover::Hover;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -48,32 +49,13 @@ const PANEL_HEIGHT: i32 = 300;
 const TOP: i32 = 112;
 const BOTTOM: i32 = 40;
 
-impl Panels {
-    fn height(&self) -> i32 {
-        TOP + BOTTOM + PANEL_HEIGHT * self.panels.len().div_ceil(COLUMNS) as i32
+impl Drawing for Panels {
+    fn size(&self) -> (u32, u32) {
+        (WIDTH as u32, self.height() as u32)
     }
 
-    /// Draws the panels into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
-        use_own_font();
-        let fail = |e: String| format!("{}: cannot be drawn ({e})", path.display());
-        let size = (WIDTH as u32, self.height() as u32);
-        if path.extension().is_some_and(|e| e == "svg") {
-            let about = format!("{}. {}", self.subtitle, self.note);
-            draw_svg(path, size, &self.title, &about, |root| {
-                self.draw_on(root, 1)
-            })
-            .map_err(fail)
-        } else {
-            let size = (size.0 * PNG_SCALE, size.1 * PNG_SCALE);
-            let root = BitMapBackend::new(path, size).into_drawing_area();
-            self.draw_on(&root, PNG_SCALE as i32)
-                .map(|_| ())
-                .map_err(fail)
-        }
+    fn heading(&self) -> [&str; 3] {
+        [&self.title, &self.subtitle, &self.note]
     }
 
     fn draw_on<DB: DrawingBackend>(
@@ -81,12 +63,7 @@ impl Panels {
         root: &DrawingArea<DB, Shift>,
         k: i32,
     ) -> Result<Hover, String> {
-        let fail = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        root.fill(&WHITE).map_err(fail)?;
         let pen = Pen { root, k };
-        pen.text(&self.title, (24, 16), 24, INK, HPos::Left)?;
-        pen.text(&self.subtitle, (24, 50), 14, GREY, HPos::Left)?;
-        pen.text(&self.note, (24, self.height() - 24), 14, GREY, HPos::Left)?;
         let mut x = 24;
         for (i, kind) in self.kinds.iter().enumerate() {
             pen.rectangle((x, 80), (x + 14, 94), colour(i))?;
@@ -101,6 +78,20 @@ impl Panels {
             panel.draw_on(&pen, at, width - 16, &self.kinds, &mut hover)?;
         }
         Ok(hover)
+    }
+}
+
+impl Panels {
+    fn height(&self) -> i32 {
+        TOP + BOTTOM + PANEL_HEIGHT * self.panels.len().div_ceil(COLUMNS) as i32
+    }
+
+    /// Draws the panels into a file: SVG or PNG, by the path's extension.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn draw(&self, path: &Path) -> Result<(), String> {
+        drawing::draw(self, path)
     }
 }
 

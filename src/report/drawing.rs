@@ -1,0 +1,67 @@
+//! What all drawings share: the file, SVG or PNG, and the heading.
+
+use super::chart::{FONT, GREY, INK, PNG_SCALE, use_own_font};
+use super::hover::{Hover, draw_svg};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::path::Path;
+
+/// A picture that draws itself alike as SVG and PNG.
+pub(super) trait Drawing {
+    /// Width and height of the SVG in pixels; a PNG has [`PNG_SCALE`] times as many.
+    fn size(&self) -> (u32, u32);
+    /// Title, subtitle, and the note at the bottom.
+    fn heading(&self) -> [&str; 3];
+    /// Draws everything but the heading, `k` times as large; returns the values to show.
+    fn draw_on<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<Hover, String>;
+}
+
+/// Draws into a file: SVG or PNG, by the path's extension.
+///
+/// # Errors
+/// A message that names the file.
+pub(super) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(), String> {
+    use_own_font();
+    let (width, height) = drawing.size();
+    let [title, subtitle, note] = drawing.heading();
+    let drawn = if path.extension().is_some_and(|e| e == "svg") {
+        let about = format!("{subtitle}. {note}");
+        draw_svg(path, (width, height), title, &about, |root| {
+            draw_all(drawing, root, 1)
+        })
+    } else {
+        let size = (width * PNG_SCALE, height * PNG_SCALE);
+        let root = BitMapBackend::new(path, size).into_drawing_area();
+        draw_all(drawing, &root, PNG_SCALE as i32).map(|_| ())
+    };
+    drawn.map_err(|e| format!("{}: cannot be drawn ({e})", path.display()))
+}
+
+fn draw_all<DB: DrawingBackend>(
+    drawing: &impl Drawing,
+    root: &DrawingArea<DB, Shift>,
+    k: i32,
+) -> Result<Hover, String> {
+    heading(root, drawing, k).map_err(|e| e.to_string())?;
+    drawing.draw_on(root, k)
+}
+
+/// Fills the background and writes title, subtitle and, at the bottom, the note.
+fn heading<DB: DrawingBackend>(
+    root: &DrawingArea<DB, Shift>,
+    drawing: &impl Drawing,
+    k: i32,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    let [title, subtitle, note] = drawing.heading();
+    root.fill(&WHITE)?;
+    let large = (FONT, 24 * k).into_font().color(&INK);
+    root.draw(&Text::new(title, (24 * k, 16 * k), large))?;
+    let small = (FONT, 14 * k).into_font().color(&GREY);
+    root.draw(&Text::new(subtitle, (24 * k, 50 * k), small.clone()))?;
+    let bottom = drawing.size().1 as i32 - 22;
+    root.draw(&Text::new(note, (24 * k, bottom * k), small))
+}
