@@ -110,11 +110,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         println!("{}\n", report.cost_table());
         println!("{}\n", report.limits_table());
         println!("{}", report.explanation());
-        println!(
-            "{} files written to {}",
-            files.len(),
-            args.output.out.display()
-        );
+        args.output.print_written(&files);
     }
     Ok(EXIT_OK)
 }

@@ -132,11 +132,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
             println!("{}\n", report.objectives_table());
         }
         println!("{}", report.effort());
-        println!(
-            "{} files written to {}",
-            files.len(),
-            args.output.out.display()
-        );
+        args.output.print_written(&files);
     }
     Ok(if result.choice.is_some() {
         EXIT_OK

@@ -204,11 +204,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         println!("{}", report::alerts(&alerts));
     }
     println!("\n{}", result.caveat());
-    println!(
-        "{} files written to {}",
-        files.len(),
-        args.output.out.display()
-    );
+    args.output.print_written(&files);
     Ok(EXIT_OK)
 }
 

@@ -113,11 +113,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         println!("{}\n", scenario.title);
         println!("{}\n", report.table());
         println!("{}", report.explanation());
-        println!(
-            "{} files written to {}",
-            files.len(),
-            args.output.out.display()
-        );
+        args.output.print_written(&files);
     }
     Ok(EXIT_OK)
 }

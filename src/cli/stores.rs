@@ -94,11 +94,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
             "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",
             scenario.replications, scenario.seed
         );
-        println!(
-            "{} files written to {}",
-            files.len(),
-            args.output.out.display()
-        );
+        args.output.print_written(&files);
     }
     Ok(EXIT_OK)
 }

@@ -122,11 +122,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             }
         }
         println!("{}", report::claims::counts(&judgements));
-        println!(
-            "{} files written to {}",
-            files.len(),
-            args.output.out.display()
-        );
+        args.output.print_written(&files);
     }
     let negative = judgements
         .iter()
