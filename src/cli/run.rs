@@ -67,10 +67,14 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let out = out.map_err(Failure::usage)?;
     let quiet = args.simulation.quiet;
     let cells = sweep_levels(&scenario, &[traffic], quiet)?;
-    let first = first_replications(&scenario, traffic)?;
     let timelines = match &out {
         None => Vec::new(),
         Some(_) => observe(&scenario, traffic, &args)?,
+    };
+    // Observing changes no result, so those that were observed need not be simulated again.
+    let first = match &out {
+        None => first_replications(&scenario, traffic)?,
+        Some(_) => timelines.iter().map(|t| t.results[0].clone()).collect(),
     };
     if let Some(out) = out {
         report::write(&scenario, traffic, &cells, &first, &out)
