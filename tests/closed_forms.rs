@@ -4,6 +4,8 @@ use kvplan::cloud::failure::FailureSpec;
 use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvStore};
 use kvplan::config::quantity::{Count, Rate};
 use kvplan::config::{Override, load, parse_overrides};
+use kvplan::experiment::grid::pooled;
+use kvplan::experiment::measure::Outcome;
 use kvplan::experiment::metric;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::simulate::{Point, simulate};
@@ -42,15 +44,18 @@ fn instant(settings: &[&str]) -> Scenario {
 fn measure(scenario: &Scenario, per_second: f64, name: &str) -> Estimate {
     let index = metric::index_of(name).unwrap();
     let traffic = Count(Rate::per_second(per_second).as_per_month().round() as u64);
-    Estimate::of((0..20).map(|replication| {
-        let point = Point {
-            scenario,
-            policy: &scenario.policies[0],
-            traffic,
-            replication,
-        };
-        metric::values(&simulate(&point).unwrap())[index]
-    }))
+    let all: Vec<Outcome> = (0..20)
+        .map(|replication| {
+            let point = Point {
+                scenario,
+                policy: &scenario.policies[0],
+                traffic,
+                replication,
+            };
+            metric::outcome_of(&simulate(&point).unwrap())
+        })
+        .collect();
+    pooled(scenario, &all.iter().collect::<Vec<_>>()).estimates[index]
 }
 
 /// Twice the 95% half-width of 20 replications is 4.2 standard errors: false alarms come

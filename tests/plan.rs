@@ -3,14 +3,16 @@
 use assert_cmd::Command;
 use kvplan::config::quantity::Count;
 use kvplan::config::{load, parse_overrides};
+use kvplan::experiment::grid::pooled;
+use kvplan::experiment::measure::Outcome;
 use kvplan::experiment::metric;
 use kvplan::experiment::plan::objective::parse;
 use kvplan::experiment::plan::race::with_implied;
 use kvplan::experiment::plan::space::Search;
 use kvplan::experiment::plan::{Candidate, Objective, Settings, Status, plan};
+use kvplan::experiment::pool::Pooled;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::stats::Estimate;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -62,38 +64,36 @@ fn candidates(scenario: &Scenario) -> Vec<Candidate> {
 }
 
 /// Every candidate under the paid plan with as many replications.
-fn enumerate(scenario: &Scenario, n: u64) -> Vec<(Candidate, Vec<Vec<f64>>)> {
+fn enumerate(scenario: &Scenario, n: u64) -> Vec<(Candidate, Pooled)> {
     let paid = candidates(scenario)
         .into_iter()
         .filter(|c| c.plan == "paid");
     let all = paid.map(|c| {
-        let values = (0..n).map(|r| replicate(scenario, &c, r)).collect();
-        (c, values)
+        let world = Scenario {
+            plan: c.plan.clone(),
+            ..scenario.clone()
+        };
+        let all: Vec<Outcome> = (0..n).map(|r| replicate(&world, &c, r)).collect();
+        let pooled = pooled(&world, &all.iter().collect::<Vec<_>>());
+        (c, pooled)
     });
     all.collect()
 }
 
-fn replicate(scenario: &Scenario, c: &Candidate, replication: u64) -> Vec<f64> {
-    let world = Scenario {
-        plan: c.plan.clone(),
-        ..scenario.clone()
-    };
+fn replicate(world: &Scenario, c: &Candidate, replication: u64) -> Outcome {
     let point = Point {
-        scenario: &world,
+        scenario: world,
         policy: &c.policy,
         traffic: TRAFFIC,
         replication,
     };
-    metric::values(&simulate(&point).unwrap())
+    metric::outcome_of(&simulate(&point).unwrap())
 }
 
 /// The answer by brute force: every candidate judged by its two-sided interval; the cheapest, and
 /// the freshest of those that cost within 1% of it.
-fn exhaustive(all: &[(Candidate, Vec<Vec<f64>>)], objectives: &[Objective]) -> Option<Candidate> {
-    let measure = |values: &[Vec<f64>], name: &str| {
-        let i = metric::index_of(name).unwrap();
-        Estimate::of(values.iter().map(|v| v[i]))
-    };
+fn exhaustive(all: &[(Candidate, Pooled)], objectives: &[Objective]) -> Option<Candidate> {
+    let measure = |pooled: &Pooled, name: &str| pooled.estimates[metric::index_of(name).unwrap()];
     let mut good = Vec::new();
     for (c, values) in all {
         let met = with_implied(objectives.to_vec()).iter().all(|o| {
@@ -164,10 +164,10 @@ fn the_planner_agrees_with_exhaustive_search() {
         assert!(
             refused
                 .clone()
-                .all(|t| t.candidate.plan == "free" && t.replications.is_empty())
+                .all(|t| t.candidate.plan == "free" && t.replications() == 0)
         );
         if let Some(confirmation) = &found.confirmation {
-            assert!(confirmation.meets && confirmation.replications.len() == 8);
+            assert!(confirmation.meets && confirmation.replications() == 8);
         }
     }
 }

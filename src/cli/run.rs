@@ -6,10 +6,8 @@ use super::common::{
 };
 use kvplan::config::quantity::{Count, parse_duration};
 use kvplan::experiment::metric;
-use kvplan::experiment::result::RunResult;
 use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::sweep::{Cell, SweepError};
+use kvplan::experiment::sweep::Cell;
 use kvplan::experiment::timeline::{Timeline, fitting_interval, observe_all};
 use kvplan::report::output::OutputDir;
 use kvplan::report::precision::precision_note;
@@ -66,41 +64,30 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let out = args.out.as_deref().map(OutputDir::prepare).transpose();
     let out = out.map_err(Failure::usage)?;
     let quiet = args.simulation.quiet;
-    let cells = sweep_levels(&scenario, &[traffic], quiet)?;
     let timelines = match &out {
         None => Vec::new(),
         Some(_) => observe(&scenario, traffic, &args)?,
     };
-    // Observing changes no result, so those that were observed need not be simulated again.
-    let first = match &out {
-        None => first_replications(&scenario, traffic)?,
-        Some(_) => timelines.iter().map(|t| t.results[0].clone()).collect(),
+    // Observing changes no result: where no precision decides on their number, what was observed
+    // need not be simulated again.
+    let cells = if timelines.is_empty() || scenario.precision.is_some() {
+        sweep_levels(&scenario, &[traffic], quiet)?
+    } else {
+        let timelines = timelines.iter();
+        timelines.map(|t| t.cell(&scenario, traffic)).collect()
     };
     if let Some(out) = out {
-        report::write(&scenario, traffic, &cells, &first, &out)
+        report::write(&scenario, traffic, &cells, &out)
             .and_then(|()| timeline::write(&scenario, &timelines.iter().collect::<Vec<_>>(), &out))
             .and_then(|()| out.commit())
             .map_err(Failure::usage)?;
     }
     if !quiet {
         println!("{}: {traffic} requests a month\n", scenario.title);
-        print_measures(&scenario, &cells, &first);
+        print_measures(&scenario, &cells);
         print_timelines(&scenario, &timelines, args.out.as_deref());
     }
     Ok(EXIT_OK)
-}
-
-fn first_replications(scenario: &Scenario, traffic: Count) -> Result<Vec<RunResult>, Failure> {
-    let run = |policy| {
-        let point = Point {
-            scenario,
-            policy,
-            traffic,
-            replication: 0,
-        };
-        simulate(&point).map_err(|e| Failure::defect(SweepError::Broken(e)))
-    };
-    scenario.policies.iter().map(run).collect()
 }
 
 fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timeline>, Failure> {
@@ -115,21 +102,23 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
     observed.map_err(sweep_failure)
 }
 
-fn print_measures(scenario: &Scenario, cells: &[Cell], first: &[RunResult]) {
+fn print_measures(scenario: &Scenario, cells: &[Cell]) {
     println!("{}", report::metrics_table(metric::METRICS, cells));
     if let Some(note) = precision_note(scenario, cells) {
         println!("\n{note}");
     }
-    for (policy, result) in scenario.policies.iter().zip(first) {
+    for cell in cells {
         println!(
-            "\nInvoice of plan \"{}\", policy {} (first replication)\n",
-            scenario.plan, policy.name
+            "\nInvoice of plan \"{}\", policy {} (for the mean usage of {} replications)\n",
+            scenario.plan,
+            cell.policy,
+            cell.replications.len()
         );
-        println!("{}", report::invoice_table(&result.invoice));
-        println!("\nAlerts, policy {}", policy.name);
+        println!("{}", report::invoice_table(&cell.pooled.invoice));
+        println!("\nAlerts, policy {}", cell.policy);
         println!(
             "{}",
-            report::alerts(&scenario.alerts.evaluate(&result.alert_inputs()))
+            report::alerts(&scenario.alerts.evaluate(&cell.alert_inputs()))
         );
     }
 }

@@ -2,13 +2,14 @@
 //! to the paid one, a policy pays for itself, or two policies cross in cost.
 
 use super::metric;
+use super::pool::Billing;
 use super::root::{Crossing, Onset, onset};
 use super::scenario::{MONTH, Scenario};
 use super::simulate::{Point, simulate};
 use super::stats::Estimate;
 use super::sweep::SweepError;
 use crate::config::quantity::Count;
-use crate::pricing::{Catalog, MeterItem, Money, Plan};
+use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
 use crate::telemetry::ports::OpKind;
 use rayon::prelude::*;
 use std::cmp::Ordering as Order;
@@ -92,6 +93,7 @@ struct Sample {
     demand: [f64; MeterItem::ALL.len()],
     /// Billed use per month.
     billed: [f64; MeterItem::ALL.len()],
+    usage: Usage,
     cost: Money,
     refused: f64,
 }
@@ -184,7 +186,7 @@ fn observe(
     let result = simulate(&point).map_err(SweepError::Broken)?;
     let measure = |name: &str| {
         let i = metric::index_of(name).expect("a measure of that name");
-        (metric::METRICS[i].get)(&result)
+        metric::METRICS[i].value(&result)
     };
     let billed = MeterItem::ALL.map(|item| result.usage.get(item) as f64);
     let mut demand = billed;
@@ -193,13 +195,15 @@ fn observe(
         let counted = result.kv.billed(kind, false);
         demand[MeterItem::of_operation(kind) as usize] = result.per_month(counted);
     }
+    let refused = measure("kv_quota_exceeded_share")
+        .max(measure("requests_refused_share"))
+        .max(0.0);
     Ok(Sample {
         demand,
         billed,
         cost: result.invoice.total,
-        refused: measure("kv_quota_exceeded_share")
-            .max(measure("requests_refused_share"))
-            .max(0.0),
+        usage: result.usage,
+        refused,
     })
 }
 
@@ -255,6 +259,9 @@ pub fn steps(scenario: &Scenario) -> u64 {
 
 /// The scenario under the paid and under the free plan.
 fn plans(scenario: &Scenario) -> (Scenario, Option<Scenario>) {
+    // No question is about percentiles of rare calls.
+    let mut scenario = scenario.clone();
+    scenario.period.calls = Count(0);
     let with = |plan: &str| Scenario {
         plan: plan.to_owned(),
         ..scenario.clone()
@@ -327,6 +334,7 @@ pub fn breakeven(
             Question::PaysOff(other) => {
                 let fixed = settings.fixed_cost;
                 Some(significant(
+                    paid.plan(),
                     &mut replications,
                     *policy,
                     *other,
@@ -345,10 +353,10 @@ pub fn breakeven(
         });
     }
     let cost = |policy: usize, level: &u64| {
-        let costs = replications
-            .iter()
-            .map(|r| &r.samples[&(false, policy, *level)]);
-        Estimate::of(costs.map(|s| s.cost.to_usd()))
+        let samples = replications.iter();
+        let usages = samples.map(|r| &r.samples[&(false, policy, *level)].usage);
+        let billing = Billing::new(paid.plan(), usages.collect());
+        billing.lines(|_| true).estimate()
     };
     let costs = (0..paid.policies.len())
         .map(|policy| levels.iter().map(|l| cost(policy, l)).collect())
@@ -405,6 +413,7 @@ fn most_frequent(items: impl Iterator<Item = MeterItem>) -> Option<(MeterItem, u
 
 /// Where the mean saving over all replications is first above the fixed cost with 95% confidence.
 fn significant(
+    plan: &Plan,
     replications: &mut [Replication],
     policy: usize,
     other: usize,
@@ -412,15 +421,23 @@ fn significant(
     levels: &[u64],
 ) -> Result<Onset, SweepError> {
     onset(levels, TOLERANCE, |x| {
-        let savings: Vec<f64> = replications
+        let pairs: Vec<[Usage; 2]> = replications
             .par_iter_mut()
             .with_max_len(1)
             .map(|r| {
-                let mine = r.sample(false, policy, x)?.cost;
-                Ok((r.sample(false, other, x)?.cost - mine).to_usd())
+                let mine = r.sample(false, policy, x)?.usage.clone();
+                Ok([mine, r.sample(false, other, x)?.usage.clone()])
             })
             .collect::<Result<_, SweepError>>()?;
-        Ok(Estimate::of(savings).low() > fixed.to_usd())
+        let costs = |which: usize| {
+            let usages = pairs.iter().map(|p| &p[which]).collect();
+            Billing::new(plan, usages).lines(|_| true)
+        };
+        let (mine, others) = (costs(0), costs(1));
+        let savings = mine.contributions.iter().zip(&others.contributions);
+        let resolution = mine.resolution + others.resolution;
+        let saving = Estimate::within(savings.map(|(m, o)| o - m), resolution);
+        Ok(saving.low() > fixed.to_usd())
     })
 }
 

@@ -1,8 +1,9 @@
 //! The units of work of a sweep, which of them belong to which part, and when they suffice.
 
-use super::metric;
+use super::measure::Outcome;
+use super::metric::METRICS;
+use super::pool::{Pooled, pool};
 use super::scenario::Scenario;
-use super::stats::Estimate;
 use crate::config::quantity::Count;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,8 +17,8 @@ pub struct Unit {
     pub replication: u32,
 }
 
-/// The values of units, in the order of [`metric::METRICS`].
-pub type Measured = BTreeMap<Unit, Vec<f64>>;
+/// What is kept of the units that were simulated.
+pub type Measured = BTreeMap<Unit, Outcome>;
 
 /// One of several parts into which the units are dealt out; written `2/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,16 +120,15 @@ impl Grid<'_> {
         let precision = self.scenario.precision.as_ref()?;
         let policies = self.scenario.policies.len() as u32;
         let worst = |policy| {
-            let values = replications(measured, level, policy);
-            let estimates = estimates(&values);
-            precision.worst(&estimates).map_or(0.0, |w| w.1)
+            let pooled = pooled(self.scenario, &replications(measured, level, policy));
+            precision.worst(&pooled).map_or(0.0, |w| w.1)
         };
         let worst = (0..policies).map(worst).fold(0.0, f64::max);
         precision.next_round(n, worst)
     }
 
-    /// All units of a part with their values: those in `known`, and for the others what `compute`
-    /// makes of them, round by round. Values of units that the part does not need are left out.
+    /// All units of a part with their outcomes: those in `known`, and for the others what `compute`
+    /// makes of them, round by round. Units that the part does not need are left out.
     ///
     /// # Errors
     /// Those of `compute`.
@@ -136,7 +136,7 @@ impl Grid<'_> {
         &self,
         part: Part,
         mut known: Measured,
-        compute: impl Fn(&[Unit]) -> Result<Vec<Vec<f64>>, E>,
+        compute: impl Fn(&[Unit]) -> Result<Vec<Outcome>, E>,
     ) -> Result<Measured, E> {
         let mut measured = Measured::new();
         // Levels that need more replications: from how many to how many.
@@ -151,12 +151,12 @@ impl Grid<'_> {
             let mut missing = Vec::new();
             for unit in units {
                 match known.remove(&unit) {
-                    Some(values) => _ = measured.insert(unit, values),
+                    Some(outcome) => _ = measured.insert(unit, outcome),
                     None => missing.push(unit),
                 }
             }
-            let values = compute(&missing)?;
-            measured.extend(missing.into_iter().zip(values));
+            let outcomes = compute(&missing)?;
+            measured.extend(missing.into_iter().zip(outcomes));
             open = open
                 .into_iter()
                 .filter_map(|(level, range)| {
@@ -169,19 +169,18 @@ impl Grid<'_> {
     }
 }
 
-/// The values of a point by replication.
-pub fn replications(measured: &Measured, level: u32, policy: u32) -> Vec<Vec<f64>> {
+/// The outcomes of a point by replication.
+pub fn replications(measured: &Measured, level: u32, policy: u32) -> Vec<&Outcome> {
     let unit = |replication| Unit {
         level,
         policy,
         replication,
     };
-    let values = measured.range(unit(0)..=unit(u32::MAX));
-    values.map(|(_, values)| values.clone()).collect()
+    let outcomes = measured.range(unit(0)..=unit(u32::MAX));
+    outcomes.map(|(_, outcome)| outcome).collect()
 }
 
-/// The estimate of every measure, in the order of [`metric::METRICS`].
-pub fn estimates(replications: &[Vec<f64>]) -> Vec<Estimate> {
-    let of = |i: usize| Estimate::of(replications.iter().map(|values| values[i]));
-    (0..metric::METRICS.len()).map(of).collect()
+/// Replications of a point taken together, in the order of [`METRICS`].
+pub fn pooled(scenario: &Scenario, outcomes: &[&Outcome]) -> Pooled {
+    pool(METRICS, scenario.plan(), outcomes)
 }

@@ -7,6 +7,7 @@
 //! tests state by how much.
 
 use super::metric;
+use super::pool::Pooled;
 use super::stats::Estimate;
 use crate::config::FieldError;
 use crate::config::quantity::Probability;
@@ -99,13 +100,13 @@ impl Precision {
 
     /// The chosen measure whose half-width is the largest share of its mean, and that share.
     ///
-    /// `estimates` are in the order of [`metric::METRICS`]. `None` if there is no such
-    /// measure; infinite if nothing can be said yet.
-    pub fn worst(&self, estimates: &[Estimate]) -> Option<(usize, f64)> {
+    /// `None` if there is no such measure; infinite if nothing can be said yet. Of what was never
+    /// seen to happen there is no share of a mean: it is left out. A percentile with too few calls is
+    /// not.
+    pub fn worst(&self, pooled: &Pooled) -> Option<(usize, f64)> {
         let chosen = self.measures.iter().filter_map(|m| metric::index_of(m));
         chosen
-            .filter(|i| !estimates[*i].mean.is_nan())
-            .map(|i| (i, relative_half_width(&estimates[i])))
+            .filter_map(|i| Some((i, share_of_mean(pooled, i, &pooled.estimates[i])?)))
             .max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
@@ -126,15 +127,20 @@ impl Precision {
         Some(next.min(self.max_replications))
     }
 
-    /// How precise a point has become; `replications` as in a sweep's cell.
-    pub fn attained(&self, replications: &[Vec<f64>], estimates: &[Estimate]) -> Attained {
+    /// How precise a point has become.
+    pub fn attained(&self, pooled: &Pooled) -> Attained {
+        let replications = &pooled.contributions;
         let met_with = |n: usize| {
             let chosen = self.measures.iter().filter_map(|m| metric::index_of(m));
             chosen
-                .map(|i| Estimate::of(replications[..n].iter().map(|values| values[i])))
-                .all(|e| e.mean.is_nan() || relative_half_width(&e) <= self.relative.get())
+                .filter_map(|i| {
+                    let first = replications[..n].iter().map(|values| values[i]);
+                    let e = Estimate::within(first, pooled.resolution[i]);
+                    share_of_mean(pooled, i, &e)
+                })
+                .all(|share| share <= self.relative.get())
         };
-        let worst = self.worst(estimates);
+        let worst = self.worst(pooled);
         let met = worst.is_none_or(|w| w.1 <= self.relative.get());
         let start = (LEAST_START as usize).min(replications.len());
         Attained {
@@ -158,6 +164,15 @@ impl Attained {
     /// Whether every chosen measure is as precise as asked.
     pub fn met(&self) -> bool {
         self.needed.is_some()
+    }
+}
+
+/// The half-width of measure `i` as a share of its mean, if it has one; see [`Precision::worst`].
+fn share_of_mean(pooled: &Pooled, i: usize, e: &Estimate) -> Option<f64> {
+    let never = e.mean == 0.0 && e.half_width == pooled.resolution[i];
+    match e.mean.is_nan() {
+        true => pooled.too_few[i].then_some(f64::INFINITY),
+        false => (!never).then(|| relative_half_width(e)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first hours after a deployment, judged by a checklist.
 
 use super::metric;
-use super::result::RunResult;
+use super::pool::Pooled;
 use super::scenario::Scenario;
 use super::series;
 use super::stats::Estimate;
@@ -205,23 +205,30 @@ pub fn rehearse(
     stop: &AtomicBool,
 ) -> Result<Vec<Rehearsal>, SweepError> {
     let timelines = observe_all(first, traffic, interval, 0, finished, stop)?;
-    let judge = |timeline: Timeline| Rehearsal {
-        judged: checklist
-            .items
-            .iter()
-            .map(|item| judged(item, first, traffic, &timeline))
-            .collect(),
-        timeline,
+    let judge = |timeline: Timeline| {
+        let pooled = timeline.pooled(first);
+        let items = checklist.items.iter();
+        Rehearsal {
+            judged: items
+                .map(|item| judged(item, first, traffic, &timeline, &pooled))
+                .collect(),
+            timeline,
+        }
     };
     Ok(timelines.into_iter().map(judge).collect())
 }
 
-fn estimate(results: &[RunResult], measure: &str) -> Estimate {
-    let index = metric::index_of(measure).expect("checked when loaded");
-    Estimate::of(results.iter().map(|r| (metric::METRICS[index].get)(r)))
+fn estimate(pooled: &Pooled, measure: &str) -> Estimate {
+    pooled.estimates[metric::index_of(measure).expect("checked when loaded")]
 }
 
-fn judged(item: &Item, first: &Scenario, traffic: Count, timeline: &Timeline) -> Judged {
+fn judged(
+    item: &Item,
+    first: &Scenario,
+    traffic: Count,
+    timeline: &Timeline,
+    pooled: &Pooled,
+) -> Judged {
     let mut judged = Judged {
         section: item.section.clone(),
         quote: item.quote.clone(),
@@ -232,7 +239,7 @@ fn judged(item: &Item, first: &Scenario, traffic: Count, timeline: &Timeline) ->
         first_broken_s: None,
         reason: String::new(),
     };
-    let find = |name: &String| (name.clone(), estimate(&timeline.results, name));
+    let find = |name: &String| (name.clone(), estimate(pooled, name));
     match &item.judge {
         Judge::NotTestable { reason } => {
             judged.verdict = Verdict::NotTestable;
@@ -295,7 +302,7 @@ fn judged(item: &Item, first: &Scenario, traffic: Count, timeline: &Timeline) ->
             at_traffic,
             tolerance,
         } => {
-            let cost = estimate(&timeline.results, "cost_usd");
+            let cost = estimate(pooled, "cost_usd");
             judged.found = vec![("cost_usd".into(), cost)];
             if *at_traffic != traffic {
                 judged.verdict = Verdict::NotTestable;

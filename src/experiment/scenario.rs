@@ -6,7 +6,7 @@ use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
 use crate::cloud::latency::LatencyProfile;
-use crate::config::quantity::{self, Count};
+use crate::config::quantity::{self, Count, Rate};
 use crate::config::{self, ConfigError, FieldError, Model, Override};
 use crate::pricing::{Catalog, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
@@ -112,6 +112,9 @@ pub struct Billing {
 pub struct Period {
     /// Simulate until about so many requests have come ...
     pub requests: Count,
+    /// ... and until about so many calls have come of each kind that comes at all: percentiles of
+    /// rare calls need them ...
+    pub calls: Count,
     /// ... but no less than this ...
     #[serde(with = "quantity::duration")]
     pub at_least: Duration,
@@ -133,6 +136,7 @@ impl Default for Period {
     fn default() -> Self {
         Period {
             requests: Count(50_000),
+            calls: Count(150),
             at_least: Duration::from_secs(3_600),
             at_most: Duration::from_secs(7 * 86_400),
             history: Duration::ZERO,
@@ -356,11 +360,20 @@ impl Scenario {
 
     /// The stretch of time to simulate at a traffic level.
     ///
-    /// As long as it takes for [`Period::requests`] to arrive, within the period's bounds; whole
+    /// As long as it takes for [`Period::requests`] and for [`Period::calls`] of the rarest kind to
+    /// arrive, within the period's bounds; whole
     /// days if the rate has a daily shape or the plan daily limits, whole weeks if it has a
     /// weekly one (then also beyond the upper bound, if that is less).
     pub fn horizon(&self, traffic: Count) -> Duration {
         let wanted = MONTH.as_secs_f64() * self.period.requests.0 as f64 / traffic.0.max(1) as f64;
+        let records_per_s = Rate::per_month(traffic.0 as f64).as_per_second();
+        let w = &self.workload;
+        let rarest = [w.metrics_reads, w.analytics_queries, w.health_checks]
+            .map(|calls| calls.per_request * records_per_s + calls.rate.as_per_second())
+            .into_iter()
+            .filter(|per_s| *per_s > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        let wanted = wanted.max(self.period.calls.0 as f64 / rarest);
         let bounded = Duration::from_secs_f64(wanted.clamp(1.0, MONTH.as_secs_f64()).ceil())
             .clamp(self.period.at_least, self.period.at_most);
         let day = Duration::from_secs(86_400);

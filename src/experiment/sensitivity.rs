@@ -315,7 +315,7 @@ impl Simulated<'_> {
         let result =
             simulate(&point).map_err(|e| SensitivityError::Sweep(SweepError::Broken(e)))?;
         (self.finished)();
-        Ok((METRICS[self.metric].get)(&result))
+        Ok(METRICS[self.metric].value(&result))
     }
 
     fn one_at_a_time(

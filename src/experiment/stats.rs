@@ -42,6 +42,16 @@ impl Estimate {
         }
     }
 
+    /// The same, where values cannot be told apart within `resolution`: the interval is that much
+    /// wider on both sides.
+    pub fn within(values: impl IntoIterator<Item = f64>, resolution: f64) -> Self {
+        let e = Estimate::of(values);
+        Estimate {
+            half_width: e.half_width + resolution,
+            ..e
+        }
+    }
+
     /// Lower end of the interval.
     pub fn low(&self) -> f64 {
         self.mean - self.half_width
@@ -54,7 +64,7 @@ impl Estimate {
 }
 
 /// The quantile of Student's t for a two-sided [`CONFIDENCE`] interval.
-fn t_quantile(degrees_of_freedom: usize) -> f64 {
+pub fn t_quantile(degrees_of_freedom: usize) -> f64 {
     StudentsT::new(0.0, 1.0, degrees_of_freedom as f64)
         .map_or(f64::NAN, |t| t.inverse_cdf(0.5 + CONFIDENCE / 2.0))
 }

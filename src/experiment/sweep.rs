@@ -1,13 +1,16 @@
 //! Traffic levels x policies x replications, in parallel, with the same result on any
 //! number of threads.
 
-use super::grid::{Grid, Measured, Part, Unit, estimates, replications};
+use super::grid::{Grid, Measured, Part, Unit, pooled, replications};
+use super::measure::Outcome;
 use super::metric;
+use super::pool::Pooled;
 use super::precision::Attained;
 use super::scenario::{MONTH, Scenario};
 use super::simulate::{Point, simulate};
 use super::stats::Estimate;
 use crate::config::quantity::Count;
+use crate::telemetry::alerts::AlertInputs;
 use rayon::prelude::*;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +24,11 @@ pub struct Cell {
     pub policy: String,
     /// The stretch of the month that was simulated.
     pub period: Duration,
-    /// Values in the order of [`metric::METRICS`], by replication.
+    /// The values of each replication by itself, in the order of [`metric::METRICS`]; NaN where it gives none,
+    /// and of a percentile with too few calls.
     pub replications: Vec<Vec<f64>>,
-    /// In the order of [`metric::METRICS`].
-    pub estimates: Vec<Estimate>,
+    /// All replications together.
+    pub pooled: Pooled,
     /// How precise the estimates are; `None` if the scenario asks for no precision.
     pub attained: Option<Attained>,
 }
@@ -36,7 +40,19 @@ impl Cell {
     /// If there is no measure of that name.
     pub fn estimate(&self, name: &str) -> Estimate {
         let index = metric::index_of(name);
-        self.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
+        self.pooled.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
+    }
+
+    /// The figures that the alert rules watch.
+    pub fn alert_inputs(&self) -> AlertInputs {
+        let mean = |name: &str| self.estimate(name).mean;
+        AlertInputs {
+            metrics_p95_ms: mean("metrics_p95_ms"),
+            analytics_p95_ms: mean("query_p95_ms"),
+            error_rate: mean("error_rate"),
+            kv_operations_per_day: mean("kv_operations_per_day"),
+            cache_hit_ratio: mean("hit_ratio"),
+        }
     }
 
     /// Months in the simulated period: flows are multiplied by this to give those of a month.
@@ -69,14 +85,14 @@ impl fmt::Display for SweepError {
     }
 }
 
-/// Takes the values of a unit that has been simulated.
-pub type Finished<'a> = dyn Fn(Unit, &[f64]) -> Result<(), String> + Sync + 'a;
+/// Takes the outcome of a unit that has been simulated.
+pub type Finished<'a> = dyn Fn(Unit, &Outcome) -> Result<(), String> + Sync + 'a;
 
 /// What goes on while a sweep is computed.
 pub struct Watch<'a> {
     /// So many more replications are going to be simulated.
     pub planned: &'a (dyn Fn(u64) + Sync),
-    /// A replication was simulated and gave these values; an error ends the sweep.
+    /// A replication was simulated with this outcome; an error ends the sweep.
     pub finished: &'a Finished<'a>,
     /// Ends the sweep before the next replication.
     pub stop: &'a AtomicBool,
@@ -103,7 +119,7 @@ pub fn sweep(
     measure(&grid, Part::WHOLE, Measured::new(), &watch).map(|measured| cells(&grid, &measured))
 }
 
-/// Simulates the units of a part that are not known yet; the values of all its units.
+/// Simulates the units of a part that are not known yet; the outcomes of all its units.
 pub fn measure(
     grid: &Grid,
     part: Part,
@@ -125,9 +141,9 @@ pub fn measure(
                     traffic: grid.levels[unit.level as usize],
                     replication: u64::from(unit.replication),
                 };
-                let values = metric::values(&simulate(&point).map_err(SweepError::Broken)?);
-                (watch.finished)(*unit, &values).map_err(SweepError::NotKept)?;
-                Ok(values)
+                let outcome = metric::outcome_of(&simulate(&point).map_err(SweepError::Broken)?);
+                (watch.finished)(*unit, &outcome).map_err(SweepError::NotKept)?;
+                Ok(outcome)
             })
             .collect()
     })
@@ -137,16 +153,16 @@ pub fn measure(
 pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
     let scenario = grid.scenario;
     let cell = |level: usize, policy: usize| {
-        let replications = replications(measured, level as u32, policy as u32);
-        let estimates = estimates(&replications);
+        let outcomes = replications(measured, level as u32, policy as u32);
+        let pooled = pooled(scenario, &outcomes);
         let precision = scenario.precision.as_ref();
         Cell {
             traffic: grid.levels[level],
             policy: scenario.policies[policy].name.clone(),
             period: scenario.horizon(grid.levels[level]),
-            attained: precision.map(|p| p.attained(&replications, &estimates)),
-            replications,
-            estimates,
+            attained: precision.map(|p| p.attained(&pooled)),
+            replications: outcomes.iter().map(|o| o.values()).collect(),
+            pooled,
         }
     };
     let policies = scenario.policies.len();
@@ -159,8 +175,11 @@ pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
 /// both. Replications with the same number met the same arrivals and failures, so their
 /// differences vary less than the measures themselves.
 pub fn paired_difference(a: &Cell, b: &Cell, metric: usize) -> Estimate {
-    let pairs = a.replications.iter().zip(&b.replications);
-    Estimate::of(pairs.map(|(a, b)| b[metric] - a[metric]))
+    let (a, b) = (&a.pooled, &b.pooled);
+    let pairs = a.contributions.iter().zip(&b.contributions);
+    // Bins are the same bins in both: what they hide may differ by one width.
+    let resolution = a.resolution[metric].max(b.resolution[metric]);
+    Estimate::within(pairs.map(|(a, b)| b[metric] - a[metric]), resolution)
 }
 
 /// Where a measure first reaches `threshold` as traffic grows, by interpolation between the

@@ -1,11 +1,15 @@
 //! Replications as they unfold: their series averaged, their alerts, recoveries and warm-up.
 
+use super::grid::pooled;
+use super::measure::Outcome;
+use super::metric;
+use super::pool::Pooled;
 use super::result::RunResult;
 use super::scenario::Scenario;
 use super::series::{AlertSpan, COLUMNS, Recovery, Sample, alert_timeline, recoveries};
 use super::simulate::{Observation, Observed, Point, observe};
 use super::stats::Estimate;
-use super::sweep::SweepError;
+use super::sweep::{Cell, SweepError};
 use super::warm_up::mser5;
 use crate::config::quantity::Count;
 use rayon::prelude::*;
@@ -104,6 +108,25 @@ pub fn fitting_interval(period: Duration) -> Duration {
 }
 
 impl Timeline {
+    /// The replications taken together.
+    pub fn pooled(&self, scenario: &Scenario) -> Pooled {
+        let outcomes: Vec<Outcome> = self.results.iter().map(metric::outcome_of).collect();
+        pooled(scenario, &outcomes.iter().collect::<Vec<_>>())
+    }
+
+    /// The same as a cell of a sweep, with the number of replications that was observed.
+    pub fn cell(&self, scenario: &Scenario, traffic: Count) -> Cell {
+        let values = |r: &RunResult| metric::METRICS.iter().map(|m| m.value(r)).collect();
+        Cell {
+            traffic,
+            policy: self.policy.clone(),
+            period: scenario.horizon(traffic),
+            replications: self.results.iter().map(values).collect(),
+            pooled: self.pooled(scenario),
+            attained: None,
+        }
+    }
+
     /// The mean series over all replications, the warm-up included.
     pub fn steps(&self) -> Vec<Step> {
         let samples = self.observed.iter().map(|o| o.samples.len()).min();

@@ -137,7 +137,7 @@ impl fmt::Display for MeterItem {
 }
 
 /// Whole quantities of each item, used in a month.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage([u128; MeterItem::ALL.len()]);
 
 impl Usage {

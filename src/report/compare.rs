@@ -11,7 +11,7 @@ pub fn comparison(a: &Cell, b: &Cell) -> String {
     let difference = format!("{} - {}", b.policy, a.policy);
     let header = ["measure", &a.policy, &b.policy, &difference, "verdict"];
     let rows = METRICS.iter().enumerate().filter_map(|(i, m)| {
-        let (ea, eb) = (a.estimates[i], b.estimates[i]);
+        let (ea, eb) = (a.pooled.estimates[i], b.pooled.estimates[i]);
         let d = paired_difference(a, b, i);
         if d.n == 0 || (ea.mean == 0.0 && eb.mean == 0.0) {
             return None;

@@ -8,7 +8,9 @@ use super::table::table;
 use crate::experiment::metric::METRICS;
 use crate::experiment::plan::pareto::front;
 use crate::experiment::plan::space::Space;
-use crate::experiment::plan::{Objective, Planned, Settings, Status, Trial};
+use crate::experiment::plan::{
+    Certainty, Objective, Planned, Settings, Status, Trial, error_of_objective,
+};
 use crate::experiment::scenario::Scenario;
 use crate::experiment::stats::Estimate;
 
@@ -81,7 +83,7 @@ impl PlanReport<'_> {
             row.extend(t.candidate.options.iter().cloned());
             row.push(self.status(*i));
             row.push(t.meets.to_string());
-            row.push(t.replications.len().to_string());
+            row.push(t.replications().to_string());
             row.extend(measures.iter().flat_map(|m| {
                 let e = estimate(t, m);
                 [e.mean, e.half_width].map(format::csv_number)
@@ -129,7 +131,7 @@ impl PlanReport<'_> {
     fn front(&self) -> Vec<usize> {
         let trials = &self.result.trials;
         let simulated: Vec<usize> = (0..trials.len())
-            .filter(|i| !trials[*i].replications.is_empty())
+            .filter(|i| trials[*i].replications() > 0)
             .collect();
         // What a plan turns away is neither stale nor lost: such candidates would look good.
         let carried: Vec<usize> = simulated
@@ -196,7 +198,7 @@ impl PlanReport<'_> {
                 high: cost.high(),
             }
         };
-        let simulated = || (0..trials.len()).filter(|i| !trials[*i].replications.is_empty());
+        let simulated = || (0..trials.len()).filter(|i| trials[*i].replications() > 0);
         let series = |name: &str, which: Vec<usize>, colour, scatter| {
             let mut data: Vec<Datum> = which
                 .iter()
@@ -273,7 +275,7 @@ impl PlanReport<'_> {
         row.push(format::usd_estimate(estimate(t, FRONT[0])));
         row.push(format!("{} s", format::count(estimate(t, FRONT[1]).mean)));
         row.push(format::percent(estimate(t, FRONT[2]).mean));
-        row.push(t.replications.len().to_string());
+        row.push(t.replications().to_string());
         row
     }
 
@@ -300,19 +302,34 @@ impl PlanReport<'_> {
             (None, Some(i)) => &self.result.trials[i],
             (None, None) => return "No candidate could be simulated under its plan.".into(),
         };
-        let rows = self.result.objectives.iter().map(|o| {
+        let objectives = &self.result.objectives;
+        let error = error_of_objective(objectives.len());
+        let rows = objectives.iter().map(|o| {
             let e = trial.estimate(o.metric);
-            let excess = o.excess(e.mean);
-            let verdict = if e.mean.is_nan() {
-                "no value".into()
-            } else if excess < 0.0 {
-                format!("met, {} to spare", format::percent(-excess))
-            } else {
-                format!("missed by {}", self.amount(o, (e.mean - o.bound).abs()))
+            let side = if o.below { "at most" } else { "at least" };
+            let bound = |x: f64| format!("{side} {}", self.value(o, x));
+            let (bound, verdict) = match trial.certainty(o, error) {
+                Certainty::Met(x) => {
+                    let spare = format!("met, {} to spare", format::percent(-o.excess(x)));
+                    (bound(x), spare)
+                }
+                Certainty::Open(x) => (bound(x), "NOT CERTAIN: too few replications".into()),
+                Certainty::Missed => {
+                    let by = self.amount(o, (e.mean - o.bound).abs());
+                    ("-".into(), format!("missed by {by}"))
+                }
+                Certainty::TooFew => ("-".into(), "NOT CERTAIN: too few calls".into()),
+                Certainty::NoValue => ("-".into(), "no value".into()),
             };
-            vec![o.text.clone(), format::estimate(e), verdict]
+            vec![o.text.clone(), format::estimate(e), bound, verdict]
         });
-        table(&["objective", "measured", "verdict"], 1, rows)
+        let header = ["objective", "measured", "one-sided bound", "verdict"];
+        table(&header, 1, rows)
+    }
+
+    /// A value of the objective's measure.
+    fn value(&self, o: &Objective, x: f64) -> String {
+        self.amount(o, x).trim_end_matches(" points").to_owned()
     }
 
     fn amount(&self, o: &Objective, x: f64) -> String {

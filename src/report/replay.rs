@@ -77,7 +77,7 @@ impl Report<'_> {
                 self.billed().to_owned(),
                 cell.replications.len().to_string(),
             ];
-            let numbers = cell.estimates.iter();
+            let numbers = cell.pooled.estimates.iter();
             let numbers = numbers
                 .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
             point.into_iter().chain(numbers).collect()

@@ -6,13 +6,12 @@ use super::sweep::{csv_bytes, run_json};
 use super::table::table;
 use crate::config::quantity::Count;
 use crate::experiment::metric::{METRICS, Metric};
-use crate::experiment::result::RunResult;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::sweep::Cell;
 use crate::pricing::{Invoice, Money};
 use crate::telemetry::alerts::Alert;
 
-/// Writes the measures of each policy, the invoice of its first replication, and what it takes to
+/// Writes the measures of each policy, the invoice for its mean usage, and what it takes to
 /// repeat the run.
 ///
 /// # Errors
@@ -21,11 +20,10 @@ pub fn write(
     scenario: &Scenario,
     traffic: Count,
     cells: &[Cell],
-    first: &[RunResult],
     out: &OutputDir,
 ) -> Result<(), String> {
     out.write("measures.csv", &measures_csv(cells))?;
-    out.write("invoice.csv", &invoice_csv(cells, first))?;
+    out.write("invoice.csv", &invoice_csv(cells))?;
     out.write("run.json", &run_json("run", scenario, &[traffic])?)
 }
 
@@ -39,7 +37,7 @@ fn measures_csv(cells: &[Cell]) -> Vec<u8> {
         "meaning",
     ];
     let rows = cells.iter().flat_map(|cell| {
-        let measures = METRICS.iter().zip(&cell.estimates);
+        let measures = METRICS.iter().zip(&cell.pooled.estimates);
         measures.map(|(metric, e)| {
             vec![
                 cell.policy.clone(),
@@ -54,7 +52,7 @@ fn measures_csv(cells: &[Cell]) -> Vec<u8> {
     csv_bytes(header.map(str::to_owned).into(), rows)
 }
 
-fn invoice_csv(cells: &[Cell], first: &[RunResult]) -> Vec<u8> {
+fn invoice_csv(cells: &[Cell]) -> Vec<u8> {
     let header = [
         "policy",
         "item",
@@ -66,8 +64,8 @@ fn invoice_csv(cells: &[Cell], first: &[RunResult]) -> Vec<u8> {
         "amount_usd",
     ];
     let usd = |m: Money| format!("{m:.12}").trim_start_matches('$').to_owned();
-    let rows = cells.iter().zip(first).flat_map(|(cell, result)| {
-        result.invoice.lines.iter().map(move |l| {
+    let rows = cells.iter().flat_map(|cell| {
+        cell.pooled.invoice.lines.iter().map(move |l| {
             let name = l.item.map_or("plan fee", |i| i.name());
             vec![
                 cell.policy.clone(),
@@ -91,15 +89,18 @@ pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
     header.extend(cells.iter().map(|c| c.policy.as_str()));
     header.push("meaning");
     let tells = |i: &usize| {
-        cells
-            .iter()
-            .any(|c| c.estimates[*i].mean != 0.0 && !c.estimates[*i].mean.is_nan())
+        cells.iter().any(|c| {
+            let mean = c.pooled.estimates[*i].mean;
+            c.pooled.too_few[*i] || (mean != 0.0 && !mean.is_nan())
+        })
     };
     let rows = (0..metrics.len()).filter(tells).map(|i| {
         let mut row = vec![metrics[i].name.to_owned()];
         for c in cells {
-            let e = c.estimates[i];
-            row.push(if e.mean.is_nan() {
+            let e = c.pooled.estimates[i];
+            row.push(if c.pooled.too_few[i] {
+                "too few".into()
+            } else if e.mean.is_nan() {
                 "-".into()
             } else if e.half_width.is_nan() {
                 format::count(e.mean)

@@ -84,12 +84,12 @@ impl Comparison<'_> {
                 self.scenario.plan.clone(),
                 format::csv_number(c.period.as_secs_f64() / 3_600.0),
                 format::csv_number(c.scale()),
-                c.replications.len().to_string(),
+                c.pooled.contributions.len().to_string(),
                 c.verdict.able.to_string(),
                 c.cheapest.to_string(),
                 c.verdict.reasons.join("; "),
             ];
-            let numbers = c.estimates.iter();
+            let numbers = c.pooled.estimates.iter();
             let numbers = numbers
                 .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
             point.into_iter().chain(numbers).collect()
@@ -110,7 +110,7 @@ impl Comparison<'_> {
             "amount_usd",
         ];
         let rows = self.cells.iter().flat_map(|c| {
-            let lines = c.invoice.lines.iter().filter(|l| l.used > 0);
+            let lines = c.pooled.invoice.lines.iter().filter(|l| l.used > 0);
             lines.map(|l| {
                 vec![
                     c.traffic.0.to_string(),

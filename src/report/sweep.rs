@@ -62,7 +62,7 @@ pub fn sweep_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
         .iter()
         .flat_map(|m| [m.name.to_owned(), format!("{}_ci95", m.name)]);
     let rows = cells.iter().map(|cell| {
-        let estimates = cell.estimates.iter();
+        let estimates = cell.pooled.estimates.iter();
         let numbers =
             estimates.flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
         point_columns(scenario, cell)

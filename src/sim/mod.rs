@@ -1,5 +1,6 @@
-//! Virtual clock, executor, distributions and random streams.
+//! Virtual clock, executor, distributions, latency histograms and random streams.
 
 pub mod dist;
 pub mod executor;
+pub mod latencies;
 pub mod random;

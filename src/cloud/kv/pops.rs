@@ -2,11 +2,10 @@
 
 use crate::cloud::consistency::ConsistencySpec;
 use crate::sim::dist::Sampler;
+use crate::sim::latencies::Latencies;
 use crate::sim::random::{StreamRng, Streams};
-use crate::telemetry::aggregate::{latency_sketch, quantile};
 use crate::telemetry::ports::Value;
 use crate::units::Timestamp;
-use sketches_ddsketch::DDSketch;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -24,9 +23,9 @@ pub struct Consistency {
 }
 
 /// How old the answers of reads were: the time for which a newer value had existed.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ReadAges {
-    ages: DDSketch,
+    ages: Latencies,
     /// Keys read; those answered by the place's cache; those answered with an outdated value.
     pub reads: u64,
     pub hot: u64,
@@ -35,22 +34,15 @@ pub struct ReadAges {
     pub age_sum_s: f64,
 }
 
-impl Default for ReadAges {
-    fn default() -> Self {
-        ReadAges {
-            ages: latency_sketch(),
-            reads: 0,
-            hot: 0,
-            stale: 0,
-            age_sum_s: 0.0,
-        }
-    }
-}
-
 impl ReadAges {
-    /// A percentile of the age over all reads, in seconds within 1%; NaN without reads.
+    /// A percentile of the age over all reads, in seconds within 0.05%; NaN without reads.
     pub fn quantile_s(&self, q: f64) -> f64 {
-        quantile(&self.ages, q) / 1e3
+        self.ages.quantile_ms(q) / 1e3
+    }
+
+    /// The ages of all reads.
+    pub fn ages(&self) -> &Latencies {
+        &self.ages
     }
 
     fn add(&mut self, age: Duration, hot: bool) {
@@ -58,7 +50,7 @@ impl ReadAges {
         self.hot += u64::from(hot);
         self.stale += u64::from(!age.is_zero());
         self.age_sum_s += age.as_secs_f64();
-        self.ages.add(age.as_secs_f64() * 1e3);
+        self.ages.add(age);
     }
 }
 

@@ -3,11 +3,14 @@
 use super::spec::{Claim, Grid, Ledger, Quantity};
 use crate::config::quantity::Count;
 use crate::config::{ConfigError, Override, parse_overrides};
+use crate::experiment::grid::pooled;
+use crate::experiment::measure::{Outcome, bill};
 use crate::experiment::metric;
+use crate::experiment::pool::{Billing, Pooled};
 use crate::experiment::scenario::{MONTH, Scenario};
 use crate::experiment::simulate::{Point, simulate};
 use crate::experiment::sweep::SweepError;
-use crate::pricing::{Invoice, MeterItem, Money, Usage};
+use crate::pricing::{Invoice, LineItem, MeterItem, Money, Usage};
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -27,10 +30,10 @@ pub enum Effort {
     Full,
 }
 
-/// A simulated point: where, and what each replication gave.
+/// The simulated points: where, and what all replications together gave.
 #[derive(Debug, Clone)]
 pub struct Cells {
-    replications: BTreeMap<Key, Vec<Replication>>,
+    points: BTreeMap<Key, Replications>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +44,11 @@ struct Key {
     policy: String,
 }
 
-/// What is kept of one replication.
+/// What is kept of the replications of a point.
 #[derive(Debug, Clone)]
-struct Replication {
-    metrics: Vec<f64>,
-    usage: Usage,
+struct Replications {
+    pooled: Pooled,
+    usages: Vec<Usage>,
 }
 
 /// What to simulate: scenarios by grid and number of isolates, and the policies of each.
@@ -267,7 +270,7 @@ pub fn simulate_cells(
         let cached = p.policy.cache.enabled;
         std::cmp::Reverse((k.isolates, k.traffic, !cached))
     });
-    let values: Vec<Replication> = points
+    let outcomes: Vec<Outcome> = points
         .par_iter()
         .with_max_len(1)
         .map(|(_, point)| {
@@ -281,22 +284,29 @@ pub fn simulate_cells(
             };
             let result = simulate(&point).map_err(SweepError::Broken)?;
             finished();
-            Ok(Replication {
-                metrics: metric::values(&result),
-                usage: result.usage,
-            })
+            Ok(metric::outcome_of(&result))
         })
         .collect::<Result<_, _>>()?;
     // The sort is stable: the replications of a point are in order.
-    let mut replications: BTreeMap<Key, Vec<Replication>> = BTreeMap::new();
-    for ((key, _), value) in points.into_iter().zip(values) {
-        replications.entry(key).or_default().push(value);
+    let mut of_points: BTreeMap<Key, (&Scenario, Vec<Outcome>)> = BTreeMap::new();
+    for ((key, point), outcome) in points.into_iter().zip(outcomes) {
+        let of_point = of_points.entry(key);
+        let (_, all) = of_point.or_insert_with(|| (point.scenario, Vec::new()));
+        all.push(outcome);
     }
-    Ok(Cells { replications })
+    let together = |(key, (scenario, outcomes)): (Key, (&Scenario, Vec<Outcome>))| {
+        let pooled = pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
+        let usages = outcomes.into_iter().map(|o| o.usage).collect();
+        (key, Replications { pooled, usages })
+    };
+    Ok(Cells {
+        points: of_points.into_iter().map(together).collect(),
+    })
 }
 
 impl Cells {
-    /// A quantity of a point, by replication; nothing if the point was not simulated.
+    /// A quantity of a point: what each replication contributes to it; nothing if the point
+    /// was not simulated.
     pub fn values(
         &self,
         ledger: &Ledger,
@@ -312,29 +322,33 @@ impl Cells {
             traffic,
             policy: policy.to_owned(),
         };
-        let replications = self.replications.get(&key).into_iter().flatten();
-        replications
-            .map(|r| match quantity {
-                Quantity::Metric(i) => r.metrics[*i],
-                Quantity::Used(item) => r.usage.get(*item) as f64,
-                Quantity::Cost(tariff, items) => {
-                    let usage = ledger.as_billed(*tariff, &r.usage);
-                    kv_cost(&ledger.plan(*tariff).invoice(&usage), items).to_usd()
-                }
-            })
-            .collect()
+        let Some(Replications { pooled, usages }) = self.points.get(&key) else {
+            return Vec::new();
+        };
+        match quantity {
+            Quantity::Metric(i) => pooled.contributions.iter().map(|r| r[*i]).collect(),
+            Quantity::Used(item) => usages.iter().map(|u| u.get(*item) as f64).collect(),
+            Quantity::Cost(tariff, items) => {
+                let billed: Vec<Usage> = usages
+                    .iter()
+                    .map(|u| ledger.as_billed(*tariff, u))
+                    .collect();
+                let billing = Billing::new(ledger.plan(*tariff), billed.iter().collect());
+                billing.lines(|line| is_kv_cost(line, items)).contributions
+            }
+        }
     }
 }
 
-/// What the KV costs: an invoice without the plan's fee and without Worker requests; of these
-/// items only, if any is named.
-pub fn kv_cost(invoice: &Invoice, items: &[MeterItem]) -> Money {
-    let is_kv = |item: MeterItem| {
+/// Whether a line of an invoice is what the KV costs, without the plan's fee and without Worker
+/// requests; of these items only, if any is named.
+fn is_kv_cost(line: &LineItem, items: &[MeterItem]) -> bool {
+    line.item.is_some_and(|item| {
         item.name().starts_with("kv.") && (items.is_empty() || items.contains(&item))
-    };
-    let lines = invoice.lines.iter();
-    lines
-        .filter(|l| l.item.is_some_and(is_kv))
-        .map(|l| l.amount)
-        .sum()
+    })
+}
+
+/// What the KV costs; see [`is_kv_cost`].
+pub fn kv_cost(invoice: &Invoice, items: &[MeterItem]) -> Money {
+    bill(invoice, |line| is_kv_cost(line, items))
 }

@@ -2,6 +2,7 @@
 
 use super::record::{Header, entry_line, parse_entry};
 use crate::experiment::grid::{Measured, Part, Unit};
+use crate::experiment::measure::Outcome;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -110,8 +111,8 @@ impl Journal {
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn add(&self, unit: Unit, values: &[f64]) -> Result<(), String> {
-        let line = entry_line(&self.sweep_sha256, unit, values);
+    pub fn add(&self, unit: Unit, outcome: &Outcome) -> Result<(), String> {
+        let line = entry_line(&self.sweep_sha256, unit, outcome);
         self.write(&line, false)
             .map_err(|e| format!("{}: cannot be written ({e})", self.path.display()))
     }
@@ -169,7 +170,7 @@ fn read(bytes: &[u8]) -> Option<Result<Content, String>> {
     };
     for line in lines {
         match parse_entry(&content.header.sweep_sha256, line) {
-            Some((unit, values)) => _ = content.units.insert(unit, values),
+            Some((unit, outcome)) => _ = content.units.insert(unit, outcome),
             None => content.damaged += 1,
         }
     }
@@ -198,8 +199,9 @@ mod tests {
         }
     }
 
-    fn values(replication: u32) -> Vec<f64> {
-        METRICS.iter().map(|_| f64::from(replication)).collect()
+    fn outcome(replication: u32) -> Outcome {
+        let values = vec![f64::from(replication); METRICS.len()];
+        Outcome::of_values(METRICS, &values)
     }
 
     /// A journal with three units.
@@ -208,7 +210,7 @@ mod tests {
         let opened = Journal::open(&path, &header(7), true).unwrap();
         assert!(opened.known.is_empty());
         for i in 0..3 {
-            opened.journal.add(unit(i), &values(i)).unwrap();
+            opened.journal.add(unit(i), &outcome(i)).unwrap();
         }
         path
     }
@@ -226,11 +228,11 @@ mod tests {
             let opened = Journal::open(&path, &header(7), true).unwrap();
             assert_eq!(opened.known.len(), complete.saturating_sub(1), "{length}");
             assert_eq!(opened.damaged, 0);
-            opened.journal.add(unit(9), &values(9)).unwrap();
+            opened.journal.add(unit(9), &outcome(9)).unwrap();
             drop(opened);
             let again = Journal::open(&path, &header(7), true).unwrap();
             assert_eq!(again.known.len(), complete.saturating_sub(1) + 1);
-            assert_eq!(again.known[&unit(9)], values(9));
+            assert_eq!(again.known[&unit(9)], outcome(9));
         }
     }
 

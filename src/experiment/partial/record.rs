@@ -2,13 +2,15 @@
 
 use crate::config::quantity::Count;
 use crate::experiment::grid::{Part, Unit};
+use crate::experiment::measure::{Outcome, calls_of};
 use crate::experiment::metric::METRICS;
 use crate::experiment::scenario::Scenario;
+use crate::sim::latencies::Bins;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Version of the lines below.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// All that decides on the values of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,6 +173,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The bytes of hexadecimal digits; `None` if it is anything else.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
+    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+}
+
 fn json_line(value: &impl Serialize) -> String {
     let mut line = serde_json::to_string(value).expect("lines are trees of text and numbers");
     line.push('\n');
@@ -183,41 +193,41 @@ fn json_line(value: &impl Serialize) -> String {
 struct Entry {
     /// Numbers of level, policy and replication, from 0.
     unit: [u32; 3],
-    /// The bits of each value, 16 hexadecimal digits each: exact, and with the NaNs that JSON lacks.
+    /// The outcome as postcard writes it, in hexadecimal digits: exact, and with the NaNs that JSON lacks.
     bits: String,
     /// First digits of the SHA-256 of sweep, unit and bits.
     check: String,
 }
 
 /// The line of a unit of the sweep with this hash, with its end.
-pub fn entry_line(sweep_sha256: &str, unit: Unit, values: &[f64]) -> String {
+pub fn entry_line(sweep_sha256: &str, unit: Unit, outcome: &Outcome) -> String {
     let unit = [unit.level, unit.policy, unit.replication];
-    let bits: String = values
-        .iter()
-        .map(|v| format!("{:016x}", v.to_bits()))
-        .collect();
+    let bits = hex(&postcard::to_stdvec(outcome).expect("plain data is always encodable"));
     let check = entry_check(sweep_sha256, unit, &bits);
     json_line(&Entry { unit, bits, check })
 }
 
 /// Reads the line of a unit; `None` if it is damaged or belongs to another sweep.
-pub fn parse_entry(sweep_sha256: &str, line: &str) -> Option<(Unit, Vec<f64>)> {
+pub fn parse_entry(sweep_sha256: &str, line: &str) -> Option<(Unit, Outcome)> {
     let entry: Entry = serde_json::from_str(line).ok()?;
     let right = entry.check == entry_check(sweep_sha256, entry.unit, &entry.bits);
-    if !right || entry.bits.len() != 16 * METRICS.len() {
+    if !right {
         return None;
     }
-    let values = (0..METRICS.len()).map(|i| {
-        let digits = entry.bits.get(16 * i..16 * (i + 1))?;
-        u64::from_str_radix(digits, 16).ok().map(f64::from_bits)
-    });
+    let outcome: Outcome = postcard::from_bytes(&unhex(&entry.bits)?).ok()?;
+    let complete = outcome.terms.len() == METRICS.len()
+        && outcome.latencies.len() == calls_of(METRICS).len()
+        && outcome.latencies.iter().all(Bins::is_sound);
+    if !complete {
+        return None;
+    }
     let [level, policy, replication] = entry.unit;
     let unit = Unit {
         level,
         policy,
         replication,
     };
-    Some((unit, values.collect::<Option<_>>()?))
+    Some((unit, outcome))
 }
 
 fn entry_check(sweep_sha256: &str, unit: [u32; 3], bits: &str) -> String {
@@ -304,7 +314,7 @@ mod tests {
         };
         let version = format!("\"kvplan\":\"{}\"", env!("CARGO_PKG_VERSION"));
         assert!(refused(&version, "\"kvplan\":\"0.0.9\"").contains("kvplan 0.0.9"));
-        assert!(refused("\"kvplan_partial\":1", "\"kvplan_partial\":2").contains("format 2"));
+        assert!(refused("\"kvplan_partial\":2", "\"kvplan_partial\":3").contains("format 3"));
         assert!(refused("\"seed\":2", "\"seed\":3").contains("damaged"));
         assert!(
             Header::parse("{}")
@@ -325,12 +335,13 @@ mod tests {
             let [level, policy, replication] = unit;
             let unit = Unit { level, policy, replication };
             let values: Vec<f64> = bits.iter().map(|b| f64::from_bits(*b)).collect();
-            let line = entry_line("abc", unit, &values);
+            let outcome = Outcome::of_values(METRICS, &values);
+            let line = entry_line("abc", unit, &outcome);
             prop_assert!(line.ends_with('\n'));
-            let (read, values) = parse_entry("abc", line.trim_end()).unwrap();
+            let (read, again) = parse_entry("abc", line.trim_end()).unwrap();
             prop_assert_eq!(read, unit);
-            let read: Vec<u64> = values.iter().map(|v| v.to_bits()).collect();
-            prop_assert_eq!(read, bits);
+            prop_assert_eq!(again.bits(), bits);
+            prop_assert_eq!(&again.latencies, &outcome.latencies);
             prop_assert!(parse_entry("abd", line.trim_end()).is_none());
         }
 
@@ -342,7 +353,7 @@ mod tests {
             byte in 0x20u8..0x7f,
         ) {
             let unit = Unit { level: 1, policy: 0, replication: 7 };
-            let line = entry_line("abc", unit, &values);
+            let line = entry_line("abc", unit, &Outcome::of_values(METRICS, &values));
             let line = line.trim_end();
             let at = at.index(line.len());
             prop_assert!(parse_entry("abc", &line[..at]).is_none());

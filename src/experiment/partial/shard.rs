@@ -181,6 +181,7 @@ pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, String> {
 mod tests {
     use super::*;
     use crate::config::parse_overrides;
+    use crate::experiment::measure::Outcome;
     use crate::experiment::metric::METRICS;
     use crate::sim::random::Streams;
     use proptest::prelude::*;
@@ -194,17 +195,17 @@ mod tests {
     const LEVELS: [Count; 3] = [Count(10), Count(20), Count(30)];
 
     /// Values that depend on the unit alone, as those of a simulation do.
-    fn values(unit: &Unit) -> Vec<f64> {
+    fn outcome(unit: &Unit) -> Outcome {
         let name = format!("{unit:?}");
         let mut rng = Streams::new(1, 0).stream(&name);
         let normal = Normal::new(1.0, 0.1 * f64::from(1 + unit.level)).unwrap();
         let mut values: Vec<f64> = METRICS.iter().map(|_| normal.sample(&mut rng)).collect();
         values[3] = f64::NAN;
-        values
+        Outcome::of_values(METRICS, &values)
     }
 
     fn measure(grid: &Grid, part: Part) -> Measured {
-        let compute = |units: &[Unit]| Ok::<_, ()>(units.iter().map(values).collect());
+        let compute = |units: &[Unit]| Ok::<_, ()>(units.iter().map(outcome).collect());
         grid.complete(part, Measured::new(), compute).unwrap()
     }
 
@@ -223,10 +224,7 @@ mod tests {
     }
 
     fn bits(measured: &Measured) -> Vec<(Unit, Vec<u64>)> {
-        let bits = |(unit, values): (&Unit, &Vec<f64>)| {
-            (*unit, values.iter().map(|v| v.to_bits()).collect())
-        };
-        measured.iter().map(bits).collect()
+        measured.iter().map(|(u, o)| (*u, o.bits())).collect()
     }
 
     /// However many parts there are, more than units among them, with a fixed number of

@@ -6,4 +6,4 @@ pub mod race;
 pub mod space;
 
 pub use objective::Objective;
-pub use race::{Candidate, Planned, Settings, Status, Trial, plan};
+pub use race::{Candidate, Certainty, Planned, Settings, Status, Trial, error_of_objective, plan};

@@ -9,7 +9,10 @@
 
 use super::objective::Objective;
 use crate::config::quantity::Count;
+use crate::experiment::grid::pooled;
+use crate::experiment::measure::Outcome;
 use crate::experiment::metric::{self, index_of};
+use crate::experiment::pool::Pooled;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::simulate::{Point, simulate};
 use crate::experiment::stats::{CONFIDENCE, Estimate};
@@ -62,8 +65,9 @@ pub enum Status {
 #[derive(Debug, Clone)]
 pub struct Trial {
     pub candidate: Candidate,
-    /// Measures in the order of [`metric::METRICS`], by replication.
-    pub replications: Vec<Vec<f64>>,
+    outcomes: Vec<Outcome>,
+    /// Its replications taken together; none before the first.
+    pooled: Option<Pooled>,
     pub status: Status,
     /// Whether the upper confidence bounds of all objectives are within their bounds.
     pub meets: bool,
@@ -98,6 +102,11 @@ const STALENESS: &str = "answer_age_p99_s";
 pub const REFUSED: f64 = 0.001;
 const RUNNERS_UP: usize = 5;
 
+/// The error of each objective of one candidate by itself, so that all together err in 5% at most.
+pub fn error_of_objective(objectives: usize) -> f64 {
+    (1.0 - CONFIDENCE) / objectives as f64
+}
+
 /// Bounds on what the plan refuses, for objectives that have none.
 pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
     for name in ["requests_refused_share", "kv_quota_exceeded_share"] {
@@ -114,13 +123,29 @@ pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
     objectives
 }
 
+/// What the replications say of an objective at a confidence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Certainty {
+    /// The one-sided bound of the measure, which is given, is within the objective's.
+    Met(f64),
+    /// The measure is beyond the objective's bound even at its other one-sided bound.
+    Missed,
+    /// Neither: the one-sided bound, which is given, is beyond the objective's.
+    Open(f64),
+    /// There are too few calls to state this percentile.
+    TooFew,
+    /// There is no such measure here.
+    NoValue,
+}
+
 /// One-sided bounds of a mean at a confidence.
 struct Bounds {
     low: f64,
     high: f64,
 }
 
-fn bounds(values: impl IntoIterator<Item = f64>, error: f64) -> Bounds {
+/// `resolution` is what the values cannot tell apart, on both sides.
+fn bounds(values: impl IntoIterator<Item = f64>, resolution: f64, error: f64) -> Bounds {
     let e = Estimate::of(values);
     if e.n < 2 {
         return Bounds {
@@ -138,43 +163,73 @@ fn bounds(values: impl IntoIterator<Item = f64>, error: f64) -> Bounds {
         0.0
     };
     Bounds {
-        low: e.mean - reach,
-        high: e.mean + reach,
+        low: e.mean - reach - resolution,
+        high: e.mean + reach + resolution,
     }
 }
 
 impl Trial {
-    /// The mean of a measure with its 95% interval.
+    /// How many replications it has had.
+    pub fn replications(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    /// A measure over all replications, with its 95% interval.
     pub fn estimate(&self, metric: usize) -> Estimate {
-        Estimate::of(self.values(metric))
+        let pooled = self.pooled.as_ref();
+        pooled.map_or_else(|| Estimate::of([]), |p| p.estimates[metric])
     }
 
     fn values(&self, metric: usize) -> impl Iterator<Item = f64> + '_ {
-        self.replications.iter().map(move |r| r[metric])
+        let all = self.pooled.iter().flat_map(|p| &p.contributions);
+        all.map(move |r| r[metric])
+    }
+
+    fn resolution(&self, metric: usize) -> f64 {
+        self.pooled.as_ref().map_or(0.0, |p| p.resolution[metric])
     }
 
     /// Bounds of what a measure is more here than in `other`, over common replications.
     fn difference(&self, other: &Trial, metric: usize, error: f64) -> Bounds {
         let pairs = self.values(metric).zip(other.values(metric));
-        bounds(pairs.map(|(a, b)| a - b), error)
+        let resolution = self.resolution(metric).max(other.resolution(metric));
+        bounds(pairs.map(|(a, b)| a - b), resolution, error)
+    }
+
+    /// What is known of an objective, with at most this error on either side.
+    pub fn certainty(&self, o: &Objective, error: f64) -> Certainty {
+        if self.estimate(o.metric).n == 0 {
+            let too_few = self.pooled.as_ref().is_some_and(|p| p.too_few[o.metric]);
+            return match too_few {
+                true => Certainty::TooFew,
+                false => Certainty::NoValue,
+            };
+        }
+        let b = bounds(self.values(o.metric), self.resolution(o.metric), error);
+        let (best, worst) = match o.below {
+            true => (b.low, b.high),
+            false => (b.high, b.low),
+        };
+        if o.excess(worst) < 0.0 {
+            Certainty::Met(worst)
+        } else if o.excess(best) >= 0.0 {
+            Certainty::Missed
+        } else {
+            Certainty::Open(worst)
+        }
     }
 
     /// Whether the objective is met with at most this error. A measure without a value does not
-    /// meet any.
+    /// meet any, nor does one with too few.
     fn meets(&self, o: &Objective, error: f64) -> bool {
-        if self.estimate(o.metric).n == 0 {
-            return false;
-        }
-        let b = bounds(self.values(o.metric), error);
-        o.excess(if o.below { b.high } else { b.low }) < 0.0
+        matches!(self.certainty(o, error), Certainty::Met(_))
     }
 
     fn misses(&self, o: &Objective, error: f64) -> bool {
-        if self.estimate(o.metric).n == 0 {
-            return true;
-        }
-        let b = bounds(self.values(o.metric), error);
-        o.excess(if o.below { b.low } else { b.high }) >= 0.0
+        matches!(
+            self.certainty(o, error),
+            Certainty::Missed | Certainty::NoValue
+        )
     }
 
     fn mean(&self, name: &str) -> f64 {
@@ -260,7 +315,8 @@ impl<'a> Race<'a> {
                     Status::Raced
                 },
                 candidate,
-                replications: Vec::new(),
+                outcomes: Vec::new(),
+                pooled: None,
                 meets: false,
             })
             .collect();
@@ -321,7 +377,7 @@ impl<'a> Race<'a> {
     }
 
     fn to_come(&self, wanted: usize) -> u64 {
-        let missing = |i: &usize| wanted.saturating_sub(self.trials[*i].replications.len());
+        let missing = |i: &usize| wanted.saturating_sub(self.trials[*i].replications());
         self.racing().iter().map(missing).sum::<usize>() as u64
     }
 
@@ -341,7 +397,7 @@ impl<'a> Race<'a> {
             let twin = self.trials.iter().find(|t| {
                 t.candidate.policy == candidate.policy
                     && t.candidate.plan != candidate.plan
-                    && !t.replications.is_empty()
+                    && t.replications() > 0
             });
             if twin.is_some_and(|t| self.needs_more_than(t, &candidate.plan)) {
                 self.trials[i].status = Status::Refused;
@@ -355,21 +411,31 @@ impl<'a> Race<'a> {
     fn simulate(&mut self, which: &[usize], wanted: usize) -> Result<(), SweepError> {
         let jobs: Vec<(usize, usize)> = which
             .iter()
-            .flat_map(|i| (self.trials[*i].replications.len()..wanted).map(move |r| (*i, r)))
+            .flat_map(|i| (self.trials[*i].replications()..wanted).map(move |r| (*i, r)))
             .collect();
-        let values: Vec<Vec<f64>> = jobs
+        let outcomes: Vec<Outcome> = jobs
             .par_iter()
             .with_max_len(1)
             .map(|(i, r)| self.replicate(&self.trials[*i].candidate, *r as u64))
             .collect::<Result<_, _>>()?;
-        self.simulated += values.len();
-        for ((i, _), v) in jobs.into_iter().zip(values) {
-            self.trials[i].replications.push(v);
+        self.simulated += outcomes.len();
+        for ((i, _), outcome) in jobs.into_iter().zip(outcomes) {
+            self.trials[i].outcomes.push(outcome);
+        }
+        for i in which {
+            let pooled = self.pool(&self.trials[*i]);
+            self.trials[*i].pooled = Some(pooled);
         }
         Ok(())
     }
 
-    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Vec<f64>, SweepError> {
+    /// Takes the replications of a candidate together.
+    fn pool(&self, trial: &Trial) -> Pooled {
+        let outcomes: Vec<&Outcome> = trial.outcomes.iter().collect();
+        pooled(self.world(&trial.candidate.plan), &outcomes)
+    }
+
+    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Outcome, SweepError> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(SweepError::Interrupted);
         }
@@ -381,7 +447,7 @@ impl<'a> Race<'a> {
         };
         let result = simulate(&point).map_err(SweepError::Broken)?;
         (self.finished)();
-        Ok(metric::values(&result))
+        Ok(metric::outcome_of(&result))
     }
 
     /// The error of each comparison, so that all of them together err in 5% of races at most.
@@ -471,8 +537,7 @@ impl<'a> Race<'a> {
 
     /// Chooses, and tries the choice on replications that had no part in choosing it.
     fn conclude(mut self, planned: &dyn Fn(u64)) -> Result<Planned, SweepError> {
-        // For one candidate by itself the error is shared by the objectives alone.
-        let error = (1.0 - CONFIDENCE) / self.objectives.len() as f64;
+        let error = error_of_objective(self.objectives.len());
         for trial in self.trials.iter_mut() {
             trial.meets = !matches!(trial.status, Status::Misses(_) | Status::Refused)
                 && self.objectives.iter().all(|o| trial.meets(o, error));
@@ -491,17 +556,18 @@ impl<'a> Race<'a> {
         for i in &ranking {
             planned(fresh);
             let candidate = self.trials[*i].candidate.clone();
-            let replications: Vec<Vec<f64>> = (fresh..2 * fresh)
+            let outcomes: Vec<Outcome> = (fresh..2 * fresh)
                 .collect::<Vec<u64>>()
                 .par_iter()
                 .with_max_len(1)
                 .map(|r| self.replicate(&candidate, *r))
                 .collect::<Result<_, _>>()?;
-            self.simulated += replications.len();
+            self.simulated += outcomes.len();
             let mut trial = Trial {
-                replications,
+                outcomes,
                 ..self.trials[*i].clone()
             };
+            trial.pooled = Some(self.pool(&trial));
             trial.meets = self.objectives.iter().all(|o| trial.meets(o, error));
             if trial.meets {
                 confirmation = Some((*i, trial));
@@ -515,7 +581,7 @@ impl<'a> Race<'a> {
         let choice = confirmation.as_ref().map(|c| c.0);
         let runners_up = ranking.iter().copied();
         let runners_up = runners_up.filter(|i| self.trials[*i].meets && Some(*i) != choice);
-        let most = choice.map_or(0, |i| self.trials[i].replications.len());
+        let most = choice.map_or(0, |i| self.trials[i].replications());
         Ok(Planned {
             runners_up: runners_up.take(RUNNERS_UP).collect(),
             binding: choice.and_then(|i| self.binding(i)),
@@ -549,7 +615,7 @@ impl<'a> Race<'a> {
         };
         let simulated = self.trials.iter().enumerate();
         simulated
-            .filter(|(_, t)| !t.replications.is_empty() && t.mean(COST) < limit)
+            .filter(|(_, t)| t.replications() > 0 && t.mean(COST) < limit)
             .filter_map(|(i, t)| match missed(t)[..] {
                 [one] => Some((one, i)),
                 _ => None,
@@ -578,7 +644,7 @@ impl<'a> Race<'a> {
         };
         let simulated = self.trials.iter().enumerate();
         simulated
-            .filter(|(_, t)| !t.replications.is_empty())
+            .filter(|(_, t)| t.replications() > 0)
             .min_by(|a, b| worst(a.1).total_cmp(&worst(b.1)))
             .map(|(i, _)| i)
     }
@@ -590,7 +656,7 @@ mod tests {
 
     #[test]
     fn one_sided_bounds_are_students() {
-        let b = bounds([1.0, 2.0, 3.0, 4.0], 0.05);
+        let b = bounds([1.0, 2.0, 3.0, 4.0], 0.0, 0.05);
         // t(3, 0.95) = 2.353363; s / 2 = 0.645497.
         assert!(
             (b.high - 2.5 - 2.353_363 * 0.645_497).abs() < 1e-5,
@@ -598,9 +664,9 @@ mod tests {
             b.high
         );
         assert!((2.5 - b.low - 2.353_363 * 0.645_497).abs() < 1e-5);
-        let sure = bounds([3.0; 4], 1e-9);
+        let sure = bounds([3.0; 4], 0.0, 1e-9);
         assert_eq!((sure.low, sure.high), (3.0, 3.0));
-        assert_eq!(bounds([3.0], 0.05).high, f64::INFINITY);
+        assert_eq!(bounds([3.0], 0.0, 0.05).high, f64::INFINITY);
     }
 
     #[test]

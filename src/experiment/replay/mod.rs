@@ -9,6 +9,8 @@ mod feed;
 pub use export::{Extent, write_trace};
 pub use feed::FeedCounts;
 
+use super::grid;
+use super::measure::Outcome as Kept;
 use super::metric;
 use super::result::RunResult;
 use super::scenario::Scenario;
@@ -185,7 +187,7 @@ pub fn replay(
     let policies = || runs.chunks(replications as usize).zip(&scenario.policies);
     Ok(Replay {
         cells: policies()
-            .map(|(runs, policy)| cell(&policy.name, period, runs))
+            .map(|(runs, policy)| cell(scenario, &policy.name, period, runs))
             .collect(),
         series: policies().map(|(runs, _)| series(runs)).collect(),
         first: policies().map(|(runs, _)| runs[0].0.clone()).collect(),
@@ -331,16 +333,21 @@ impl<'a> Player<'a> {
     }
 }
 
-fn cell(policy: &str, period: Duration, runs: &[(RunResult, Observed)]) -> Cell {
-    let replications: Vec<Vec<f64>> = runs.iter().map(|(r, _)| metric::values(r)).collect();
-    let of = |i: usize| Estimate::of(replications.iter().map(|values| values[i]));
+fn cell(
+    scenario: &Scenario,
+    policy: &str,
+    period: Duration,
+    runs: &[(RunResult, Observed)],
+) -> Cell {
+    let outcomes: Vec<Kept> = runs.iter().map(|(r, _)| metric::outcome_of(r)).collect();
+    let pooled = grid::pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
     let arrived = runs[0].0.per_month(runs[0].0.arrived.records);
     Cell {
         traffic: Count(arrived.round() as u64),
         policy: policy.to_owned(),
         period,
-        estimates: (0..metric::METRICS.len()).map(of).collect(),
-        replications,
+        replications: outcomes.iter().map(Kept::values).collect(),
+        pooled,
         attained: None,
     }
 }

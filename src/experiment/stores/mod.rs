@@ -9,12 +9,13 @@ pub use measure::{MEASURES, Measure, index_of};
 pub use verdict::Verdict;
 pub use world::{StoreRun, records_per_month, simulate_store};
 
+use super::measure::Outcome;
+use super::pool::{Pooled, pool};
 use super::scenario::{MONTH, Scenario};
 use super::stats::Estimate;
 use super::sweep::SweepError;
 use crate::cloud::stores::StoreSpec;
 use crate::config::quantity::Count;
-use crate::pricing::Invoice;
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,15 +40,11 @@ pub struct StoreCell {
     pub store: String,
     /// The stretch of the month that was simulated.
     pub period: Duration,
-    /// Values in the order of [`MEASURES`], by replication.
-    pub replications: Vec<Vec<f64>>,
-    /// In the order of [`MEASURES`].
-    pub estimates: Vec<Estimate>,
+    /// All replications together, in the order of [`MEASURES`].
+    pub pooled: Pooled,
     pub verdict: Verdict,
     /// No other store that is able costs less, as far as the replications can tell.
     pub cheapest: bool,
-    /// Of the first replication.
-    pub invoice: Invoice,
 }
 
 impl StoreCell {
@@ -57,7 +54,7 @@ impl StoreCell {
     /// If there is no measure of that name.
     pub fn estimate(&self, name: &str) -> Estimate {
         let index = index_of(name);
-        self.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
+        self.pooled.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
     }
 
     /// Months in the simulated period.
@@ -67,7 +64,7 @@ impl StoreCell {
 
     fn costs(&self) -> impl Iterator<Item = f64> {
         let cost = index_of("cost_usd").expect("a measure of that name");
-        self.replications.iter().map(move |r| r[cost])
+        self.pooled.contributions.iter().map(move |r| r[cost])
     }
 
     /// What this costs more than the other, over the replications.
@@ -128,7 +125,7 @@ pub fn compare_stores(
             }
         }
     }
-    let runs: Vec<(Vec<f64>, StoreRun)> = points
+    let runs: Vec<StoreRun> = points
         .par_iter()
         .with_max_len(1)
         .map(|point| {
@@ -137,7 +134,7 @@ pub fn compare_stores(
             }
             let run = simulate_store(point).map_err(SweepError::Broken)?;
             finished();
-            Ok((measure::values(&run), run))
+            Ok(run)
         })
         .collect::<Result<_, _>>()?;
     let n = replications as usize;
@@ -152,22 +149,19 @@ pub fn compare_stores(
     Ok(cells)
 }
 
-fn cell(point: &StorePoint, runs: &[(Vec<f64>, StoreRun)]) -> StoreCell {
-    let replications: Vec<Vec<f64>> = runs.iter().map(|r| r.0.clone()).collect();
-    let of = |i: usize| Estimate::of(replications.iter().map(|values| values[i]));
-    let estimates: Vec<Estimate> = (0..MEASURES.len()).map(of).collect();
+fn cell(point: &StorePoint, runs: &[StoreRun]) -> StoreCell {
+    let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(MEASURES, r)).collect();
+    let outcomes: Vec<&Outcome> = outcomes.iter().collect();
     let mut cell = StoreCell {
         traffic: point.traffic,
         policy: point.policy.name.clone(),
         store: point.store.name.clone(),
         period: point.scenario.horizon(point.traffic),
-        estimates,
-        replications,
+        pooled: pool(MEASURES, point.scenario.plan(), &outcomes),
         verdict: Verdict::default(),
         cheapest: false,
-        invoice: runs[0].1.invoice.clone(),
     };
-    cell.verdict = verdict::judge(point, &cell, &runs[0].1.usage);
+    cell.verdict = verdict::judge(point, &cell, &runs[0].usage);
     cell
 }
 

@@ -1,0 +1,182 @@
+//! What a measure of a run is, and what is kept of a run so that runs can be taken together.
+
+use crate::pricing::{Invoice, LineItem, Usage};
+use crate::sim::latencies::{Bins, Latencies};
+use serde::{Deserialize, Serialize};
+
+/// A measure of runs of kind `R`.
+pub struct Measure<R> {
+    /// Column name, with its unit.
+    pub name: &'static str,
+    /// Meaning, in one line.
+    pub meaning: &'static str,
+    pub get: Get<R>,
+}
+
+/// How a measure is found, which decides how replications are taken together.
+pub enum Get<R> {
+    /// A value of each run; of several, their mean.
+    Each(fn(&R) -> f64),
+    /// The first over the second; of several runs, the sum of the first over that of the second.
+    Ratio(fn(&R) -> (f64, f64)),
+    /// Likewise, of how often something happened over how often it might have: where it was seen
+    /// but a few times, the interval is that of a Poisson count.
+    Rate(fn(&R) -> (f64, f64)),
+    /// A quantile of latencies, those of several runs pooled; in units of so many milliseconds.
+    Quantile { of: Calls, q: f64, unit_ms: f64 },
+    /// What lines of the invoice come to; of several runs, of the invoice for their mean usage.
+    Bill(fn(&LineItem) -> bool),
+}
+
+/// Latencies that a run keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// How long a request waits for its recording.
+    Record,
+    Metrics,
+    Analytics,
+    Health,
+    ColdStart,
+    /// How long before its query an answer was read from the store.
+    AnswerAge,
+    /// For how long a newer value had existed when a key was read.
+    ReadAge,
+    /// Of a store: queries, those that asked the store, and writes.
+    Query,
+    Fetch,
+    Write,
+}
+
+/// A run that measures can be taken of.
+pub trait Measurable {
+    /// The latencies of these calls; none if there are no such calls.
+    fn latencies(&self, calls: Calls) -> Option<&Latencies>;
+    /// A month at the rate of the run.
+    fn usage(&self) -> &Usage;
+    fn invoice(&self) -> &Invoice;
+}
+
+/// Values beyond a quantile that there must be, on either side, for it to be stated.
+pub const LEAST_BEYOND: f64 = 10.0;
+
+/// Whether so many values are enough to state a quantile.
+pub fn are_enough(values: u64, q: f64) -> bool {
+    // 0.95 is not exactly nineteen twentieths.
+    values as f64 * q.min(1.0 - q) >= LEAST_BEYOND - 1e-6
+}
+
+impl<R: Measurable> Measure<R> {
+    /// The value in a run by itself; NaN where it gives none (no query came, no batch was written) and
+    /// of a quantile with too few values.
+    pub fn value(&self, run: &R) -> f64 {
+        match self.get {
+            Get::Each(get) => get(run),
+            Get::Ratio(get) | Get::Rate(get) => {
+                let (a, b) = get(run);
+                if b == 0.0 { f64::NAN } else { a / b }
+            }
+            Get::Quantile { of, q, unit_ms } => match run.latencies(of) {
+                Some(all) if are_enough(all.count(), q) => all.quantile_ms(q) / unit_ms,
+                _ => f64::NAN,
+            },
+            Get::Bill(of) => bill(run.invoice(), of).to_usd(),
+        }
+    }
+}
+
+/// What lines of an invoice come to.
+pub fn bill(invoice: &Invoice, of: impl Fn(&LineItem) -> bool) -> crate::pricing::Money {
+    let lines = invoice.lines.iter().filter(|l| of(l));
+    lines.map(|l| l.amount).sum()
+}
+
+/// What is kept of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// By measure: the value by itself, and the two numbers of a ratio (else the value and 1).
+    pub terms: Vec<Term>,
+    /// In the order in which measures first name them.
+    pub latencies: Vec<Bins>,
+    pub usage: Usage,
+}
+
+/// What a run contributes to a measure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Term {
+    pub value: f64,
+    pub numerator: f64,
+    pub denominator: f64,
+}
+
+/// The latencies that measures name, each once.
+pub fn calls_of<R>(measures: &[Measure<R>]) -> Vec<Calls> {
+    let mut all = Vec::new();
+    for m in measures {
+        if let Get::Quantile { of, .. } = m.get
+            && !all.contains(&of)
+        {
+            all.push(of);
+        }
+    }
+    all
+}
+
+impl Outcome {
+    /// What is kept of a run for these measures.
+    pub fn of<R: Measurable>(measures: &[Measure<R>], run: &R) -> Self {
+        let term = |m: &Measure<R>| {
+            let value = m.value(run);
+            let (numerator, denominator) = match m.get {
+                Get::Ratio(get) | Get::Rate(get) => get(run),
+                _ => (value, 1.0),
+            };
+            Term {
+                value,
+                numerator,
+                denominator,
+            }
+        };
+        let bins = |calls| run.latencies(calls).map(Latencies::bins);
+        Outcome {
+            terms: measures.iter().map(term).collect(),
+            latencies: calls_of(measures)
+                .into_iter()
+                .map(|c| bins(c).unwrap_or_default())
+                .collect(),
+            usage: run.usage().clone(),
+        }
+    }
+
+    /// The values of the run by itself, in the order of the measures.
+    pub fn values(&self) -> Vec<f64> {
+        self.terms.iter().map(|t| t.value).collect()
+    }
+}
+
+#[cfg(test)]
+impl Outcome {
+    /// An outcome of a run with these values, in the order of these measures.
+    pub(crate) fn of_values<R>(measures: &[Measure<R>], values: &[f64]) -> Self {
+        let mut latencies = Latencies::default();
+        for v in values {
+            latencies.add(std::time::Duration::from_nanos(v.to_bits()));
+        }
+        Outcome {
+            terms: values
+                .iter()
+                .map(|v| Term {
+                    value: *v,
+                    numerator: *v,
+                    denominator: 1.0,
+                })
+                .collect(),
+            latencies: vec![latencies.bins(); calls_of(measures).len()],
+            usage: Usage::default(),
+        }
+    }
+
+    /// The bits of the values.
+    pub(crate) fn bits(&self) -> Vec<u64> {
+        self.terms.iter().map(|t| t.value.to_bits()).collect()
+    }
+}

@@ -1,0 +1,271 @@
+//! Replications taken together.
+//!
+//! The mean of the replications' quantiles, or of their bills, is not what is wanted: a quantile of
+//! few values is biased, and so is the bill of a short period beside an allowance. So what is
+//! pooled is the data: latencies into one histogram, counts into one ratio, usage into one mean
+//! that is priced once. Replications remain what the interval rests on: each estimate is
+//! linearised into a contribution of every replication, whose mean is the estimate and whose spread
+//! is its error. Paired differences of contributions are then those of the estimates, too.
+//!
+//! - Ratios: the ratio estimator (Law, "Simulation Modeling and Analysis", 5th ed., 9.5.3).
+//! - Quantiles: Woodruff, "Confidence intervals for medians and other position measures", JASA 47
+//!   (1952): the interval of the share of values below the estimate, over replications, is read back
+//!   through the pooled distribution. The width of a bin is added.
+//! - Bills: the invoice for the mean usage. It is the bill of a month with the expected use of
+//!   every item; a month's own chance (a count of a million varies by a thousand) is not in
+//!   it. A line whose use may exceed what is included varies at its price; one whose use is rounded
+//!   up varies by whole units.
+
+use super::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
+use super::stats::{CONFIDENCE, Estimate, t_quantile};
+use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
+use crate::sim::latencies::{Bins, Pool};
+use statrs::distribution::{ContinuousCDF, Gamma};
+
+/// Replications taken together, by measure.
+#[derive(Debug, Clone)]
+pub struct Pooled {
+    /// What each replication contributes, by replication, then measure; NaN where it has none.
+    pub contributions: Vec<Vec<f64>>,
+    /// Half the width of what the replications cannot tell apart, by measure: bins of latencies, whole units
+    /// of a bill, what was never seen to happen.
+    pub resolution: Vec<f64>,
+    pub estimates: Vec<Estimate>,
+    /// Whether there are values, but too few for this quantile.
+    pub too_few: Vec<bool>,
+    /// For the mean usage.
+    pub invoice: Invoice,
+}
+
+/// One measure of all replications; see [`Pooled`].
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub contributions: Vec<f64>,
+    pub resolution: f64,
+    pub too_few: bool,
+}
+
+impl Column {
+    /// The estimate with its interval.
+    pub fn estimate(&self) -> Estimate {
+        Estimate::within(self.contributions.iter().copied(), self.resolution)
+    }
+
+    fn none(n: usize, too_few: bool) -> Self {
+        Column {
+            contributions: vec![f64::NAN; n],
+            resolution: 0.0,
+            too_few,
+        }
+    }
+}
+
+/// Takes replications together; their usage is billed by `plan`.
+pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> Pooled {
+    let calls = calls_of(measures);
+    let pools = Pools::new(&calls, outcomes);
+    let billing = Billing::new(plan, outcomes.iter().map(|o| &o.usage).collect());
+    let all: Vec<Column> = measures
+        .iter()
+        .enumerate()
+        .map(|(i, m)| match m.get {
+            Get::Each(_) => each(outcomes, i),
+            Get::Ratio(_) => ratio(outcomes, i),
+            Get::Rate(_) => rate(outcomes, i),
+            Get::Quantile { of, q, unit_ms } => pools.quantile(of, q, unit_ms),
+            Get::Bill(of) => billing.lines(of),
+        })
+        .collect();
+    let of_replication = |r: usize| all.iter().map(|column| column.contributions[r]).collect();
+    Pooled {
+        contributions: (0..outcomes.len()).map(of_replication).collect(),
+        resolution: all.iter().map(|column| column.resolution).collect(),
+        estimates: all.iter().map(Column::estimate).collect(),
+        too_few: all.iter().map(|column| column.too_few).collect(),
+        invoice: billing.invoice,
+    }
+}
+
+fn each(outcomes: &[&Outcome], i: usize) -> Column {
+    Column {
+        contributions: outcomes.iter().map(|o| o.terms[i].value).collect(),
+        resolution: 0.0,
+        too_few: false,
+    }
+}
+
+/// The sums of both parts of a ratio, over the replications that have them.
+fn sums(outcomes: &[&Outcome], i: usize) -> (f64, f64, usize) {
+    let terms = outcomes.iter().map(|o| o.terms[i]);
+    terms
+        .filter(|t| !t.numerator.is_nan() && !t.denominator.is_nan())
+        .fold((0.0, 0.0, 0), |(a, b, n), t| {
+            (a + t.numerator, b + t.denominator, n + 1)
+        })
+}
+
+fn ratio(outcomes: &[&Outcome], i: usize) -> Column {
+    let (a, b, n) = sums(outcomes, i);
+    if b == 0.0 {
+        return Column::none(outcomes.len(), false);
+    }
+    let r = a / b;
+    let contribution = |o: &&Outcome| {
+        let t = o.terms[i];
+        r + (t.numerator - r * t.denominator) * n as f64 / b
+    };
+    Column {
+        contributions: outcomes.iter().map(contribution).collect(),
+        resolution: 0.0,
+        too_few: false,
+    }
+}
+
+/// Events below which the spread between replications says little of a rate.
+const FEW_EVENTS: f64 = 10.0;
+
+fn rate(outcomes: &[&Outcome], i: usize) -> Column {
+    let mut one = ratio(outcomes, i);
+    let (a, b, _) = sums(outcomes, i);
+    if b > 0.0 && (0.0..FEW_EVENTS).contains(&a) {
+        let by_spread = Estimate::of(one.contributions.iter().copied()).half_width;
+        let exact = (poisson_upper(a) - a) / b;
+        one.resolution = (exact - by_spread.max(0.0)).max(0.0);
+    }
+    one
+}
+
+/// The largest mean of a Poisson count of which so few are seen in at least half of what
+/// [`CONFIDENCE`] leaves (Garwood 1936).
+fn poisson_upper(seen: f64) -> f64 {
+    let gamma = Gamma::new(seen + 1.0, 1.0);
+    gamma.map_or(f64::INFINITY, |g| g.inverse_cdf(0.5 + CONFIDENCE / 2.0))
+}
+
+/// The latencies of all replications.
+struct Pools<'a> {
+    calls: &'a [Calls],
+    parts: Vec<Vec<&'a Bins>>,
+    pooled: Vec<Pool>,
+}
+
+impl<'a> Pools<'a> {
+    fn new(calls: &'a [Calls], outcomes: &[&'a Outcome]) -> Self {
+        let parts: Vec<Vec<&Bins>> = (0..calls.len())
+            .map(|c| outcomes.iter().map(|o| &o.latencies[c]).collect())
+            .collect();
+        Pools {
+            calls,
+            pooled: parts.iter().map(|p| Pool::new(p)).collect(),
+            parts,
+        }
+    }
+
+    fn quantile(&self, of: Calls, q: f64, unit_ms: f64) -> Column {
+        let at = self.calls.iter().position(|c| *c == of);
+        let at = at.expect("every measure's calls are among them");
+        let (parts, pool) = (&self.parts[at], &self.pooled[at]);
+        let (n, r) = (pool.count() as f64, parts.len() as f64);
+        let Some(bin) = pool.quantile(q).filter(|_| are_enough(pool.count(), q)) else {
+            return Column::none(parts.len(), n > 0.0);
+        };
+        let unit_ns = 1e6 * unit_ms;
+        let value = bin.middle_ns() / unit_ns;
+        let below: Vec<f64> = parts.iter().map(|p| p.up_to(bin) as f64).collect();
+        let share = below.iter().sum::<f64>() / n;
+        // How much more of a replication's values than of all lie below the estimate.
+        let excess: Vec<f64> = parts
+            .iter()
+            .zip(&below)
+            .map(|(p, below)| below - share * p.count() as f64)
+            .collect();
+        let slope = if parts.len() > 1 {
+            let squares: f64 = excess.iter().map(|e| e * e).sum();
+            let error = (squares * r / (r - 1.0)).sqrt() / n;
+            let reach = t_quantile(parts.len() - 1) * error;
+            let (low, high) = ((q - reach).max(0.0), (q + reach).min(1.0));
+            let ends = pool.quantile(low).zip(pool.quantile(high));
+            let width = ends.map_or(0.0, |(l, h)| (h.middle_ns() - l.middle_ns()) / unit_ns);
+            if high > low {
+                width / (high - low)
+            } else {
+                0.0
+            }
+        } else {
+            0.0
+        };
+        Column {
+            contributions: excess.iter().map(|e| value - e * slope * r / n).collect(),
+            resolution: bin.half_width_ns() / unit_ns,
+            too_few: false,
+        }
+    }
+}
+
+/// The invoice for the mean of several usages, and how its lines vary with the usage.
+#[derive(Debug)]
+pub struct Billing<'a> {
+    pub invoice: Invoice,
+    plan: &'a Plan,
+    usages: Vec<&'a Usage>,
+    mean: Usage,
+}
+
+impl<'a> Billing<'a> {
+    /// The bill of the usages of all replications.
+    pub fn new(plan: &'a Plan, usages: Vec<&'a Usage>) -> Self {
+        let mean = mean_usage(&usages);
+        Billing {
+            invoice: plan.invoice(&mean),
+            plan,
+            usages,
+            mean,
+        }
+    }
+
+    /// What some of the lines come to, in dollars.
+    pub fn lines(&self, of: impl Fn(&LineItem) -> bool) -> Column {
+        let amount = bill(&self.invoice, &of).to_usd();
+        let mut contributions = vec![amount; self.usages.len()];
+        let mut resolution = 0.0;
+        for line in self.invoice.lines.iter().filter(|l| of(l)) {
+            let Some(item) = line.item else { continue };
+            let used = |usage: &Usage| usage.get(item) as f64;
+            let mean = used(&self.mean);
+            let uses = Estimate::of(self.usages.iter().map(|u| used(u)));
+            let reach = uses.half_width.max(0.0); // 0 for one replication
+            if mean + reach <= line.included as f64 {
+                continue;
+            }
+            let price = line.unit_price.to_usd() / line.per as f64;
+            for (c, usage) in contributions.iter_mut().zip(&self.usages) {
+                *c += price * (used(usage) - uses.mean);
+            }
+            // Whole units: how much further the amount goes than the price along the slope.
+            let step = |usage: f64| self.amount(item, usage) - line.amount.to_usd();
+            let further = step(mean + reach).max(-step((mean - reach).max(0.0)));
+            resolution += (further - price * reach).max(0.0);
+        }
+        Column {
+            contributions,
+            resolution,
+            too_few: false,
+        }
+    }
+
+    /// What an item costs when so much of it is used.
+    fn amount(&self, item: MeterItem, used: f64) -> f64 {
+        let mut usage = Usage::default();
+        usage.add(item, used.round() as u128);
+        self.plan.invoice(&usage).amount(item).to_usd()
+    }
+}
+
+/// The mean of usages, each item rounded to a whole number.
+fn mean_usage(usages: &[&Usage]) -> Usage {
+    let mut sum = Usage::default();
+    for usage in usages {
+        sum.merge(usage);
+    }
+    sum.scaled(1, usages.len().max(1) as u128)
+}
