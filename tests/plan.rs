@@ -135,7 +135,7 @@ fn the_planner_agrees_with_exhaustive_search() {
         .find(|c| c.plan == "free")
         .unwrap();
     let refused = metric::index_of("requests_refused_share").unwrap();
-    assert!(replicate(&scenario, &free, 0)[refused] > 0.6);
+    assert!(replicate(&scenario, &free, 0).values()[refused] > 0.6);
     for slo in [
         "cost<100USD",
         "staleness_p99<3s",
