@@ -4,6 +4,7 @@ mod breakeven;
 mod common;
 mod compare;
 mod completions;
+mod coverage;
 mod fit;
 mod forecast;
 mod man;
@@ -99,6 +100,8 @@ enum Command {
     Sensitivity(sensitivity::Args),
     /// Judge the claims of a document by its arithmetic, published prices and simulation
     Verify(verify::Args),
+    /// Measure how often the confidence intervals hold the truth
+    Coverage(coverage::Args),
     /// List, show or check scenario files
     Scenario(scenario::Args),
     /// Print the JSON Schema of a kind of model file, for editors
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Coverage(args) => coverage::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

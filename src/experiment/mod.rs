@@ -2,6 +2,7 @@
 
 pub mod breakeven;
 pub mod claims;
+pub mod coverage;
 pub mod curve;
 pub mod fit;
 pub mod forecast;

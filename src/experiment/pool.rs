@@ -269,3 +269,241 @@ fn mean_usage(usages: &[&Usage]) -> Usage {
     }
     sum.scaled(1, usages.len().max(1) as u128)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+    use crate::pricing::Catalog;
+    use crate::sim::latencies::Latencies;
+    use crate::sim::random::{StreamRng, Streams};
+    use rand::RngExt;
+    use rand_distr::{Distribution, Exp1, Poisson};
+    use std::time::Duration;
+
+    /// A run that shows what it is given.
+    struct Fake {
+        latencies: Latencies,
+        usage: Usage,
+        invoice: Invoice,
+        events: f64,
+        chances: f64,
+    }
+
+    impl super::super::measure::Measurable for Fake {
+        fn latencies(&self, _: Calls) -> Option<&Latencies> {
+            Some(&self.latencies)
+        }
+        fn usage(&self) -> &Usage {
+            &self.usage
+        }
+        fn invoice(&self) -> &Invoice {
+            &self.invoice
+        }
+    }
+
+    const fn quantile(q: f64) -> Get<Fake> {
+        Get::Quantile {
+            of: Calls::Query,
+            q,
+            unit_ms: 1.0,
+        }
+    }
+
+    const MEASURES: [Measure<Fake>; 6] = [
+        Measure {
+            name: "p50",
+            meaning: "",
+            get: quantile(0.5),
+        },
+        Measure {
+            name: "p95",
+            meaning: "",
+            get: quantile(0.95),
+        },
+        Measure {
+            name: "p99",
+            meaning: "",
+            get: quantile(0.99),
+        },
+        Measure {
+            name: "cost",
+            meaning: "",
+            get: Get::Bill(|_| true),
+        },
+        Measure {
+            name: "ratio",
+            meaning: "",
+            get: Get::Ratio(|f| (f.events, f.chances)),
+        },
+        Measure {
+            name: "rate",
+            meaning: "",
+            get: Get::Rate(|f| (f.events, f.chances)),
+        },
+    ];
+
+    fn paid() -> Plan {
+        let catalog: Catalog = load("cloudflare", None, &[]).unwrap();
+        catalog.plan("paid").unwrap().clone()
+    }
+
+    /// A run with `n` exponential latencies of mean 20 ms, a Poisson number of KV writes (of the
+    /// thousandth of a month, scaled), and events at one in a hundred.
+    fn run(plan: &Plan, rng: &mut StreamRng, n: u64, writes: f64, chances: u32) -> Fake {
+        let mut latencies = Latencies::default();
+        for _ in 0..n {
+            let x: f64 = Exp1.sample(rng);
+            latencies.add(Duration::from_secs_f64(0.02 * x));
+        }
+        let mut usage = Usage::default();
+        let counted: f64 = Poisson::new(writes / 1_000.0).unwrap().sample(rng);
+        usage.add(MeterItem::KvWrites, 1_000 * counted as u128);
+        Fake {
+            latencies,
+            invoice: plan.invoice(&usage),
+            usage,
+            events: (0..chances).filter(|_| rng.random_bool(0.01)).count() as f64,
+            chances: f64::from(chances),
+        }
+    }
+
+    const EXPERIMENTS: u64 = 1_000;
+
+    /// The share of experiments of ten replications whose interval holds the truth, by measure, of
+    /// those that state one; and the mean of their estimates.
+    fn covered(n: u64, writes: f64, chances: u32, truth: [f64; 6]) -> Vec<(f64, f64, f64)> {
+        let plan = paid();
+        let mut stated = vec![(0.0, 0.0, 0.0); MEASURES.len()];
+        for experiment in 0..EXPERIMENTS {
+            let mut rng = Streams::new(experiment, 0).stream("pool");
+            let outcomes: Vec<Outcome> = (0..10)
+                .map(|_| run(&plan, &mut rng, n, writes, chances))
+                .map(|r| Outcome::of(&MEASURES, &r))
+                .collect();
+            let pooled = pool(&MEASURES, &plan, &outcomes.iter().collect::<Vec<_>>());
+            for ((s, e), truth) in stated.iter_mut().zip(&pooled.estimates).zip(truth) {
+                if !e.mean.is_nan() {
+                    s.0 += 1.0;
+                    s.1 += f64::from(u8::from(e.low() <= truth && truth <= e.high()));
+                    s.2 += e.mean;
+                }
+            }
+        }
+        stated
+            .into_iter()
+            .map(|(n, covered, sum)| (n / EXPERIMENTS as f64, covered / n, sum / n))
+            .collect()
+    }
+
+    /// Four binomial standard deviations of a coverage of 95%.
+    fn bound() -> f64 {
+        4.0 * (0.95 * 0.05 / EXPERIMENTS as f64).sqrt()
+    }
+
+    /// Against the closed form: quantiles of the exponential distribution, the bill of a usage well
+    /// beyond and exactly at its allowance, a share of one in a hundred.
+    #[test]
+    fn intervals_hold_the_closed_form_as_often_as_they_say() {
+        let exponential = |q: f64| -20.0 * (1.0 - q).ln();
+        let truth = |cost: f64| {
+            let q = [0.5, 0.95, 0.99].map(exponential);
+            [q[0], q[1], q[2], cost, 0.01, 0.01]
+        };
+        // 400 latencies: 20 beyond the 95th percentile, 4 beyond the 99th.
+        let few = covered(40, 3_000_000.0, 1_000, truth(15.0));
+        for (i, what) in [
+            (0, "p50"),
+            (1, "p95"),
+            (3, "cost"),
+            (4, "ratio"),
+            (5, "rate"),
+        ] {
+            assert_eq!(few[i].0, 1.0, "{what}");
+            assert!((few[i].1 - 0.95).abs() < bound(), "{what}: {:?}", few[i]);
+        }
+        assert_eq!(
+            few[2].0, 0.0,
+            "a 99th percentile with four values beyond it"
+        );
+        let more = covered(120, 1_000_000.0, 5, truth(5.0));
+        assert_eq!(more[2].0, 1.0);
+        assert!((more[2].1 - 0.95).abs() < bound(), "p99: {:?}", more[2]);
+        assert!(
+            (more[2].2 / truth(5.0)[2] - 1.0).abs() < 0.02,
+            "{:?}",
+            more[2]
+        );
+        // At the allowance an estimate below is exact, so that only one side can miss.
+        assert!((more[3].1 - 0.975).abs() < bound(), "cost: {:?}", more[3]);
+        // Half an event in all: the spread between replications says nothing, the count does.
+        assert!(more[5].1 > 0.95 - bound(), "rate: {:?}", more[5]);
+        assert!(more[4].1 < 0.9, "without that: {:?}", more[4]);
+    }
+
+    /// Mean bills of replications are too high beside an allowance, by far; so are intervals of the means of
+    /// quantiles too low.
+    #[test]
+    fn means_of_replications_are_biased_where_pooling_is_not() {
+        let plan = paid();
+        let mut rng = Streams::new(1, 0).stream("bias");
+        let runs: Vec<Fake> = (0..2_000)
+            .map(|_| run(&plan, &mut rng, 20, 1_000_000.0, 1))
+            .collect();
+        let of_means = Estimate::of(runs.iter().map(|r| r.invoice.total.to_usd()));
+        // Poisson of mean 1,000, each standing for 1,000: 5 USD for each million beyond the mean.
+        let expected = 5.0 + 5.0 * 1_000_f64.sqrt() * 0.398_942 / 1_000.0;
+        assert!((of_means.mean - expected).abs() < 2.0 * of_means.half_width);
+        let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(&MEASURES, r)).collect();
+        let pooled = pool(&MEASURES, &plan, &outcomes.iter().collect::<Vec<_>>());
+        let cost = pooled.estimates[3];
+        assert!(
+            (cost.mean - 5.0).abs() < cost.half_width && cost.mean < 5.01,
+            "{cost:?}"
+        );
+        let quantiles = runs.iter().map(|r| r.latencies.quantile_ms(0.99));
+        let truth = -20.0 * 0.01_f64.ln();
+        let of_quantiles = Estimate::of(quantiles);
+        assert!(of_quantiles.high() < truth, "{of_quantiles:?}");
+        let p99 = pooled.estimates[2];
+        assert!(p99.low() < truth && truth < p99.high(), "{p99:?}");
+    }
+
+    #[test]
+    fn contributions_have_the_estimate_as_their_mean() {
+        let plan = paid();
+        let mut rng = Streams::new(2, 0).stream("contributions");
+        let outcomes: Vec<Outcome> = [50, 150, 100, 0, 80]
+            .map(|n| run(&plan, &mut rng, n, 2_000_000.0, 1_000))
+            .iter()
+            .map(|r| Outcome::of(&MEASURES, r))
+            .collect();
+        let all: Vec<&Outcome> = outcomes.iter().collect();
+        let pooled = pool(&MEASURES, &plan, &all);
+        let latencies: Vec<&Bins> = outcomes.iter().map(|o| &o.latencies[0]).collect();
+        let p95 = Pool::new(&latencies).quantile(0.95).unwrap().middle_ns() / 1e6;
+        assert!((pooled.estimates[1].mean / p95 - 1.0).abs() < 1e-9);
+        let total = pooled.invoice.total.to_usd();
+        assert!((pooled.estimates[3].mean / total - 1.0).abs() < 1e-9);
+        assert_eq!(pooled.contributions.len(), 5);
+        // One replication has a value and no interval.
+        let one = pool(&MEASURES, &plan, &all[..1]);
+        assert!(one.estimates[0].mean > 0.0 && one.estimates[0].half_width.is_nan());
+        assert!(one.too_few[1] && one.estimates[1].mean.is_nan());
+    }
+
+    /// Ten times 10 ms and nothing else: known, but for the width of a bin.
+    #[test]
+    fn a_constant_is_itself_within_a_bin() {
+        let plan = paid();
+        let mut rng = Streams::new(3, 0).stream("constant");
+        let mut fake = run(&plan, &mut rng, 0, 1.0, 1);
+        for _ in 0..100 {
+            fake.latencies.add(Duration::from_millis(10));
+        }
+        let outcome = Outcome::of(&MEASURES, &fake);
+        let e = pool(&MEASURES, &plan, &[&outcome; 10]).estimates[0];
+        assert!(e.low() <= 10.0 && 10.0 <= e.high(), "{e:?}");
+        assert!(e.half_width > 0.0 && e.half_width < 0.006, "{e:?}");
+    }
+}

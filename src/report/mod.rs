@@ -5,6 +5,7 @@ pub mod breakeven;
 pub mod chart;
 pub mod claims;
 pub mod compare;
+pub mod coverage;
 mod drawing;
 pub mod fit;
 pub mod forecast;
