@@ -8,7 +8,7 @@ use crate::cloud::kv::KvLimits;
 use crate::cloud::latency::LatencyProfile;
 use crate::config::quantity::{self, Count, Rate};
 use crate::config::{self, ConfigError, FieldError, Model, Override};
-use crate::pricing::{Catalog, MeterItem, Plan};
+use crate::pricing::{Catalog, Date, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
@@ -104,6 +104,9 @@ pub struct Billing {
     pub catalog: String,
     /// One of the catalog's plans.
     pub plan: String,
+    /// Day whose prices are taken; if not given, the day on which the catalog was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Date>,
 }
 
 /// How long a stretch of the month is simulated before it is scaled to 30 days.
@@ -178,7 +181,10 @@ pub struct Scenario {
     pub latency: LatencyProfile,
     pub limits: KvLimits,
     pub alerts: AlertRules,
+    /// With the prices in force on the day of `prices_on`.
     pub catalog: Catalog,
+    /// Day whose prices are taken.
+    pub prices_on: Date,
     pub plan: String,
     pub traffic_per_month: Count,
     pub sweep_per_month: Vec<Count>,
@@ -321,6 +327,8 @@ impl Scenario {
             }
         }
         let catalog: Catalog = config::load(&file.billing.catalog, dir, &of("prices"))?;
+        let prices_on = file.billing.on.unwrap_or_else(|| catalog.checked_on());
+        let catalog = catalog.on(prices_on);
         let plan = plan.unwrap_or(&file.billing.plan).to_owned();
         catalog.plan(&plan).map_err(|e| ConfigError {
             field: Some("billing.plan".into()),
@@ -336,6 +344,7 @@ impl Scenario {
             limits: config::load(&file.limits, dir, &of("limits"))?,
             alerts: config::load(&file.alerts, dir, &of("alerts"))?,
             catalog,
+            prices_on,
             plan,
             traffic_per_month: file.traffic_per_month,
             sweep_per_month: file.sweep_per_month,
