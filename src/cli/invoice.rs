@@ -68,7 +68,9 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         usage.add(s.meter, s.quantity);
     }
     let catalog = all.clone().on(on);
-    let plan = catalog.plan(&args.plan).map_err(|e| Failure::defect(e.message))?;
+    let plan = catalog
+        .plan(&args.plan)
+        .map_err(|e| Failure::defect(e.message))?;
     let (invoice, excesses) = InvoiceReport::check(plan, &usage).map_err(Failure::defect)?;
     let report = InvoiceReport {
         catalog: &catalog,
@@ -98,7 +100,10 @@ fn of_prices(options: &[String]) -> Result<Vec<Override>, Failure> {
             o.text
         ))),
     };
-    parse_overrides(options)?.into_iter().map(of_prices).collect()
+    parse_overrides(options)?
+        .into_iter()
+        .map(of_prices)
+        .collect()
 }
 
 /// A quantity, and where it was stated.
@@ -172,15 +177,22 @@ fn read_csv(path: &Path) -> Result<Vec<Stated>, Failure> {
         .clone();
     let column = |name: &str| {
         let found: Vec<&str> = headers.iter().collect();
-        headers.iter().position(|h| h.trim() == name).ok_or_else(|| {
-            let message = format!("found columns {}, expected meter and usage", found.join(", "));
-            fail(Some(1), Some(name), message)
-        })
+        headers
+            .iter()
+            .position(|h| h.trim() == name)
+            .ok_or_else(|| {
+                let message = format!(
+                    "found columns {}, expected meter and usage",
+                    found.join(", ")
+                );
+                fail(Some(1), Some(name), message)
+            })
     };
     let (meter, usage) = (column("meter")?, column("usage")?);
     let mut all = Vec::new();
     for row in reader.records() {
-        let row = row.map_err(|e| fail(e.position().map(csv::Position::line), None, e.to_string()))?;
+        let row =
+            row.map_err(|e| fail(e.position().map(csv::Position::line), None, e.to_string()))?;
         let line = row.position().map(csv::Position::line);
         let place = format!("{label}:{}", line.unwrap_or(0));
         let (Some(meter), Some(usage)) = (row.get(meter), row.get(usage)) else {

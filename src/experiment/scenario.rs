@@ -334,7 +334,7 @@ impl Scenario {
             field: Some("billing.plan".into()),
             ..ConfigError::new(&label, e.message)
         })?;
-        Ok(Scenario {
+        let scenario = Scenario {
             name: name.to_owned(),
             arguments: vec!["--scenario".into(), name.to_owned()],
             title: file.title,
@@ -356,7 +356,44 @@ impl Scenario {
             consistency,
             cpu: file.cpu,
             precision: file.precision,
-        })
+        };
+        scenario.check_cpu().map_err(|e| ConfigError {
+            field: Some(e.field),
+            ..ConfigError::new(&label, e.message)
+        })?;
+        Ok(scenario)
+    }
+
+    /// Whether a request and whether a query takes more CPU time than the plan allows an
+    /// invocation: then none of them is answered.
+    pub fn too_much_cpu(&self) -> [bool; 2] {
+        let limit = self.limits.of_plan(&self.plan).cpu_per_invocation;
+        let takes = [self.cpu.request_us, self.cpu.query_us].map(Duration::from_micros);
+        takes.map(|cpu| limit.is_some_and(|limit| cpu > limit))
+    }
+
+    /// Whether invocations stay within the CPU time that the plan allows.
+    ///
+    /// # Errors
+    /// Says which does not, and what the plan allows.
+    pub fn check_cpu(&self) -> Result<(), FieldError> {
+        let [request, query] = self.too_much_cpu();
+        let (field, found) = match (request, query) {
+            (true, _) => ("cpu.request_us", self.cpu.request_us),
+            (_, true) => ("cpu.query_us", self.cpu.query_us),
+            _ => return Ok(()),
+        };
+        let limit = self.limits.of_plan(&self.plan).cpu_per_invocation;
+        let limit = limit.unwrap_or_default();
+        Err(FieldError::new(
+            field,
+            format!(
+                "found {found}, expected at most {}: plan \"{}\" allows an invocation {} of CPU time and ends what takes longer",
+                limit.as_micros(),
+                self.plan,
+                quantity::format_duration(limit)
+            ),
+        ))
     }
 
     /// The plan that is billed.

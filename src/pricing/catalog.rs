@@ -81,9 +81,7 @@ pub struct PriceItem {
 }
 
 /// What becomes of a part of a billing unit beyond what is included.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rounding {
     /// It is billed in proportion.
@@ -94,9 +92,7 @@ pub enum Rounding {
 }
 
 /// What a figure rests on.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// The seller says so.
@@ -179,7 +175,12 @@ impl Catalog {
             true => String::new(),
             false => format!(" (it has one {})", others.join(" and ")),
         };
-        let known: Vec<MeterItem> = plan.items.iter().filter(|i| i.in_force(day)).map(|i| i.meter).collect();
+        let known: Vec<MeterItem> = plan
+            .items
+            .iter()
+            .filter(|i| i.in_force(day))
+            .map(|i| i.meter)
+            .collect();
         Err(format!(
             "found {meter}, for which plan \"{}\" of \"{}\" has no price on {day}{when}, expected one of: {}",
             plan.name,
@@ -197,7 +198,9 @@ impl PriceItem {
 
     fn overlaps(&self, other: &PriceItem) -> bool {
         let before = |a: &PriceItem, b: &PriceItem| {
-            a.until.zip(b.from).is_some_and(|(until, from)| until < from)
+            a.until
+                .zip(b.from)
+                .is_some_and(|(until, from)| until < from)
         };
         !before(self, other) && !before(other, self)
     }
@@ -265,7 +268,10 @@ impl Plan {
     /// What the plan covers in a month: its daily limit for 30 days, or what is included.
     pub fn monthly_allowance(&self, meter: MeterItem) -> Option<u64> {
         let item = self.item(meter)?;
-        Some(item.daily_limit.map_or(item.included.0, |c| c.0.saturating_mul(30)))
+        Some(
+            item.daily_limit
+                .map_or(item.included.0, |c| c.0.saturating_mul(30)),
+        )
     }
 }
 
@@ -302,30 +308,62 @@ mod tests {
             said.starts_with("found workers.log_events, for which plan \"paid\" of \"Cloudflare, as published\" has no price on 2026-12-15 (it has one until 2026-11-30), expected one of: kv.reads,"),
             "{said}"
         );
-        assert_eq!(catalog.check_priced(paid, WorkersLogEvents, catalog.checked_on()), Ok(()));
+        assert_eq!(
+            catalog.check_priced(paid, WorkersLogEvents, catalog.checked_on()),
+            Ok(())
+        );
     }
 
     #[test]
     fn what_contradicts_itself_is_refused() {
         let refused = |set: &[&str]| cloudflare(set).unwrap_err();
-        assert!(refused(&["checked=\"last week\""]).contains("`checked`: found \"last week\", expected a date"));
+        assert!(
+            refused(&["checked=\"last week\""])
+                .contains("`checked`: found \"last week\", expected a date")
+        );
         assert!(refused(&["plan.1.item.0.price=\"$1000000.01\""]).contains("$1000000.00 at most"));
-        assert!(refused(&["plan.1.item.1.meter=\"kv.reads\""]).contains("found kv.reads twice for the same day"));
-        let ends = ["plan.1.item.0.from=\"2026-12-02\"", "plan.1.item.0.until=\"2026-12-01\""];
-        assert!(refused(&ends).contains("found 2026-12-01, expected a day not before from = 2026-12-02"));
+        assert!(
+            refused(&["plan.1.item.1.meter=\"kv.reads\""])
+                .contains("found kv.reads twice for the same day")
+        );
+        let ends = [
+            "plan.1.item.0.from=\"2026-12-02\"",
+            "plan.1.item.0.until=\"2026-12-01\"",
+        ];
+        assert!(
+            refused(&ends)
+                .contains("found 2026-12-01, expected a day not before from = 2026-12-02")
+        );
         // Two prices that follow each other are fine.
-        let follow = ["plan.1.item.1.from=\"2027-01-01\"", "plan.1.item.0.until=\"2026-12-31\"", "plan.1.item.1.meter=\"kv.reads\""];
+        let follow = [
+            "plan.1.item.1.from=\"2027-01-01\"",
+            "plan.1.item.0.until=\"2026-12-31\"",
+            "plan.1.item.1.meter=\"kv.reads\"",
+        ];
         assert!(cloudflare(&follow).is_ok());
     }
 
     #[test]
     fn a_part_of_a_unit_is_a_unit_where_it_is_rounded_up() {
         let up = Rounding::UpToUnit;
-        assert_eq!([up.apply(0, 10), up.apply(1, 10), up.apply(10, 10), up.apply(11, 10)], [0, 10, 10, 20]);
+        assert_eq!(
+            [
+                up.apply(0, 10),
+                up.apply(1, 10),
+                up.apply(10, 10),
+                up.apply(11, 10)
+            ],
+            [0, 10, 10, 20]
+        );
         assert_eq!(Rounding::None.apply(11, 10), 11);
         let catalog = cloudflare(&["round_up=[\"workers.cpu_ms\"]"]).unwrap();
         let day = catalog.checked_on();
-        let item = catalog.on(day).plan("paid").unwrap().item(MeterItem::WorkersCpuMs).cloned();
+        let item = catalog
+            .on(day)
+            .plan("paid")
+            .unwrap()
+            .item(MeterItem::WorkersCpuMs)
+            .cloned();
         let item = item.unwrap();
         assert_eq!((item.rounding, item.rounding_basis), (up, Basis::Assumed));
     }

@@ -222,11 +222,19 @@ mod tests {
             .unwrap();
         let line = &invoice.lines[at];
         assert_eq!((line.beyond, line.billable), (1_000_001, 2_000_000));
-        assert_eq!((line.amount.to_string(), line.is_rounded()), ("$9.00".into(), true));
+        assert_eq!(
+            (line.amount.to_string(), line.is_rounded()),
+            ("$9.00".into(), true)
+        );
         // The sum still agrees, the line no longer does.
         let mut wrong = invoice.clone();
         wrong.lines[at].billable = 1_000_001;
-        assert!(wrong.check().unwrap_err().starts_with("r2.class_a: 2000001 used"));
+        assert!(
+            wrong
+                .check()
+                .unwrap_err()
+                .starts_with("r2.class_a: 2000001 used")
+        );
         let mut wrong = invoice;
         wrong.lines[at].used = 1_000_000;
         assert!(wrong.check().is_err());
@@ -240,8 +248,14 @@ mod tests {
         u.add(MeterItem::KvStorage, 1_000_000_001);
         let found = free.excesses(&u);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].item, found[0].allowed, found[0].daily), (MeterItem::KvWrites, 1_000, true));
-        assert_eq!((found[1].item, found[1].daily), (MeterItem::KvStorage, false));
+        assert_eq!(
+            (found[0].item, found[0].allowed, found[0].daily),
+            (MeterItem::KvWrites, 1_000, true)
+        );
+        assert_eq!(
+            (found[1].item, found[1].daily),
+            (MeterItem::KvStorage, false)
+        );
         assert_eq!(catalog.plan("paid").unwrap().excesses(&u), []);
     }
 

@@ -182,7 +182,10 @@ mod tests {
     fn too_much_is_the_most_there_is() {
         let most = Money::from_pico(10_i128.pow(18));
         assert_eq!(most.times(u128::MAX, 1).pico(), i128::MAX);
-        assert_eq!(most.times(10_u128.pow(19), 10_u128.pow(18)).pico(), 10_i128.pow(19));
+        assert_eq!(
+            most.times(10_u128.pow(19), 10_u128.pow(18)).pico(),
+            10_i128.pow(19)
+        );
         assert_eq!((most.times(u128::MAX, 1) + most).pico(), i128::MAX);
         // Shown without overflow.
         assert!(most.times(u128::MAX, 1).to_string().starts_with('$'));

@@ -54,7 +54,9 @@ fn multiples(unit: Unit) -> &'static [(&'static str, u128)] {
 fn expected(unit: Unit) -> &'static str {
     match unit {
         Unit::Count => "a number of 0 or more, such as 250, 10k, 2.5M or 1B",
-        Unit::Bytes => "a size of 0 or more, such as 1.5GB (also KB, MB, TB, KiB, MiB, GiB; a number alone is bytes)",
+        Unit::Bytes => {
+            "a size of 0 or more, such as 1.5GB (also KB, MB, TB, KiB, MiB, GiB; a number alone is bytes)"
+        }
         Unit::Milliseconds => "a time of 0 or more, such as 105M (milliseconds), or in s, min or h",
         Unit::MegabyteMs => {
             "a duration of 0 or more, such as \"400000 GB-s\" (a number alone is megabyte-milliseconds)"
@@ -199,7 +201,10 @@ mod tests {
             (1, Unit::MegabyteMs, "1 MB-ms"),
         ] {
             assert_eq!(show(n, unit), text);
-            let plain = text.replace(',', "").replace(" bytes", "").replace(" MB-ms", "");
+            let plain = text
+                .replace(',', "")
+                .replace(" bytes", "")
+                .replace(" MB-ms", "");
             assert_eq!(parse(&plain, unit), Ok(n), "{text}");
         }
     }

@@ -85,7 +85,11 @@ impl<'a> InvoiceReport<'a> {
             };
         }
         if line.beyond == 0 {
-            return format!("{} of {} included = {amount}", q(line.used), q(line.included));
+            return format!(
+                "{} of {} included = {amount}",
+                q(line.used),
+                q(line.included)
+            );
         }
         let mut sum = match line.included {
             0 => q(line.used),
@@ -110,7 +114,10 @@ impl<'a> InvoiceReport<'a> {
                 "Plan \"{plan}\" allows {allowed} {item} a day; this is {daily} a day on average, and what is beyond is refused until 00:00 UTC."
             )
         } else {
-            format!("Plan \"{plan}\" has {allowed} of {item} and sells no more; this is {}.", q(e.used))
+            format!(
+                "Plan \"{plan}\" has {allowed} of {item} and sells no more; this is {}.",
+                q(e.used)
+            )
         }
     }
 
