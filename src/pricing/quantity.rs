@@ -104,17 +104,14 @@ pub fn parse(text: &str, unit: Unit) -> Result<u128, String> {
 
 /// As people read it, exactly: `15M`, `1.1 GB`, `32,777,600 GB-s`, `105M ms`.
 pub fn show(quantity: u128, unit: Unit) -> String {
-    let count = |n: u128| match u64::try_from(n) {
-        // Exact: the suffix takes two decimals at most.
-        Ok(n) if n < 1_000_000_000_000 => {
-            let text = Count(n).to_string();
-            if text.ends_with(|c: char| c.is_ascii_digit()) {
-                grouped(u128::from(n))
-            } else {
-                text
-            }
-        }
-        _ => grouped(n),
+    // Exact: the suffix takes two decimals at most. Not "33177.6k", for 33,177,600.
+    let count = |n: u128| {
+        let short = u64::try_from(n).ok().map(|n| Count(n).to_string());
+        let fits = |text: &String| {
+            let number = text.strip_suffix(['k', 'M', 'B']);
+            number.is_some_and(|x| x.parse::<f64>().is_ok_and(|x| x < 1_000.0))
+        };
+        short.filter(fits).unwrap_or_else(|| grouped(n))
     };
     match unit {
         Unit::Count => count(quantity),
