@@ -109,6 +109,18 @@ meters! {
 }
 
 impl MeterItem {
+    /// Whether any simulation counts it. What others cost can be said of stated usage only, not
+    /// that a plan covers them.
+    pub fn is_simulated(self) -> bool {
+        !matches!(
+            self.name().split_once('.'),
+            Some((
+                "r2_ia" | "observability" | "cache_reserve" | "kv_instant",
+                _
+            )) | Some(("workers", "log_events" | "logpush"))
+        )
+    }
+
     /// The item that counts KV operations of a kind.
     pub fn of_operation(kind: OpKind) -> Self {
         match kind {
