@@ -45,7 +45,7 @@ fn run(scenario: &Scenario) -> RunResult {
 }
 
 fn measure(result: &RunResult, name: &str) -> f64 {
-    (metric::METRICS[metric::index_of(name).unwrap()].get)(result)
+    metric::METRICS[metric::index_of(name).unwrap()].value(result)
 }
 
 fn store(name: &str) -> StoreSpec {
