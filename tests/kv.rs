@@ -1,7 +1,7 @@
 //! The virtual KV against Cloudflare's documented behaviour.
 
 use kvplan::cloud::failure::FailureSpec;
-use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvStore, OpOutcome};
+use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvLimits, KvStore, OpOutcome};
 use kvplan::config::load;
 use kvplan::sim::dist::Sampler;
 use kvplan::sim::executor::{Executor, SimHandle};
@@ -27,7 +27,9 @@ fn world(latency: Duration, failures: &str, quota: DailyQuota) -> World {
     let executor = Executor::new(START);
     let sim = executor.handle();
     let config = KvConfig {
-        limits: load("cloudflare", None, &[]).unwrap(),
+        limits: load::<KvLimits>("cloudflare", None, &[])
+            .unwrap()
+            .of_plan("free"),
         latency: KvLatency::uniform(Sampler::constant(latency)),
         failures: toml::from_str::<FailureSpec>(failures).unwrap(),
         origin: START,

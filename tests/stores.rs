@@ -576,7 +576,7 @@ fn errors_name_what_is_wrong() {
     let file = dir.path().join("mine.toml");
     let text = fs::read_to_string("models/stores/r2.toml").unwrap();
     fs::write(&file, text.replace("most = 1", "most = 0")).unwrap();
-    insta::assert_snapshot!(refused(&["--store", file.to_str().unwrap()]), @"error: DIR/mine.toml:34: field `bound[0].most`: found 0, expected a number above 0");
+    insta::assert_snapshot!(refused(&["--store", file.to_str().unwrap()]), @"error: DIR/mine.toml:39: field `bound[0].most`: found 0, expected a number above 0");
     fs::write(&file, "name = \"x\"\n").unwrap();
     insta::assert_snapshot!(refused(&["--store", file.to_str().unwrap()]), @"error: DIR/mine.toml:1: missing field `title`");
 }

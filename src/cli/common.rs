@@ -4,11 +4,12 @@ use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kvplan::config::quantity::{Count, Probability};
-use kvplan::config::{ConfigError, parse_overrides};
+use kvplan::config::{ConfigError, Override, parse_overrides};
 use kvplan::experiment::grid::{Grid, Measured, Part};
 use kvplan::experiment::precision::Precision;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::sweep::{Cell, SweepError, Watch, cells, measure};
+use kvplan::pricing::Date;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +59,10 @@ pub struct SimulationArgs {
     /// Plan of the price catalog instead of the scenario's, such as free or paid
     #[arg(long)]
     pub plan: Option<String>,
+    /// Day whose prices are taken, such as 2026-12-15 [default: the day on which the price catalog was
+    /// checked, whatever the day today, so that a scenario gives the same bytes on any day]
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<Date>,
     /// Independent replications of each point
     #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
     pub replications: Option<u32>,
@@ -89,7 +94,7 @@ impl SimulationArgs {
             &self.scenario,
             &self.policies,
             self.plan.as_deref(),
-            &parse_overrides(&self.overrides)?,
+            &self.settings()?,
         )?;
         if let Some(n) = self.replications {
             scenario.replications = n;
@@ -108,6 +113,17 @@ impl SimulationArgs {
         Ok(scenario)
     }
 
+    /// The settings of `--set`, and the day of `--on`.
+    pub fn settings(&self) -> Result<Vec<Override>, Failure> {
+        let mut settings = parse_overrides(&self.overrides)?;
+        settings.extend(self.on.map(|day| Override {
+            text: format!("--on {day}"),
+            path: vec!["billing".into(), "on".into()],
+            value: toml::Value::String(day.to_string()),
+        }));
+        Ok(settings)
+    }
+
     /// The options that decide the results, as they can be given again.
     fn arguments(&self) -> Vec<String> {
         let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
@@ -117,6 +133,7 @@ impl SimulationArgs {
             ("--scenario", Some(self.scenario.clone())),
             ("--policy", list(&self.policies)),
             ("--plan", self.plan.clone()),
+            ("--on", self.on.map(|day| day.to_string())),
         ];
         let effort = [
             ("--replications", number(self.replications)),

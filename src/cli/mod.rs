@@ -7,6 +7,7 @@ mod completions;
 mod coverage;
 mod fit;
 mod forecast;
+mod invoice;
 mod man;
 mod merge;
 mod plan;
@@ -54,6 +55,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
+  kvplan invoice workers.requests=15M kv.reads=40M   what known usage costs, with the sum behind each line
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan sensitivity                            which inputs move the bill most
   kvplan verify                                 what a document claims, re-derived, simulated and judged
@@ -94,6 +96,8 @@ enum Command {
     Breakeven(breakeven::Args),
     /// Forecast traffic, cost and the month in which a limit is first met
     Forecast(forecast::Args),
+    /// Price known usage, with the sum behind each line
+    Invoice(invoice::Args),
     /// Find the cheapest policy and plan that meet objectives
     Plan(plan::Args),
     /// Find which inputs move a measure most
@@ -136,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(args),
         Command::Breakeven(args) => breakeven::run(args),
         Command::Forecast(args) => forecast::run(args),
+        Command::Invoice(args) => invoice::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
         Command::Verify(args) => verify::run(args),

@@ -5,7 +5,7 @@ use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
 use kvplan::config::quantity::Count;
-use kvplan::config::{self, Override, parse_overrides};
+use kvplan::config::{self, Override};
 use kvplan::experiment::plan::objective::measure;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         None => inputs,
     };
     let scenario = args.simulation.load()?;
-    let own = parse_overrides(&args.simulation.overrides)?;
+    let own = args.simulation.settings()?;
     let load = |settings: &[Override]| {
         let all: Vec<Override> = own.iter().chain(settings).cloned().collect();
         let mut loaded = Scenario::load(

@@ -280,7 +280,7 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0;
         for (suffix, size) in [("B", 1_000_000_000), ("M", 1_000_000), ("k", 1_000)] {
-            if n >= size && (n * 100).is_multiple_of(size) {
+            if n >= size && (n % size * 100).is_multiple_of(size) {
                 return write!(f, "{}{suffix}", n as f64 / size as f64);
             }
         }

@@ -218,7 +218,8 @@ fn allowance(plan: &Plan, item: MeterItem) -> Option<f64> {
 fn questions(paid: &Scenario, free: Option<&Scenario>) -> Vec<(usize, Question)> {
     let items = |s: &Scenario| -> Vec<MeterItem> {
         let all = s.plan().items.iter().map(|i| i.meter);
-        all.filter(|i| allowance(s.plan(), *i).is_some()).collect()
+        all.filter(|i| i.is_simulated() && allowance(s.plan(), *i).is_some())
+            .collect()
     };
     let mut all = Vec::new();
     let policies = 0..paid.policies.len();

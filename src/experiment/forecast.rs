@@ -221,7 +221,8 @@ fn bootstrap(curve: &Curve, seed: u64) -> Vec<MeanCurve> {
 fn limits(scenario: &Scenario, free: Option<&Plan>) -> Vec<Limit> {
     let items = |plan: &Plan| -> Vec<MeterItem> {
         let all = plan.items.iter().map(|i| i.meter);
-        all.filter(|i| plan.monthly_allowance(*i).is_some_and(|a| a > 0))
+        all.filter(|i| i.is_simulated())
+            .filter(|i| plan.monthly_allowance(*i).is_some_and(|a| a > 0))
             .collect()
     };
     let mut all = Vec::new();

@@ -103,7 +103,7 @@ pub const METRICS: &[Metric] = metrics![
     "answer_age_p50_s", "how long before its query an answer was read from the store: median", s(Calls::AnswerAge, 0.50);
     "answer_age_p99_s", "the same, 99th percentile", s(Calls::AnswerAge, 0.99);
     "invoice_tiers_usd", "Durable Objects and R2, per month", Get::Bill(of_tiers);
-    "requests_refused_share", "Worker requests turned away for a used-up daily limit / requests that came", Get::Rate(|r| {
+    "requests_refused_share", "Worker requests turned away for a used-up daily limit, or ended for their CPU time / requests that came", Get::Rate(|r| {
         let served = r.arrived.calls() - r.arrived.metrics_reads;
         share(r.arrived.refused, r.arrived.refused + served)
     });

@@ -56,7 +56,8 @@ pub struct Arrived {
     pub metrics_reads: u64,
     pub analytics_queries: u64,
     pub health_checks: u64,
-    /// Worker requests turned away because the plan's requests of the day were used up.
+    /// Worker requests turned away because the plan's requests of the day were used up, or ended
+    /// for more CPU time than the plan allows.
     pub refused: u64,
     /// Cron triggers that fired.
     pub cron: u64,

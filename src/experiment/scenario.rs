@@ -8,7 +8,7 @@ use crate::cloud::kv::KvLimits;
 use crate::cloud::latency::LatencyProfile;
 use crate::config::quantity::{self, Count, Rate};
 use crate::config::{self, ConfigError, FieldError, Model, Override};
-use crate::pricing::{Catalog, MeterItem, Plan};
+use crate::pricing::{Catalog, Date, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
@@ -104,6 +104,9 @@ pub struct Billing {
     pub catalog: String,
     /// One of the catalog's plans.
     pub plan: String,
+    /// Day whose prices are taken; if not given, the day on which the catalog was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Date>,
 }
 
 /// How long a stretch of the month is simulated before it is scaled to 30 days.
@@ -178,7 +181,10 @@ pub struct Scenario {
     pub latency: LatencyProfile,
     pub limits: KvLimits,
     pub alerts: AlertRules,
+    /// With the prices in force on the day of `prices_on`.
     pub catalog: Catalog,
+    /// Day whose prices are taken.
+    pub prices_on: Date,
     pub plan: String,
     pub traffic_per_month: Count,
     pub sweep_per_month: Vec<Count>,
@@ -321,12 +327,14 @@ impl Scenario {
             }
         }
         let catalog: Catalog = config::load(&file.billing.catalog, dir, &of("prices"))?;
+        let prices_on = file.billing.on.unwrap_or_else(|| catalog.checked_on());
+        let catalog = catalog.on(prices_on);
         let plan = plan.unwrap_or(&file.billing.plan).to_owned();
         catalog.plan(&plan).map_err(|e| ConfigError {
             field: Some("billing.plan".into()),
             ..ConfigError::new(&label, e.message)
         })?;
-        Ok(Scenario {
+        let scenario = Scenario {
             name: name.to_owned(),
             arguments: vec!["--scenario".into(), name.to_owned()],
             title: file.title,
@@ -336,6 +344,7 @@ impl Scenario {
             limits: config::load(&file.limits, dir, &of("limits"))?,
             alerts: config::load(&file.alerts, dir, &of("alerts"))?,
             catalog,
+            prices_on,
             plan,
             traffic_per_month: file.traffic_per_month,
             sweep_per_month: file.sweep_per_month,
@@ -347,7 +356,44 @@ impl Scenario {
             consistency,
             cpu: file.cpu,
             precision: file.precision,
-        })
+        };
+        scenario.check_cpu().map_err(|e| ConfigError {
+            field: Some(e.field),
+            ..ConfigError::new(&label, e.message)
+        })?;
+        Ok(scenario)
+    }
+
+    /// Whether a request and whether a query takes more CPU time than the plan allows an
+    /// invocation: then none of them is answered.
+    pub fn too_much_cpu(&self) -> [bool; 2] {
+        let limit = self.limits.of_plan(&self.plan).cpu_per_invocation;
+        let takes = [self.cpu.request_us, self.cpu.query_us].map(Duration::from_micros);
+        takes.map(|cpu| limit.is_some_and(|limit| cpu > limit))
+    }
+
+    /// Whether invocations stay within the CPU time that the plan allows.
+    ///
+    /// # Errors
+    /// Says which does not, and what the plan allows.
+    pub fn check_cpu(&self) -> Result<(), FieldError> {
+        let [request, query] = self.too_much_cpu();
+        let (field, found) = match (request, query) {
+            (true, _) => ("cpu.request_us", self.cpu.request_us),
+            (_, true) => ("cpu.query_us", self.cpu.query_us),
+            _ => return Ok(()),
+        };
+        let limit = self.limits.of_plan(&self.plan).cpu_per_invocation;
+        let limit = limit.unwrap_or_default();
+        Err(FieldError::new(
+            field,
+            format!(
+                "found {found}, expected at most {}: plan \"{}\" allows an invocation {} of CPU time and ends what takes longer",
+                limit.as_micros(),
+                self.plan,
+                quantity::format_duration(limit)
+            ),
+        ))
     }
 
     /// The plan that is billed.

@@ -1,6 +1,6 @@
 //! From usage to an invoice.
 
-use super::catalog::Plan;
+use super::catalog::{Plan, Rounding};
 use super::meter::{MeterItem, Usage};
 use super::money::Money;
 use serde::Serialize;
@@ -12,6 +12,11 @@ pub struct LineItem {
     pub item: Option<MeterItem>,
     pub used: u128,
     pub included: u128,
+    /// What was used beyond what is included.
+    pub beyond: u128,
+    /// What becomes of a part of a billing unit.
+    pub rounding: Rounding,
+    /// What is billed: `beyond`, rounded.
     pub billable: u128,
     /// Price of `per` units.
     pub unit_price: Money,
@@ -27,6 +32,18 @@ pub struct Invoice {
     pub total: Money,
 }
 
+/// What a plan does not cover and does not sell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excess {
+    pub item: MeterItem,
+    /// What a month uses.
+    pub used: u128,
+    /// What the plan allows in a UTC day, or, for storage, at all.
+    pub allowed: u64,
+    /// Whether that is for a day.
+    pub daily: bool,
+}
+
 impl Plan {
     /// The bill for a month's usage: the fee, and a line for each item of the plan.
     pub fn invoice(&self, usage: &Usage) -> Invoice {
@@ -34,6 +51,8 @@ impl Plan {
             item: None,
             used: 1,
             included: 0,
+            beyond: 1,
+            rounding: Rounding::None,
             billable: 1,
             unit_price: self.monthly_fee,
             per: 1,
@@ -42,11 +61,14 @@ impl Plan {
         let items = self.items.iter().map(|item| {
             let used = usage.get(item.meter);
             let included = u128::from(item.included.0);
-            let billable = used.saturating_sub(included);
+            let beyond = used.saturating_sub(included);
+            let billable = item.rounding.apply(beyond, item.per.0);
             LineItem {
                 item: Some(item.meter),
                 used,
                 included,
+                beyond,
+                rounding: item.rounding,
                 billable,
                 unit_price: item.price,
                 per: item.per.0,
@@ -57,6 +79,50 @@ impl Plan {
         let total = lines.iter().map(|l| l.amount).sum();
         Invoice { lines, total }
     }
+
+    /// The items of which more is used than the plan allows: beyond its daily limits, if every day
+    /// is the same, and beyond what it includes where it sells no more.
+    pub fn excesses(&self, usage: &Usage) -> Vec<Excess> {
+        let excess = |item: &super::PriceItem| {
+            let used = usage.get(item.meter);
+            let (allowed, daily, in_a_month) = match item.daily_limit {
+                Some(limit) => (limit.0, true, u128::from(limit.0) * 30),
+                None if item.price == Money::ZERO => {
+                    (item.included.0, false, u128::from(item.included.0))
+                }
+                None => return None,
+            };
+            (used > in_a_month).then_some(Excess {
+                item: item.meter,
+                used,
+                allowed,
+                daily,
+            })
+        };
+        self.items.iter().filter_map(excess).collect()
+    }
+}
+
+impl LineItem {
+    /// Whether rounding has made it dearer.
+    pub fn is_rounded(&self) -> bool {
+        self.billable != self.beyond
+    }
+
+    /// The invariant: the line follows from what was used.
+    fn check(&self) -> Result<(), String> {
+        let name = self.item.map_or("the fee", MeterItem::name);
+        let beyond = self.used.saturating_sub(self.included);
+        let billable = self.rounding.apply(beyond, self.per);
+        let amount = self.unit_price.times(billable, u128::from(self.per));
+        if (beyond, billable, amount) == (self.beyond, self.billable, self.amount) {
+            return Ok(());
+        }
+        Err(format!(
+            "{name}: {} used and {} included make {beyond} beyond, {billable} billable and {amount:.12}, but the line says {}, {} and {:.12}",
+            self.used, self.included, self.beyond, self.billable, self.amount
+        ))
+    }
 }
 
 impl Invoice {
@@ -66,8 +132,19 @@ impl Invoice {
         lines.map(|l| l.amount).sum()
     }
 
-    /// The invariant: the lines add up to the total.
+    /// What was used, without the plan's fee.
+    pub fn without_fee(&self) -> Money {
+        let lines = self.lines.iter().filter(|l| l.item.is_some());
+        lines.map(|l| l.amount).sum()
+    }
+
+    /// The invariant: every line follows from its meter, with its rounding, and the lines add up to
+    /// the total.
+    ///
+    /// # Errors
+    /// What does not agree.
     pub fn check(&self) -> Result<(), String> {
+        self.lines.iter().try_for_each(LineItem::check)?;
         let sum: Money = self.lines.iter().map(|l| l.amount).sum();
         if sum == self.total {
             Ok(())
@@ -130,17 +207,74 @@ mod tests {
         assert_eq!(plan.invoice(&u).total.to_string(), "$4.00");
     }
 
+    #[test]
+    fn a_line_that_does_not_follow_from_its_meter_is_found() {
+        let catalog = cloudflare();
+        let mut u = Usage::default();
+        // 1,000,001 beyond the included million are billed as two million.
+        u.add(MeterItem::R2ClassA, 2_000_001);
+        let invoice = catalog.plan("paid").unwrap().invoice(&u);
+        assert_eq!(invoice.check(), Ok(()));
+        let at = invoice
+            .lines
+            .iter()
+            .position(|l| l.item == Some(MeterItem::R2ClassA))
+            .unwrap();
+        let line = &invoice.lines[at];
+        assert_eq!((line.beyond, line.billable), (1_000_001, 2_000_000));
+        assert_eq!(
+            (line.amount.to_string(), line.is_rounded()),
+            ("$9.00".into(), true)
+        );
+        // The sum still agrees, the line no longer does.
+        let mut wrong = invoice.clone();
+        wrong.lines[at].billable = 1_000_001;
+        assert!(
+            wrong
+                .check()
+                .unwrap_err()
+                .starts_with("r2.class_a: 2000001 used")
+        );
+        let mut wrong = invoice;
+        wrong.lines[at].used = 1_000_000;
+        assert!(wrong.check().is_err());
+    }
+
+    #[test]
+    fn a_plan_that_sells_no_more_says_what_is_beyond_it() {
+        let catalog = cloudflare();
+        let free = catalog.plan("free").unwrap();
+        let mut u = kv(3_000_000, 30_001);
+        u.add(MeterItem::KvStorage, 1_000_000_001);
+        let found = free.excesses(&u);
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            (found[0].item, found[0].allowed, found[0].daily),
+            (MeterItem::KvWrites, 1_000, true)
+        );
+        assert_eq!(
+            (found[1].item, found[1].daily),
+            (MeterItem::KvStorage, false)
+        );
+        assert_eq!(catalog.plan("paid").unwrap().excesses(&u), []);
+    }
+
     proptest! {
         #[test]
-        fn lines_add_up_and_more_use_never_costs_less(r in 0_u128..10_u128.pow(10), w in 0_u128..10_u128.pow(9), more in 0_u128..10_u128.pow(8)) {
+        fn lines_add_up_and_more_use_never_costs_less(r in 0_u128..10_u128.pow(10), w in 0_u128..10_u128.pow(9), a in 0_u128..10_u128.pow(8), more in 0_u128..10_u128.pow(8)) {
             let catalog = cloudflare();
             let plan = catalog.plan("paid").unwrap();
-            let invoice = plan.invoice(&kv(r, w));
+            let mut usage = kv(r, w);
+            usage.add(MeterItem::R2ClassA, a);
+            let invoice = plan.invoice(&usage);
             prop_assert!(invoice.check().is_ok());
             for l in &invoice.lines {
-                prop_assert_eq!(l.billable, l.used.saturating_sub(l.included));
+                prop_assert_eq!(l.beyond, l.used.saturating_sub(l.included));
+                prop_assert!(l.billable >= l.beyond && l.billable - l.beyond < u128::from(l.per));
             }
-            prop_assert!(plan.invoice(&kv(r + more, w)).total >= invoice.total);
+            usage.add(MeterItem::KvReads, more);
+            usage.add(MeterItem::R2ClassA, more);
+            prop_assert!(plan.invoice(&usage).total >= invoice.total);
         }
     }
 }

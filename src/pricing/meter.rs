@@ -2,93 +2,124 @@
 
 use crate::telemetry::ports::OpKind;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
-/// Something that a catalog may put a price on.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub enum MeterItem {
-    #[serde(rename = "kv.reads")]
-    KvReads,
-    #[serde(rename = "kv.writes")]
-    KvWrites,
-    #[serde(rename = "kv.deletes")]
-    KvDeletes,
-    #[serde(rename = "kv.lists")]
-    KvLists,
+/// What a whole number of an item stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Things: operations, requests, rows, events.
+    Count,
+    /// Bytes (1 GB is 1,000,000,000); of what is stored, the average over the month.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+    /// Megabyte-milliseconds (1 GB-s is 1,000,000).
+    MegabyteMs,
+}
+
+/// The one table of items: each with its doc comment, name in catalogs and unit.
+macro_rules! meters {
+    ($($(#[$doc:meta])* $item:ident = $name:literal, $unit:ident;)*) => {
+        /// Something that a catalog may put a price on.
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
+        pub enum MeterItem {
+            $($(#[$doc])* #[serde(rename = $name)] $item,)*
+        }
+
+        impl MeterItem {
+            /// All items, in the order of invoices.
+            pub const ALL: [MeterItem; [$($name),*].len()] = [$(MeterItem::$item),*];
+
+            /// Name as in catalogs: `kv.reads`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(MeterItem::$item => $name,)*
+                }
+            }
+
+            /// What is counted.
+            pub fn unit(self) -> Unit {
+                match self {
+                    $(MeterItem::$item => Unit::$unit,)*
+                }
+            }
+        }
+    };
+}
+
+meters! {
+    KvReads = "kv.reads", Count;
+    KvWrites = "kv.writes", Count;
+    KvDeletes = "kv.deletes", Count;
+    KvLists = "kv.lists", Count;
     /// Bytes stored, on average over the month.
-    #[serde(rename = "kv.storage")]
-    KvStorage,
+    KvStorage = "kv.storage", Bytes;
     /// Bytes read; priced only by the seed document.
-    #[serde(rename = "kv.read_bytes")]
-    KvReadBytes,
+    KvReadBytes = "kv.read_bytes", Bytes;
     /// Bytes written; priced only by the seed document.
-    #[serde(rename = "kv.write_bytes")]
-    KvWriteBytes,
-    #[serde(rename = "workers.requests")]
-    WorkersRequests,
-    #[serde(rename = "workers.cpu_ms")]
-    WorkersCpuMs,
-    #[serde(rename = "do.requests")]
-    DoRequests,
+    KvWriteBytes = "kv.write_bytes", Bytes;
+    WorkersRequests = "workers.requests", Count;
+    WorkersCpuMs = "workers.cpu_ms", Milliseconds;
+    /// Events that Workers Logs has written.
+    WorkersLogEvents = "workers.log_events", Count;
+    /// Requests whose trace events Logpush has sent.
+    WorkersLogpush = "workers.logpush", Count;
+    DoRequests = "do.requests", Count;
     /// Megabyte-milliseconds that objects were active (1 GB-s is 1,000,000).
-    #[serde(rename = "do.duration_mb_ms")]
-    DoDurationMbMs,
-    #[serde(rename = "do.rows_read")]
-    DoRowsRead,
-    #[serde(rename = "do.rows_written")]
-    DoRowsWritten,
-    #[serde(rename = "do.storage")]
-    DoStorage,
-    #[serde(rename = "r2.class_a")]
-    R2ClassA,
-    #[serde(rename = "r2.class_b")]
-    R2ClassB,
-    #[serde(rename = "r2.storage")]
-    R2Storage,
-    #[serde(rename = "queues.operations")]
-    QueuesOperations,
-    #[serde(rename = "ae.data_points")]
-    AeDataPoints,
-    #[serde(rename = "ae.read_queries")]
-    AeReadQueries,
-    #[serde(rename = "d1.rows_read")]
-    D1RowsRead,
-    #[serde(rename = "d1.rows_written")]
-    D1RowsWritten,
-    #[serde(rename = "d1.storage")]
-    D1Storage,
+    DoDurationMbMs = "do.duration_mb_ms", MegabyteMs;
+    DoRowsRead = "do.rows_read", Count;
+    DoRowsWritten = "do.rows_written", Count;
+    DoStorage = "do.storage", Bytes;
+    R2ClassA = "r2.class_a", Count;
+    R2ClassB = "r2.class_b", Count;
+    R2Storage = "r2.storage", Bytes;
+    /// R2 Infrequent Access: writes and lists.
+    R2IaClassA = "r2_ia.class_a", Count;
+    /// R2 Infrequent Access: reads.
+    R2IaClassB = "r2_ia.class_b", Count;
+    /// R2 Infrequent Access: bytes stored, each object for 30 days at least.
+    R2IaStorage = "r2_ia.storage", Bytes;
+    /// R2 Infrequent Access: bytes read.
+    R2IaRetrieval = "r2_ia.retrieval", Bytes;
+    QueuesOperations = "queues.operations", Count;
+    AeDataPoints = "ae.data_points", Count;
+    AeReadQueries = "ae.read_queries", Count;
+    D1RowsRead = "d1.rows_read", Count;
+    D1RowsWritten = "d1.rows_written", Count;
+    D1Storage = "d1.storage", Bytes;
+    /// Bytes of logs and traces taken in.
+    ObservabilityIngest = "observability.ingest", Bytes;
+    /// Bytes of logs and traces that can be queried, on average over the month.
+    ObservabilityStorage = "observability.storage", Bytes;
+    /// Cache Reserve: writes.
+    CacheReserveClassA = "cache_reserve.class_a", Count;
+    /// Cache Reserve: reads.
+    CacheReserveClassB = "cache_reserve.class_b", Count;
+    CacheReserveStorage = "cache_reserve.storage", Bytes;
+    /// KV Instant (beta): puts, deletes and lists.
+    KvInstantClassA = "kv_instant.class_a", Count;
+    /// KV Instant (beta): keys read.
+    KvInstantClassB = "kv_instant.class_b", Count;
+    KvInstantStorage = "kv_instant.storage", Bytes;
 }
 
 impl MeterItem {
-    /// All items, in the order of invoices.
-    pub const ALL: [MeterItem; 23] = [
-        MeterItem::KvReads,
-        MeterItem::KvWrites,
-        MeterItem::KvDeletes,
-        MeterItem::KvLists,
-        MeterItem::KvStorage,
-        MeterItem::KvReadBytes,
-        MeterItem::KvWriteBytes,
-        MeterItem::WorkersRequests,
-        MeterItem::WorkersCpuMs,
-        MeterItem::DoRequests,
-        MeterItem::DoDurationMbMs,
-        MeterItem::DoRowsRead,
-        MeterItem::DoRowsWritten,
-        MeterItem::DoStorage,
-        MeterItem::R2ClassA,
-        MeterItem::R2ClassB,
-        MeterItem::R2Storage,
-        MeterItem::QueuesOperations,
-        MeterItem::AeDataPoints,
-        MeterItem::AeReadQueries,
-        MeterItem::D1RowsRead,
-        MeterItem::D1RowsWritten,
-        MeterItem::D1Storage,
-    ];
+    /// Whether any simulation counts it. What others cost can be said of stated usage only, not
+    /// that a plan covers them.
+    pub fn is_simulated(self) -> bool {
+        !matches!(
+            self.name().split_once('.'),
+            Some((
+                "r2_ia" | "observability" | "cache_reserve" | "kv_instant",
+                _
+            )) | Some(("workers", "log_events" | "logpush"))
+        )
+    }
 
     /// The item that counts KV operations of a kind.
     pub fn of_operation(kind: OpKind) -> Self {
@@ -99,35 +130,54 @@ impl MeterItem {
             OpKind::List => MeterItem::KvLists,
         }
     }
+}
 
-    /// Name as in catalogs: `kv.reads`.
-    pub fn name(self) -> &'static str {
-        match self {
-            MeterItem::KvReads => "kv.reads",
-            MeterItem::KvWrites => "kv.writes",
-            MeterItem::KvDeletes => "kv.deletes",
-            MeterItem::KvLists => "kv.lists",
-            MeterItem::KvStorage => "kv.storage",
-            MeterItem::KvReadBytes => "kv.read_bytes",
-            MeterItem::KvWriteBytes => "kv.write_bytes",
-            MeterItem::WorkersRequests => "workers.requests",
-            MeterItem::WorkersCpuMs => "workers.cpu_ms",
-            MeterItem::DoRequests => "do.requests",
-            MeterItem::DoDurationMbMs => "do.duration_mb_ms",
-            MeterItem::DoRowsRead => "do.rows_read",
-            MeterItem::DoRowsWritten => "do.rows_written",
-            MeterItem::DoStorage => "do.storage",
-            MeterItem::R2ClassA => "r2.class_a",
-            MeterItem::R2ClassB => "r2.class_b",
-            MeterItem::R2Storage => "r2.storage",
-            MeterItem::QueuesOperations => "queues.operations",
-            MeterItem::AeDataPoints => "ae.data_points",
-            MeterItem::AeReadQueries => "ae.read_queries",
-            MeterItem::D1RowsRead => "d1.rows_read",
-            MeterItem::D1RowsWritten => "d1.rows_written",
-            MeterItem::D1Storage => "d1.storage",
+impl FromStr for MeterItem {
+    type Err = String;
+
+    /// The item of that name.
+    ///
+    /// # Errors
+    /// Names the nearest item and lists them all.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = MeterItem::ALL.into_iter().find(|i| i.name() == text);
+        known.ok_or_else(|| {
+            let near = nearest(text).map_or(String::new(), |n| format!(" (nearest: {n})"));
+            format!(
+                "found unknown meter \"{text}\"{near}, expected one of: {}",
+                names(&MeterItem::ALL)
+            )
+        })
+    }
+}
+
+/// The names of items, one after the other.
+pub fn names(items: &[MeterItem]) -> String {
+    let names: Vec<&str> = items.iter().map(|i| i.name()).collect();
+    names.join(", ")
+}
+
+/// The item whose name takes the fewest changes to reach, unless that is most of the name.
+fn nearest(text: &str) -> Option<MeterItem> {
+    let distance = |i: &MeterItem| edits(&text.to_lowercase(), i.name());
+    let near = MeterItem::ALL.into_iter().min_by_key(distance)?;
+    (2 * distance(&near) <= near.name().len()).then_some(near)
+}
+
+/// Levenshtein distance: insertions, deletions and replacements of characters.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
         }
     }
+    row[b.len()]
 }
 
 impl fmt::Display for MeterItem {
@@ -137,8 +187,32 @@ impl fmt::Display for MeterItem {
 }
 
 /// Whole quantities of each item, used in a month.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage([u128; MeterItem::ALL.len()]);
+
+impl Default for Usage {
+    fn default() -> Self {
+        Usage([0; MeterItem::ALL.len()])
+    }
+}
+
+impl Serialize for Usage {
+    /// The items that were used, by name: what is written stays readable when items are added.
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let used = MeterItem::ALL.into_iter().map(|i| (i, self.get(i)));
+        s.collect_map(used.filter(|(_, quantity)| *quantity > 0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Usage {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let mut usage = Usage::default();
+        for (item, quantity) in BTreeMap::<MeterItem, u128>::deserialize(d)? {
+            usage.add(item, quantity);
+        }
+        Ok(usage)
+    }
+}
 
 impl Usage {
     /// How much of an item was used.
@@ -191,7 +265,19 @@ mod tests {
             assert_eq!(item as usize, i);
             let json = serde_json::to_string(&item).unwrap();
             assert_eq!(json, format!("\"{}\"", item.name()));
+            assert_eq!(item.name().parse(), Ok(item));
         }
+    }
+
+    #[test]
+    fn an_unknown_name_is_met_with_the_nearest_and_all() {
+        let said = "workers.request".parse::<MeterItem>().unwrap_err();
+        assert!(said.starts_with(
+            "found unknown meter \"workers.request\" (nearest: workers.requests), expected one of: kv.reads, kv.writes"
+        ), "{said}");
+        let said = "zzzzzzzzzzzz".parse::<MeterItem>().unwrap_err();
+        assert!(!said.contains("nearest"), "{said}");
+        assert_eq!([edits("kitten", "sitting"), edits("", "abc")], [3, 3]);
     }
 
     #[test]
@@ -200,5 +286,9 @@ mod tests {
         let mut u = Usage::default();
         u.add(MeterItem::KvReads, 7);
         assert_eq!(u.scaled(30, 7).get(MeterItem::KvReads), 30);
+        u.add(MeterItem::KvInstantStorage, u128::MAX);
+        let json = serde_json::to_string(&u).unwrap();
+        assert!(json.starts_with("{\"kv.reads\":7,\"kv_instant"), "{json}");
+        assert_eq!(serde_json::from_str::<Usage>(&json).unwrap(), u);
     }
 }

@@ -1,11 +1,14 @@
 //! Catalog, plan, meter, quota, invoice: exact money.
 
 pub mod catalog;
+pub mod date;
 pub mod invoice;
 pub mod meter;
 pub mod money;
+pub mod quantity;
 
-pub use catalog::{Catalog, Plan, PriceItem};
-pub use invoice::{Invoice, LineItem};
-pub use meter::{MeterItem, Usage};
+pub use catalog::{Catalog, Plan, PriceItem, Rounding};
+pub use date::Date;
+pub use invoice::{Excess, Invoice, LineItem};
+pub use meter::{MeterItem, Unit, Usage};
 pub use money::Money;

@@ -29,14 +29,29 @@ impl Money {
     }
 
     /// `quantity` units at this price for each `per` units, rounded half up at the last
-    /// pico-dollar.
+    /// pico-dollar; the greatest amount there is, where that is too little.
     ///
     /// # Panics
     /// If `per` is 0.
     pub fn times(self, quantity: u128, per: u128) -> Money {
-        let (quantity, per) = (quantity as i128, per as i128);
-        let product = self.0 * quantity;
-        Money((2 * product + per).div_euclid(2 * per))
+        let whole = i128::try_from(quantity / per).unwrap_or(i128::MAX);
+        // Less than `per`, so that the product does not overflow for prices that catalogs may have.
+        let part = i128::try_from(quantity % per).unwrap_or(i128::MAX);
+        let per = i128::try_from(per).unwrap_or(i128::MAX);
+        let product = self.0.saturating_mul(part);
+        let of_part = match product.checked_mul(2).and_then(|p| p.checked_add(per)) {
+            Some(p) => p.div_euclid(per.saturating_mul(2)),
+            None => product / per,
+        };
+        Money(self.0.saturating_mul(whole).saturating_add(of_part))
+    }
+
+    /// With as many decimals as it needs, two at least: `$6.992`, `$5.00`.
+    pub fn exact(self) -> String {
+        let text = format!("{self:.12}");
+        let cut = text.trim_end_matches('0').len();
+        let cents = text.find('.').map_or(text.len(), |dot| dot + 3);
+        text[..cut.max(cents)].to_owned()
     }
 
     /// Dollars, for charts and statistics only; sums are made in whole pico-dollars.
@@ -48,7 +63,7 @@ impl Money {
 impl Add for Money {
     type Output = Money;
     fn add(self, other: Money) -> Money {
-        Money(self.0 + other.0)
+        Money(self.0.saturating_add(other.0))
     }
 }
 
@@ -97,9 +112,10 @@ impl fmt::Display for Money {
     /// With two decimals, rounded half up; the precision of the format (`{:.6}`) may ask for more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(2).min(12);
-        let unit = 10_i128.pow(12 - decimals as u32);
-        let rounded = (2 * self.0.abs() + unit) / (2 * unit);
-        let scale = 10_i128.pow(decimals as u32);
+        let unit = 10_u128.pow(12 - decimals as u32);
+        let cut = self.0.unsigned_abs();
+        let rounded = cut / unit + u128::from(2 * (cut % unit) >= unit);
+        let scale = 10_u128.pow(decimals as u32);
         let sign = if self.0 < 0 && rounded > 0 { "-" } else { "" };
         let (whole, rest) = (rounded / scale, rounded % scale);
         if decimals == 0 {
@@ -152,9 +168,27 @@ mod tests {
         assert_eq!(Money::from_pico(-5_000_000_000).to_string(), "-$0.01");
         assert_eq!(Money::from_pico(-1).to_string(), "$0.00");
         assert_eq!(format!("{:.6}", Money::from_pico(1_500_000)), "$0.000002");
+        let exact = |t: &str| t.parse::<Money>().unwrap().exact();
+        assert_eq!(
+            ["$3", "$0.0065", "$0.000003"].map(exact),
+            ["$3.00", "$0.0065", "$0.000003"]
+        );
         for bad in ["0.50", "$", "$-1", "$1.2.3", "$1e3", "$0.1234567890123"] {
             assert!(bad.parse::<Money>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn too_much_is_the_most_there_is() {
+        let most = Money::from_pico(10_i128.pow(18));
+        assert_eq!(most.times(u128::MAX, 1).pico(), i128::MAX);
+        assert_eq!(
+            most.times(10_u128.pow(19), 10_u128.pow(18)).pico(),
+            10_i128.pow(19)
+        );
+        assert_eq!((most.times(u128::MAX, 1) + most).pico(), i128::MAX);
+        // Shown without overflow.
+        assert!(most.times(u128::MAX, 1).to_string().starts_with('$'));
     }
 
     proptest! {

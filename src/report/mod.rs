@@ -13,6 +13,7 @@ pub mod format;
 pub mod heatmap;
 pub mod hover;
 pub mod html;
+pub mod invoice;
 pub mod output;
 pub mod panels;
 pub mod plan;

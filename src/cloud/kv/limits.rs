@@ -5,6 +5,7 @@ use crate::config::{FieldError, Model};
 use crate::telemetry::ports::{KvError, PutOptions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Limits of a KV namespace and of one Worker invocation; data in `models/limits`.
@@ -27,9 +28,45 @@ pub struct KvLimits {
     pub bulk_read_keys: usize,
     pub operations_per_invocation: u32,
     pub connections_per_invocation: u32,
+    /// CPU time that an invocation may take; no limit, if not given.
+    #[serde(
+        default,
+        with = "quantity::optional_duration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cpu_per_invocation: Option<Duration>,
+    /// Limits of single plans, by the plan's name. Of two limits, the lower one counts.
+    #[serde(default, rename = "plan", skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<String, PlanLimits>,
+}
+
+/// What a plan allows an invocation, where that is less than [`KvLimits`] says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanLimits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operations_per_invocation: Option<u32>,
+    #[serde(
+        with = "quantity::optional_duration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cpu_per_invocation: Option<Duration>,
 }
 
 impl KvLimits {
+    /// The limits under the plan of that name.
+    pub fn of_plan(&self, plan: &str) -> KvLimits {
+        let own = self.plans.get(plan).cloned().unwrap_or_default();
+        let operations = own.operations_per_invocation.unwrap_or(u32::MAX);
+        let cpu = [self.cpu_per_invocation, own.cpu_per_invocation];
+        KvLimits {
+            operations_per_invocation: self.operations_per_invocation.min(operations),
+            cpu_per_invocation: cpu.into_iter().flatten().min(),
+            plans: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
     /// Whether `key` may be used: not empty, not `.` or `..`, not too long.
     pub fn check_key(&self, key: &str) -> Result<(), KvError> {
         match key {
@@ -80,6 +117,12 @@ impl Model for KvLimits {
             ),
         ] {
             if value == 0 {
+                return Err(FieldError::new(field, "found 0, expected 1 or more"));
+            }
+        }
+        for (name, plan) in &self.plans {
+            if plan.operations_per_invocation == Some(0) {
+                let field = format!("plan.{name}.operations_per_invocation");
                 return Err(FieldError::new(field, "found 0, expected 1 or more"));
             }
         }

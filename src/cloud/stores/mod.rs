@@ -18,6 +18,6 @@ pub use points::AnalyticsEngine;
 pub use queue::{Message, Queue, QueueHandle};
 pub use server::{PeakSecond, SingleServer};
 pub use spec::{
-    Bound, BoundMeasure, DatabaseSpec, ObjectsSpec, OpLatency, PointsSpec, QueueSpec, RowsSpec,
-    ServerSpec, Service, StoreSpec,
+    Bound, BoundMeasure, DatabaseSpec, ObjectsSpec, OpLatency, PointsSpec, QueuePlan, QueueSpec,
+    RowsSpec, ServerSpec, Service, StoreSpec,
 };

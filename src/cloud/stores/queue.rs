@@ -21,7 +21,8 @@ pub struct Message {
 }
 
 /// A queue that delivers batches to its consumer: full ones at once, others when the oldest
-/// message has waited for `max_batch_timeout`. A message is delivered until it is acknowledged.
+/// message has waited for `max_batch_timeout`. A message is delivered until it is acknowledged, and
+/// deleted if nobody takes it within the retention.
 pub struct Queue {
     clock: SimHandle,
     spec: QueueSpec,
@@ -45,6 +46,8 @@ struct State {
     sent: u64,
     delivered: u64,
     acknowledged: u64,
+    /// Messages that waited for longer than the retention, and so are gone.
+    expired: Vec<Message>,
     batches: u64,
     operations: u64,
     /// Time that the delivered messages waited, summed.
@@ -74,6 +77,7 @@ impl Queue {
                 sent: 0,
                 delivered: 0,
                 acknowledged: 0,
+                expired: Vec::new(),
                 batches: 0,
                 operations: 0,
                 waited: Duration::ZERO,
@@ -128,16 +132,34 @@ impl Queue {
         self.state.borrow().waiting.iter().cloned().collect()
     }
 
-    /// The invariant: every message is waiting, with the consumer, or acknowledged.
+    /// The messages that were deleted because nobody got them within the retention.
+    pub fn expired(&self) -> Vec<Message> {
+        self.expire();
+        self.state.borrow().expired.clone()
+    }
+
+    /// Deletes what has waited for too long; the oldest message is the first.
+    fn expire(&self) {
+        let s = &mut *self.state.borrow_mut();
+        let now = self.clock.now();
+        while let Some(message) = s.waiting.front()
+            && now.since(message.sent_at) >= self.spec.retention
+        {
+            s.expired.extend(s.waiting.pop_front());
+            s.overdue = s.overdue.saturating_sub(1);
+        }
+    }
+
+    /// The invariant: every message is waiting, with the consumer, acknowledged, or expired.
     ///
     /// # Errors
     /// What does not agree.
     pub fn check(&self) -> Result<(), String> {
         let s = self.state.borrow();
-        let waiting = s.waiting.len() as u64;
-        if s.sent != s.delivered + waiting || s.acknowledged > s.delivered {
+        let (waiting, expired) = (s.waiting.len() as u64, s.expired.len() as u64);
+        if s.sent != s.delivered + waiting + expired || s.acknowledged > s.delivered {
             return Err(format!(
-                "queue: {} messages sent, {} delivered, {waiting} waiting, {} acknowledged",
+                "queue: {} messages sent, {} delivered, {waiting} waiting, {expired} expired, {} acknowledged",
                 s.sent, s.delivered, s.acknowledged
             ));
         }
@@ -200,6 +222,7 @@ impl Queue {
 
     /// Delivers what can be delivered.
     fn pump(self: &Rc<Self>) {
+        self.expire();
         loop {
             let (batch, left) = {
                 let s = &mut *self.state.borrow_mut();

@@ -6,6 +6,7 @@ use crate::config::{FieldError, Model};
 use crate::sim::dist::Dist;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A store that metrics may be kept in.
@@ -121,9 +122,40 @@ pub struct QueueSpec {
     pub max_batch_timeout: Duration,
     /// Invocations of the consumer at the same time, all in one isolate.
     pub max_concurrency: usize,
+    /// A message that has waited for so long is deleted.
+    #[serde(with = "quantity::duration", default = "four_days")]
+    pub retention: Duration,
     /// CPU time of an invocation of the consumer, and of each message in it, in microseconds.
     pub batch_cpu_us: u64,
     pub message_cpu_us: u64,
+    /// What single plans allow, by the plan's name; of two limits, the lower one counts.
+    #[serde(default, rename = "plan", skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<String, QueuePlan>,
+}
+
+/// What a plan allows, where that is less than [`QueueSpec`] says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueuePlan {
+    #[serde(with = "quantity::duration")]
+    pub retention: Duration,
+}
+
+/// Source: <https://developers.cloudflare.com/queues/platform/limits/>
+fn four_days() -> Duration {
+    Duration::from_secs(4 * 86_400)
+}
+
+impl QueueSpec {
+    /// The queue under the plan of that name.
+    pub fn of_plan(&self, plan: &str) -> QueueSpec {
+        let own = self.plans.get(plan).map_or(Duration::MAX, |p| p.retention);
+        QueueSpec {
+            retention: self.retention.min(own),
+            plans: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
 }
 
 /// A dataset of Analytics Engine.
@@ -149,6 +181,9 @@ pub struct Bound {
     /// Whether the figure is assumed, not published.
     #[serde(default)]
     pub assumed: bool,
+    /// The plan under which it holds; under all, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// What a bound is about.

@@ -4,13 +4,13 @@ use super::spec::{Claim, Grid, Ledger, Quantity};
 use crate::config::quantity::Count;
 use crate::config::{ConfigError, Override, parse_overrides};
 use crate::experiment::grid::pooled;
-use crate::experiment::measure::{Outcome, bill};
+use crate::experiment::measure::Outcome;
 use crate::experiment::metric;
 use crate::experiment::pool::{Billing, Pooled};
 use crate::experiment::scenario::{MONTH, Scenario};
 use crate::experiment::simulate::{Point, simulate};
 use crate::experiment::sweep::SweepError;
-use crate::pricing::{Invoice, LineItem, MeterItem, Money, Usage};
+use crate::pricing::{LineItem, MeterItem, Usage};
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -334,21 +334,17 @@ impl Cells {
                     .map(|u| ledger.as_billed(*tariff, u))
                     .collect();
                 let billing = Billing::new(ledger.plan(*tariff), billed.iter().collect());
-                billing.lines(|line| is_kv_cost(line, items)).contributions
+                billing.lines(|line| is_of(line, items)).contributions
             }
         }
     }
 }
 
-/// Whether a line of an invoice is what the KV costs, without the plan's fee and without Worker
-/// requests; of these items only, if any is named.
-fn is_kv_cost(line: &LineItem, items: &[MeterItem]) -> bool {
-    line.item.is_some_and(|item| {
-        item.name().starts_with("kv.") && (items.is_empty() || items.contains(&item))
+/// Whether a line of an invoice is for one of these items, of any service; of the KV, if none is
+/// named. Never the plan's fee.
+fn is_of(line: &LineItem, items: &[MeterItem]) -> bool {
+    line.item.is_some_and(|item| match items {
+        [] => item.name().starts_with("kv."),
+        named => named.contains(&item),
     })
-}
-
-/// What the KV costs; see [`is_kv_cost`].
-pub fn kv_cost(invoice: &Invoice, items: &[MeterItem]) -> Money {
-    bill(invoice, |line| is_kv_cost(line, items))
 }

@@ -1,12 +1,11 @@
 //! Checks that need no simulation: arithmetic, prices, published facts.
 
-use super::cells::kv_cost;
 use super::expression::Expression;
 use super::judge::{Finding, Lens, Verdict, exact};
 use super::spec::{Check, Claim, Comparator, FactRef, Input, Ledger};
 use crate::config::quantity::{Bytes, Count, parse_duration};
 use crate::config::{ConfigError, source_text};
-use crate::pricing::{MeterItem, Money, Usage};
+use crate::pricing::{MeterItem, Money, Plan, Usage};
 use std::collections::BTreeMap;
 
 /// What a check says that needs no simulation.
@@ -35,7 +34,15 @@ pub fn findings(
             tariff,
             usage,
             less,
-        } => priced(ledger, claim, tariff, usage, less.as_ref()),
+            fee,
+        } => {
+            let bill = Bill {
+                usage,
+                less: less.as_ref(),
+                fee: *fee,
+            };
+            priced(ledger, claim, tariff, &bill)
+        }
         Check::Fact { file, field, scale } => {
             let reference = FactRef {
                 file: file.clone(),
@@ -130,13 +137,7 @@ fn published(
     })
 }
 
-fn priced(
-    ledger: &Ledger,
-    claim: &Claim,
-    tariff: &str,
-    usage: &BTreeMap<MeterItem, Count>,
-    less: Option<&BTreeMap<MeterItem, Count>>,
-) -> Vec<Finding> {
+fn priced(ledger: &Ledger, claim: &Claim, tariff: &str, bill: &Bill) -> Vec<Finding> {
     let own = ledger.tariff(tariff).0;
     let published = ledger.published().map(|t| t.0).filter(|i| *i != own);
     let lenses = [
@@ -146,18 +147,14 @@ fn priced(
     let accepts = claim.accepts(None);
     let find = |(tariff, lens, failure): (Option<usize>, Lens, Verdict)| {
         let i = tariff?;
-        let amount = bill(ledger, i, usage, less);
+        let amount = bill.amount(ledger, i);
         let value = amount.to_usd();
-        let mut evidence = format!(
-            "at {}: {}",
-            ledger.file.tariffs[i].title,
-            exact_amount(amount)
-        );
-        let beyond = beyond_included(ledger, i, usage, less);
+        let mut evidence = format!("at {}: {}", ledger.file.tariffs[i].title, amount.exact());
+        let beyond = bill.beyond_included(ledger, i);
         if beyond != amount {
             evidence.push_str(&format!(
                 " within what is included, {} beyond it",
-                exact_amount(beyond)
+                beyond.exact()
             ));
         }
         Some(Finding {
@@ -183,44 +180,40 @@ fn usage_of(usage: &BTreeMap<MeterItem, Count>) -> Usage {
     all
 }
 
-/// What the usage costs in a month, without the fee; less what `less` costs.
-fn bill(
-    ledger: &Ledger,
-    tariff: usize,
-    usage: &BTreeMap<MeterItem, Count>,
-    less: Option<&BTreeMap<MeterItem, Count>>,
-) -> Money {
-    let cost = |usage: &BTreeMap<MeterItem, Count>| {
-        let billed = ledger.as_billed(tariff, &usage_of(usage));
-        kv_cost(&ledger.plan(tariff).invoice(&billed), &[])
-    };
-    cost(usage) - less.map_or(Money::ZERO, cost)
+/// What a claim wants priced.
+struct Bill<'a> {
+    usage: &'a BTreeMap<MeterItem, Count>,
+    less: Option<&'a BTreeMap<MeterItem, Count>>,
+    fee: bool,
 }
 
-/// The same where what the plan includes is used up already.
-fn beyond_included(
-    ledger: &Ledger,
-    tariff: usize,
-    usage: &BTreeMap<MeterItem, Count>,
-    less: Option<&BTreeMap<MeterItem, Count>>,
-) -> Money {
-    let mut plan = ledger.plan(tariff).clone();
-    for item in &mut plan.items {
-        item.included = Count(0);
+impl Bill<'_> {
+    /// What the usage costs in a month, every meter of it, less what `less` costs.
+    fn amount(&self, ledger: &Ledger, tariff: usize) -> Money {
+        self.under(ledger, tariff, ledger.plan(tariff))
     }
-    let cost = |usage: &BTreeMap<MeterItem, Count>| {
-        let billed = ledger.as_billed(tariff, &usage_of(usage));
-        kv_cost(&plan.invoice(&billed), &[])
-    };
-    cost(usage) - less.map_or(Money::ZERO, cost)
-}
 
-/// An amount with as many decimals as it needs.
-fn exact_amount(amount: Money) -> String {
-    let text = format!("{amount:.12}");
-    let cut = text.trim_end_matches('0').len();
-    let cents = text.find('.').map_or(text.len(), |dot| dot + 3);
-    text[..cut.max(cents)].to_owned()
+    /// The same where what the plan includes is used up already.
+    fn beyond_included(&self, ledger: &Ledger, tariff: usize) -> Money {
+        let mut plan = ledger.plan(tariff).clone();
+        for item in &mut plan.items {
+            item.included = Count(0);
+        }
+        self.under(ledger, tariff, &plan)
+    }
+
+    fn under(&self, ledger: &Ledger, tariff: usize, plan: &Plan) -> Money {
+        let cost = |usage: &BTreeMap<MeterItem, Count>| {
+            let billed = ledger.as_billed(tariff, &usage_of(usage));
+            plan.invoice(&billed).without_fee()
+        };
+        let fee = if self.fee {
+            plan.monthly_fee
+        } else {
+            Money::ZERO
+        };
+        fee + cost(self.usage) - self.less.map_or(Money::ZERO, cost)
+    }
 }
 
 /// A number as people write it, to ten significant digits.
@@ -315,11 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_show_the_digits_that_they_have() {
-        let show = |text: &str| exact_amount(text.parse().unwrap());
-        assert_eq!(show("$3"), "$3.00");
-        assert_eq!(show("$0.0065"), "$0.0065");
-        assert_eq!(show("$0.000003"), "$0.000003");
+    fn figures_show_the_digits_that_they_have() {
         assert_eq!(
             [figure(0.1 + 0.2), figure(238.095_238_095_238)],
             ["0.3", "238.0952381"]

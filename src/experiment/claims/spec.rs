@@ -5,7 +5,7 @@ use super::expression::Expression;
 use crate::config::quantity::{self, Bytes, Count};
 use crate::config::{self, ConfigError, FieldError, Model};
 use crate::experiment::metric;
-use crate::pricing::{Catalog, MeterItem, Plan, Usage};
+use crate::pricing::{Catalog, Date, MeterItem, Plan, Usage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +45,12 @@ pub struct Tariff {
     /// Whether these are the seller's prices, against which all price checks are made.
     #[serde(default)]
     pub published: bool,
+    /// Day whose prices are taken; if not given, the day on which the catalog was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Date>,
+    /// Items that are rounded up to their billing unit, beside those that the catalog says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub round_up: Vec<MeterItem>,
 }
 
 /// Simulated points that claims are held against: isolates x traffic.
@@ -190,13 +196,17 @@ pub enum Check {
         #[serde(default)]
         comparator: Option<Comparator>,
     },
-    /// What usage costs under the document's tariff and under the published one.
+    /// What usage costs under the document's tariff and under the published one: every meter that
+    /// is named, and nothing else.
     Price {
         tariff: String,
         usage: BTreeMap<MeterItem, Count>,
         /// For a saving: what is used instead.
         #[serde(default)]
         less: Option<BTreeMap<MeterItem, Count>>,
+        /// Whether the plan's fee is part of what is stated.
+        #[serde(default)]
+        fee: bool,
     },
     /// A published limit or price.
     Fact {
@@ -231,10 +241,10 @@ pub struct Simulation {
     /// Divided by this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
-    /// Instead of a metric: what the KV costs under this tariff, in dollars a month.
+    /// Instead of a metric: what is used costs under this tariff, in dollars a month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tariff: Option<String>,
-    /// What of that is counted; all KV items if not given.
+    /// What of that is counted, of any service; all KV items if not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<MeterItem>,
     #[serde(default)]
@@ -660,7 +670,7 @@ pub enum Quantity {
     Metric(usize),
     /// What a month uses of an item.
     Used(MeterItem),
-    /// Of items of a tariff, by its position; of all KV items if none is named.
+    /// Of items of a tariff, by its position, of any service; of all KV items if none is named.
     Cost(usize, Vec<MeterItem>),
 }
 
@@ -670,7 +680,7 @@ impl Quantity {
     /// # Errors
     /// What was found and expected.
     pub fn of_metric(name: &str) -> Result<Self, String> {
-        let item = MeterItem::ALL.into_iter().find(|i| i.name() == name);
+        let item: Option<MeterItem> = name.parse().ok();
         metric::index_of(name)
             .map(Quantity::Metric)
             .or(item.map(Quantity::Used))
@@ -685,7 +695,7 @@ impl Quantity {
 pub struct Ledger {
     pub name: String,
     pub file: ClaimFile,
-    /// In the order of the tariffs.
+    /// In the order of the tariffs, each with the prices in force on its day.
     pub catalogs: Vec<Catalog>,
     /// The folder that its references are relative to; none inside the binary.
     pub folder: Option<PathBuf>,
@@ -703,7 +713,8 @@ impl Ledger {
             .tariffs
             .iter()
             .map(|t| {
-                let catalog: Catalog = config::load(&t.catalog, folder.as_deref(), &[])?;
+                let mut catalog: Catalog = config::load(&t.catalog, folder.as_deref(), &[])?;
+                catalog.round_up.extend(&t.round_up);
                 catalog.plan(&t.plan).map_err(|e| {
                     let message = format!("tariff \"{}\": {}", t.name, e.message);
                     ConfigError::new(&label, message)
@@ -711,14 +722,86 @@ impl Ledger {
                 Ok(catalog)
             })
             .collect::<Result<_, ConfigError>>()?;
-        let ledger = Ledger {
+        let mut ledger = Ledger {
             name: name.to_owned(),
             file,
             catalogs,
             folder,
         };
+        ledger.check_priced(&label, &text)?;
+        for (catalog, tariff) in ledger.catalogs.iter_mut().zip(&ledger.file.tariffs) {
+            let on = tariff.on.unwrap_or_else(|| catalog.checked_on());
+            *catalog = catalog.clone().on(on);
+        }
         ledger.check_sources(&label, &text)?;
         Ok(ledger)
+    }
+
+    /// Whether every meter that a claim prices has a price: what has none is not free.
+    fn check_priced(&self, label: &str, text: &str) -> Result<(), ConfigError> {
+        for (i, claim) in self.file.claims.iter().enumerate() {
+            for (k, check) in claim.checks.iter().enumerate() {
+                self.check_prices_of(check).map_err(|e| {
+                    let field = format!("claim[{i}].check[{k}]");
+                    ConfigError {
+                        line: config::line_of_field(text, &field),
+                        field: Some(field),
+                        ..ConfigError::new(label, format!("claim \"{}\": {e}", claim.id))
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_prices_of(&self, check: &Check) -> Result<(), String> {
+        match check {
+            Check::Price {
+                tariff,
+                usage,
+                less,
+                ..
+            } => {
+                let own = self.tariff(tariff).0;
+                let published = self.published().map(|t| t.0).filter(|p| *p != own);
+                for meter in usage.keys().chain(less.iter().flat_map(BTreeMap::keys)) {
+                    for t in std::iter::once(own).chain(published) {
+                        // A tariff by size may have no price for the operations themselves.
+                        self.check_meter(t, *meter).or_else(|e| {
+                            let instead = self.by_size(t, *meter).ok_or(e)?;
+                            self.check_meter(t, instead)
+                        })?;
+                    }
+                }
+                Ok(())
+            }
+            Check::Simulation(s) | Check::Alert(s) => {
+                let Some(tariff) = &s.tariff else {
+                    return Ok(());
+                };
+                let own = self.tariff(tariff).0;
+                s.items.iter().try_for_each(|m| self.check_meter(own, *m))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether tariff number `i` prices a meter.
+    fn check_meter(&self, i: usize, meter: MeterItem) -> Result<(), String> {
+        let (tariff, catalog) = (&self.file.tariffs[i], &self.catalogs[i]);
+        let on = tariff.on.unwrap_or_else(|| catalog.checked_on());
+        let checked = catalog.check_priced(self.plan(i), meter, on);
+        checked.map_err(|e| format!("tariff \"{}\": {e}", tariff.name))
+    }
+
+    /// The bytes that stand for an operation in tariff number `i`, if it assumes how many.
+    fn by_size(&self, i: usize, meter: MeterItem) -> Option<MeterItem> {
+        self.file.tariffs[i].operation_bytes?;
+        match meter {
+            MeterItem::KvReads => Some(MeterItem::KvReadBytes),
+            MeterItem::KvWrites => Some(MeterItem::KvWriteBytes),
+            _ => None,
+        }
     }
 
     /// Whether all facts can be found and all expressions have values.

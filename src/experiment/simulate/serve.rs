@@ -13,7 +13,7 @@ use std::time::Duration;
 
 impl World {
     /// The isolate that serves an arrival and how long it takes to start; `None` if the plan's
-    /// requests of the day are used up. A metrics read that comes with a request is part of the
+    /// requests of the day are used up, or it would take more CPU time than the plan allows. A metrics read that comes with a request is part of the
     /// same invocation.
     #[inline]
     fn serve(&mut self, arrival: &Arrival) -> Option<(Rc<Server>, Duration)> {
@@ -28,6 +28,13 @@ impl World {
             self.worker_day.1 += 1;
             self.worker_day.1 <= limit
         });
+        let [request, query] = self.too_much_cpu;
+        let ended = match arrival.kind {
+            ArrivalKind::Record { .. } => request,
+            ArrivalKind::AnalyticsQuery | ArrivalKind::HealthCheck => query,
+            ArrivalKind::MetricsRead => false,
+        };
+        let admitted = admitted && !ended;
         let busy = match arrival.kind {
             ArrivalKind::Record { latency, .. } => latency,
             _ => Duration::ZERO,

@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) memory_peak: u64,
     /// Worker requests allowed in a UTC day; the day, and those used of it.
     pub(super) worker_quota: Option<u64>,
+    /// Whether a request and whether a query takes more CPU time than the plan allows.
+    pub(super) too_much_cpu: [bool; 2],
     pub(super) worker_day: (u64, u64),
     /// The collector's numbers of the workload's providers.
     pub(super) providers: Vec<ProviderId>,
@@ -107,7 +109,7 @@ impl World {
         let scenario = point.scenario;
         let limit = |kind| scenario.plan().daily_limit(MeterItem::of_operation(kind));
         let config = KvConfig {
-            limits: scenario.limits.clone(),
+            limits: scenario.limits.of_plan(&scenario.plan),
             latency: scenario.latency.samplers(),
             failures: scenario.failures.clone(),
             origin: timeline.origin,
@@ -178,6 +180,7 @@ impl World {
             wait_until: scenario.fleet.life.as_ref().map(|l| l.wait_until),
             memory: scenario.fleet.memory.clone(),
             memory_peak: 0,
+            too_much_cpu: scenario.too_much_cpu(),
             worker_quota: scenario.plan().daily_limit(MeterItem::WorkersRequests),
             worker_day: (0, 0),
             write: policy.batch.write,

@@ -44,9 +44,10 @@ pub enum Backend {
 impl Backend {
     /// An empty store.
     pub fn new(point: &StorePoint, sim: &SimHandle, streams: &Streams) -> Self {
+        let plan = &point.scenario.plan;
         let elsewhere = |limits: &KvLimits, latency: KvLatency| {
             let config = KvConfig {
-                limits: limits.clone(),
+                limits: limits.of_plan(plan),
                 latency,
                 failures: point.scenario.failures.clone(),
                 origin: ORIGIN,
@@ -79,7 +80,7 @@ impl Backend {
                     }
                 };
                 let rng = streams.stream("queue.send");
-                let queue = Queue::new(spec.clone(), sim.clone(), rng, consume);
+                let queue = Queue::new(spec.of_plan(plan), sim.clone(), rng, consume);
                 Backend::Queue {
                     queue,
                     kv,
@@ -238,7 +239,7 @@ fn workers_kv(point: &StorePoint, sim: &SimHandle, streams: &Streams) -> Rc<KvSt
     let scenario = point.scenario;
     let limit = |kind| scenario.plan().daily_limit(MeterItem::of_operation(kind));
     let config = KvConfig {
-        limits: scenario.limits.clone(),
+        limits: scenario.limits.of_plan(&scenario.plan),
         latency: scenario.latency.samplers(),
         failures: scenario.failures.clone(),
         origin: ORIGIN,

@@ -1,7 +1,7 @@
 //! Whether a store can do the work, and which bounds it meets.
 
 use super::{StoreCell, StorePoint};
-use crate::cloud::stores::BoundMeasure;
+use crate::cloud::stores::{Bound, BoundMeasure};
 use crate::pricing::{MeterItem, Plan, Usage};
 
 /// More failed calls or lost records than this share make a store unfit.
@@ -37,7 +37,8 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
         ));
     }
     let mean = |name: &str| cell.estimate(name).mean;
-    for bound in &point.store.bounds {
+    let here = |bound: &&Bound| bound.plan.as_ref().is_none_or(|p| *p == plan.name);
+    for bound in point.store.bounds.iter().filter(here) {
         let (found, unit) = match bound.measure {
             BoundMeasure::RequestsPerSecond => (mean("peak_per_second"), "in the busiest second"),
             BoundMeasure::StoredBytes => (mean("stored_bytes"), "bytes stored"),
@@ -57,7 +58,7 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
         }
     }
     let refused = mean("writes_refused_share");
-    let key_writes = point.store.bounds.iter();
+    let key_writes = point.store.bounds.iter().filter(here);
     for bound in key_writes.filter(|b| b.measure == BoundMeasure::KeyWritesPerSecond) {
         if refused > 0.0 {
             verdict.reasons.push(format!(

@@ -520,7 +520,7 @@ impl World {
             cache_hits: all.hits - self.before.cache.0,
             cache_misses: all.misses - self.before.cache.1,
             stored_after_s: self.stored_after_s(point, &counters),
-            lost: counters.lost_total(),
+            lost: counters.lost_total() + self.expired_records()?,
             writes_refused: refused - self.before.writes.0,
             writes: writes - self.before.writes.1,
             peak_per_second: self.backend.peak_per_second(),
@@ -603,7 +603,7 @@ impl World {
             let waiting = queue.waiting();
             let waiting = waiting.iter().map(|m| m.body.as_slice());
             let taken = consumer.counters().accepted;
-            let sent = taken + count_records(waiting)?;
+            let sent = taken + count_records(waiting)? + self.expired_records()?;
             between("sent", sent, writers.stored, unsure)?;
             if expired {
                 return Ok(());
@@ -620,6 +620,17 @@ impl World {
                 between("stored", found, writers.stored, unsure)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Records in messages that a queue has deleted.
+    fn expired_records(&self) -> Result<u64, String> {
+        match &*self.backend {
+            Backend::Queue { queue, .. } => {
+                let expired = queue.expired();
+                count_records(expired.iter().map(|m| m.body.as_slice()))
+            }
+            _ => Ok(0),
         }
     }
 
