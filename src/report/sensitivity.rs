@@ -245,6 +245,13 @@ impl SensitivityReport<'_> {
                 self.settings.trajectories
             ));
         }
+        let effects = self.result.morris.iter().flatten();
+        let left_out = effects.map(|e| e.left_out).max().unwrap_or(0);
+        if left_out > 0 {
+            text.push_str(&format!(
+                " The measure has no value at some points: up to {left_out} effects of an input are left out."
+            ));
+        }
         if self.settings.rows > 0 {
             text.push_str(&format!(
                 "\nIndices: share of the variance by an input alone, and with its interactions ({} rows, bootstrapped 95% intervals).",
