@@ -5,7 +5,7 @@ use kvplan::config::parse_overrides;
 use kvplan::experiment::replay::{Extent, Replay, ReplayError, ReplaySpec, replay, write_trace};
 use kvplan::experiment::result::RunResult;
 use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Billed, ORIGIN, Point, simulate};
+use kvplan::experiment::simulate::{Billed, ORIGIN, Phases, Point, simulate};
 use kvplan::pricing::MeterItem;
 use kvplan::telemetry::ports::OpKind;
 use kvplan::workload::trace::{TraceOptions, TraceReader};
@@ -106,10 +106,11 @@ fn a_replay_of_a_scenarios_log_is_the_scenario() {
             ..Extent::default()
         };
         let log = log_of(&scenario, extent);
+        let phases = Phases::of(&scenario, scenario.traffic_per_month, 0);
         let spec = ReplaySpec {
-            from: Some(ORIGIN),
-            to: Some(ORIGIN + scenario.horizon(scenario.traffic_per_month)),
-            warm_up: scenario.period.before(),
+            from: Some(phases.origin),
+            to: Some(phases.origin + scenario.horizon(scenario.traffic_per_month)),
+            warm_up: phases.origin.since(phases.start),
             ..ReplaySpec::default()
         };
         let replay = replayed(&scenario, &log, &spec);
@@ -155,6 +156,47 @@ fn a_log_with_kinds_gets_no_other_calls() {
     let a = r.first[0].arrived;
     assert_eq!((a.records, a.metrics_reads), (600, 60));
     assert_eq!((a.analytics_queries, a.health_checks), (0, 0));
+}
+
+/// A row of a metrics read at the time of a record is part of its request; any other is a request
+/// of its own, at the same time elsewhere too.
+#[test]
+fn metrics_reads_of_a_log_are_billed_unless_they_come_with_a_record() {
+    let places = "fleet.place=[{name=\"FRA\",share=0.5},{name=\"IAD\",share=0.5}]";
+    let settings = ["fleet.isolates=2", places];
+    let scenario = load("default", &["optimised-fleet"], &settings);
+    let billed = |row: fn(u64) -> String| {
+        let mut log = String::from("timestamp,kind,location\n");
+        for i in 0..600 {
+            log.push_str(&row(1_800_000_000_000 + 1_000 * i));
+        }
+        let spec = ReplaySpec {
+            billed: Billed::Period,
+            ..ReplaySpec::default()
+        };
+        let replay = replayed(&scenario, log.as_bytes(), &spec);
+        let r = &replay.first[0];
+        let requests = r.usage.get(MeterItem::WorkersRequests);
+        assert_eq!(requests, u128::from(r.arrived.requests()));
+        let cpu = &scenario.cpu;
+        let cpu_us = r.arrived.records * cpu.request_us
+            + (r.arrived.requests() - r.arrived.records) * cpu.query_us;
+        let cpu_ms = r.usage.get(MeterItem::WorkersCpuMs);
+        assert_eq!(cpu_ms, u128::from(cpu_us) / 1_000);
+        (
+            r.arrived.metrics_reads,
+            r.arrived.own_metrics_reads,
+            requests,
+        )
+    };
+    let alone = |t| format!("{t},metrics_read,FRA\n");
+    assert_eq!(billed(alone), (600, 600, 600));
+    let with_a_record = |t| format!("{t},record,FRA\n{t},metrics_read,FRA\n");
+    assert_eq!(billed(with_a_record), (600, 0, 600));
+    let elsewhere = |t| format!("{t},record,FRA\n{t},metrics_read,IAD\n");
+    assert_eq!(billed(elsewhere), (600, 600, 1_200));
+    let after = |t| format!("{t},record,FRA\n{},metrics_read,FRA\n", t + 1);
+    assert_eq!(billed(after), (600, 600, 1_200));
 }
 
 /// Replications share the arrivals and differ in what the log does not say.

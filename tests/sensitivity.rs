@@ -1,8 +1,13 @@
 //! Sensitivity analysis as a user drives it, and against what the arithmetic of prices says.
 
 use assert_cmd::Command;
+use kvplan::config::{Override, parse_overrides};
+use kvplan::experiment::metric::index_of;
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::sensitivity::{Inputs, Settings, sensitivity};
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 fn kvplan(args: &[&str], out: &Path) -> std::process::Output {
@@ -160,4 +165,41 @@ fn nonsense_is_refused_with_what_was_expected() {
     assert!(refused(&["--inputs", "nowhere"]).contains("default"));
     refused(&["--morris", "1"]);
     refused(&["--traffic", "0"]);
+}
+
+/// How long keys are kept has no effect on how long reads take, which differ by chance. With the
+/// same chance at all points of a row that input would be found to decide everything.
+#[test]
+fn an_input_without_effect_has_no_share_of_the_variance() {
+    let inputs = INPUTS.split("[[input]]").nth(3).unwrap();
+    let inputs: Inputs =
+        toml::from_str(&format!("title = \"one input\"\n[[input]]{inputs}")).unwrap();
+    let quick = [
+        "traffic_per_month=\"5M\"",
+        "period.requests=50",
+        "period.at_least=\"30 s\"",
+        "workload.analytics_queries={}",
+    ];
+    let quick = parse_overrides(&quick.map(str::to_owned)).unwrap();
+    let load = |settings: &[Override]| {
+        let all: Vec<Override> = quick.iter().chain(settings).cloned().collect();
+        Scenario::load("default", &["naive".into()], None, &all)
+    };
+    let settings = Settings {
+        metric: index_of("metrics_p50_ms").unwrap(),
+        replications: 2,
+        seed: 1,
+        trajectories: 0,
+        rows: 100,
+    };
+    let stop = AtomicBool::new(false);
+    let found = sensitivity(&inputs, &load, &settings, &|| (), &stop).unwrap();
+    let sobol = found.sobol.unwrap();
+    let i = sobol.indices[0];
+    println!("S {:?}, ST {:?}, noise {:?}", i.first, i.total, sobol.noise);
+    for s in [i.first, i.total] {
+        assert!(s.low <= 0.0 && 0.0 <= s.high, "{s:?}");
+    }
+    // All of it is noise.
+    assert!(sobol.noise.low <= 1.0 && 1.0 <= sobol.noise.high);
 }

@@ -91,6 +91,34 @@ fn workers_kv_uses_what_the_main_simulation_says() {
     }
 }
 
+/// Every request is billed whatever the store: records, and each call that comes with none.
+#[test]
+fn every_store_bills_every_request() {
+    let settings = [
+        "workload.metrics_reads={ per_request = 1.0, rate = \"1/s\" }",
+        "period.at_most=\"1 h\"",
+    ];
+    let scenario = scenario(&settings);
+    for name in STORES {
+        let r = run(&scenario, &store(name, &[]), OPTIMISED, 1_000_000);
+        let a = &r.arrived;
+        let others = a.own_metrics_reads + a.analytics_queries + a.health_checks;
+        // Poisson(3600), four standard deviations.
+        let own = a.own_metrics_reads as f64;
+        assert!((own - 3_600.0).abs() < 4.0 * 60.0, "{name}: {own}");
+        assert_eq!(a.metrics_reads, a.records + a.own_metrics_reads);
+        if name == "queues" {
+            continue; // its consumer's invocations come on top, and have a test of their own
+        }
+        let requests = monthly(&r, a.records + others);
+        assert_eq!(r.usage.get(MeterItem::WorkersRequests), requests, "{name}");
+        let cpu = &scenario.cpu;
+        let cpu_us = a.records * cpu.request_us + others * cpu.query_us;
+        let cpu_ms = monthly(&r, cpu_us) / 1_000;
+        assert_eq!(r.usage.get(MeterItem::WorkersCpuMs), cpu_ms, "{name}");
+    }
+}
+
 #[test]
 fn analytics_engine_bills_a_point_per_record_and_a_query_per_miss() {
     let scenario = scenario(&[]);
@@ -284,8 +312,7 @@ fn queues_bill_messages_and_the_consumer_writes_within_the_limits_of_the_kv() {
     let writes = r.usage.get(MeterItem::KvWrites) as f64 / MONTH.as_secs_f64();
     assert!(writes <= 1.0 && writes > 0.1, "{writes}");
     // Invocations of the consumer come on top: a batch takes 5 s, or 100 messages.
-    let extra = r.usage.get(MeterItem::WorkersRequests)
-        - monthly(&r, r.arrived.calls() - r.arrived.metrics_reads);
+    let extra = r.usage.get(MeterItem::WorkersRequests) - monthly(&r, r.arrived.requests());
     let batches = extra as f64 * r.period.as_secs_f64() / MONTH.as_secs_f64();
     let expected = r.period.as_secs_f64() / 5.0;
     assert!(

@@ -1,10 +1,17 @@
 //! What `kvplan run --out` leaves behind: series, alerts, recoveries, warm-up and traces.
 
 use assert_cmd::Command;
+use kvplan::config::parse_overrides;
+use kvplan::config::quantity::Count;
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::series::Sample;
+use kvplan::experiment::simulate::{Observation, Phases, Point, arrivals, observe};
+use kvplan::workload::ArrivalKind;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Ten minutes of a hundred reads a second with an outage of one minute after two.
@@ -155,4 +162,75 @@ fn an_interval_must_be_a_duration_above_zero() {
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(message.contains("--interval"), "{message}");
     }
+}
+
+/// With a history, a warm-up and a period none of which are whole intervals: each interval shows the
+/// requests that came in it, and the intervals of the measurement add up to its totals.
+#[test]
+fn intervals_add_up_to_the_totals_and_history_is_in_none() {
+    let settings = [
+        "period.history=\"3 h\"",
+        "period.warm_up=\"100 s\"",
+        "period.at_least=\"3700 s\"",
+        "period.at_most=\"3700 s\"",
+        "failures.read={error=0.1}",
+    ];
+    let settings = settings.map(str::to_owned);
+    let overrides = parse_overrides(&settings).unwrap();
+    let scenario = Scenario::load("default", &["optimised".into()], None, &overrides).unwrap();
+    let point = Point {
+        scenario: &scenario,
+        policy: &scenario.policies[0],
+        traffic: Count(3_000_000),
+        replication: 0,
+    };
+    let observation = Observation {
+        interval: Some(Duration::from_secs(60)),
+        traces: 0,
+    };
+    let (r, observed) = observe(&point, &observation).unwrap();
+    let samples = &observed.samples;
+    // 40 s and 60 s of warm-up, 61 whole minutes and 40 s.
+    let bounds: Vec<(f64, f64)> = samples.iter().map(|s| (s.start_s, s.end_s)).collect();
+    assert_eq!(bounds[..3], [(-100.0, -60.0), (-60.0, 0.0), (0.0, 60.0)]);
+    assert_eq!(
+        bounds[bounds.len() - 2..],
+        [(3_600.0, 3_660.0), (3_660.0, 3_700.0)]
+    );
+    assert_eq!(bounds.len(), 2 + 62);
+    assert!(bounds.windows(2).all(|w| w[0].1 == w[1].0));
+
+    let count = |s: &Sample, column: &str| {
+        let n = s.get(column) * (s.end_s - s.start_s);
+        assert!((n - n.round()).abs() < 1e-6, "{column} {n}");
+        n.round() as u64
+    };
+    // The requests of each interval, counted from the arrivals alone.
+    let phases = Phases::of(&scenario, point.traffic, 0);
+    let mut coming = arrivals(&point, phases.start);
+    let mut came = vec![0_u64; samples.len()];
+    let end = phases.origin + r.period;
+    while let Some(a) = coming.next_arrival().filter(|a| a.at < end) {
+        let at_s = a.at.as_secs_f64() - phases.origin.as_secs_f64();
+        let i = bounds.iter().position(|b| (b.0..b.1).contains(&at_s));
+        if let (ArrivalKind::Record { .. }, Some(i)) = (a.kind, i) {
+            came[i] += 1;
+        }
+    }
+    let shown: Vec<u64> = samples.iter().map(|s| count(s, "requests_per_s")).collect();
+    println!("first intervals: {:?} requests", &shown[..3]);
+    assert_eq!(shown, came);
+
+    let measured = || samples.iter().filter(|s| s.end_s > 0.0);
+    let sum = |column: &str| measured().map(|s| count(s, column)).sum::<u64>();
+    use kvplan::telemetry::ports::OpKind;
+    let kinds = [&r.record, &r.metrics, &r.analytics, &r.health];
+    let ended_well: u64 = kinds.iter().map(|k| k.count() - k.errors).sum();
+    assert!(kinds.iter().any(|k| k.errors > 0));
+    assert_eq!(sum("requests_per_s"), r.arrived.records);
+    assert_eq!(sum("goodput_per_s"), ended_well);
+    assert_eq!(sum("stored_per_s"), r.counters.stored);
+    assert_eq!(sum("kv_reads_per_s"), r.kv.issued(OpKind::Read));
+    assert_eq!(sum("kv_writes_per_s"), r.kv.issued(OpKind::Write));
+    assert_eq!(sum("retries_per_s"), r.counters.retries);
 }

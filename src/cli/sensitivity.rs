@@ -39,7 +39,7 @@ pub struct Args {
     /// Trajectories of Morris' method; 0 for none
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     morris: u32,
-    /// Rows for Sobol indices, of inputs + 2 simulations each; 0 for none
+    /// Rows for Sobol indices, of inputs + 3 simulations each; 0 for none
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     sobol: u32,
     #[command(flatten)]

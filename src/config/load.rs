@@ -103,7 +103,8 @@ fn io_reason(e: &std::io::Error) -> String {
 }
 
 /// Loads and checks a model; `name` is one that comes with kvplan or a path, relative to
-/// `relative_to` if given. `overrides` replace fields after the file itself was found good.
+/// `relative_to` if given. `overrides` replace fields after the file itself was found good; they are
+/// applied together, whatever their order, before the result is checked.
 pub fn load<T: Model>(
     name: &str,
     relative_to: Option<&Path>,
@@ -146,22 +147,41 @@ fn apply_overrides<T: Model>(text: &str, overrides: &[Override]) -> Result<T, Co
     let mut table: toml::Table = text
         .parse()
         .map_err(|e: toml::de::Error| ConfigError::new("--set", e.message()))?;
-    let mut model = None;
+    let mut states = vec![table.clone()];
     for o in overrides {
         set(&mut table, &o.path, &o.value).map_err(|message| ConfigError::new(&o.text, message))?;
-        // After each one, so that an error names the option that brought it in.
-        let changed: T = serde_path_to_error::deserialize(toml::Value::Table(table.clone()))
-            .map_err(|e| ConfigError {
-                field: Some(e.path().to_string()),
-                ..ConfigError::new(&o.text, e.inner().message())
-            })?;
-        changed.validate().map_err(|e| ConfigError {
-            field: Some(e.field),
-            ..ConfigError::new(&o.text, e.message)
-        })?;
-        model = Some(changed);
+        states.push(table.clone());
     }
-    model.ok_or_else(|| ConfigError::new("--set", "expected at least one setting"))
+    let wrong = match checked(table) {
+        Ok(model) => return Ok(model),
+        Err(wrong) => wrong,
+    };
+    // Only all of them together must be right. Where they are not, the error names the option
+    // since which it was wrong whatever came after it.
+    let mut culprit = (overrides.len() - 1, wrong.clone());
+    for i in (0..overrides.len()).rev() {
+        match checked::<T>(states[i + 1].clone()) {
+            Ok(_) => break,
+            Err(e) => culprit = (i, e),
+        }
+    }
+    let (i, mut error) = culprit;
+    if error.field == wrong.field {
+        // With what later options have made of the other fields.
+        error = wrong;
+    }
+    Err(ConfigError {
+        field: Some(error.field),
+        ..ConfigError::new(&overrides[i].text, error.message)
+    })
+}
+
+/// The model that a table holds, if it is one.
+fn checked<T: Model>(table: toml::Table) -> Result<T, FieldError> {
+    let model: T = serde_path_to_error::deserialize(toml::Value::Table(table))
+        .map_err(|e| FieldError::new(e.path().to_string(), e.inner().message()))?;
+    model.validate()?;
+    Ok(model)
 }
 
 fn set(table: &mut toml::Table, path: &[String], value: &toml::Value) -> Result<(), String> {
@@ -332,4 +352,59 @@ pub fn read_durations_ms(
         return Err(fail(None, "found no rows, expected at least one".into()));
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::scenario::ScenarioFile;
+
+    fn load_with(settings: &[&str]) -> Result<ScenarioFile, String> {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        let overrides = parse_overrides(&settings).unwrap();
+        load("default", None, &overrides).map_err(|e: ConfigError| e.to_string())
+    }
+
+    /// At most 7 d unless set, so that the first alone would be wrong.
+    #[test]
+    fn settings_that_are_right_together_are_right_in_any_order() {
+        let least = "period.at_least=\"20 d\"";
+        let most = "period.at_most=\"30 d\"";
+        let one = load_with(&[least, most]).unwrap();
+        assert_eq!(one, load_with(&[most, least]).unwrap());
+        assert_eq!(one.period.at_least.as_secs(), 20 * 86_400);
+    }
+
+    #[test]
+    fn an_error_names_the_option_since_which_it_is_wrong() {
+        let least = "period.at_least=\"20 d\"";
+        let error = |settings: &[&str]| load_with(settings).unwrap_err();
+        let e = error(&["seed=1", least, "replications=3"]);
+        assert_eq!(
+            e,
+            "--set period.at_least=\"20 d\": field `period.at_least`: found 20 d, expected more than 0 s and no more than period.at_most = 7 d"
+        );
+        // With what later options say, though they do not mend it.
+        let e = error(&[least, "period.at_most=\"10 d\""]);
+        assert!(
+            e.starts_with("--set period.at_least=") && e.ends_with("= 10 d"),
+            "{e}"
+        );
+        // What was mended is no error.
+        let e = error(&[least, "period.at_most=\"30 d\"", "replications=0"]);
+        assert!(
+            e.starts_with("--set replications=0: field `replications`"),
+            "{e}"
+        );
+        // Of two errors the first.
+        let e = error(&["replications=0", "seed=\"x\""]);
+        assert!(
+            e.starts_with("--set replications=0: field `replications`"),
+            "{e}"
+        );
+        let e = error(&["seed=\"x\"", "replications=0"]);
+        assert!(e.starts_with("--set seed=\"x\": field `seed`"), "{e}");
+        let e = error(&["title.nonsense=1", "seed=2"]);
+        assert_eq!(e, "--set title.nonsense=1: `title` has no fields");
+    }
 }

@@ -39,7 +39,8 @@ const fn s(of: Calls, q: f64) -> Get<RunResult> {
 
 /// All measures, in the order of the CSV columns. "per month" is 30 days.
 pub const METRICS: &[Metric] = metrics![
-    "requests_per_month", "recorded requests that arrived", Get::Each(|r| r.per_month(r.arrived.records));
+    "requests_per_month", "requests to be recorded that came, served or refused", Get::Each(|r| r.per_month(r.arrived.records + r.arrived.records_refused));
+    "requests_served_per_month", "those that were served and recorded", Get::Each(|r| r.per_month(r.arrived.records));
     "kv_reads_per_month", "KV reads, billed or refused", Get::Each(|r| r.per_month(r.kv.issued(OpKind::Read)));
     "kv_writes_per_month", "KV writes, billed or refused", Get::Each(|r| r.per_month(r.kv.issued(OpKind::Write)));
     "kv_deletes_per_month", "KV deletes, billed or refused", Get::Each(|r| r.per_month(r.kv.issued(OpKind::Delete)));
@@ -72,7 +73,7 @@ pub const METRICS: &[Metric] = metrics![
     "kv_timeout_share", "KV operations without an answer, done or not / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Timeout, OpOutcome::AnswerLost]));
     "kv_invalid_share", "KV operations outside the documented limits / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Invalid]));
     "retries_per_write", "retried writes / writes", Get::Ratio(|r| share(r.counters.retries, r.kv.issued(OpKind::Write)));
-    "loss_rate", "records lost for any cause / recorded requests", Get::Rate(|r| share(r.counters.lost_total(), r.counters.accepted));
+    "loss_rate", "records lost for any cause / recorded requests, and records in memory before", Get::Rate(|r| share(r.counters.lost_total(), r.in_memory_before + r.counters.accepted));
     "lost_overflow_newest_rate", "records given up on arrival, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowNewest));
     "lost_overflow_oldest_rate", "oldest records given up, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowOldest));
     "lost_evicted_rate", "records gone with their isolate / recorded requests", Get::Rate(|r| lost(r, LossCause::Evicted));
@@ -91,7 +92,8 @@ pub const METRICS: &[Metric] = metrics![
     "invoice_kv_bytes_usd", "bytes read and written, where a catalog prices them", Get::Bill(|l| matches!(l.item, Some(MeterItem::KvReadBytes | MeterItem::KvWriteBytes)));
     "invoice_workers_usd", "Worker requests and CPU time", Get::Bill(|l| matches!(l.item, Some(MeterItem::WorkersRequests | MeterItem::WorkersCpuMs)));
     "lost_waited_rate", "records given up after waiting for room / recorded requests", Get::Rate(|r| lost(r, LossCause::WaitedTooLong));
-    "lost_update_share", "records thought to be stored that are not in the KV / records thought to be stored", Get::Each(|r| r.missing_share.unwrap_or(f64::NAN));
+    "lost_update_share", "records thought to be stored that are not in the KV, less those found twice / records thought to be stored", Get::Each(|r| r.missing_share.map_or(f64::NAN, |m| m.max(0.0)));
+    "surplus_share", "records found in the KV beyond those thought to be stored / records thought to be stored", Get::Each(|r| r.missing_share.map_or(f64::NAN, |m| (-m).max(0.0)));
     "store_delay_mean_s", "from record to store, mean", Get::Ratio(|r| (r.counters.store_delay_us as f64 / 1e6, r.counters.stored as f64));
     "coalesced_share", "queries that shared the answer of another / queries that missed the cache", Get::Ratio(|r| share(r.counters.coalesced, r.counters.coalesced + r.counters.fetches));
     "aggregations_per_request", "computations of a window's metrics / recorded requests", Get::Ratio(|r| share(r.counters.aggregations, r.arrived.records));
@@ -104,12 +106,11 @@ pub const METRICS: &[Metric] = metrics![
     "answer_age_p99_s", "the same, 99th percentile", s(Calls::AnswerAge, 0.99);
     "invoice_tiers_usd", "Durable Objects and R2, per month", Get::Bill(of_tiers);
     "requests_refused_share", "Worker requests turned away for a used-up daily limit, or ended for their CPU time / requests that came", Get::Rate(|r| {
-        let served = r.arrived.calls() - r.arrived.metrics_reads;
-        share(r.arrived.refused, r.arrived.refused + served)
+        share(r.arrived.refused, r.arrived.refused + r.arrived.requests())
     });
     "isolates", "isolates alive at the end of the period", Get::Each(|r| r.isolates as f64);
     "cold_starts_per_month", "isolates started", Get::Each(|r| r.per_month(r.fleet.started));
-    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Ratio(|r| share(r.cold_start.count(), r.arrived.calls() - r.arrived.metrics_reads));
+    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Ratio(|r| share(r.cold_start.count(), r.arrived.requests()));
     "cold_start_p95_ms", "how long they waited, 95th percentile", ms(Calls::ColdStart, 0.95);
     "isolates_ended_idle_per_month", "isolates ended for want of requests", Get::Each(|r| r.per_month(r.fleet.ended[EndCause::Idle as usize]));
     "isolates_ended_random_per_month", "isolates ended by the platform", Get::Each(|r| r.per_month(r.fleet.ended[EndCause::Random as usize]));
@@ -133,7 +134,10 @@ fn age(r: &RunResult, of: impl Fn(&ReadAges) -> (f64, f64)) -> (f64, f64) {
 }
 
 fn lost(r: &RunResult, cause: LossCause) -> (f64, f64) {
-    share(r.counters.lost[cause as usize], r.counters.accepted)
+    share(
+        r.counters.lost[cause as usize],
+        r.in_memory_before + r.counters.accepted,
+    )
 }
 
 /// Operations of all kinds that ended so, and all.

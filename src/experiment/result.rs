@@ -52,8 +52,14 @@ impl CallStats {
 /// What arrived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Arrived {
+    /// Recorded requests that were served.
     pub records: u64,
+    /// Requests to be recorded among the `refused`.
+    pub records_refused: u64,
+    /// Metrics reads, those that come with a recorded request among them.
     pub metrics_reads: u64,
+    /// Metrics reads that arrived on their own: requests like any other.
+    pub own_metrics_reads: u64,
     pub analytics_queries: u64,
     pub health_checks: u64,
     /// Worker requests turned away because the plan's requests of the day were used up, or ended
@@ -64,9 +70,15 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// Worker invocations: a metrics read that comes with a request is part of its invocation.
+    /// Calls of all kinds that were served.
     pub fn calls(&self) -> u64 {
         self.records + self.metrics_reads + self.analytics_queries + self.health_checks
+    }
+
+    /// Worker requests that were served: a metrics read that comes with a recorded request is
+    /// part of its invocation, every other call is a request of its own.
+    pub fn requests(&self) -> u64 {
+        self.records + self.own_metrics_reads + self.analytics_queries + self.health_checks
     }
 }
 
@@ -97,6 +109,8 @@ pub struct RunResult {
     pub counters: Counters,
     /// Records still in memory at the end.
     pub records_in_memory: u64,
+    /// Records that were in memory at the start of the measurement: they too may be lost in it.
+    pub in_memory_before: u64,
     pub kv: KvMeter,
     /// Most operations of each kind in a UTC day.
     pub busiest_day: [u64; OpKind::ALL.len()],

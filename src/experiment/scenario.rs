@@ -1,6 +1,7 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
 use super::precision::Precision;
+use super::result::Arrived;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
@@ -153,9 +154,10 @@ impl Default for Period {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CpuCost {
-    /// A recorded request, with the gateway's own work.
+    /// A recorded request, with the gateway's own work and the metrics read that may come with it.
     pub request_us: u64,
-    /// An analytics query or health check.
+    /// A request that only queries (analytics query, health check, metrics read on its own), or a
+    /// cron trigger.
     pub query_us: u64,
 }
 
@@ -165,6 +167,14 @@ impl Default for CpuCost {
             request_us: 1_000,
             query_us: 5_000,
         }
+    }
+}
+
+impl CpuCost {
+    /// CPU time of what arrived, in microseconds.
+    pub fn of(&self, arrived: &Arrived) -> u64 {
+        let queries = arrived.requests() - arrived.records + arrived.cron;
+        arrived.records * self.request_us + queries * self.query_us
     }
 }
 

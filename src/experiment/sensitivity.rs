@@ -204,6 +204,8 @@ pub struct Effects {
     pub mu: f64,
     /// Standard deviation: how much it depends on the others, or is not linear.
     pub sigma: f64,
+    /// Trajectories left out because the measure had no value at an end of the step.
+    pub left_out: usize,
 }
 
 /// A share of variance with its bootstrapped 95% interval.
@@ -214,13 +216,23 @@ pub struct Share {
     pub high: f64,
 }
 
-/// Sobol indices of an input.
+/// Sobol indices of an input: shares of the variance of the measure, noise included.
 #[derive(Debug, Clone, Copy)]
 pub struct Indices {
     /// By itself.
     pub first: Share,
-    /// With all its interactions.
+    /// With all its interactions, without the noise.
     pub total: Share,
+    /// Rows left out of one or both because the measure had no value at a point they need.
+    pub left_out: usize,
+}
+
+/// Sobol indices of all inputs, and what is no input's doing.
+#[derive(Debug, Clone)]
+pub struct Sobol {
+    pub indices: Vec<Indices>,
+    /// Share of the variance that is there with the same inputs.
+    pub noise: Share,
 }
 
 /// The results, by input.
@@ -229,7 +241,7 @@ pub struct Sensitivity {
     pub base: Estimate,
     pub one_at_a_time: Vec<OneAtATime>,
     pub morris: Option<Vec<Effects>>,
-    pub sobol: Option<Vec<Indices>>,
+    pub sobol: Option<Sobol>,
 }
 
 /// How often `finished` will be called.
@@ -237,11 +249,13 @@ pub fn steps(inputs: &Inputs, settings: &Settings) -> u64 {
     let k = inputs.inputs.len() as u64;
     (2 * k + 1) * u64::from(settings.replications)
         + u64::from(settings.trajectories) * (k + 1)
-        + u64::from(settings.rows) * (k + 2)
+        + u64::from(settings.rows) * (k + 3)
 }
 
-/// Runs all analyses that the settings ask for. All points of a replication, of a trajectory and
-/// of a row have common random numbers, so that what differs is the inputs' doing.
+/// Runs all analyses that the settings ask for. All points of a replication and of a trajectory
+/// have common random numbers, so that what differs is the inputs' doing. For Sobol indices each
+/// point has its own: they are shares of a variance, and noise that points have in common would
+/// pass for the effect of whatever else they have in common.
 pub fn sensitivity(
     inputs: &Inputs,
     load: Load,
@@ -264,7 +278,8 @@ pub fn sensitivity(
     } else {
         let mut rng = streams.stream("sensitivity.morris");
         let design = morris_design(k, settings.trajectories as usize, &mut rng);
-        let values = model.rows(&design.iter().map(|t| t.points.clone()).collect::<Vec<_>>())?;
+        let points: Vec<_> = design.iter().map(|t| t.points.clone()).collect();
+        let values = model.rows(&points, |trajectory, _| trajectory)?;
         Some(morris_effects(k, &design, &values))
     };
     let sobol = if settings.rows == 0 {
@@ -272,7 +287,8 @@ pub fn sensitivity(
     } else {
         let mut rng = streams.stream("sensitivity.sobol");
         let design = saltelli_design(k, settings.rows as usize, &mut rng);
-        let values = model.rows(&design)?;
+        let width = k as u64 + 3;
+        let values = model.rows(&design, |row, point| width * row + point)?;
         let mut rng = streams.stream("sensitivity.bootstrap");
         Some(sobol_indices(k, &values, &mut rng))
     };
@@ -357,20 +373,26 @@ impl Simulated<'_> {
         Ok((mean(of[0]), (0..self.inputs.len()).map(of_input).collect()))
     }
 
-    /// The measure at every point of every row (shares of the ranges); row `r` is replication `r`.
-    fn rows(&self, rows: &[Vec<Vec<f64>>]) -> Result<Vec<Vec<f64>>, SensitivityError> {
-        let jobs: Vec<(usize, &Vec<f64>)> = rows
-            .iter()
-            .enumerate()
-            .flat_map(|(r, points)| points.iter().map(move |p| (r, p)))
-            .collect();
+    /// The measure at every point of every row (shares of the ranges); `replication` is that of a
+    /// row's point.
+    fn rows(
+        &self,
+        rows: &[Vec<Vec<f64>>],
+        replication: impl Fn(u64, u64) -> u64,
+    ) -> Result<Vec<Vec<f64>>, SensitivityError> {
+        let mut jobs: Vec<(u64, &Vec<f64>)> = Vec::new();
+        for (r, points) in rows.iter().enumerate() {
+            for (p, point) in points.iter().enumerate() {
+                jobs.push((replication(r as u64, p as u64), point));
+            }
+        }
         let values: Vec<f64> = jobs
             .par_iter()
             .with_max_len(1)
-            .map(|(r, shares)| {
+            .map(|(replication, shares)| {
                 let inputs = self.inputs.iter().zip(*shares);
                 let values: Vec<f64> = inputs.map(|(i, s)| i.at(*s)).collect();
-                self.measure(&values, *r as u64)
+                self.measure(&values, *replication)
             })
             .collect::<Result<_, _>>()?;
         let width = rows.first().map_or(1, Vec::len);
@@ -432,20 +454,24 @@ pub fn morris_effects(inputs: usize, design: &[Trajectory], values: &[Vec<f64>])
         }
     }
     effects
-        .iter()
+        .iter_mut()
         .map(|e| {
+            let all = e.len();
+            e.retain(|x| !x.is_nan());
             let plain = Estimate::of(e.iter().copied());
             let squares: f64 = e.iter().map(|x| (x - plain.mean).powi(2)).sum();
             Effects {
                 mu_star: Estimate::of(e.iter().map(|x| x.abs())),
                 mu: plain.mean,
                 sigma: (squares / (e.len().max(2) - 1) as f64).sqrt(),
+                left_out: all - e.len(),
             }
         })
         .collect()
 }
 
-/// Saltelli's design: in each row two random points A and B, then A with one input of B, for each.
+/// Saltelli's design: in each row two random points A and B, then A with one input of B, for each;
+/// and A once more, which shows the noise.
 pub fn saltelli_design(inputs: usize, rows: usize, rng: &mut impl Rng) -> Vec<Vec<Vec<f64>>> {
     (0..rows)
         .map(|_| {
@@ -457,7 +483,8 @@ pub fn saltelli_design(inputs: usize, rows: usize, rng: &mut impl Rng) -> Vec<Ve
                 p
             });
             let mixed: Vec<Vec<f64>> = mixed.collect();
-            [a, b].into_iter().chain(mixed).collect()
+            let again = a.clone();
+            [a, b].into_iter().chain(mixed).chain([again]).collect()
         })
         .collect()
 }
@@ -466,51 +493,104 @@ const BOOTSTRAPS: usize = 1_000;
 
 /// Sobol indices by Jansen's estimators, with percentile intervals over bootstrapped rows. Jansen,
 /// Computer Physics Communications 117 (1999); Saltelli et al., ibid. 181 (2010).
-pub fn sobol_indices(inputs: usize, values: &[Vec<f64>], rng: &mut impl Rng) -> Vec<Indices> {
+///
+/// Where the points have independent noise, its variance is part of the variance that all indices
+/// are shares of. That leaves a first index what it is, a share of that variance; but two points
+/// that differ in one input differ by their noise as well, so that Jansen's total index is the
+/// share of the input *and* the noise. The noise's share, from the repeated points, is therefore
+/// taken off; the total index of an input without effect is then 0.
+///
+/// A pair of points one of which has no value (NaN) is left out, the rest of its row is not.
+pub fn sobol_indices(inputs: usize, values: &[Vec<f64>], rng: &mut impl Rng) -> Sobol {
     let n = values.len();
     let everything: Vec<usize> = (0..n).collect();
-    let estimates = jansen(inputs, values, &everything);
-    let resampled: Vec<Vec<(f64, f64)>> = (0..BOOTSTRAPS)
+    let estimates = Jansen::of(inputs, values, &everything);
+    let resampled: Vec<Jansen> = (0..BOOTSTRAPS)
         .map(|_| {
             let rows: Vec<usize> = (0..n).map(|_| rng.random_range(0..n)).collect();
-            jansen(inputs, values, &rows)
+            Jansen::of(inputs, values, &rows)
         })
         .collect();
-    let share = |i: usize, get: fn(&(f64, f64)) -> f64| {
-        let mut all: Vec<f64> = resampled.iter().map(|r| get(&r[i])).collect();
+    let share = |get: &dyn Fn(&Jansen) -> f64| {
+        let mut all: Vec<f64> = resampled.iter().map(get).collect();
+        all.retain(|x| !x.is_nan());
         all.sort_by(f64::total_cmp);
-        let at = |p: f64| all[((all.len() - 1) as f64 * p).round() as usize];
+        let last = all.len().saturating_sub(1) as f64;
+        let at = |p: f64| all.get((last * p).round() as usize).copied();
         Share {
-            value: get(&estimates[i]),
-            low: at(0.025),
-            high: at(0.975),
+            value: get(&estimates),
+            low: at(0.025).unwrap_or(f64::NAN),
+            high: at(0.975).unwrap_or(f64::NAN),
         }
     };
-    (0..inputs)
-        .map(|i| Indices {
-            first: share(i, |e| e.0),
-            total: share(i, |e| e.1),
-        })
-        .collect()
+    let indices = |i: usize| Indices {
+        first: share(&|e| e.first[i]),
+        total: share(&|e| e.total[i]),
+        left_out: values
+            .iter()
+            .filter(|row| [0, 1, 2 + i].into_iter().any(|p| row[p].is_nan()))
+            .count(),
+    };
+    Sobol {
+        indices: (0..inputs).map(indices).collect(),
+        noise: share(&|e| e.noise),
+    }
 }
 
-/// First and total index of each input from these rows.
-fn jansen(inputs: usize, values: &[Vec<f64>], rows: &[usize]) -> Vec<(f64, f64)> {
-    let n = rows.len() as f64;
-    let ends = || rows.iter().flat_map(|r| [values[*r][0], values[*r][1]]);
-    let mean = ends().sum::<f64>() / (2.0 * n);
-    let variance = ends().map(|y| (y - mean).powi(2)).sum::<f64>() / (2.0 * n - 1.0);
-    let half_squares = |a: usize, b: usize| {
-        let squares = rows.iter().map(|r| (values[*r][a] - values[*r][b]).powi(2));
-        squares.sum::<f64>() / (2.0 * n)
-    };
-    (0..inputs)
-        .map(|i| {
-            let first = 1.0 - half_squares(1, 2 + i) / variance;
-            let total = half_squares(0, 2 + i) / variance;
-            (first, total)
-        })
-        .collect()
+impl Sobol {
+    /// What must be known to read the indices: how much is noise, and what was left out.
+    pub fn note(&self) -> String {
+        let percent = |x: f64| format!("{:.1}%", 100.0 * x);
+        let mut text = format!(
+            "Noise is {} of the variance ({} to {}); it is taken off the total indices.",
+            percent(self.noise.value),
+            percent(self.noise.low),
+            percent(self.noise.high)
+        );
+        let left_out = self.indices.iter().map(|i| i.left_out).max().unwrap_or(0);
+        if left_out > 0 {
+            text.push_str(&format!(
+                " The measure has no value at some points: up to {left_out} rows are left out of an index, so these hold where it has one."
+            ));
+        }
+        text
+    }
+}
+
+/// Shares of the variance, by input, and that of the noise.
+struct Jansen {
+    first: Vec<f64>,
+    total: Vec<f64>,
+    noise: f64,
+}
+
+impl Jansen {
+    /// From these rows.
+    fn of(inputs: usize, values: &[Vec<f64>], rows: &[usize]) -> Self {
+        let ends = || {
+            let ends = rows.iter().flat_map(|r| [values[*r][0], values[*r][1]]);
+            ends.filter(|y| !y.is_nan())
+        };
+        let n = ends().count() as f64;
+        let mean = ends().sum::<f64>() / n;
+        let variance = ends().map(|y| (y - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let half_squares = |a: usize, b: usize| {
+            let differences = rows.iter().map(|r| values[*r][a] - values[*r][b]);
+            let squares = differences.filter(|d| !d.is_nan()).map(|d| d * d);
+            let (sum, pairs) = squares.fold((0.0, 0.0), |(s, n), d| (s + d, n + 1.0));
+            sum / (2.0 * pairs)
+        };
+        let noise = half_squares(0, 2 + inputs) / variance;
+        Jansen {
+            first: (0..inputs)
+                .map(|i| 1.0 - half_squares(1, 2 + i) / variance)
+                .collect(),
+            total: (0..inputs)
+                .map(|i| half_squares(0, 2 + i) / variance - noise)
+                .collect(),
+            noise,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -545,33 +625,118 @@ mod tests {
 
     /// Ishigami and Homma (1990): sin x1 + 7 sin^2 x2 + 0.1 x3^4 sin x1 on (-pi, pi). The indices
     /// are known: variance is 7^2/8 + 0.1 pi^4/5 + 0.01 pi^8/18 + 1/2.
-    #[test]
-    fn sobol_indices_of_the_ishigami_function() {
+    fn ishigami(x: &[f64]) -> f64 {
+        let x: Vec<f64> = x.iter().map(|x| PI * (2.0 * x - 1.0)).collect();
+        x[0].sin() + 7.0 * x[1].sin().powi(2) + 0.1 * x[2].powi(4) * x[0].sin()
+    }
+
+    /// The first and total indices of the three inputs and of a fourth without effect, and the
+    /// share of the noise, where that has this variance.
+    fn shares_of_ishigami(noise: f64) -> ([f64; 4], [f64; 4], f64) {
         let (a, b) = (7.0_f64, 0.1_f64);
         let v1 = 0.5 * (1.0 + b * PI.powi(4) / 5.0).powi(2);
         let v2 = a * a / 8.0;
         let v13 = b * b * PI.powi(8) * (1.0 / 18.0 - 1.0 / 50.0);
-        let v = v1 + v2 + v13;
-        let first = [v1 / v, v2 / v, 0.0];
-        let total = [(v1 + v13) / v, v2 / v, v13 / v];
-        let mut rng = Streams::new(2, 0).stream("sobol");
-        let design = saltelli_design(3, 4_000, &mut rng);
-        let values = evaluate(&design, |x| {
-            let x: Vec<f64> = x.iter().map(|x| PI * (2.0 * x - 1.0)).collect();
-            x[0].sin() + a * x[1].sin().powi(2) + b * x[2].powi(4) * x[0].sin()
-        });
-        let found = sobol_indices(3, &values, &mut rng);
-        for (i, f) in found.iter().enumerate() {
-            for (share, expected) in [(f.first, first[i]), (f.total, total[i])] {
-                // Twice the interval: 4 standard errors.
-                let half = share.high - share.low;
-                assert!(half < 0.12, "{half}");
-                assert!(
-                    (share.value - expected).abs() < half,
-                    "{i}: {share:?}, expected {expected}"
+        let v = v1 + v2 + v13 + noise;
+        (
+            [v1 / v, v2 / v, 0.0, 0.0],
+            [(v1 + v13) / v, v2 / v, v13 / v, 0.0],
+            noise / v,
+        )
+    }
+
+    /// Twice the 95% interval's half-width is 4 standard errors.
+    fn assert_near(found: Share, expected: f64, what: &str) {
+        let width = found.high - found.low;
+        assert!(width < 0.14, "{what}: {found:?}");
+        assert!(
+            (found.value - expected).abs() < width + 1e-12,
+            "{what}: {found:?}, expected {expected}"
+        );
+    }
+
+    #[test]
+    fn sobol_indices_of_the_ishigami_function() {
+        use rand_distr::{Distribution, StandardNormal};
+        for noise in [0.0_f64, 4.0] {
+            let mut rng = Streams::new(2, 0).stream("sobol");
+            let design = saltelli_design(4, 4_000, &mut rng);
+            let noisy = std::cell::RefCell::new(Streams::new(3, 0).stream("noise"));
+            let values = evaluate(&design, |x| {
+                let z: f64 = StandardNormal.sample(&mut *noisy.borrow_mut());
+                ishigami(x) + noise.sqrt() * z
+            });
+            let found = sobol_indices(4, &values, &mut rng);
+            let (first, total, share) = shares_of_ishigami(noise);
+            for (i, f) in found.indices.iter().enumerate() {
+                println!(
+                    "noise {noise}, x{}: S {:.3} ({:.3}), ST {:.3} ({:.3})",
+                    i + 1,
+                    f.first.value,
+                    first[i],
+                    f.total.value,
+                    total[i]
                 );
+                assert_near(f.first, first[i], &format!("S of x{}", i + 1));
+                assert_near(f.total, total[i], &format!("ST of x{}", i + 1));
+                assert_eq!(f.left_out, 0);
             }
+            let inert = found.indices[3];
+            for s in [inert.first, inert.total] {
+                assert!(s.low <= 0.0 && 0.0 <= s.high, "{s:?}");
+            }
+            println!("noise {:.3} ({share:.3})", found.noise.value);
+            assert_near(found.noise, share, "noise");
         }
+    }
+
+    /// Noise that the points of a row have in common is what an input without effect must not be
+    /// charged with.
+    #[test]
+    fn noise_common_to_a_row_passes_for_the_effect_of_an_inert_input() {
+        let mut rng = Streams::new(4, 0).stream("sobol");
+        let design = saltelli_design(1, 500, &mut rng);
+        let mut noise = Streams::new(5, 0).stream("noise");
+        let mut values = |common: bool| -> Vec<Vec<f64>> {
+            let row = |points: &Vec<Vec<f64>>| {
+                let first: f64 = noise.random();
+                let mut point = || if common { first } else { noise.random() };
+                points.iter().map(|_| point()).collect()
+            };
+            design.iter().map(row).collect()
+        };
+        let (together, apart) = (values(true), values(false));
+        let first = |v: &[Vec<f64>]| sobol_indices(1, v, &mut rng.clone()).indices[0].first;
+        assert!(first(&together).value > 0.9);
+        let s = first(&apart);
+        assert!(s.low <= 0.0 && 0.0 <= s.high, "{s:?}");
+    }
+
+    #[test]
+    fn a_point_without_value_costs_its_pairs_and_no_more() {
+        let mut rng = Streams::new(2, 0).stream("sobol");
+        let design = saltelli_design(4, 4_000, &mut rng);
+        let mut values = evaluate(&design, ishigami);
+        values[7][2] = f64::NAN; // A with the first input of B
+        values[9][0] = f64::NAN; // A
+        values[9][6] = f64::NAN; // A again
+        let found = sobol_indices(4, &values, &mut rng);
+        let left_out: Vec<usize> = found.indices.iter().map(|i| i.left_out).collect();
+        assert_eq!(left_out, [2, 1, 1, 1]);
+        let (first, total, _) = shares_of_ishigami(0.0);
+        for (i, f) in found.indices.iter().enumerate() {
+            assert_near(f.first, first[i], "S");
+            assert_near(f.total, total[i], "ST");
+        }
+        assert!(found.note().contains("up to 2 rows are left out"));
+        // And of Morris' trajectories one.
+        let trajectories = morris_design(3, 8, &mut rng);
+        let points: Vec<_> = trajectories.iter().map(|t| t.points.clone()).collect();
+        let mut values = evaluate(&points, |x| x.iter().sum());
+        values[0][0] = f64::NAN;
+        let effects = morris_effects(3, &trajectories, &values);
+        assert_eq!(effects.iter().map(|e| e.left_out).sum::<usize>(), 1);
+        assert!(effects.iter().all(|e| (e.mu - 1.0).abs() < 1e-9));
     }
 
     #[test]

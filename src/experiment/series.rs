@@ -2,12 +2,13 @@
 
 use crate::cloud::failure::Window;
 use crate::telemetry::alerts::{Alert, AlertInputs, AlertRules, Level};
-use std::time::Duration;
 
 /// What one interval showed; rates are per second of the interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// End of the interval, in seconds from the start of the measurement; the warm-up is negative.
+    /// Start and end of the interval, in seconds from the start of the measurement, which is
+    /// within no interval; the warm-up is negative.
+    pub start_s: f64,
     pub end_s: f64,
     /// In the order of [`COLUMNS`]; NaN where the interval gives none.
     pub values: [f64; COLUMNS.len()],
@@ -94,12 +95,7 @@ pub struct AlertSpan {
 }
 
 /// The alerts that the samples of the measurement raise, by the time of their start.
-pub fn alert_timeline(
-    samples: &[Sample],
-    rules: &AlertRules,
-    interval: Duration,
-) -> Vec<AlertSpan> {
-    let interval_s = interval.as_secs_f64();
+pub fn alert_timeline(samples: &[Sample], rules: &AlertRules) -> Vec<AlertSpan> {
     let mut open: Vec<AlertSpan> = Vec::new();
     let mut over = Vec::new();
     for sample in samples.iter().filter(|s| s.end_s > 0.0) {
@@ -128,7 +124,7 @@ pub fn alert_timeline(
                     }
                 }
                 None => open.push(AlertSpan {
-                    start_s: sample.end_s - interval_s,
+                    start_s: sample.start_s,
                     end_s: sample.end_s,
                     lasting: false,
                     worst: alert,
@@ -198,6 +194,7 @@ pub fn recoveries(samples: &[Sample], windows: &[Window]) -> Vec<Recovery> {
 mod tests {
     use super::*;
     use crate::config::quantity::Probability;
+    use std::time::Duration;
 
     fn sample(end_s: f64, set: &[(&str, f64)]) -> Sample {
         let mut values = [f64::NAN; COLUMNS.len()];
@@ -205,7 +202,11 @@ mod tests {
             let i = COLUMNS.iter().position(|c| c.0 == *name).unwrap();
             values[i] = *value;
         }
-        Sample { end_s, values }
+        Sample {
+            start_s: end_s - 60.0,
+            end_s,
+            values,
+        }
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
             .iter()
             .map(|(t, h)| sample(*t, &[("hit_ratio", *h)]))
             .collect();
-        let spans = alert_timeline(&samples, &rules, Duration::from_secs(60));
+        let spans = alert_timeline(&samples, &rules);
         let short: Vec<_> = spans
             .iter()
             .map(|s| (s.start_s, s.end_s, s.lasting, s.worst.level, s.worst.value))

@@ -28,6 +28,8 @@ pub struct Timeline {
 /// The mean over replications of what one interval showed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
+    /// Start of the interval, likewise.
+    pub start_s: f64,
     /// End of the interval, in seconds from the start of the measurement.
     pub end_s: f64,
     /// In the order of [`COLUMNS`].
@@ -131,6 +133,7 @@ impl Timeline {
     pub fn steps(&self) -> Vec<Step> {
         let samples = self.observed.iter().map(|o| o.samples.len()).min();
         let step = |i: usize| Step {
+            start_s: self.observed[0].samples[i].start_s,
             end_s: self.observed[0].samples[i].end_s,
             estimates: (0..COLUMNS.len())
                 .map(|c| Estimate::of(self.observed.iter().map(|o| o.samples[i].values[c])))
@@ -141,7 +144,7 @@ impl Timeline {
 
     /// The alerts of each replication, with its number.
     pub fn alerts(&self, scenario: &Scenario) -> Vec<(usize, AlertSpan)> {
-        let of = |samples: &[Sample]| alert_timeline(samples, &scenario.alerts, self.interval);
+        let of = |samples: &[Sample]| alert_timeline(samples, &scenario.alerts);
         let runs = self.observed.iter().enumerate();
         runs.flat_map(|(i, o)| of(&o.samples).into_iter().map(move |a| (i, a)))
             .collect()
@@ -170,7 +173,11 @@ impl Timeline {
                 let series: Vec<f64> = quiet.iter().map(|s| s.estimates[c].mean).collect();
                 let seen = series.iter().find(|v| !v.is_nan())?;
                 let changes = series.iter().any(|v| !v.is_nan() && v != seen);
-                let cut = |n: usize| self.interval * n as u32;
+                // The first interval may be cut short.
+                let cut = |n: usize| match n {
+                    0 => Duration::ZERO,
+                    n => Duration::from_secs_f64(quiet[n - 1].end_s - quiet[0].start_s),
+                };
                 changes.then(|| Settling {
                     column,
                     settled_after: mser5(&series).map(cut),

@@ -46,14 +46,16 @@ impl SensitivityReport<'_> {
                 self.ranked(title, axis, self.show(), values.collect(), note),
             ));
         }
-        if let Some(indices) = &self.result.sobol {
-            let values = indices
+        if let Some(sobol) = &self.result.sobol {
+            let values = sobol
+                .indices
                 .iter()
                 .map(|i| (i.total.value, i.total.low, i.total.high));
             let title = "Sobol indices: shares of the variance, interactions included";
             let axis = format!("total index of {}", self.measure());
             let note = format!(
-                "Jansen's estimator, {} rows; whiskers: bootstrapped 95% intervals.",
+                "Jansen's estimator less noise ({} of the variance), {} rows; whiskers: bootstrapped 95% intervals.",
+                format::percent(sobol.noise.value),
                 self.settings.rows
             );
             charts.push((
@@ -144,7 +146,7 @@ impl SensitivityReport<'_> {
         let rows = self.inputs.inputs.iter().enumerate().map(|(i, input)| {
             let o = &r.one_at_a_time[i];
             let morris = r.morris.as_ref().map(|m| m[i]);
-            let sobol = r.sobol.as_ref().map(|s| s[i]);
+            let sobol = r.sobol.as_ref().map(|s| s.indices[i]);
             let mut row = vec![input.name.clone(), input.field.clone(), input.unit.clone()];
             row.extend([input.low, input.base, input.high].map(format::csv_number));
             row.push(self.measure().to_owned());
@@ -220,7 +222,7 @@ impl SensitivityReport<'_> {
                     let [v, l, h] = [s.value, s.low, s.high].map(format::percent);
                     format!("{v} ({l} to {h})")
                 };
-                row.extend([share(s[i].first), share(s[i].total)]);
+                row.extend([share(s.indices[i].first), share(s.indices[i].total)]);
             }
             row
         });
@@ -243,11 +245,21 @@ impl SensitivityReport<'_> {
                 self.settings.trajectories
             ));
         }
+        let effects = self.result.morris.iter().flatten();
+        let left_out = effects.map(|e| e.left_out).max().unwrap_or(0);
+        if left_out > 0 {
+            text.push_str(&format!(
+                " The measure has no value at some points: up to {left_out} effects of an input are left out."
+            ));
+        }
         if self.settings.rows > 0 {
             text.push_str(&format!(
                 "\nIndices: share of the variance by an input alone, and with its interactions ({} rows, bootstrapped 95% intervals).",
                 self.settings.rows
             ));
+        }
+        if let Some(sobol) = &self.result.sobol {
+            text.push_str(&format!("\n{}", sobol.note()));
         }
         text
     }

@@ -94,6 +94,9 @@ struct State {
     pops: Option<PopCaches>,
     meter: KvMeter,
     stored_bytes: u64,
+    /// Byte-time that writes have bespoken so far: bytes until they expire, less what was
+    /// overwritten or deleted before it did.
+    bespoken_byte_ns: u128,
     stored_since: Timestamp,
     day: u64,
     used_today: [u64; OpKind::ALL.len()],
@@ -118,6 +121,7 @@ impl KvStore {
                 pops: config.consistency.map(|c| PopCaches::new(c, streams)),
                 meter: KvMeter::default(),
                 stored_bytes: 0,
+                bespoken_byte_ns: 0,
                 stored_since: now,
                 day: now.utc_day(),
                 used_today: Default::default(),
@@ -192,6 +196,15 @@ impl KvStore {
         s.busiest_day = s.used_today;
     }
 
+    /// Forgets the busiest day so far and the ages of answers; the meter goes on.
+    pub fn forget_peaks(&self) {
+        let mut s = self.state.borrow_mut();
+        s.busiest_day = Default::default();
+        if let Some(pops) = &mut s.pops {
+            pops.reset_ages();
+        }
+    }
+
     /// Operations of all kinds since the counters were last set to zero.
     pub fn operation_count(&self) -> u64 {
         self.state.borrow().meter.operation_count()
@@ -207,6 +220,13 @@ impl KvStore {
         let mut s = self.state.borrow_mut();
         s.settle_storage(self.clock.now());
         s.stored_bytes
+    }
+
+    /// Byte-nanoseconds that all writes so far have bespoken: what has been held, and what is held
+    /// until it expires. By Little's law its growth in a span of time, over that span, is the level
+    /// that storage comes to. Keys that never expire are not in it.
+    pub fn bespoken_byte_ns(&self) -> u128 {
+        self.state.borrow().bespoken_byte_ns
     }
 
     /// Keys stored now.
@@ -294,7 +314,7 @@ impl KvStore {
             if !s.may_write(key, now, self.limits.same_key_write_interval) {
                 return Err(KvError::RateLimited);
             }
-            s.remove(key);
+            s.remove(key, now);
             if let Some(pops) = &mut s.pops {
                 pops.write(place, key, None, now);
             }
@@ -496,12 +516,15 @@ impl State {
         options: PutOptions,
         now: Timestamp,
     ) {
-        self.remove(key);
+        self.remove(key, now);
         let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
         let bytes = (key.len() + value.len() + metadata_bytes) as u64;
         let expires = options.expiration_ttl.map(|ttl| now + ttl);
         if let Some(when) = expires {
             self.expiries.insert((when, key.to_owned()));
+        }
+        if let Some(ttl) = options.expiration_ttl {
+            self.bespoken_byte_ns += u128::from(bytes) * ttl.as_nanos();
         }
         self.stored_bytes += bytes;
         self.meter.write_bytes += bytes;
@@ -518,10 +541,12 @@ impl State {
         self.entries.insert(key.to_owned(), entry);
     }
 
-    fn remove(&mut self, key: &str) {
+    fn remove(&mut self, key: &str, now: Timestamp) {
         if let Some((key, entry)) = self.entries.remove_entry(key) {
             self.stored_bytes -= entry.bytes;
             if let Some(when) = entry.expires {
+                let left = when.since(now).as_nanos();
+                self.bespoken_byte_ns -= u128::from(entry.bytes) * left;
                 self.expiries.remove(&(when, key));
             }
         }

@@ -1,6 +1,6 @@
 //! A scenario's arrivals as a log.
 
-use crate::experiment::simulate::{ORIGIN, Point, arrivals};
+use crate::experiment::simulate::{Phases, Point, arrivals};
 use crate::workload::ArrivalKind;
 use crate::workload::trace::TraceWriter;
 use std::io::{self, Write};
@@ -30,13 +30,15 @@ pub fn write_trace(
     out: impl Write,
     stop: &AtomicBool,
 ) -> io::Result<Option<u64>> {
-    let period = &point.scenario.period;
-    let start = ORIGIN - period.before();
-    let queries_from = ORIGIN - period.warm_up;
-    let from = if extent.with_warm_up { start } else { ORIGIN };
+    let Phases {
+        start,
+        queries_from,
+        origin,
+    } = Phases::of(point.scenario, point.traffic, point.replication);
+    let from = if extent.with_warm_up { start } else { origin };
     let end = match (extent.length, extent.requests) {
-        (Some(length), _) => Some(ORIGIN + length),
-        (None, None) => Some(ORIGIN + point.scenario.horizon(point.traffic)),
+        (Some(length), _) => Some(origin + length),
+        (None, None) => Some(origin + point.scenario.horizon(point.traffic)),
         (None, Some(_)) => None,
     };
     let providers = point.scenario.workload.providers.iter();

@@ -341,7 +341,8 @@ fn cell(
 ) -> Cell {
     let outcomes: Vec<Kept> = runs.iter().map(|(r, _)| metric::outcome_of(r)).collect();
     let pooled = grid::pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
-    let arrived = runs[0].0.per_month(runs[0].0.arrived.records);
+    let first = &runs[0].0;
+    let arrived = first.per_month(first.arrived.records + first.arrived.records_refused);
     Cell {
         traffic: Count(arrived.round() as u64),
         policy: policy.to_owned(),

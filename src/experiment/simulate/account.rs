@@ -68,6 +68,7 @@ impl World {
             memory_peak_bytes: self.memory_peak(),
             read_ages: self.store.read_ages(),
             records_in_memory: self.records_in_memory(),
+            in_memory_before: self.in_memory_before,
             kv,
             busiest_day,
             quota_use,
@@ -120,8 +121,7 @@ impl World {
     /// The use of everything that may be billed.
     fn usage(&self, point: &Point, kv: &KvMeter, period: Duration, billed: Billed) -> Usage {
         let scenario = point.scenario;
-        let cpu_us = self.arrived.records * scenario.cpu.request_us
-            + (self.arrived.analytics_queries + self.arrived.health_checks) * scenario.cpu.query_us;
+        let cpu_us = scenario.cpu.of(&self.arrived);
         let mut used = Usage::default();
         for kind in OpKind::ALL {
             let billed = kv.billed(kind, scenario.catalog.bill_rate_limited);
@@ -130,8 +130,13 @@ impl World {
         used.add(MeterItem::KvReadBytes, u128::from(kv.read_bytes));
         used.add(MeterItem::KvWriteBytes, u128::from(kv.write_bytes));
         used.merge(&self.tiers_usage().since(&self.tiers_before));
-        let requests = self.arrived.calls() - self.arrived.metrics_reads + self.arrived.cron;
-        used.add(MeterItem::WorkersRequests, u128::from(requests));
+        // Every inbound request and every cron trigger is billed as an invocation. A request that
+        // is refused because the day's are used up (error 1027) runs nothing and is not billed:
+        // only the Free plan has such a limit, and it bills nothing.
+        // https://developers.cloudflare.com/workers/platform/pricing/
+        // https://developers.cloudflare.com/workers/platform/limits/#daily-requests
+        let invocations = self.arrived.requests() + self.arrived.cron;
+        used.add(MeterItem::WorkersRequests, u128::from(invocations));
         let billed_ns = match billed {
             Billed::Month => MONTH.as_nanos(),
             Billed::Period => period.as_nanos(),
@@ -144,27 +149,12 @@ impl World {
         usage.add(MeterItem::DoStorage, held(self.tiers.shared.bytes()));
         usage.add(MeterItem::R2Storage, held(self.tiers.archive.bytes()));
         let stored = match billed {
-            Billed::Month => self.steady_storage(point, kv, period),
+            Billed::Month => self
+                .steady_storage
+                .level(self.timeline.origin + period, self.store.bespoken_byte_ns()),
             Billed::Period => kv.storage_byte_ns / period.as_nanos(),
         };
         usage.add(MeterItem::KvStorage, held(stored));
         usage
-    }
-
-    /// Bytes stored on average once keys begin to expire. A period shorter than the retention
-    /// sees only the start of that: keys then gather at an even rate, and by Little's law
-    /// the level they reach is that rate times the retention.
-    fn steady_storage(&self, point: &Point, kv: &KvMeter, period: Duration) -> u128 {
-        let layout = &point.policy.layout;
-        let simulated = self.simulated(period);
-        if simulated >= layout.retention {
-            return kv.storage_byte_ns / period.as_nanos();
-        }
-        let gathering = simulated.max(layout.bucket).as_nanos();
-        scale(
-            u128::from(self.store.stored_bytes()),
-            layout.retention.as_nanos(),
-            gathering,
-        )
     }
 }

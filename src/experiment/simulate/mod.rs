@@ -1,11 +1,14 @@
 //! One replication: the real metrics system in the virtual world.
 //!
-//! `world` is what is simulated, `serve` what it does with an arrival, `sample` what is written
-//! down at intervals, `account` the checks and the bill at the end.
+//! `phases` is when it begins and when it counts, `world` what is simulated, `serve` what it does
+//! with an arrival, `sample` what is written down at intervals, `storage` the level that storage
+//! comes to, `account` the checks and the bill at the end.
 
 mod account;
+mod phases;
 mod sample;
 mod serve;
+mod storage;
 mod triggers;
 mod world;
 
@@ -19,11 +22,15 @@ use crate::sim::random::Streams;
 use crate::telemetry::policy::Policy;
 use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
+pub use phases::Phases;
+pub(crate) use serve::comes_with;
 use std::time::Duration;
+pub(crate) use storage::SteadyStorage;
 use triggers::Triggers;
 use world::World;
 
-/// Measurements start on a Monday, 2026-11-02 00:00 UTC, whatever the warm-up.
+/// Measurements of whole time buckets start on a Monday, 2026-11-02 00:00 UTC, whatever the
+/// warm-up; others somewhere in the first bucket from then on (see [`Phases::of`]).
 pub const ORIGIN: Timestamp = Timestamp::from_secs(1_793_577_600);
 
 /// One point of an experiment: a policy at a traffic level, in one replication.
@@ -48,7 +55,9 @@ pub fn simulate(point: &Point) -> Result<RunResult, String> {
 /// What to write down of a run beside its result.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
-    /// A sample at the end of each interval, from the start of the warm-up on.
+    /// A sample at the end of each interval. Intervals are counted from the start of the
+    /// measurement, backwards through the warm-up too; the first and the last are cut short where
+    /// they do not fit.
     pub interval: Option<Duration>,
     /// Invocations to trace, from the start of the measurement on.
     pub traces: usize,
@@ -67,12 +76,8 @@ pub struct Observed {
 /// As [`simulate`].
 pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
     let scenario = point.scenario;
-    let timeline = Phases {
-        start: ORIGIN - scenario.period.before(),
-        queries_from: ORIGIN - scenario.period.warm_up,
-        origin: ORIGIN,
-    };
-    let end = ORIGIN + scenario.horizon(point.traffic);
+    let timeline = Phases::of(scenario, point.traffic, point.replication);
+    let end = timeline.origin + scenario.horizon(point.traffic);
     let mut arrivals = arrivals(point, timeline.start);
     let mut run = Run::new(point, timeline, observation);
     while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
@@ -96,16 +101,6 @@ fn everywhere(scenario: &Scenario) -> WorkloadSpec {
         workload.shape = workload.shape.map(|s| s.over_zones(&shares));
     }
     workload
-}
-
-/// When a run begins, and when it begins to count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phases {
-    pub start: Timestamp,
-    /// Until here only recordings are let through: the keys that queries will find.
-    pub queries_from: Timestamp,
-    /// The end of the warm-up and the start of the measurement.
-    pub origin: Timestamp,
 }
 
 /// The time whose use goes on the invoice.
@@ -132,10 +127,7 @@ impl<'a> Run<'a> {
     pub fn new(point: &Point<'a>, timeline: Phases, observation: &Observation) -> Self {
         let streams = Streams::new(point.scenario.seed, point.replication);
         let executor = Executor::new(timeline.start);
-        let mut triggers = Triggers::new(point.policy, timeline.start);
-        triggers.sample = observation
-            .interval
-            .map(|every| (every, timeline.queries_from + every));
+        let triggers = Triggers::new(point.policy, timeline, observation.interval);
         Run {
             point: *point,
             world: World::new(point, timeline, executor.handle(), &streams),
@@ -184,6 +176,9 @@ impl<'a> Run<'a> {
         }
         self.triggers
             .run_until(end, &self.executor, &mut self.world);
+        if self.triggers.samples() {
+            self.world.sample_rest();
+        }
         let observed = Observed {
             samples: std::mem::take(&mut self.world.samples),
             traces: self.world.tracer.take_spans(),

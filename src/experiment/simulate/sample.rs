@@ -10,7 +10,6 @@ use crate::telemetry::resilience::BreakerState;
 use crate::units::Timestamp;
 
 /// The counters at the last sample.
-#[derive(Default)]
 pub(super) struct LastSample {
     pub(super) at: Timestamp,
     pub(super) counters: Counters,
@@ -21,19 +20,39 @@ pub(super) struct LastSample {
 }
 
 impl World {
-    /// Writes down what the interval since the last sample showed.
+    /// Writes down what is left of the last interval at the end of the run, if anything.
+    pub(super) fn sample_rest(&mut self) {
+        let last = self.last_sample.as_ref().map(|l| l.at);
+        if last.is_some_and(|at| at < self.sim.now()) {
+            self.sample();
+        }
+    }
+
+    /// Writes down what the interval since the last sample showed; at the first time, when queries
+    /// begin, only the state then, so that what was recorded before is in no interval.
     pub(super) fn sample(&mut self) {
         let now = self.sim.now();
         let counters = self.counters();
         let kv = self.store.meter();
         let fleet = self.fleet.counters();
-        let last = std::mem::take(&mut self.last_sample);
+        let calls = std::mem::take(&mut *self.calls.borrow_mut());
+        let next = LastSample {
+            at: now,
+            counters: counters.clone(),
+            kv: kv.clone(),
+            fleet,
+            records: self.arrived.records + self.arrived.records_refused,
+            busy_ms: self.busy_ms,
+        };
+        let Some(last) = self.last_sample.replace(next) else {
+            self.calls_before.merge(calls);
+            return;
+        };
         let span_s = now.since(last.at).as_secs_f64();
         let c = counters.since(&last.counters);
         let ops = kv.since(&last.kv);
         let rate = |n: u64| n as f64 / span_s;
         let ended = |o: OpOutcome| OpKind::ALL.iter().map(|k| ops.count(*k, o)).sum::<u64>();
-        let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
         let kinds = || {
             [
                 &calls.record,
@@ -49,7 +68,7 @@ impl World {
         let open = open.filter(|i| i.memory.breaker_state() != BreakerState::Closed);
         let lookups = (c.cache.hits + c.cache.misses) as f64;
         let values = [
-            rate(self.arrived.records - last.records),
+            rate(self.arrived.records + self.arrived.records_refused - last.records),
             rate(count - errors),
             rate(c.stored),
             // Little's law: what was spent in the interval, over its length.
@@ -81,16 +100,19 @@ impl World {
             self.fleet.isolates().count() as f64,
             self.memory_peak() as f64 / 1e6,
         ];
-        let end_s = now.as_secs_f64() - self.timeline.origin.as_secs_f64();
-        self.samples.push(Sample { end_s, values });
-        self.calls_before.merge(std::mem::take(&mut calls));
-        self.last_sample = LastSample {
-            at: now,
-            counters,
-            kv,
-            fleet,
-            records: self.arrived.records,
-            busy_ms: self.busy_ms,
+        let origin = self.timeline.origin;
+        let from_origin = |t: Timestamp| {
+            if t >= origin {
+                t.since(origin).as_secs_f64()
+            } else {
+                -origin.since(t).as_secs_f64()
+            }
         };
+        self.samples.push(Sample {
+            start_s: from_origin(last.at),
+            end_s: from_origin(now),
+            values,
+        });
+        self.calls_before.merge(calls);
     }
 }

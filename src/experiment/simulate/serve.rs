@@ -1,24 +1,36 @@
 //! What the world does with an arrival, and with what the collector asks for after it.
 
-use super::world::{Calls, Server, World};
+use super::world::{Calls, LastRecord, Server, World};
 use crate::experiment::result::CallStats;
 use crate::telemetry::collector::Recorded;
 use crate::telemetry::load::race;
 use crate::telemetry::policy::WriteMode;
 use crate::telemetry::ports::Clock;
+use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Whether a call is a metrics read that comes with the last record, which came at this time and
+/// place: at the same nanosecond, and not elsewhere.
+#[inline]
+pub(crate) fn comes_with(call: &Arrival, at: Timestamp, place: Option<u16>) -> bool {
+    call.kind == ArrivalKind::MetricsRead
+        && call.at == at
+        && (call.place.is_none() || call.place == place)
+}
+
 impl World {
     /// The isolate that serves an arrival and how long it takes to start; `None` if the plan's
-    /// requests of the day are used up, or it would take more CPU time than the plan allows. A metrics read that comes with a request is part of the
-    /// same invocation.
+    /// requests of the day are used up, or it would take more CPU time than the plan allows. A metrics
+    /// read that comes with a request is part of the same invocation; any other call is a request of
+    /// its own.
     #[inline]
     fn serve(&mut self, arrival: &Arrival) -> Option<(Rc<Server>, Duration)> {
-        if arrival.kind == ArrivalKind::MetricsRead && arrival.at == self.last_record.0 {
-            return Some((self.last_record.1.clone()?, Duration::ZERO));
+        let last = &self.last_record;
+        if comes_with(arrival, last.at, last.place) {
+            return Some((last.isolate.clone()?, Duration::ZERO));
         }
         let admitted = self.worker_quota.is_none_or(|limit| {
             let today = arrival.at.utc_day();
@@ -41,8 +53,15 @@ impl World {
         };
         let served = admitted.then(|| self.fleet.serve(arrival.place, busy));
         if matches!(arrival.kind, ArrivalKind::Record { .. }) {
-            let isolate = served.as_ref().map(|(isolate, _)| Rc::clone(isolate));
-            self.last_record = (arrival.at, isolate);
+            self.last_record = LastRecord {
+                at: arrival.at,
+                place: arrival.place,
+                isolate: served.as_ref().map(|(isolate, _)| Rc::clone(isolate)),
+            };
+            self.arrived.records_refused += u64::from(served.is_none());
+        }
+        if arrival.kind == ArrivalKind::MetricsRead && served.is_some() {
+            self.arrived.own_metrics_reads += 1;
         }
         match &served {
             None => self.arrived.refused += 1,

@@ -1,20 +1,24 @@
 //! What happens at set times: cron triggers and samples.
 
+use super::Phases;
 use super::world::World;
 use crate::sim::executor::Executor;
 use crate::telemetry::policy::Policy;
 use crate::units::{DAY, Timestamp};
 use std::time::Duration;
 
-/// The cron triggers of a policy and the samples, and when they are due next.
+/// The cron triggers of a policy and the samples, and when they are due next; the ends of time
+/// buckets are known to the world.
 pub(super) struct Triggers {
-    pub(super) warm_up: Option<(Duration, Timestamp)>,
-    pub(super) archive: Option<Timestamp>,
-    pub(super) sample: Option<(Duration, Timestamp)>,
+    warm_up: Option<(Duration, Timestamp)>,
+    archive: Option<Timestamp>,
+    /// Every how long, and when next: at first when queries begin, for the state then.
+    sample: Option<(Duration, Timestamp)>,
 }
 
 impl Triggers {
-    pub(super) fn new(policy: &Policy, start: Timestamp) -> Self {
+    pub(super) fn new(policy: &Policy, timeline: Phases, sample: Option<Duration>) -> Self {
+        let start = timeline.start;
         let archives = policy
             .tiers
             .as_ref()
@@ -23,22 +27,35 @@ impl Triggers {
             warm_up: policy.cron.as_ref().map(|c| (c.every, start + c.every)),
             // Shortly after midnight, when the last batches of the day are written.
             archive: archives.then(|| start.floor_to(DAY) + DAY + Duration::from_secs(300)),
-            sample: None,
+            sample: sample.map(|every| (every, timeline.queries_from)),
         }
     }
 
+    /// Whether samples are taken.
+    pub(super) fn samples(&self) -> bool {
+        self.sample.is_some()
+    }
+
     #[inline]
-    fn next_due(&self) -> Option<Timestamp> {
+    fn next_due(&self, world: &World) -> Timestamp {
         let warm_up = self.warm_up.map(|w| w.1);
         let sample = self.sample.map(|s| s.1);
-        [warm_up, self.archive, sample].into_iter().flatten().min()
+        let triggers = [warm_up, self.archive, sample].into_iter().flatten();
+        triggers.fold(world.steady_storage.next_due(), Timestamp::min)
     }
 
     /// Runs everything up to `end`, the triggers among it.
     #[inline]
     pub(super) fn run_until(&mut self, end: Timestamp, executor: &Executor, world: &mut World) {
-        while let Some(due) = self.next_due().filter(|due| *due <= end) {
+        loop {
+            let due = self.next_due(world);
+            if due > end {
+                break;
+            }
             executor.run_until(due);
+            if world.steady_storage.next_due() == due {
+                world.note_storage();
+            }
             if let Some((every, at)) = &mut self.warm_up
                 && *at == due
             {
@@ -54,10 +71,45 @@ impl Triggers {
             if let Some((every, at)) = &mut self.sample
                 && *at == due
             {
-                *at = *at + *every;
+                *at = next_sample(due, *every, world.timeline.origin);
                 world.sample();
             }
         }
         executor.run_until(end);
+    }
+}
+
+/// The next end of an interval after `now`, intervals counted from `origin` in both directions.
+fn next_sample(now: Timestamp, every: Duration, origin: Timestamp) -> Timestamp {
+    if now >= origin {
+        return now + every;
+    }
+    // What is left until the origin, less as many whole intervals as leave some time.
+    let left = origin.since(now).as_nanos() as u64;
+    let first = (left - 1) % every.as_nanos() as u64 + 1;
+    now + Duration::from_nanos(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_ends_where_the_measurement_starts() {
+        let at = Timestamp::from_secs;
+        let ends = |start: u64, every: u64| {
+            let mut t = at(start);
+            let mut ends = Vec::new();
+            while t < at(120) {
+                t = next_sample(t, Duration::from_secs(every), at(100));
+                ends.push(t.as_nanos() / 1_000_000_000);
+            }
+            ends
+        };
+        assert_eq!(ends(80, 10), [90, 100, 110, 120]);
+        assert_eq!(ends(76, 10), [80, 90, 100, 110, 120]);
+        assert_eq!(ends(98, 10), [100, 110, 120]);
+        assert_eq!(ends(100, 10), [110, 120]);
+        assert_eq!(ends(99, 50), [100, 150]);
     }
 }

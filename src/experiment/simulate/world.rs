@@ -1,7 +1,7 @@
 //! The simulated system with what is measured of it.
 
 use super::sample::LastSample;
-use super::{Phases, Point};
+use super::{Phases, Point, SteadyStorage};
 use crate::cloud::fleet::{Fleet, FleetCounters, Isolate, Memory};
 use crate::cloud::kv::{Consistency, DailyQuota, KvConfig, KvMeter, KvStore};
 use crate::cloud::object::{DurableObject, R2Bucket};
@@ -29,13 +29,14 @@ pub(super) struct World {
     pub(super) timeline: Phases,
     pub(super) sim: SimHandle,
     pub(super) store: Rc<KvStore>,
+    pub(super) steady_storage: SteadyStorage,
     pub(super) tiers: Rc<Tiers<DurableObject, R2Bucket>>,
     pub(super) tiers_before: Usage,
     pub(super) fleet: Fleet<Collector<SimHandle>>,
     /// What the isolates that have ended leave behind.
     pub(super) retired: Rc<RefCell<Retired>>,
-    /// When the last request came, and which isolate serves it; none if it was refused.
-    pub(super) last_record: (Timestamp, Option<Rc<Server>>),
+    /// The last request that came to be recorded: calls that come with it share its invocation.
+    pub(super) last_record: LastRecord,
     /// How long `waitUntil` carries work on; none is without end.
     pub(super) wait_until: Option<Duration>,
     pub(super) memory: Memory,
@@ -56,13 +57,24 @@ pub(super) struct World {
     pub(super) calls: Rc<RefCell<Calls>>,
     /// State of the counters when the measurement started.
     pub(super) counters_before: Counters,
+    pub(super) in_memory_before: u64,
     pub(super) kv_before: KvMeter,
     pub(super) fleet_before: FleetCounters,
-    /// Calls measured before the last sample, and the state of the counters then.
+    /// Calls measured before the last sample, and the state of the counters then; none before the
+    /// first interval.
     pub(super) calls_before: Calls,
-    pub(super) last_sample: LastSample,
+    pub(super) last_sample: Option<LastSample>,
     pub(super) samples: Vec<Sample>,
     pub(super) tracer: Tracer,
+}
+
+/// The last request that came to be recorded.
+pub(super) struct LastRecord {
+    pub(super) at: Timestamp,
+    /// Where it came in, if that is known.
+    pub(super) place: Option<u16>,
+    /// Which isolate serves it; none if it was refused.
+    pub(super) isolate: Option<Rc<Server>>,
 }
 
 pub(super) type Server = Isolate<Collector<SimHandle>>;
@@ -173,10 +185,15 @@ impl World {
             }),
             tiers_before: Usage::default(),
             store: KvStore::new(config, sim.clone(), streams),
+            steady_storage: SteadyStorage::new(&policy.layout, timeline),
             providers,
             fleet,
             retired,
-            last_record: (Timestamp::EPOCH, None),
+            last_record: LastRecord {
+                at: Timestamp::EPOCH,
+                place: None,
+                isolate: None,
+            },
             wait_until: scenario.fleet.life.as_ref().map(|l| l.wait_until),
             memory: scenario.fleet.memory.clone(),
             memory_peak: 0,
@@ -189,13 +206,11 @@ impl World {
             arrived: Arrived::default(),
             calls: Rc::default(),
             counters_before: Counters::default(),
+            in_memory_before: 0,
             kv_before: KvMeter::default(),
             fleet_before: FleetCounters::default(),
             calls_before: Calls::default(),
-            last_sample: LastSample {
-                at: timeline.queries_from,
-                ..LastSample::default()
-            },
+            last_sample: None,
             timeline,
             samples: Vec::new(),
             tracer: Tracer::default(),
@@ -207,7 +222,14 @@ impl World {
     /// Forgets what was measured during the warm-up.
     pub(super) fn start_measuring(&mut self, traces: usize) {
         self.tracer = Tracer::new(traces);
-        self.last_sample.records -= self.arrived.records.min(self.last_sample.records);
+        // Where samples are taken, one has just been.
+        if let Some(last) = &mut self.last_sample {
+            last.records = 0;
+        }
+        self.steady_storage
+            .start_measuring(self.store.bespoken_byte_ns());
+        self.store.forget_peaks();
+        self.in_memory_before = self.records_in_memory();
         self.arrived = Arrived::default();
         *self.calls.borrow_mut() = Calls::default();
         self.calls_before = Calls::default();
@@ -216,6 +238,11 @@ impl World {
         self.fleet_before = self.fleet.counters();
         self.tiers_before = self.tiers_usage();
         self.memory_peak = 0;
+    }
+
+    /// A time bucket has ended.
+    pub(super) fn note_storage(&mut self) {
+        self.steady_storage.note(self.store.bespoken_byte_ns());
     }
 
     pub(super) fn counters(&self) -> Counters {

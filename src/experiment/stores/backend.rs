@@ -7,7 +7,6 @@ use crate::cloud::stores::{
     Service,
 };
 use crate::experiment::result::CallStats;
-use crate::experiment::simulate::ORIGIN;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
 use crate::sim::random::Streams;
@@ -16,6 +15,7 @@ use crate::telemetry::policy::{Aggregation, Discover, KeyLayout, Policy, WriteMo
 use crate::telemetry::ports::{
     Clock, Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value,
 };
+use crate::units::Timestamp;
 use rand::Rng;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,15 +42,15 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// An empty store.
-    pub fn new(point: &StorePoint, sim: &SimHandle, streams: &Streams) -> Self {
+    /// An empty store; the measurement starts at `origin`.
+    pub fn new(point: &StorePoint, origin: Timestamp, sim: &SimHandle, streams: &Streams) -> Self {
         let plan = &point.scenario.plan;
         let elsewhere = |limits: &KvLimits, latency: KvLatency| {
             let config = KvConfig {
                 limits: limits.of_plan(plan),
                 latency,
                 failures: point.scenario.failures.clone(),
-                origin: ORIGIN,
+                origin,
                 quota: DailyQuota::default(),
                 consistency: None,
             };
@@ -61,7 +61,7 @@ impl Backend {
             Database::new(rows, spec.rows.clone(), spec.server.clone())
         };
         match &point.store.service {
-            Service::Kv => Backend::Kv(workers_kv(point, sim, streams)),
+            Service::Kv => Backend::Kv(workers_kv(point, origin, sim, streams)),
             Service::R2(spec) => {
                 let objects = elsewhere(&spec.limits, spec.latency.samplers());
                 Backend::Objects(ObjectStore::new(objects))
@@ -69,7 +69,7 @@ impl Backend {
             Service::D1(spec) => Backend::D1(database(spec)),
             Service::DurableObject(spec) => Backend::Object(database(spec)),
             Service::Queues(spec) => {
-                let kv = workers_kv(point, sim, streams);
+                let kv = workers_kv(point, origin, sim, streams);
                 let seed = streams.stream("retry.jitter.consumer").next_u64();
                 let policy = Rc::new(consumer_policy(point.policy));
                 let consumer = Rc::new(Collector::new(policy, sim.clone(), CONSUMER, seed));
@@ -123,6 +123,14 @@ impl Backend {
             policy.queries.aggregate = Aggregation::OnQuery;
         }
         policy
+    }
+
+    /// Under which keys the store's values end up.
+    pub fn stored_keys(&self, policy: &Policy) -> KeyLayout {
+        match self {
+            Backend::Queue { .. } => consumer_policy(policy).layout.keys,
+            _ => policy.layout.keys,
+        }
     }
 
     /// The settings and the writer's name of the collector that queries, where another writes.
@@ -235,14 +243,19 @@ impl Backend {
 }
 
 /// Workers KV as the scenario has it.
-fn workers_kv(point: &StorePoint, sim: &SimHandle, streams: &Streams) -> Rc<KvStore> {
+fn workers_kv(
+    point: &StorePoint,
+    origin: Timestamp,
+    sim: &SimHandle,
+    streams: &Streams,
+) -> Rc<KvStore> {
     let scenario = point.scenario;
     let limit = |kind| scenario.plan().daily_limit(MeterItem::of_operation(kind));
     let config = KvConfig {
         limits: scenario.limits.of_plan(&scenario.plan),
         latency: scenario.latency.samplers(),
         failures: scenario.failures.clone(),
-        origin: ORIGIN,
+        origin,
         quota: DailyQuota(OpKind::ALL.map(limit)),
         consistency: scenario.consistency.clone().map(|spec| Consistency {
             spec,

@@ -7,7 +7,7 @@ use crate::cloud::kv::OpOutcome;
 use crate::config::quantity::Count;
 use crate::experiment::result::{Arrived, CallStats};
 use crate::experiment::scenario::MONTH;
-use crate::experiment::simulate::{ORIGIN, Point, arrivals};
+use crate::experiment::simulate::{Phases, Point, SteadyStorage, arrivals, comes_with};
 use crate::pricing::meter::scale;
 use crate::pricing::{Invoice, MeterItem, Usage};
 use crate::sim::executor::{Executor, SimHandle};
@@ -17,7 +17,7 @@ use crate::telemetry::cache::TtlCache;
 use crate::telemetry::collector::{Collector, Recorded};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::load::race;
-use crate::telemetry::policy::{KeyLayout, Policy, WriteMode};
+use crate::telemetry::policy::{KeyLayout, LayoutPolicy, Policy, WriteMode};
 use crate::telemetry::ports::{Clock, OpKind};
 use crate::telemetry::record::{ProviderId, Record};
 use crate::units::Timestamp;
@@ -66,31 +66,30 @@ pub struct StoreRun {
 /// an invoice that does not add up. That is a defect of kvplan, not of the input.
 pub fn simulate_store(point: &StorePoint) -> Result<StoreRun, String> {
     let scenario = point.scenario;
-    let start = ORIGIN - scenario.period.before();
-    let queries_from = ORIGIN - scenario.period.warm_up;
+    let phases = Phases::of(scenario, point.traffic, point.replication);
     let period = scenario.horizon(point.traffic);
-    let end = ORIGIN + period;
-    let executor = Executor::new(start);
+    let end = phases.origin + period;
+    let executor = Executor::new(phases.start);
     let streams = Streams::new(scenario.seed, point.replication);
-    let mut world = World::new(point, executor.handle(), &streams);
-    let mut coming = arrivals(&as_kv_point(point), start);
+    let mut world = World::new(point, phases, executor.handle(), &streams);
+    let mut coming = arrivals(&as_kv_point(point), phases.start);
     let mut measuring = false;
     while let Some(arrival) = coming.next_arrival().filter(|a| a.at < end) {
-        if !measuring && arrival.at >= ORIGIN {
-            executor.run_until(ORIGIN);
+        if !measuring && arrival.at >= phases.origin {
+            world.run_until(phases.origin, &executor);
             world.start_measuring();
             measuring = true;
         }
-        executor.run_until(arrival.at);
-        if arrival.at >= queries_from || matches!(arrival.kind, ArrivalKind::Record { .. }) {
+        world.run_until(arrival.at, &executor);
+        if arrival.at >= phases.queries_from || matches!(arrival.kind, ArrivalKind::Record { .. }) {
             world.handle(&arrival);
         }
     }
     if !measuring {
-        executor.run_until(ORIGIN);
+        world.run_until(phases.origin, &executor);
         world.start_measuring();
     }
-    executor.run_until(end);
+    world.run_until(end, &executor);
     world.finish(point, period)
 }
 
@@ -157,8 +156,10 @@ struct World {
     backend: Rc<Backend>,
     fleet: Fleet<Server>,
     retired: Rc<RefCell<Retired>>,
-    /// When the last request came, and which isolate serves it.
-    last_record: (Timestamp, Option<Rc<Isolate<Server>>>),
+    phases: Phases,
+    steady_storage: SteadyStorage,
+    /// When and where the last request came, and which isolate serves it.
+    last_record: (Timestamp, Option<u16>, Option<Rc<Isolate<Server>>>),
     wait_until: Option<Duration>,
     providers: Vec<ProviderId>,
     names: ProviderNames,
@@ -184,9 +185,9 @@ struct Before {
 }
 
 impl World {
-    fn new(point: &StorePoint, sim: SimHandle, streams: &Streams) -> Self {
+    fn new(point: &StorePoint, phases: Phases, sim: SimHandle, streams: &Streams) -> Self {
         let scenario = point.scenario;
-        let backend = Rc::new(Backend::new(point, &sim, streams));
+        let backend = Rc::new(Backend::new(point, phases.origin, &sim, streams));
         let providers = scenario.workload.providers.iter();
         let provider_names: Vec<String> = providers.map(|p| p.name.clone()).collect();
         let mut names = ProviderNames::default();
@@ -229,11 +230,17 @@ impl World {
             }
         };
         let shape = scenario.workload.shape.as_ref();
+        let stored = LayoutPolicy {
+            keys: backend.stored_keys(point.policy),
+            ..point.policy.layout.clone()
+        };
         World {
             fleet: Fleet::new(&scenario.fleet, shape, sim.clone(), streams, make, bury),
             backend,
             retired,
-            last_record: (Timestamp::EPOCH, None),
+            phases,
+            steady_storage: SteadyStorage::new(&stored, phases),
+            last_record: (Timestamp::EPOCH, None, None),
             wait_until: scenario.fleet.life.as_ref().map(|l| l.wait_until),
             providers,
             names,
@@ -248,8 +255,25 @@ impl World {
         }
     }
 
+    /// Runs everything up to `end`, and notes what is stored at each end of a time bucket.
+    #[inline]
+    fn run_until(&mut self, end: Timestamp, executor: &Executor) {
+        while self.steady_storage.next_due() <= end {
+            executor.run_until(self.steady_storage.next_due());
+            self.steady_storage.note(self.bespoken_byte_ns());
+        }
+        executor.run_until(end);
+    }
+
+    /// Byte-time that writes to the store have bespoken so far.
+    fn bespoken_byte_ns(&self) -> u128 {
+        let values = self.backend.values();
+        values.map_or(0, |kv| kv.bespoken_byte_ns())
+    }
+
     /// Forgets what was measured during the warm-up.
     fn start_measuring(&mut self) {
+        self.steady_storage.start_measuring(self.bespoken_byte_ns());
         self.arrived = Arrived::default();
         *self.calls.borrow_mut() = Calls::default();
         *self.writes.borrow_mut() = CallStats::default();
@@ -291,11 +315,14 @@ impl World {
     /// comes with a request is part of the same invocation.
     #[inline]
     fn serve(&mut self, arrival: &Arrival) -> (Rc<Isolate<Server>>, Duration) {
-        if arrival.kind == ArrivalKind::MetricsRead
-            && arrival.at == self.last_record.0
-            && let Some(isolate) = &self.last_record.1
+        let (at, place, last) = &self.last_record;
+        if comes_with(arrival, *at, *place)
+            && let Some(isolate) = last
         {
             return (Rc::clone(isolate), Duration::ZERO);
+        }
+        if arrival.kind == ArrivalKind::MetricsRead {
+            self.arrived.own_metrics_reads += 1;
         }
         let busy = match arrival.kind {
             ArrivalKind::Record { latency, .. } => latency,
@@ -303,7 +330,7 @@ impl World {
         };
         let served = self.fleet.serve(arrival.place, busy);
         if matches!(arrival.kind, ArrivalKind::Record { .. }) {
-            self.last_record = (arrival.at, Some(Rc::clone(&served.0)));
+            self.last_record = (arrival.at, arrival.place, Some(Rc::clone(&served.0)));
         }
         served
     }
@@ -505,7 +532,8 @@ impl World {
         self.account_for_records(point, &all.counters, period)?;
         let counters = all.counters.since(&self.before.counters);
         let (refused, writes) = self.refused_and_all_writes();
-        let stored_bytes = self.steady_storage(point, period);
+        let end = self.phases.origin + period;
+        let stored_bytes = self.steady_storage.level(end, self.bespoken_byte_ns());
         let usage = self.monthly_usage(point, period, stored_bytes);
         let invoice = point.scenario.plan().invoice(&usage);
         invoice.check()?;
@@ -592,7 +620,7 @@ impl World {
             KeyLayout::BatchKeys => "b/",
             KeyLayout::Shared => return Ok(()), // updates get lost
         };
-        let simulated = point.scenario.period.before() + period;
+        let simulated = self.phases.origin.since(self.phases.start) + period;
         let expired = simulated >= point.policy.layout.retention;
         if let Backend::Queue {
             queue,
@@ -637,12 +665,10 @@ impl World {
     /// The period's use of everything that may be billed, for a month of 30 days.
     fn monthly_usage(&self, point: &StorePoint, period: Duration, stored_bytes: u128) -> Usage {
         let cpu = &point.scenario.cpu;
-        let cpu_us = self.arrived.records * cpu.request_us
-            + (self.arrived.analytics_queries + self.arrived.health_checks) * cpu.query_us
-            + (self.backend.cpu_us() - self.before.cpu_us);
+        let cpu_us = cpu.of(&self.arrived) + (self.backend.cpu_us() - self.before.cpu_us);
         let used = self.backend.usage(self.bill_rate_limited);
         let mut used = used.since(&self.before.usage);
-        let requests = self.arrived.calls() - self.arrived.metrics_reads;
+        let requests = self.arrived.requests();
         used.add(MeterItem::WorkersRequests, u128::from(requests));
         let (month, period_ns) = (MONTH.as_nanos(), period.as_nanos());
         let mut usage = used.scaled(month, period_ns);
@@ -650,22 +676,6 @@ impl World {
         usage.add(MeterItem::WorkersCpuMs, cpu_ms);
         usage.add(self.backend.storage_item(), stored_bytes);
         usage
-    }
-
-    /// Bytes stored on average once keys begin to expire, by Little's law where the period is
-    /// shorter than the retention.
-    fn steady_storage(&self, point: &StorePoint, period: Duration) -> u128 {
-        let Some(kv) = self.backend.values() else {
-            return 0;
-        };
-        let layout = &point.policy.layout;
-        let simulated = point.scenario.period.before() + period;
-        let held = u128::from(kv.stored_bytes());
-        if simulated >= layout.retention {
-            return held;
-        }
-        let gathering = simulated.max(layout.bucket).as_nanos();
-        scale(held, layout.retention.as_nanos(), gathering)
     }
 }
 
