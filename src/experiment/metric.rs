@@ -102,6 +102,9 @@ pub const METRICS: &[Metric] = metrics![
         share(r.arrived.refused, r.arrived.refused + served)
     };
     "isolates", "isolates alive at the end of the period", |r| r.isolates as f64;
+    "isolates_mean", "isolates alive, averaged over the time of the period", |r| r.fleet.alive_ns as f64 / r.period.as_nanos() as f64;
+    "isolates_peak", "most isolates alive at once in the period", |r| r.fleet.peak as f64;
+    "spilled_share", "requests served by another machine because their shard server was overloaded / requests", |r| share(r.fleet.spilled, r.arrived.calls() - r.arrived.metrics_reads);
     "cold_starts_per_month", "isolates started", |r| r.per_month(r.fleet.started);
     "cold_start_share", "requests that waited for an isolate to start / requests", |r| share(r.cold_start.count(), r.arrived.calls() - r.arrived.metrics_reads);
     "cold_start_p95_ms", "how long they waited, 95th percentile", |r| r.cold_start.quantile_ms(0.95);
