@@ -16,6 +16,10 @@ pub struct Catalog {
     pub checked: String,
     /// Whether operations refused with 429 are billed; an assumption where nothing is published.
     pub bill_rate_limited: bool,
+    /// Whether reads answered by the cache of their place are billed as others are; an assumption
+    /// where nothing is published. Only a simulation with a consistency model knows which are.
+    #[serde(default = "yes")]
+    pub bill_hot_reads: bool,
     #[serde(rename = "plan")]
     pub plans: Vec<Plan>,
 }
@@ -49,6 +53,10 @@ pub struct PriceItem {
     pub per: Count,
     /// Where the figures come from.
     pub source: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> Count {

@@ -12,7 +12,7 @@ mod pops;
 mod store;
 
 pub use handle::{KvHandle, OpLog, Operation};
-pub use limits::KvLimits;
-pub use meter::{KvMeter, OpOutcome};
+pub use limits::{KvLimits, SameKeyExcess};
+pub use meter::{BillingRules, KvMeter, OpOutcome};
 pub use pops::{Consistency, ReadAges};
 pub use store::{DailyQuota, KvConfig, KvLatency, KvStore};

@@ -3,7 +3,7 @@
 use super::server::SingleServer;
 use super::spec::{RowsSpec, ServerSpec};
 use super::tally::Tally;
-use crate::cloud::kv::{KvHandle, KvStore};
+use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::ports::{
     Clock, Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value,
@@ -64,14 +64,14 @@ impl Database {
     /// Rows written and read so far. Every key that is inserted will be found and deleted once.
     pub fn rows_written_and_read(&self) -> (u64, u64) {
         let meter = self.rows.meter();
-        let writes = meter.billed(OpKind::Write, false);
-        let deletes = meter.billed(OpKind::Delete, false);
+        let done = |kind| meter.billed(kind, BillingRules::DONE);
+        let (writes, deletes) = (done(OpKind::Write), done(OpKind::Delete));
         let inserted = self.inserted.get();
         let c = &self.costs;
         let written = writes.saturating_sub(inserted) * c.update
             + inserted * (c.insert + c.delete)
             + deletes * c.delete;
-        let read = (meter.billed(OpKind::Read, false) + inserted) * c.lookup + self.listed.get();
+        let read = (done(OpKind::Read) + inserted) * c.lookup + self.listed.get();
         (written, read)
     }
 

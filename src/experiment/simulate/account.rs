@@ -124,7 +124,7 @@ impl World {
             + (self.arrived.analytics_queries + self.arrived.health_checks) * scenario.cpu.query_us;
         let mut used = Usage::default();
         for kind in OpKind::ALL {
-            let billed = kv.billed(kind, scenario.catalog.bill_rate_limited);
+            let billed = kv.billed(kind, (&scenario.catalog).into());
             used.add(MeterItem::of_operation(kind), u128::from(billed));
         }
         used.add(MeterItem::KvReadBytes, u128::from(kv.read_bytes));
