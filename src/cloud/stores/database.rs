@@ -12,10 +12,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// Memory that is billed while a Durable Object is active, in MB.
-/// Source: <https://developers.cloudflare.com/durable-objects/platform/pricing/>
-const OBJECT_MB: u128 = 128;
-
 /// A database in one place that serves one statement at a time. Everybody sees a finished write.
 pub struct Database {
     rows: Rc<KvStore>,
@@ -93,8 +89,8 @@ impl Database {
         usage.add(MeterItem::DoRowsRead, u128::from(read));
         let (served, refused) = server.requests();
         usage.add(MeterItem::DoRequests, u128::from(served + refused));
-        let active_mb_ms = OBJECT_MB * server.active().as_nanos() / 1_000_000;
-        usage.add(MeterItem::DoDurationMbMs, active_mb_ms);
+        let now = self.rows.clock().now();
+        usage.add(MeterItem::DoDurationMbMs, server.active().mb_ms(now));
         usage
     }
 
