@@ -196,7 +196,7 @@ fn errors_in_named_files_name_those_files() {
     let args = ["--scenario", "my.toml"];
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: w.toml:37: field `analytics_queries.rate`: found "-40/h", expected a rate of 0 or more"#);
     write("w.toml", workload);
-    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: l.toml: cannot be read (no such file); expected a file, or one of: constant-10ms, in-memory, kv-2024, kv-2025"#);
+    insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: l.toml: cannot be read (no such file); expected a file, or one of: constant-10ms, in-memory, kv-2024, kv-2025, kv-2026"#);
     let constant = include_str!("../models/latency/constant-10ms.toml");
     write(
         "l.toml",

@@ -191,7 +191,7 @@ fn what_cannot_be_fitted_is_refused_with_file_line_and_field() {
     insta::assert_snapshot!(refused("took\n1\n2\n", &[]), @"error: x.csv:1: field `latency_ms`: found columns took, expected one called latency_ms");
     insta::assert_snapshot!(refused("latency_ms\n5\n5\n", &[]), @r#"error: x.csv: found 2 values that are all 5 ms, expected values that differ: a model file can say { kind = "constant", value = "5 ms" }"#);
     insta::assert_snapshot!(refused("latency_ms\n0\n5\n", &["--distribution", "gamma"]), @"error: x.csv: found a value of 0, which that distribution cannot have; expected --distribution exponential or empirical");
-    insta::assert_snapshot!(refused("latency_ms\n1\n5\n", &["--base", "nothing"]), @"error: nothing: cannot be read (no such file); expected a file, or one of: constant-10ms, in-memory, kv-2024, kv-2025");
+    insta::assert_snapshot!(refused("latency_ms\n1\n5\n", &["--base", "nothing"]), @"error: nothing: cannot be read (no such file); expected a file, or one of: constant-10ms, in-memory, kv-2024, kv-2025, kv-2026");
     let message = refused("latency_ms\n1\n5\n", &["--name", "../x"]);
     assert!(
         message.contains("found \"../x\", expected a file name"),

@@ -20,12 +20,27 @@ pub struct ConsistencySpec {
     pub default_cache_ttl: Duration,
     /// Whether the absence of a key is cached too.
     pub negative_caching: bool,
+    /// A read that its place's cache answers so shortly before the entry expires makes the place
+    /// fetch the key anew in the background; 0 s is never. What is read often so stays in the
+    /// cache. Nobody waits for a refresh and it is not metered.
+    #[serde(default, with = "quantity::duration")]
+    pub refresh_window: Duration,
 }
 
 impl Model for ConsistencySpec {
     const FOLDER: &'static str = "consistency";
 
     fn validate(&self) -> Result<(), FieldError> {
+        if !self.refresh_window.is_zero() && self.refresh_window >= self.default_cache_ttl {
+            return Err(FieldError::new(
+                "refresh_window",
+                format!(
+                    "found {}, expected less than default_cache_ttl = {}",
+                    quantity::format_duration(self.refresh_window),
+                    quantity::format_duration(self.default_cache_ttl)
+                ),
+            ));
+        }
         self.propagation
             .validate()
             .map_err(|e| e.within("propagation"))

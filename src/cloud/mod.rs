@@ -1,5 +1,6 @@
 //! The outside world: KV store and its read caches, isolates, latency, failures, limits.
 
+mod active;
 pub mod consistency;
 pub mod failure;
 pub mod fleet;

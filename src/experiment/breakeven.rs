@@ -8,6 +8,7 @@ use super::scenario::{MONTH, Scenario};
 use super::simulate::{Point, simulate};
 use super::stats::Estimate;
 use super::sweep::SweepError;
+use crate::cloud::kv::BillingRules;
 use crate::config::quantity::Count;
 use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
 use crate::telemetry::ports::OpKind;
@@ -192,7 +193,7 @@ fn observe(
     let mut demand = billed;
     for kind in OpKind::ALL {
         // What is refused with 429 is billed, perhaps, but not counted.
-        let counted = result.kv.billed(kind, false);
+        let counted = result.kv.billed(kind, BillingRules::DONE);
         demand[MeterItem::of_operation(kind) as usize] = result.per_month(counted);
     }
     let refused = measure("kv_quota_exceeded_share")

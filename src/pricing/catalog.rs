@@ -23,6 +23,10 @@ pub struct Catalog {
     /// an invoice shows and no page states.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub round_up: Vec<MeterItem>,
+    /// Whether reads answered by the cache of their place are billed as others are; an assumption
+    /// where nothing is published. Only a simulation with a consistency model knows which are.
+    #[serde(default = "yes")]
+    pub bill_hot_reads: bool,
     #[serde(rename = "plan")]
     pub plans: Vec<Plan>,
 }
@@ -100,6 +104,10 @@ pub enum Basis {
     /// Nobody says so.
     #[default]
     Assumed,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> Count {

@@ -8,6 +8,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What becomes of a write to a key that was written too short a time before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SameKeyExcess {
+    /// It is answered with 429, as documented.
+    #[default]
+    Refuse,
+    /// It is done and overwrites the one before, as has been reported.
+    Overwrite,
+}
+
 /// Limits of a KV namespace and of one Worker invocation; data in `models/limits`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +35,9 @@ pub struct KvLimits {
     /// Least time between two writes to the same key.
     #[serde(with = "quantity::duration")]
     pub same_key_write_interval: Duration,
+    /// What becomes of a write that comes sooner.
+    #[serde(default)]
+    pub same_key_excess: SameKeyExcess,
     /// Keys in one bulk read.
     pub bulk_read_keys: usize,
     pub operations_per_invocation: u32,
@@ -64,6 +78,14 @@ impl KvLimits {
             cpu_per_invocation: cpu.into_iter().flatten().min(),
             plans: BTreeMap::new(),
             ..self.clone()
+        }
+    }
+
+    /// How long a key that was written refuses further writes.
+    pub fn refusal(&self) -> Duration {
+        match self.same_key_excess {
+            SameKeyExcess::Refuse => self.same_key_write_interval,
+            SameKeyExcess::Overwrite => Duration::ZERO,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Counting what is done to a KV: every operation once, with its outcome.
 
+use crate::pricing::Catalog;
 use crate::telemetry::ports::{KvError, OpKind};
 use serde::{Deserialize, Serialize};
 
@@ -52,12 +53,41 @@ impl OpOutcome {
     }
 }
 
+/// What else is billed of what the seller does not say; see the catalog's settings of these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillingRules {
+    /// Operations refused with 429.
+    pub rate_limited: bool,
+    /// Reads that the cache of their place answered.
+    pub hot_reads: bool,
+}
+
+impl BillingRules {
+    /// Everything that was done, and nothing that was refused.
+    pub const DONE: BillingRules = BillingRules {
+        rate_limited: false,
+        hot_reads: true,
+    };
+}
+
+impl From<&Catalog> for BillingRules {
+    fn from(catalog: &Catalog) -> Self {
+        BillingRules {
+            rate_limited: catalog.bill_rate_limited,
+            hot_reads: catalog.bill_hot_reads,
+        }
+    }
+}
+
 /// What was done to a KV namespace over some time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvMeter {
     by_outcome: [[u64; OpOutcome::ALL.len()]; OpKind::ALL.len()],
     /// Operations issued, counted apart from their outcomes as a check.
     issued: [u64; OpKind::ALL.len()],
+    /// Keys read that the cache of their place answered, found or not; none without such caches.
+    #[serde(default)]
+    pub hot_reads: u64,
     /// Bytes of the values read.
     pub read_bytes: u64,
     /// Bytes of the keys, values and metadata written.
@@ -90,17 +120,20 @@ impl KvMeter {
         self.issued.iter().sum()
     }
 
-    /// Operations of a kind that go on the bill: those that were done, and, if the catalog
-    /// says so, those refused with 429. What failed inside the service or was refused
-    /// for a used-up quota is not billed.
-    pub fn billed(&self, kind: OpKind, bill_rate_limited: bool) -> u64 {
+    /// Operations of a kind that go on the bill: those that were done (hot reads only if the rules
+    /// say so), and, if the rules say so, those refused with 429. What failed inside the service or
+    /// was refused for a used-up quota is not billed.
+    pub fn billed(&self, kind: OpKind, rules: BillingRules) -> u64 {
         let count = |o| self.count(kind, o);
-        let refused = if bill_rate_limited {
-            count(OpOutcome::RateLimited)
-        } else {
-            0
-        };
-        count(OpOutcome::Ok) + count(OpOutcome::NotFound) + count(OpOutcome::AnswerLost) + refused
+        let mut billed =
+            count(OpOutcome::Ok) + count(OpOutcome::NotFound) + count(OpOutcome::AnswerLost);
+        if kind == OpKind::Read && !rules.hot_reads {
+            billed -= self.hot_reads;
+        }
+        if rules.rate_limited {
+            billed += count(OpOutcome::RateLimited);
+        }
+        billed
     }
 
     /// What has been added since `earlier`, a former state of the same meter.
@@ -112,13 +145,15 @@ impl KvMeter {
                 d.by_outcome[k][o] -= earlier.by_outcome[k][o];
             }
         }
+        d.hot_reads -= earlier.hot_reads;
         d.read_bytes -= earlier.read_bytes;
         d.write_bytes -= earlier.write_bytes;
         d.storage_byte_ns -= earlier.storage_byte_ns;
         d
     }
 
-    /// The invariant of conservation: every operation issued has exactly one outcome.
+    /// The invariant of conservation: every operation issued has exactly one outcome, and no more
+    /// reads were hot than were answered.
     pub fn check(&self) -> Result<(), String> {
         for kind in OpKind::ALL {
             let outcomes: u64 = self.by_outcome[kind as usize].iter().sum();
@@ -129,6 +164,14 @@ impl KvMeter {
                     kind.plural()
                 ));
             }
+        }
+        let answered = [OpOutcome::Ok, OpOutcome::NotFound].map(|o| self.count(OpKind::Read, o));
+        let answered: u64 = answered.iter().sum();
+        if self.hot_reads > answered {
+            return Err(format!(
+                "{} hot reads, but only {answered} reads answered",
+                self.hot_reads
+            ));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ mod pops;
 mod store;
 
 pub use handle::{KvHandle, OpLog, Operation};
-pub use limits::{KvLimits, PlanLimits};
-pub use meter::{KvMeter, OpOutcome};
+pub use limits::{KvLimits, PlanLimits, SameKeyExcess};
+pub use meter::{BillingRules, KvMeter, OpOutcome};
 pub use pops::{Consistency, ReadAges};
 pub use store::{DailyQuota, KvConfig, KvLatency, KvStore};

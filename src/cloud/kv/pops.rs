@@ -30,6 +30,8 @@ pub struct ReadAges {
     pub reads: u64,
     pub hot: u64,
     pub stale: u64,
+    /// Entries that places fetched anew in the background before they expired.
+    pub refreshes: u64,
     /// Sum of the ages in seconds, fresh answers counting 0.
     pub age_sum_s: f64,
 }
@@ -58,13 +60,53 @@ impl ReadAges {
 struct Version {
     value: Option<Value>,
     visible: Timestamp,
+    /// When the key's expiration ends it, which no cache outlives.
+    /// Source: <https://developers.cloudflare.com/kv/api/write-key-value-pairs/#expiring-keys>
+    dies: Option<Timestamp>,
     superseded: Cell<Option<Timestamp>>,
+}
+
+impl Version {
+    fn is_dead(&self, now: Timestamp) -> bool {
+        self.dies.is_some_and(|d| d <= now)
+    }
 }
 
 struct Cached {
     version: Rc<Version>,
     filled: Timestamp,
     expires: Timestamp,
+    refresh: Option<Refresh>,
+}
+
+/// A newer answer on its way to the cache.
+struct Refresh {
+    version: Rc<Version>,
+    asked: Timestamp,
+    arrives: Timestamp,
+    expires: Timestamp,
+}
+
+impl Cached {
+    /// Takes over a refresh that has arrived.
+    fn catch_up(&mut self, now: Timestamp) {
+        if let Some(new) = self.refresh.take_if(|r| r.arrives <= now) {
+            self.version = new.version;
+            self.filled = new.asked;
+            self.expires = new.expires;
+        }
+    }
+
+    /// Until when a reader with this TTL is answered: his own counts, not that of whoever filled
+    /// the cache.
+    fn answers_until(&self, ttl: Duration) -> Timestamp {
+        self.expires.min(self.filled + ttl)
+    }
+
+    /// Whether some reader may still be answered.
+    fn is_of_use(&self, now: Timestamp) -> bool {
+        now < self.expires || self.refresh.as_ref().is_some_and(|r| now < r.expires)
+    }
 }
 
 /// The versions of every key that someone may still see, and what each place has cached.
@@ -72,10 +114,11 @@ pub(super) struct PopCaches {
     spec: ConsistencySpec,
     propagation: Sampler,
     propagation_rng: StreamRng,
+    refresh_rng: StreamRng,
     hot: Sampler,
     cold: Sampler,
     /// By key, oldest first: the newest that all can see, and those after it.
-    versions: BTreeMap<String, VecDeque<Rc<Version>>>,
+    versions: Versions,
     places: Vec<BTreeMap<String, Cached>>,
     /// Entries of a place's cache at which dead ones are thrown out.
     prune_at: Vec<usize>,
@@ -89,6 +132,7 @@ impl PopCaches {
         PopCaches {
             propagation: c.spec.propagation.sampler(),
             propagation_rng: streams.stream("kv.propagation"),
+            refresh_rng: streams.stream("kv.refresh"),
             spec: c.spec,
             hot: c.hot,
             cold: c.cold,
@@ -111,8 +155,15 @@ impl PopCaches {
         if hot { &self.hot } else { &self.cold }.sample(rng)
     }
 
-    /// Notes a write (or, without a value, a deletion) made in `place`.
-    pub fn write(&mut self, place: usize, key: &str, value: Option<Value>, now: Timestamp) {
+    /// Notes a write (or, without a value, a deletion) made in `place`, of what lives until `dies`.
+    pub fn write(
+        &mut self,
+        place: usize,
+        key: &str,
+        value: Option<Value>,
+        dies: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let delay = self.propagation.sample(&mut self.propagation_rng);
         let versions = self.versions.entry(key.to_owned()).or_default();
         let mut visible = now + delay;
@@ -126,6 +177,7 @@ impl PopCaches {
         let version = Rc::new(Version {
             value,
             visible,
+            dies,
             superseded: Cell::new(None),
         });
         versions.push_back(Rc::clone(&version));
@@ -133,7 +185,7 @@ impl PopCaches {
         self.cache(place, key, version, now, ttl);
     }
 
-    /// Forgets a key that has expired; caches may go on answering with it.
+    /// Forgets a key that has expired.
     pub fn forget(&mut self, key: &str) {
         self.versions.remove(key);
     }
@@ -142,63 +194,69 @@ impl PopCaches {
     pub fn is_listed(&self, key: &str, now: Timestamp) -> bool {
         let visible = |v: &VecDeque<Rc<Version>>| {
             let seen = v.iter().rev().find(|v| v.visible <= now);
-            seen.is_some_and(|v| v.value.is_some())
+            seen.is_some_and(|v| v.value.is_some() && !v.is_dead(now))
         };
         self.versions.get(key).is_some_and(visible)
     }
 
-    /// What a reader in `place` sees, and whether the place's cache answered.
+    /// What a reader in `place` sees, and whether the place's cache answered. A read that leaves the
+    /// place is now slower than usual by the factor `slowness`.
     pub fn read(
         &mut self,
         place: usize,
         key: &str,
         cache_ttl: Option<Duration>,
+        slowness: f64,
         now: Timestamp,
     ) -> (Option<Value>, bool) {
         let ttl = cache_ttl.unwrap_or(self.spec.default_cache_ttl);
-        let cached = self.places[place].get(key);
-        // The reader's own TTL counts, not that of whoever filled the cache.
-        let alive = cached.filter(|c| now < c.expires && now.since(c.filled) < ttl);
-        if let Some(c) = alive {
-            let value = c.version.value.clone();
-            let since = match (&c.version.value, c.version.superseded.get()) {
-                // Absent when cached: outdated since the key's first write.
-                (None, None) => self.first_write(key, c.filled),
-                (_, superseded) => superseded,
-            };
-            self.ages
-                .add(since.map_or(Duration::ZERO, |s| now.since(s)), true);
-            return (value, true);
-        }
-        let version = match self.versions.get_mut(key) {
-            Some(versions) => {
-                while versions.len() > 1 && versions[1].visible <= now {
-                    versions.pop_front();
+        if let Some(c) = self.places[place].get_mut(key) {
+            c.catch_up(now);
+            let until = c.answers_until(ttl);
+            if now < until && !c.version.is_dead(now) {
+                let value = c.version.value.clone();
+                let since = match (&c.version.value, c.version.superseded.get()) {
+                    // Absent when cached: outdated since the key's first write.
+                    (None, None) => first_write(&self.versions, key, c.filled),
+                    (_, superseded) => superseded,
+                };
+                self.ages
+                    .add(since.map_or(Duration::ZERO, |s| now.since(s)), true);
+                if until.since(now) <= self.spec.refresh_window && c.refresh.is_none() {
+                    self.refresh(place, key, ttl, slowness, now);
                 }
-                Rc::clone(&versions[0])
+                return (value, true);
             }
-            None => absent(None),
-        };
+        }
+        let version = seen_centrally(&mut self.versions, key, now);
         let age = version
             .superseded
             .get()
             .map_or(Duration::ZERO, |s| now.since(s));
         self.ages.add(age, false);
-        let value = version.value.clone();
+        let value = version.value.clone().filter(|_| !version.is_dead(now));
         if value.is_some() || self.spec.negative_caching {
             self.cache(place, key, version, now, ttl);
         }
         (value, false)
     }
 
-    /// When a key that was absent at `then` was first written.
-    fn first_write(&self, key: &str, then: Timestamp) -> Option<Timestamp> {
-        let before = self.versions.get(key)?.front()?;
-        if before.value.is_none() {
-            before.superseded.get()
-        } else {
-            // The oldest version left may not be the first, but it is the best known bound.
-            Some(before.visible.max(then))
+    /// Fetches an entry of a place's cache anew.
+    #[cold]
+    fn refresh(&mut self, place: usize, key: &str, ttl: Duration, slowness: f64, now: Timestamp) {
+        let version = seen_centrally(&mut self.versions, key, now);
+        let took = self.cold.sample(&mut self.refresh_rng).mul_f64(slowness);
+        // What may not be cached takes the entry's place all the same, and is dead at once.
+        let cached = version.value.is_some() || self.spec.negative_caching;
+        let refresh = Refresh {
+            version,
+            asked: now,
+            arrives: now + took,
+            expires: if cached { now + ttl } else { now },
+        };
+        if let Some(entry) = self.places[place].get_mut(key) {
+            entry.refresh = Some(refresh);
+            self.ages.refreshes += 1;
         }
     }
 
@@ -212,15 +270,40 @@ impl PopCaches {
     ) {
         let entries = &mut self.places[place];
         if entries.len() >= self.prune_at[place] {
-            entries.retain(|_, c| now < c.expires);
+            entries.retain(|_, c| c.is_of_use(now));
             self.prune_at[place] = (2 * entries.len()).max(LEAST_PRUNE);
         }
         let entry = Cached {
             version,
             filled: now,
             expires: now + ttl,
+            refresh: None,
         };
         entries.insert(key.to_owned(), entry);
+    }
+}
+
+type Versions = BTreeMap<String, VecDeque<Rc<Version>>>;
+
+/// What a read that leaves its place gets to see.
+fn seen_centrally(versions: &mut Versions, key: &str, now: Timestamp) -> Rc<Version> {
+    let Some(versions) = versions.get_mut(key) else {
+        return absent(None);
+    };
+    while versions.len() > 1 && versions[1].visible <= now {
+        versions.pop_front();
+    }
+    Rc::clone(&versions[0])
+}
+
+/// When a key that was absent at `then` was first written.
+fn first_write(versions: &Versions, key: &str, then: Timestamp) -> Option<Timestamp> {
+    let before = versions.get(key)?.front()?;
+    if before.value.is_none() {
+        before.superseded.get()
+    } else {
+        // The oldest version left may not be the first, but it is the best known bound.
+        Some(before.visible.max(then))
     }
 }
 
@@ -228,6 +311,7 @@ fn absent(superseded: Option<Timestamp>) -> Rc<Version> {
     Rc::new(Version {
         value: None,
         visible: Timestamp::EPOCH,
+        dies: None,
         superseded: Cell::new(superseded),
     })
 }

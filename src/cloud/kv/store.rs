@@ -296,7 +296,7 @@ impl KvStore {
         let (admitted, latency) = s.admit(OpKind::Write, place, 1, now);
         let result = admitted.and_then(|fault| {
             self.limits.check_put(key, &value, &options)?;
-            if !s.may_write(key, now, self.limits.same_key_write_interval) {
+            if !s.may_write(key, now, self.limits.refusal()) {
                 return Err(KvError::RateLimited);
             }
             s.store(place, key, value, options, now);
@@ -311,12 +311,12 @@ impl KvStore {
         let (admitted, latency) = s.admit(OpKind::Delete, place, 1, now);
         let result = admitted.and_then(|fault| {
             self.limits.check_key(key)?;
-            if !s.may_write(key, now, self.limits.same_key_write_interval) {
+            if !s.may_write(key, now, self.limits.refusal()) {
                 return Err(KvError::RateLimited);
             }
             s.remove(key, now);
             if let Some(pops) = &mut s.pops {
-                pops.write(place, key, None, now);
+                pops.write(place, key, None, None, now);
             }
             Ok(fault)
         });
@@ -411,8 +411,9 @@ impl State {
         let mut all_hot = true;
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
-            let (value, hot) = pops.read(place, key, options.cache_ttl, now);
+            let (value, hot) = pops.read(place, key, options.cache_ttl, self.slowness, now);
             all_hot &= hot;
+            self.meter.hot_reads += u64::from(hot);
             values.push(value);
         }
         let latency = pops.latency(all_hot, &mut self.latency_rng);
@@ -492,6 +493,9 @@ impl State {
 
     /// Whether the key was left alone for long enough; if so, notes the write.
     fn may_write(&mut self, key: &str, now: Timestamp, interval: Duration) -> bool {
+        if interval.is_zero() {
+            return true;
+        }
         if let Some(last) = self.last_write.get_mut(key) {
             let allowed = now.since(*last) >= interval;
             if allowed {
@@ -530,7 +534,7 @@ impl State {
         self.meter.write_bytes += bytes;
         let value: Value = value.into();
         if let Some(pops) = &mut self.pops {
-            pops.write(place, key, Some(Rc::clone(&value)), now);
+            pops.write(place, key, Some(Rc::clone(&value)), expires, now);
         }
         let entry = Entry {
             value,

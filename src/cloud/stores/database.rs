@@ -3,7 +3,7 @@
 use super::server::SingleServer;
 use super::spec::{RowsSpec, ServerSpec};
 use super::tally::Tally;
-use crate::cloud::kv::{KvHandle, KvStore};
+use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::ports::{
     Clock, Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value,
@@ -11,10 +11,6 @@ use crate::telemetry::ports::{
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
-
-/// Memory that is billed while a Durable Object is active, in MB.
-/// Source: <https://developers.cloudflare.com/durable-objects/platform/pricing/>
-const OBJECT_MB: u128 = 128;
 
 /// A database in one place that serves one statement at a time. Everybody sees a finished write.
 pub struct Database {
@@ -64,14 +60,14 @@ impl Database {
     /// Rows written and read so far. Every key that is inserted will be found and deleted once.
     pub fn rows_written_and_read(&self) -> (u64, u64) {
         let meter = self.rows.meter();
-        let writes = meter.billed(OpKind::Write, false);
-        let deletes = meter.billed(OpKind::Delete, false);
+        let done = |kind| meter.billed(kind, BillingRules::DONE);
+        let (writes, deletes) = (done(OpKind::Write), done(OpKind::Delete));
         let inserted = self.inserted.get();
         let c = &self.costs;
         let written = writes.saturating_sub(inserted) * c.update
             + inserted * (c.insert + c.delete)
             + deletes * c.delete;
-        let read = (meter.billed(OpKind::Read, false) + inserted) * c.lookup + self.listed.get();
+        let read = (done(OpKind::Read) + inserted) * c.lookup + self.listed.get();
         (written, read)
     }
 
@@ -93,8 +89,8 @@ impl Database {
         usage.add(MeterItem::DoRowsRead, u128::from(read));
         let (served, refused) = server.requests();
         usage.add(MeterItem::DoRequests, u128::from(served + refused));
-        let active_mb_ms = OBJECT_MB * server.active().as_nanos() / 1_000_000;
-        usage.add(MeterItem::DoDurationMbMs, active_mb_ms);
+        let now = self.rows.clock().now();
+        usage.add(MeterItem::DoDurationMbMs, server.active().mb_ms(now));
         usage
     }
 

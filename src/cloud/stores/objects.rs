@@ -1,7 +1,7 @@
 //! R2 as a store of keys and values.
 
 use super::tally::Tally;
-use crate::cloud::kv::{KvHandle, KvStore};
+use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::load::join_all;
 use crate::telemetry::ports::{Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value};
@@ -37,9 +37,9 @@ impl ObjectStore {
     }
 
     /// What was used so far, without storage: writes and lists are class A, reads class B.
-    pub fn usage(&self, bill_rate_limited: bool) -> Usage {
+    pub fn usage(&self, rules: BillingRules) -> Usage {
         let meter = self.objects.meter();
-        let billed = |kind| u128::from(meter.billed(kind, bill_rate_limited));
+        let billed = |kind| u128::from(meter.billed(kind, rules));
         let mut usage = Usage::default();
         usage.add(
             MeterItem::R2ClassA,

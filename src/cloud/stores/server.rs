@@ -1,6 +1,7 @@
 //! A database that does one thing at a time.
 
 use super::spec::ServerSpec;
+use crate::cloud::active::ActiveTime;
 use crate::units::Timestamp;
 use std::time::Duration;
 
@@ -42,8 +43,7 @@ impl PeakSecond {
 pub struct SingleServer {
     spec: ServerSpec,
     free_at: Timestamp,
-    active_until: Timestamp,
-    active: Duration,
+    active: ActiveTime,
     peak: PeakSecond,
     /// Requests served, and those refused because too many waited.
     served: u64,
@@ -56,8 +56,7 @@ impl SingleServer {
         SingleServer {
             spec,
             free_at: Timestamp::EPOCH,
-            active_until: Timestamp::EPOCH,
-            active: Duration::ZERO,
+            active: ActiveTime::default(),
             peak: PeakSecond::default(),
             served: 0,
             refused: 0,
@@ -80,15 +79,13 @@ impl SingleServer {
         } else {
             Duration::ZERO
         };
-        let end = self.free_at + commit;
-        self.active += end.since(start.max(self.active_until));
-        self.active_until = self.active_until.max(end);
+        self.active.add(start, self.free_at + commit);
         Some(self.free_at.since(now))
     }
 
-    /// Time during which at least one request was served or being committed.
-    pub fn active(&self) -> Duration {
-        self.active
+    /// Time during which at least one request is served or being committed.
+    pub fn active(&self) -> &ActiveTime {
+        &self.active
     }
 
     /// Requests served, and those refused.
@@ -156,10 +153,11 @@ mod tests {
         // Two writes at once: served one after the other, 0 to 2, the second committed at 7.
         server.enter(at(0), true).unwrap();
         server.enter(at(0), true).unwrap();
-        assert_eq!(server.active(), Duration::from_millis(7));
+        let active = |s: &SingleServer, ms| s.active().up_to(at(ms)).as_millis();
+        assert_eq!((active(&server, 1), active(&server, 50)), (1, 7));
         // A read alone.
         server.enter(at(100), false).unwrap();
-        assert_eq!(server.active(), Duration::from_millis(8));
+        assert_eq!(active(&server, 101), 8);
         assert_eq!(server.peak().most(), 3);
     }
 

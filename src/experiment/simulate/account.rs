@@ -124,7 +124,7 @@ impl World {
         let cpu_us = scenario.cpu.of(&self.arrived);
         let mut used = Usage::default();
         for kind in OpKind::ALL {
-            let billed = kv.billed(kind, scenario.catalog.bill_rate_limited);
+            let billed = kv.billed(kind, (&scenario.catalog).into());
             used.add(MeterItem::of_operation(kind), u128::from(billed));
         }
         used.add(MeterItem::KvReadBytes, u128::from(kv.read_bytes));

@@ -1,7 +1,9 @@
 //! The store under comparison, as the isolates reach it.
 
 use super::StorePoint;
-use crate::cloud::kv::{Consistency, DailyQuota, KvConfig, KvHandle, KvLatency, KvLimits, KvStore};
+use crate::cloud::kv::{
+    BillingRules, Consistency, DailyQuota, KvConfig, KvHandle, KvLatency, KvLimits, KvStore,
+};
 use crate::cloud::stores::{
     AnalyticsEngine, Database, DatabaseHandle, ObjectHandle, ObjectStore, Queue, QueueHandle,
     Service,
@@ -162,12 +164,12 @@ impl Backend {
     }
 
     /// What was used so far, without storage.
-    pub fn usage(&self, bill_rate_limited: bool) -> Usage {
+    pub fn usage(&self, rules: BillingRules) -> Usage {
         let of_kv = |kv: &KvStore| {
             let meter = kv.meter();
             let mut usage = Usage::default();
             for kind in OpKind::ALL {
-                let billed = meter.billed(kind, bill_rate_limited);
+                let billed = meter.billed(kind, rules);
                 usage.add(MeterItem::of_operation(kind), u128::from(billed));
             }
             usage.add(MeterItem::KvReadBytes, u128::from(meter.read_bytes));
@@ -176,7 +178,7 @@ impl Backend {
         };
         match self {
             Backend::Kv(kv) => of_kv(kv),
-            Backend::Objects(bucket) => bucket.usage(bill_rate_limited),
+            Backend::Objects(bucket) => bucket.usage(rules),
             Backend::D1(db) => db.usage_as_d1(),
             Backend::Object(db) => db.usage_as_object(),
             Backend::Queue { queue, kv, .. } => {

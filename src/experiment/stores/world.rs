@@ -3,7 +3,7 @@
 use super::StorePoint;
 use super::backend::{Backend, Timed};
 use crate::cloud::fleet::{Fleet, Isolate};
-use crate::cloud::kv::OpOutcome;
+use crate::cloud::kv::{BillingRules, OpOutcome};
 use crate::config::quantity::Count;
 use crate::experiment::result::{Arrived, CallStats};
 use crate::experiment::scenario::MONTH;
@@ -164,7 +164,7 @@ struct World {
     providers: Vec<ProviderId>,
     names: ProviderNames,
     policy: Rc<Policy>,
-    bill_rate_limited: bool,
+    rules: BillingRules,
     calls: Rc<RefCell<Calls>>,
     writes: Rc<RefCell<CallStats>>,
     arrived: Arrived,
@@ -245,7 +245,7 @@ impl World {
             providers,
             names,
             policy: Rc::new(point.policy.clone()),
-            bill_rate_limited: scenario.catalog.bill_rate_limited,
+            rules: (&scenario.catalog).into(),
             calls: Rc::default(),
             writes: Rc::default(),
             arrived: Arrived::default(),
@@ -280,7 +280,7 @@ impl World {
         self.backend.reset_peak();
         let counters = self.counters();
         self.before = Before {
-            usage: self.backend.usage(self.bill_rate_limited),
+            usage: self.backend.usage(self.rules),
             cpu_us: self.backend.cpu_us(),
             cache: (counters.hits, counters.misses),
             counters: counters.counters,
@@ -666,7 +666,7 @@ impl World {
     fn monthly_usage(&self, point: &StorePoint, period: Duration, stored_bytes: u128) -> Usage {
         let cpu = &point.scenario.cpu;
         let cpu_us = cpu.of(&self.arrived) + (self.backend.cpu_us() - self.before.cpu_us);
-        let used = self.backend.usage(self.bill_rate_limited);
+        let used = self.backend.usage(self.rules);
         let mut used = used.since(&self.before.usage);
         let requests = self.arrived.requests();
         used.add(MeterItem::WorkersRequests, u128::from(requests));
