@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) calls: Rc<RefCell<Calls>>,
     /// State of the counters when the measurement started.
     pub(super) counters_before: Counters,
+    /// What was missing in the KV then, see [`World::missing`].
+    pub(super) missing_before: i64,
     pub(super) kv_before: KvMeter,
     pub(super) fleet_before: FleetCounters,
     /// Calls measured before the last sample, and the state of the counters then.
@@ -186,6 +188,7 @@ impl World {
             arrived: Arrived::default(),
             calls: Rc::default(),
             counters_before: Counters::default(),
+            missing_before: 0,
             kv_before: KvMeter::default(),
             fleet_before: FleetCounters::default(),
             calls_before: Calls::default(),
