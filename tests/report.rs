@@ -71,7 +71,7 @@ fn the_page_of_a_sweep_answers_first_and_holds_everything() {
             .unwrap_or_else(|| panic!("{text} is not on the page"))
     };
     let order = [
-        "<h1>LLM gateway, Poisson arrivals, one isolate, Workers Paid</h1>",
+        "<h1>LLM gateway, Poisson arrivals</h1>",
         "3 claims were checked.",
         "Which policy costs least?",
         "Where is the allowance of plan &#34;paid&#34; used up?",

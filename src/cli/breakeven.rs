@@ -75,7 +75,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     report.write(&out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !args.simulation.quiet {
-        println!("{}\n", scenario.title);
+        println!("{}\n", report.settings());
         println!("{}\n", report.table());
         println!("{}", report.explanation());
         args.output.print_written(&files);

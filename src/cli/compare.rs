@@ -5,6 +5,8 @@ use super::common::{Failure, SimulationArgs, sweep_levels};
 use kvplan::config::quantity::Count;
 use kvplan::report::compare::comparison;
 use kvplan::report::precision::precision_note;
+use kvplan::report::run::not_billed;
+use kvplan::report::sweep::settings_line;
 
 /// Arguments of `kvplan compare`.
 #[derive(clap::Args)]
@@ -39,11 +41,13 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     }
     let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
     println!(
-        "{}: {traffic} requests a month, {} replications, common random numbers\n",
-        scenario.title,
-        cells[0].replications.len()
+        "{}; common random numbers\n",
+        settings_line(&scenario, &cells)
     );
     println!("{}", comparison(&cells[0], &cells[1]));
+    for note in cells.iter().filter_map(|c| not_billed(&scenario.plan, c)) {
+        println!("\n{note}");
+    }
     if let Some(note) = precision_note(&scenario, &cells) {
         println!("\n{note}");
     }

@@ -106,7 +106,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     report.write(&out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !args.simulation.quiet {
-        println!("{}\n", scenario.title);
+        println!("{}\n", report.settings());
         println!("{}\n", report.cost_table());
         println!("{}\n", report.limits_table());
         println!("{}", report.explanation());

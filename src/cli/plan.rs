@@ -122,7 +122,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     report.write(&out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !args.simulation.quiet {
-        println!("{}: {traffic} requests a month\n", scenario.title);
+        println!("{}\n", report.settings());
         if result.choice.is_some() {
             println!("{}\n", report.choices_table());
             println!("{}\n", report.objectives_table());

@@ -9,6 +9,7 @@ use kvplan::config::quantity::{Count, format_duration, parse_duration};
 use kvplan::experiment::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
 use kvplan::experiment::timeline::fitting_interval;
 use kvplan::report::output::OutputDir;
+use kvplan::report::settings::settings;
 use kvplan::report::{rehearsal, sweep, timeline};
 use std::time::Duration;
 
@@ -86,8 +87,8 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     let files = out.commit().map_err(Failure::usage)?;
     if !args.simulation.quiet {
         println!(
-            "{}: the first {} after a deployment, {traffic} requests a month\n{}",
-            first.title,
+            "{}\nThe first {} after a deployment: {}",
+            settings(&first).at(&[traffic]).line(),
             format_duration(args.length),
             checklist.title
         );
@@ -121,5 +122,5 @@ fn write(
     out.write("rehearsal.csv", &rehearsal::rehearsal_csv(rehearsals))?;
     out.write("run.json", &sweep::run_json("rehearse", first, &[traffic])?)?;
     let timelines: Vec<_> = rehearsals.iter().map(|r| &r.timeline).collect();
-    timeline::write(first, &timelines, out)
+    timeline::write(first, traffic, &timelines, out)
 }

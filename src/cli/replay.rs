@@ -188,17 +188,21 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     if quiet {
         return Ok(EXIT_OK);
     }
-    println!("{}\n\n{}\n", scenario.title, result.summary());
+    println!("{}\n\n{}\n", result.settings(), result.summary());
     println!(
         "{}",
         report::metrics_table(metric::METRICS, &replayed.cells)
     );
-    for (policy, first) in scenario.policies.iter().zip(&replayed.first) {
+    let cells = replayed.cells.iter();
+    for ((policy, first), cell) in scenario.policies.iter().zip(&replayed.first).zip(cells) {
         println!(
             "\nInvoice of plan \"{}\", policy {} (first replication)\n",
             scenario.plan, policy.name
         );
         println!("{}", report::invoice_table(&first.invoice));
+        if let Some(note) = report::not_billed(&scenario.plan, cell) {
+            println!("{note}");
+        }
         println!("\nAlerts, policy {}", policy.name);
         let alerts = scenario.alerts.evaluate(&first.alert_inputs());
         println!("{}", report::alerts(&alerts));

@@ -11,6 +11,7 @@ use kvplan::experiment::sweep::Cell;
 use kvplan::experiment::timeline::{Timeline, fitting_interval, observe_all};
 use kvplan::report::output::OutputDir;
 use kvplan::report::precision::precision_note;
+use kvplan::report::sweep::settings_line;
 use kvplan::report::{run as report, timeline};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,12 +79,15 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     };
     if let Some(out) = out {
         report::write(&scenario, traffic, &cells, &out)
-            .and_then(|()| timeline::write(&scenario, &timelines.iter().collect::<Vec<_>>(), &out))
+            .and_then(|()| {
+                let timelines: Vec<&Timeline> = timelines.iter().collect();
+                timeline::write(&scenario, traffic, &timelines, &out)
+            })
             .and_then(|()| out.commit())
             .map_err(Failure::usage)?;
     }
     if !quiet {
-        println!("{}: {traffic} requests a month\n", scenario.title);
+        println!("{}\n", settings_line(&scenario, &cells));
         print_measures(&scenario, &cells);
         print_timelines(&scenario, &timelines, args.out.as_deref());
     }
@@ -115,6 +119,9 @@ fn print_measures(scenario: &Scenario, cells: &[Cell]) {
             cell.replications.len()
         );
         println!("{}", report::invoice_table(&cell.pooled.invoice));
+        if let Some(note) = report::not_billed(&scenario.plan, cell) {
+            println!("{note}");
+        }
         println!("\nAlerts, policy {}", cell.policy);
         println!(
             "{}",

@@ -88,7 +88,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     comparison.write(&out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !quiet {
-        println!("{}\n", scenario.title);
+        println!("{}\n", comparison.settings());
         println!("{}\n", comparison.summary());
         println!(
             "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",

@@ -133,7 +133,7 @@ pub fn write_results(
     if quiet {
         return Ok(());
     }
-    println!("{}\n", scenario.title);
+    println!("{}\n", report::sweep::settings_line(scenario, cells));
     println!("{}\n", report::sweep::summary(cells));
     if let Some(note) = report::precision::precision_note(scenario, cells) {
         println!("{note}\n");

@@ -1,5 +1,6 @@
 //! What a month costs at any traffic, from simulations at a few levels.
 
+use super::metric::{METRICS, index_of};
 use super::result::RunResult;
 use super::scenario::Scenario;
 use super::simulate::{Point, simulate};
@@ -14,8 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// use u with curvature c = d2 ln u / d(ln x)2 is wrong by c (ln 10 / 6)^2 / 8 = 1.8% of c at most.
 const LEVELS_PER_DECADE: f64 = 6.0;
 
-/// Figures that are interpolated: the use of each item, then those that alerts watch.
-const FIGURES: usize = MeterItem::ALL.len() + 5;
+/// Figures that are interpolated: the use of each item, then those that alerts watch, then the share
+/// of the work that the plan refuses.
+const FIGURES: usize = MeterItem::ALL.len() + 6;
 
 /// Figures of every replication at every level.
 #[derive(Debug, Clone)]
@@ -94,12 +96,18 @@ fn figures(result: &RunResult) -> [f64; FIGURES] {
     for (i, item) in MeterItem::ALL.into_iter().enumerate() {
         all[i] = result.usage.get(item) as f64;
     }
+    let share = |name: &str| {
+        let metric = index_of(name).expect("a measure of that name");
+        // NaN where there was no operation: nothing was refused.
+        METRICS[metric].value(result).max(0.0)
+    };
     all[MeterItem::ALL.len()..].copy_from_slice(&[
         inputs.metrics_p95_ms,
         inputs.analytics_p95_ms,
         inputs.error_rate,
         inputs.kv_operations_per_day,
         inputs.cache_hit_ratio,
+        share("requests_refused_share").max(share("kv_quota_exceeded_share")),
     ]);
     all
 }
@@ -174,6 +182,11 @@ impl MeanCurve {
             cache_hit_ratio: f[4],
         };
         (usage(&all), inputs)
+    }
+
+    /// The share of the requests or, if more, of the KV operations that the plan refuses at a traffic.
+    pub fn refused(&self, traffic: f64) -> f64 {
+        self.at(traffic)[FIGURES - 1]
     }
 
     /// The bill at a traffic: the use is interpolated, prices apply to it exactly, so that the

@@ -76,6 +76,9 @@ pub struct Month {
     pub cost: Vec<[f64; 5]>,
     /// By policy: mean cost.
     pub mean_cost: Vec<f64>,
+    /// By policy: mean share of the requests or, if more, of the KV operations that the plan refuses;
+    /// the cost is for the rest.
+    pub mean_refused: Vec<f64>,
 }
 
 /// The forecast.
@@ -171,6 +174,7 @@ pub fn forecast(
 struct Paths {
     /// By future, then month.
     cost: Vec<Vec<f64>>,
+    refused: Vec<Vec<f64>>,
     /// By future, then limit.
     first: Vec<Vec<Option<u32>>>,
 }
@@ -184,6 +188,7 @@ impl Paths {
             let curve = &curves[i % curves.len()];
             let mut first = vec![None; limits.len()];
             let mut cost = Vec::with_capacity(path.len());
+            let refused = path.iter().map(|traffic| curve.refused(*traffic)).collect();
             for (m, traffic) in path.iter().enumerate() {
                 let (usage, inputs) = curve.usage_and_alert_inputs(*traffic);
                 cost.push(plan.invoice(&usage).total.to_usd());
@@ -195,10 +200,15 @@ impl Paths {
                     }
                 }
             }
-            (cost, first)
+            (cost, (refused, first))
         };
-        let (cost, first) = futures.par_iter().enumerate().map(of_future).unzip();
-        Paths { cost, first }
+        type Parts = (Vec<Vec<f64>>, (Vec<Vec<f64>>, Vec<Vec<Option<u32>>>));
+        let (cost, (refused, first)): Parts = futures.par_iter().enumerate().map(of_future).unzip();
+        Paths {
+            cost,
+            refused,
+            first,
+        }
     }
 
     fn first_hits(&self, limit: usize) -> Vec<Option<u32>> {
@@ -270,6 +280,10 @@ fn month(number: u32, futures: &[Vec<f64>], policies: &[Paths]) -> Month {
         values.sort_by(f64::total_cmp);
         values
     };
+    let refused = |p: &Paths| {
+        let of_month = p.refused.iter().map(|r| r[number as usize]);
+        of_month.sum::<f64>() / p.refused.len() as f64
+    };
     let costs: Vec<Vec<f64>> = policies.iter().map(|p| at(&p.cost)).collect();
     let fan = |sorted: &[f64]| PERCENTILES.map(|p| percentile(sorted, p));
     Month {
@@ -280,6 +294,7 @@ fn month(number: u32, futures: &[Vec<f64>], policies: &[Paths]) -> Month {
             .iter()
             .map(|c| c.iter().sum::<f64>() / c.len() as f64)
             .collect(),
+        mean_refused: policies.iter().map(refused).collect(),
     }
 }
 

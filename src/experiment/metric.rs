@@ -73,15 +73,16 @@ pub const METRICS: &[Metric] = metrics![
     "kv_timeout_share", "KV operations without an answer, done or not / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Timeout, OpOutcome::AnswerLost]));
     "kv_invalid_share", "KV operations outside the documented limits / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Invalid]));
     "retries_per_write", "retried writes / writes", Get::Ratio(|r| share(r.counters.retries, r.kv.issued(OpKind::Write)));
-    "loss_rate", "records lost for any cause / recorded requests, and records in memory before", Get::Rate(|r| share(r.counters.lost_total(), r.in_memory_before + r.counters.accepted));
+    "loss_rate", "records lost for any cause, lost updates among them / recorded requests, and records in memory before; none where that is unknown", Get::Rate(|r| lost_in_all(r));
     "lost_overflow_newest_rate", "records given up on arrival, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowNewest));
     "lost_overflow_oldest_rate", "oldest records given up, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowOldest));
     "lost_evicted_rate", "records gone with their isolate / recorded requests", Get::Rate(|r| lost(r, LossCause::Evicted));
+    "lost_update_rate", "records that an update of another writer took from the KV again / recorded requests; none where keys have expired", Get::Rate(|r| lost_updates(r));
     "buffer_high_water_records", "most records in memory at once", Get::Each(|r| r.counters.buffer_high_water as f64);
-    "quota_use_reads", "reads used / allowed by the plan (busiest day, or month)", Get::Each(|r| r.quota_use[OpKind::Read as usize]);
-    "quota_use_writes", "writes used / allowed", Get::Each(|r| r.quota_use[OpKind::Write as usize]);
-    "quota_use_deletes", "deletes used / allowed", Get::Each(|r| r.quota_use[OpKind::Delete as usize]);
-    "quota_use_lists", "lists used / allowed", Get::Each(|r| r.quota_use[OpKind::List as usize]);
+    "quota_use_reads", "reads wanted, refused ones among them / allowed by the plan (on an average day, or in a month)", Get::Each(|r| r.quota_use[OpKind::Read as usize]);
+    "quota_use_writes", "writes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Write as usize]);
+    "quota_use_deletes", "deletes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Delete as usize]);
+    "quota_use_lists", "lists wanted / allowed", Get::Each(|r| r.quota_use[OpKind::List as usize]);
     "stored_bytes", "bytes stored, on average once old keys expire", Get::Each(|r| r.usage.get(MeterItem::KvStorage) as f64);
     "invoice_fee_usd", "plan fee per month", Get::Bill(|l| l.item.is_none());
     "invoice_kv_reads_usd", "KV reads beyond what is included, per month", Get::Bill(|l| l.item == Some(MeterItem::KvReads));
@@ -141,6 +142,16 @@ fn lost(r: &RunResult, cause: LossCause) -> (f64, f64) {
         r.counters.lost[cause as usize],
         r.in_memory_before + r.counters.accepted,
     )
+}
+
+fn lost_updates(r: &RunResult) -> (f64, f64) {
+    let lost = r.lost_updates.map_or(f64::NAN, |n| n as f64);
+    (lost, (r.in_memory_before + r.counters.accepted) as f64)
+}
+
+fn lost_in_all(r: &RunResult) -> (f64, f64) {
+    let (updates, records) = lost_updates(r);
+    (r.counters.lost_total() as f64 + updates, records)
 }
 
 /// Operations of all kinds that ended so, and all.

@@ -1,6 +1,7 @@
 //! Scenario files, sweep grid, replications, statistics.
 
 pub mod breakeven;
+pub mod cheapest;
 pub mod claims;
 pub mod coverage;
 pub mod curve;

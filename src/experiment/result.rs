@@ -102,6 +102,9 @@ pub struct RunResult {
     /// Share of the records thought to be stored that are not in the KV: lost updates, less those
     /// counted twice. None if keys have expired.
     pub missing_share: Option<f64>,
+    /// Records of the period that a lost update took from the KV again; 0 where no two writers
+    /// share a key. None if it cannot be known, because keys have expired.
+    pub lost_updates: Option<u64>,
     /// Estimated memory of the largest isolate.
     pub memory_peak_bytes: u64,
     /// How old the KV's answers were; none where all see every write at once.
@@ -114,7 +117,8 @@ pub struct RunResult {
     pub kv: KvMeter,
     /// Most operations of each kind in a UTC day.
     pub busiest_day: [u64; OpKind::ALL.len()],
-    /// Share of each daily or monthly allowance that is used, by kind; NaN without allowance.
+    /// What is wanted as a share of each daily (on average) or monthly allowance, by kind: what the
+    /// plan refuses is in it, so that it may exceed 1. NaN without allowance.
     pub quota_use: [f64; OpKind::ALL.len()],
     /// A month of 30 days at this rate.
     pub usage: Usage,

@@ -43,6 +43,11 @@ impl Cell {
         self.pooled.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
     }
 
+    /// Whether too few calls came for a percentile.
+    pub fn is_too_few(&self, name: &str) -> bool {
+        metric::index_of(name).is_some_and(|i| self.pooled.too_few[i])
+    }
+
     /// The figures that the alert rules watch.
     pub fn alert_inputs(&self) -> AlertInputs {
         let mean = |name: &str| self.estimate(name).mean;

@@ -4,6 +4,7 @@ use super::bars::{Bar, BarChart, Row};
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::csv_bytes;
 use super::table::table;
 use crate::experiment::breakeven::{Answer, Breakeven, Question, Settings, days_judged};
@@ -224,10 +225,16 @@ impl BreakevenReport<'_> {
     }
 
     fn subtitle(&self) -> String {
-        format!(
-            "{}; KV latency: {}",
-            self.scenario.title, self.scenario.latency.title
-        )
+        self.settings()
+    }
+
+    /// The settings in force; answers are about both plans.
+    pub fn settings(&self) -> String {
+        let line = settings(self.scenario).at(&self.settings.levels).line();
+        match &self.result.free {
+            Some(free) => format!("Plans \"{free}\" and \"{}\": {line}", self.result.paid),
+            None => line,
+        }
     }
 
     fn traffic_axis(&self) -> Axis {

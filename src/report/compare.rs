@@ -13,6 +13,23 @@ pub fn comparison(a: &Cell, b: &Cell) -> String {
     let rows = METRICS.iter().enumerate().filter_map(|(i, m)| {
         let (ea, eb) = (a.pooled.estimates[i], b.pooled.estimates[i]);
         let d = paired_difference(a, b, i);
+        let few = [a, b].map(|c| c.pooled.too_few[i]);
+        if few[0] || few[1] {
+            let mean = |few: bool, e: Estimate| match few {
+                true => format::TOO_FEW.to_owned(),
+                false => format::interval(Estimate {
+                    half_width: f64::NAN,
+                    ..e
+                }),
+            };
+            return Some(vec![
+                m.name.to_owned(),
+                mean(few[0], ea),
+                mean(few[1], eb),
+                "-".into(),
+                "cannot tell: too few calls".into(),
+            ]);
+        }
         if d.n == 0 || (ea.mean == 0.0 && eb.mean == 0.0) {
             return None;
         }

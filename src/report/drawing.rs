@@ -50,6 +50,23 @@ fn draw_all<DB: DrawingBackend>(
     drawing.draw_on(root, k)
 }
 
+/// An estimate of the width of a character of the subtitle.
+const SMALL_WIDTH: f64 = 7.2;
+
+/// A subtitle in two lines if one of `most` characters does not hold it, broken between its parts.
+fn lines(subtitle: &str, most: usize) -> Vec<String> {
+    if subtitle.chars().count() <= most {
+        return vec![subtitle.to_owned()];
+    }
+    let parts: Vec<&str> = subtitle.split("; ").collect();
+    let fits = |n: &usize| parts[..*n].join("; ").chars().count() < most;
+    let first = (1..parts.len()).rev().find(fits).unwrap_or(1);
+    let rest = parts[first..].join("; ");
+    let mut both = vec![parts[..first].join("; ")];
+    both.extend((!rest.is_empty()).then_some(rest));
+    both
+}
+
 /// Fills the background and writes title, subtitle and, at the bottom, the note.
 fn heading<DB: DrawingBackend>(
     root: &DrawingArea<DB, Shift>,
@@ -61,7 +78,23 @@ fn heading<DB: DrawingBackend>(
     let large = (FONT, 24 * k).into_font().color(&INK);
     root.draw(&Text::new(title, (24 * k, 16 * k), large))?;
     let small = (FONT, 14 * k).into_font().color(&GREY);
-    root.draw(&Text::new(subtitle, (24 * k, 50 * k), small.clone()))?;
+    let most = (drawing.size().0 as f64 - 48.0) / SMALL_WIDTH;
+    for (i, line) in lines(subtitle, most as usize).iter().enumerate() {
+        let top = 44 + 16 * i as i32;
+        root.draw(&Text::new(line.as_str(), (24 * k, top * k), small.clone()))?;
+    }
     let bottom = drawing.size().1 as i32 - 22;
     root.draw(&Text::new(note, (24 * k, bottom * k), small))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn a_long_subtitle_is_broken_between_its_parts() {
+        assert_eq!(lines("one; two", 20), ["one; two"]);
+        assert_eq!(lines("one; two; three", 10), ["one; two", "three"]);
+        assert_eq!(lines("far too long for it", 5), ["far too long for it"]);
+    }
 }

@@ -3,6 +3,7 @@
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::csv_bytes;
 use super::table::table;
 use crate::experiment::forecast::{Forecast, Growth, Hit, Limit, Month};
@@ -45,7 +46,7 @@ impl ForecastReport<'_> {
         let mut header: Vec<String> = ["month", "policy", "plan"].map(str::to_owned).to_vec();
         header.extend(NAMES.map(|n| format!("traffic_per_month_{n}")));
         header.extend(NAMES.map(|n| format!("cost_usd_{n}")));
-        header.push("cost_usd_mean".into());
+        header.extend(["cost_usd_mean", "refused_share_mean"].map(str::to_owned));
         let rows = self.result.months.iter().flat_map(|m| {
             self.policies().map(|(i, policy)| {
                 let mut row = vec![
@@ -56,6 +57,7 @@ impl ForecastReport<'_> {
                 row.extend(m.traffic.map(format::csv_number));
                 row.extend(m.cost[i].map(format::csv_number));
                 row.push(format::csv_number(m.mean_cost[i]));
+                row.push(format::csv_number(m.mean_refused[i]));
                 row
             })
         });
@@ -117,6 +119,11 @@ impl ForecastReport<'_> {
     pub fn cost_table(&self) -> String {
         let mut header = vec!["month".to_owned(), "requests/month".into()];
         header.extend(self.policies().map(|(_, p)| format!("{p}, cost/month")));
+        // A plan without daily limits refuses nothing.
+        let refuses = self.refuses();
+        if refuses {
+            header.extend(self.policies().map(|(_, p)| format!("{p}, refused")));
+        }
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let months = &self.result.months;
         let step = [1, 2, 3, 6, 12, 24]
@@ -126,9 +133,21 @@ impl ForecastReport<'_> {
         let rows = shown.map(|m| {
             let mut row = vec![m.number.to_string(), fan(m.traffic, format::count)];
             row.extend(m.cost.iter().map(|c| fan(*c, format::usd)));
+            if refuses {
+                row.extend(m.mean_refused.iter().map(|r| format::percent(*r)));
+            }
             row
         });
         table(&header, 0, rows)
+    }
+
+    /// Whether the plan refuses work in any month.
+    fn refuses(&self) -> bool {
+        let months = &self.result.months;
+        months
+            .iter()
+            .flat_map(|m| &m.mean_refused)
+            .any(|r| *r > 0.0)
     }
 
     /// The limits that are met in at least one future in 100.
@@ -176,12 +195,17 @@ impl ForecastReport<'_> {
     }
 
     fn subtitle(&self) -> String {
+        self.settings()
+    }
+
+    /// The settings in force, and the growth.
+    pub fn settings(&self) -> String {
         format!(
-            "{}; from {} requests a month, growing {} a month (standard deviation {})",
-            self.scenario.title,
+            "From {} requests a month, growing {} a month (standard deviation {}); {}",
             format::count(self.growth.start),
             format::percent(self.growth.rate),
-            format::percent(self.growth.rate_sd)
+            format::percent(self.growth.rate_sd),
+            settings(self.scenario).line()
         )
     }
 
@@ -232,8 +256,13 @@ impl ForecastReport<'_> {
             series,
             marks,
             note: format!(
-                "Bands: 50% and 90% of {} futures, from growth and sampling error; dashed verticals: median month.",
-                self.growth.futures
+                "Bands: 50% and 90% of {} futures, from growth and sampling error; dashed verticals: median month.{}",
+                self.growth.futures,
+                if self.refuses() {
+                    " The plan refuses work: the cost is for the rest (forecast.csv)."
+                } else {
+                    ""
+                }
             ),
         }
     }

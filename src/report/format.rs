@@ -44,6 +44,27 @@ pub fn percent(x: f64) -> String {
     format!("{}%", significant(100.0 * x, 3))
 }
 
+/// Stands for a percentile of too few values.
+pub const TOO_FEW: &str = "too few";
+
+/// A share of which it may be unknown how large it is.
+pub fn share_or_unknown(x: f64) -> String {
+    if x.is_nan() {
+        return "unknown".into();
+    }
+    percent(x)
+}
+
+/// What a plan refuses, of the requests and of the KV operations: `85% / 3%`, `0%` if nothing.
+pub fn refused(requests: f64, operations: f64) -> String {
+    let or_none = |x: f64| if x.is_nan() { 0.0 } else { x };
+    let (requests, operations) = (or_none(requests), or_none(operations));
+    if requests == 0.0 && operations == 0.0 {
+        return "0%".into();
+    }
+    format!("{} / {}", percent(requests), percent(operations))
+}
+
 /// `$5.00`, `$1,234.50`; more decimals below a cent.
 pub fn usd(x: f64) -> String {
     if x.is_nan() {

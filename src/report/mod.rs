@@ -22,6 +22,7 @@ pub mod rehearsal;
 pub mod replay;
 pub mod run;
 pub mod sensitivity;
+pub mod settings;
 pub mod stores;
 pub mod sweep;
 pub mod table;

@@ -3,6 +3,7 @@
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::csv_bytes;
 use super::table::table;
 use crate::experiment::metric::METRICS;
@@ -24,8 +25,15 @@ pub struct PlanReport<'a> {
     pub result: &'a Planned,
 }
 
+const LOSS: &str = "loss_rate";
+
 /// The measures of the Pareto front, beside those of the objectives.
-const FRONT: [&str; 3] = ["cost_usd", "answer_age_p99_s", "loss_rate"];
+const FRONT: [&str; 3] = ["cost_usd", "answer_age_p99_s", LOSS];
+
+/// Whether nobody asked for the objective.
+fn is_implied(o: &Objective) -> bool {
+    o.text.ends_with("(implied)")
+}
 
 /// The least age of an answer that the chart tells from none.
 const STALENESS_FLOOR_S: f64 = 0.01;
@@ -36,6 +44,30 @@ fn estimate(trial: &Trial, name: &str) -> Estimate {
 }
 
 impl PlanReport<'_> {
+    /// The settings in force, with the plans among which was searched in place of the scenario's.
+    pub fn settings(&self) -> String {
+        let mut plans: Vec<&str> = Vec::new();
+        for t in &self.result.trials {
+            if !plans.contains(&t.candidate.plan.as_str()) {
+                plans.push(&t.candidate.plan);
+            }
+        }
+        let scenario = Scenario {
+            plan: plans.join("\" or \""),
+            ..self.scenario.clone()
+        };
+        let (first, most) = (self.settings.first, self.settings.most);
+        let n = if first == most {
+            most.to_string()
+        } else {
+            format!("{first} to {most}")
+        };
+        settings(&scenario)
+            .at(&[self.settings.traffic])
+            .replicated(n)
+            .line()
+    }
+
     /// Writes everything that the search leaves behind into `out`.
     ///
     /// # Errors
@@ -133,19 +165,16 @@ impl PlanReport<'_> {
         let simulated: Vec<usize> = (0..trials.len())
             .filter(|i| trials[*i].replications() > 0)
             .collect();
-        // What a plan turns away is neither stale nor lost: such candidates would look good.
+        // What a plan turns away is neither stale nor lost: such candidates would look good. Loss is a
+        // coordinate of its own; where it is unknown, it may be all.
         let carried: Vec<usize> = simulated
             .into_iter()
             .filter(|i| {
-                let refused = self
-                    .result
-                    .objectives
-                    .iter()
-                    .filter(|o| o.text.ends_with("(implied)"));
-                refused.clone().all(|o| {
-                    let mean = trials[*i].estimate(o.metric).mean;
-                    mean.is_nan() || o.excess(mean) < 0.0
-                })
+                let t = &trials[*i];
+                let mut bounds = self.result.objectives.iter().filter(|o| is_implied(o));
+                let refuses =
+                    bounds.any(|o| o.name() != LOSS && o.excess(t.estimate(o.metric).mean) >= 0.0);
+                !refuses && !estimate(t, LOSS).mean.is_nan()
             })
             .collect();
         let point = |i: &usize| FRONT.map(|m| estimate(&trials[*i], m).mean).to_vec();
@@ -246,10 +275,10 @@ impl PlanReport<'_> {
                 self.settings.traffic
             ),
             subtitle: format!(
-                "{}; {} candidates, {} of them simulated",
-                self.scenario.title,
+                "{} candidates, {} of them simulated; {}",
                 trials.len(),
-                simulated().count()
+                simulated().count(),
+                self.settings()
             ),
             marks: bound(measure, true).chain(bound(FRONT[0], false)).collect(),
             x,
@@ -273,8 +302,16 @@ impl PlanReport<'_> {
         let mut row = vec![role.to_owned(), t.candidate.plan.clone()];
         row.extend(t.candidate.options.iter().cloned());
         row.push(format::usd_estimate(estimate(t, FRONT[0])));
-        row.push(format!("{} s", format::count(estimate(t, FRONT[1]).mean)));
-        row.push(format::percent(estimate(t, FRONT[2]).mean));
+        row.push(match t.is_too_few(FRONT[1]) {
+            true => format::TOO_FEW.into(),
+            false => format!("{} s", format::count(estimate(t, FRONT[1]).mean)),
+        });
+        let mean = |name: &str| estimate(t, name).mean;
+        row.push(format::refused(
+            mean("requests_refused_share"),
+            mean("kv_quota_exceeded_share"),
+        ));
+        row.push(format::share_or_unknown(mean(LOSS)));
         row.push(t.replications().to_string());
         row
     }
@@ -283,7 +320,13 @@ impl PlanReport<'_> {
     pub fn choices_table(&self) -> String {
         let mut header = vec!["", "plan"];
         header.extend(&self.dimensions);
-        header.extend(["cost/month", "staleness p99", "lost", "n"]);
+        header.extend([
+            "cost/month",
+            "staleness p99",
+            "refused requests / operations",
+            "lost",
+            "n",
+        ]);
         let choice = self
             .result
             .choice
@@ -299,7 +342,11 @@ impl PlanReport<'_> {
     pub fn objectives_table(&self) -> String {
         let trial = match (&self.result.confirmation, self.result.nearest) {
             (Some(t), _) => t,
-            (None, Some(i)) => &self.result.trials[i],
+            (None, Some(i)) => {
+                // What fresh replications gave is what decided.
+                let fresh = self.result.rejected.iter().find(|r| r.0 == i);
+                fresh.map_or(&self.result.trials[i], |r| &r.1)
+            }
             (None, None) => return "No candidate could be simulated under its plan.".into(),
         };
         let objectives = &self.result.objectives;
@@ -318,10 +365,21 @@ impl PlanReport<'_> {
                     let by = self.amount(o, (e.mean - o.bound).abs());
                     ("-".into(), format!("missed by {by}"))
                 }
-                Certainty::TooFew => ("-".into(), "NOT CERTAIN: too few calls".into()),
+                Certainty::TooFew { came, needed } => (
+                    "-".into(),
+                    format!("NOT CERTAIN: {came} calls came, {needed} are needed (-n)"),
+                ),
+                Certainty::NoValue if [LOSS, "lost_update_rate"].contains(&o.name()) => (
+                    "-".into(),
+                    "UNKNOWN: keys have expired, lost updates cannot be counted".into(),
+                ),
                 Certainty::NoValue => ("-".into(), "no value".into()),
             };
-            vec![o.text.clone(), format::estimate(e), bound, verdict]
+            let measured = match trial.is_too_few(o.name()) {
+                true => format::TOO_FEW.into(),
+                false => format::interval(e),
+            };
+            vec![o.text.clone(), measured, bound, verdict]
         });
         let header = ["objective", "measured", "one-sided bound", "verdict"];
         table(&header, 1, rows)
@@ -365,10 +423,26 @@ impl PlanReport<'_> {
     /// What was missed by everything, for a search without a choice.
     pub fn failure(&self) -> String {
         let trials = &self.result.trials;
+        let unsure = self.unsure();
+        let certainly = if unsure.is_empty() { "" } else { "certainly " };
         let mut lines = vec![format!(
-            "No candidate meets all objectives at {} requests a month.",
+            "No candidate {certainly}meets all objectives at {} requests a month.",
             self.settings.traffic
         )];
+        if !unsure.is_empty() {
+            let n = unsure.len();
+            let they = if n == 1 { "it misses" } else { "they miss" };
+            lines.push(format!(
+                "{n} of {}: {they} none for certain, but with so few replications or calls that cannot be told; more replications (-n) would tell.",
+                trials.len()
+            ));
+        }
+        if !self.result.rejected.is_empty() {
+            lines.push(format!(
+                "{} met all objectives in the race, but not on fresh replications: they are too close to a bound, or -n is too small.",
+                self.result.rejected.len()
+            ));
+        }
         for o in &self.result.objectives {
             let means = trials
                 .iter()
@@ -383,6 +457,14 @@ impl PlanReport<'_> {
                     self.amount(o, (best - o.bound).abs())
                 )),
                 Some(_) => {}
+                None if trials.iter().any(|t| t.is_too_few(o.name())) => lines.push(format!(
+                    "{}: too few calls came under every candidate; more replications (-n) or a longer period would tell.",
+                    o.text
+                )),
+                None if o.name() == LOSS => lines.push(format!(
+                    "{}: unknown for every candidate, keys have expired.",
+                    o.text
+                )),
                 None => lines.push(format!("{}: no candidate gives this measure.", o.text)),
             }
         }
@@ -404,6 +486,25 @@ impl PlanReport<'_> {
             ));
         }
         lines.join("\n")
+    }
+
+    /// Candidates of which every objective is met or open, and one at least open: more replications
+    /// would tell.
+    fn unsure(&self) -> Vec<usize> {
+        let objectives = &self.result.objectives;
+        let error = error_of_objective(objectives.len());
+        let is_unsure = |t: &Trial| {
+            let all: Vec<Certainty> = objectives.iter().map(|o| t.certainty(o, error)).collect();
+            let open = |c: &Certainty| matches!(c, Certainty::Open(_) | Certainty::TooFew { .. });
+            let met = |c: &Certainty| matches!(c, Certainty::Met(_));
+            all.iter().any(open) && all.iter().all(|c| open(c) || met(c))
+        };
+        let trials = self.result.trials.iter().enumerate();
+        let simulated = trials.filter(|(_, t)| t.replications() > 0);
+        simulated
+            .filter(|(_, t)| is_unsure(t))
+            .map(|(i, _)| i)
+            .collect()
     }
 
     /// What the search took.

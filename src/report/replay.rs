@@ -3,6 +3,7 @@
 use super::chart::{Axis, Chart, Datum, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::csv_bytes;
 use crate::config::quantity::format_duration;
 use crate::experiment::metric::METRICS;
@@ -123,6 +124,7 @@ impl Report<'_> {
             "bad_rows": self.replay.stats.bad_rows(),
             "reordered_rows": self.replay.stats.mended,
             "calls": c.calls,
+            "settings": self.settings(),
             "speed": self.spec.speed,
             "amplify": self.spec.amplify,
             "jitter": format_duration(self.spec.jitter),
@@ -285,6 +287,11 @@ impl Report<'_> {
         ]
     }
 
+    /// The log and the settings in force.
+    pub fn settings(&self) -> String {
+        format!("{}: {}", self.label, settings(self.scenario).line())
+    }
+
     fn log_chart(
         &self,
         title: &str,
@@ -352,7 +359,7 @@ impl Report<'_> {
         let n = self.scenario.replications;
         Chart {
             title: title.to_owned(),
-            subtitle: format!("{}; {}", self.label, self.scenario.title),
+            subtitle: self.settings(),
             x: Axis {
                 label: format!(
                     "hours from {}",

@@ -5,6 +5,7 @@ use super::output::OutputDir;
 use super::sweep::{csv_bytes, run_json};
 use super::table::table;
 use crate::config::quantity::Count;
+use crate::experiment::cheapest::{Reason, why_excluded};
 use crate::experiment::metric::{METRICS, Metric};
 use crate::experiment::scenario::Scenario;
 use crate::experiment::sweep::Cell;
@@ -99,7 +100,7 @@ pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
         for c in cells {
             let e = c.pooled.estimates[i];
             row.push(if c.pooled.too_few[i] {
-                "too few".into()
+                format::TOO_FEW.into()
             } else if e.mean.is_nan() {
                 "-".into()
             } else if e.half_width.is_nan() {
@@ -150,6 +151,35 @@ pub fn invoice_table(invoice: &Invoice) -> String {
     rows.push(total);
     let header = ["item", "used", "included", "billable", "price", "amount"];
     table(&header, 1, rows)
+}
+
+/// What a bill is not for, in one line: work that the plan refuses or the policy loses. None if it
+/// is for all.
+pub fn not_billed(plan: &str, cell: &Cell) -> Option<String> {
+    let mean = |name: &str| cell.estimate(name).mean;
+    let parts = [
+        ("requests_refused_share", "of the requests are refused"),
+        (
+            "kv_quota_exceeded_share",
+            "of the KV operations are refused",
+        ),
+        ("loss_rate", "of the records are lost"),
+    ];
+    let mut told: Vec<String> = parts
+        .iter()
+        .filter(|(name, _)| mean(name) > 0.0)
+        .map(|(name, what)| format!("{} {what}", format::percent(mean(name))))
+        .collect();
+    if why_excluded(cell) == Some(Reason::LossUnknown) {
+        told.push("how many records are lost is unknown, because keys have expired".into());
+    }
+    (!told.is_empty()).then(|| {
+        format!(
+            "Not for the whole work, policy {} under plan \"{plan}\": {}.",
+            cell.policy,
+            told.join(", ")
+        )
+    })
 }
 
 /// One line per alert, or that there is none.

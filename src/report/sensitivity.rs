@@ -4,6 +4,7 @@ use super::bars::{Bar, BarChart, Row};
 use super::chart::{Axis, Mark, Scale};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::csv_bytes;
 use super::table::table;
 use crate::experiment::metric::METRICS;
@@ -265,9 +266,16 @@ impl SensitivityReport<'_> {
     }
 
     fn subtitle(&self) -> String {
+        self.settings()
+    }
+
+    /// The settings in force at the base.
+    pub fn settings(&self) -> String {
+        let base = settings(self.scenario).at(&[self.scenario.traffic_per_month]);
+        let line = base.replicated(self.settings.replications).line();
         format!(
-            "{}; policy {}",
-            self.scenario.title, self.scenario.policies[0].name
+            "Policy {}; at the base: {line}",
+            self.scenario.policies[0].name
         )
     }
 

@@ -3,9 +3,11 @@
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::{SCALING, csv_bytes};
 use super::table::table;
 use crate::cloud::stores::StoreSpec;
+use crate::config::quantity::Count;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::stores::{MEASURES, StoreCell, TakeOver};
 use serde::Serialize;
@@ -24,6 +26,8 @@ struct Run<'a> {
     kvplan: &'static str,
     command: &'static str,
     seed: u64,
+    /// The settings in force, in one line.
+    settings: String,
     scaling: &'static str,
     stores: &'a [StoreSpec],
     scenario: &'a Scenario,
@@ -41,6 +45,7 @@ impl Comparison<'_> {
             kvplan: env!("CARGO_PKG_VERSION"),
             command: "compare-stores",
             seed: self.scenario.seed,
+            settings: self.settings(),
             scaling: SCALING,
             stores: self.stores,
             scenario: self.scenario,
@@ -58,6 +63,13 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// The settings in force.
+    pub fn settings(&self) -> String {
+        let mut levels: Vec<Count> = self.cells.iter().map(|c| c.traffic).collect();
+        levels.dedup();
+        settings(self.scenario).at(&levels).line()
+    }
+
     /// One row per level, policy and store: each measure with its 95% half-width.
     pub fn csv(&self) -> Vec<u8> {
         let point = [
@@ -70,6 +82,7 @@ impl Comparison<'_> {
             "replications",
             "able",
             "cheapest",
+            "refused_by_plan_share",
             "remarks",
         ];
         let measures = MEASURES
@@ -87,6 +100,7 @@ impl Comparison<'_> {
                 c.pooled.contributions.len().to_string(),
                 c.verdict.able.to_string(),
                 c.cheapest.to_string(),
+                format::csv_number(c.verdict.refused),
                 c.verdict.reasons.join("; "),
             ];
             let numbers = c.pooled.estimates.iter();
@@ -176,7 +190,7 @@ impl Comparison<'_> {
         };
         Chart {
             title: format!("Monthly cost by store, policy {policy}"),
-            subtitle: format!("{}; plan \"{}\"", self.scenario.title, self.scenario.plan),
+            subtitle: self.settings(),
             x: axis("recorded requests per month", format::count),
             y: axis("cost per month (USD)", format::usd),
             series,
@@ -225,12 +239,20 @@ impl Comparison<'_> {
             "",
             "cost/month",
             "of it the store",
+            "refused",
+            "lost",
             "write p50 / p95",
             "query p50 / p95",
             "stored after",
         ];
         let pair = |c: &StoreCell, what: &str| {
-            let q = |p: &str| format::milliseconds(c.estimate(&format!("{what}_{p}_ms")).mean);
+            let q = |p: &str| {
+                let name = format!("{what}_{p}_ms");
+                match c.is_too_few(&name) {
+                    true => format::TOO_FEW.to_owned(),
+                    false => format::milliseconds(c.estimate(&name).mean),
+                }
+            };
             format!("{} / {}", q("p50"), q("p95"))
         };
         let rows = self.cells.iter().map(|c| {
@@ -245,6 +267,8 @@ impl Comparison<'_> {
                 },
                 format::usd_estimate(c.estimate("cost_usd")),
                 format::usd(c.estimate("store_usd").mean),
+                format::percent(c.verdict.refused),
+                format::share_or_unknown(c.estimate("loss_rate").mean),
                 pair(c, "write"),
                 pair(c, "fetch"),
                 format!(

@@ -4,8 +4,10 @@ use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
 use super::precision::{attained, needed, replications};
+use super::settings::settings;
 use super::table::table;
 use crate::config::quantity::Count;
+use crate::experiment::cheapest::{Reason, Standing, standings, why_excluded};
 use crate::experiment::metric::METRICS;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::sweep::{Cell, crossing};
@@ -29,7 +31,7 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     Ok(())
 }
 
-const POINT_COLUMNS: [&str; 8] = [
+const POINT_COLUMNS: [&str; 10] = [
     "traffic_per_month",
     "policy",
     "plan",
@@ -38,9 +40,11 @@ const POINT_COLUMNS: [&str; 8] = [
     "month_scale",
     "replications",
     "precision_met",
+    "cheapest",
+    "too_few",
 ];
 
-fn point_columns(scenario: &Scenario, cell: &Cell) -> Vec<String> {
+fn point_columns(scenario: &Scenario, cell: &Cell, standing: Standing) -> Vec<String> {
     vec![
         cell.traffic.0.to_string(),
         cell.policy.clone(),
@@ -52,7 +56,41 @@ fn point_columns(scenario: &Scenario, cell: &Cell) -> Vec<String> {
         cell.attained
             .map_or("", |a| if a.met() { "yes" } else { "no" })
             .to_owned(),
+        standing_words(standing),
+        too_few(cell),
     ]
+}
+
+/// `yes`, `tied`, `no`, or `excluded: refuses 85% of the requests`.
+pub fn standing_words(standing: Standing) -> String {
+    let why = match standing {
+        Standing::Least => return "yes".into(),
+        Standing::Tied => return "tied".into(),
+        Standing::Dearer => return "no".into(),
+        Standing::Excluded(reason) => reason_words(reason),
+    };
+    format!("excluded: {why}")
+}
+
+/// Why a bill says nothing, of a policy or its plan.
+pub fn reason_words(reason: Reason) -> String {
+    match reason {
+        Reason::RefusesRequests(x) => format!("refuses {} of the requests", format::percent(x)),
+        Reason::RefusesOperations(x) => {
+            format!("refuses {} of the KV operations", format::percent(x))
+        }
+        Reason::Loses(x) => format!("loses {} of the records", format::percent(x)),
+        Reason::LossUnknown => {
+            "unknown loss: keys have expired, lost updates cannot be counted".into()
+        }
+    }
+}
+
+/// The percentiles for which too few calls came, apart by spaces: their columns are empty.
+fn too_few(cell: &Cell) -> String {
+    let all = METRICS.iter().zip(&cell.pooled.too_few);
+    let names: Vec<&str> = all.filter(|(_, few)| **few).map(|(m, _)| m.name).collect();
+    names.join(" ")
 }
 
 /// One row per level and policy: each measure with its 95% half-width in `<name>_ci95`.
@@ -61,11 +99,12 @@ pub fn sweep_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
     let measures = METRICS
         .iter()
         .flat_map(|m| [m.name.to_owned(), format!("{}_ci95", m.name)]);
-    let rows = cells.iter().map(|cell| {
+    let standings = standings(cells);
+    let rows = cells.iter().zip(standings).map(|(cell, standing)| {
         let estimates = cell.pooled.estimates.iter();
         let numbers =
             estimates.flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
-        point_columns(scenario, cell)
+        point_columns(scenario, cell, standing)
             .into_iter()
             .chain(numbers)
             .collect()
@@ -111,6 +150,8 @@ struct Run<'a> {
     kvplan: &'static str,
     command: &'a str,
     seed: u64,
+    /// The settings in force, in one line.
+    settings: String,
     traffic_per_month: Vec<u64>,
     /// How the simulated period stands for a month.
     scaling: &'static str,
@@ -130,6 +171,7 @@ pub fn run_json(command: &str, scenario: &Scenario, levels: &[Count]) -> Result<
         kvplan: env!("CARGO_PKG_VERSION"),
         command,
         seed: scenario.seed,
+        settings: settings(scenario).at(levels).line(),
         traffic_per_month: levels.iter().map(|c| c.0).collect(),
         scaling: SCALING,
         scenario,
@@ -137,6 +179,16 @@ pub fn run_json(command: &str, scenario: &Scenario, levels: &[Count]) -> Result<
     let mut bytes = serde_json::to_vec_pretty(&run).map_err(|e| format!("run.json: {e}"))?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// The settings in force of a sweep.
+pub fn settings_line(scenario: &Scenario, cells: &[Cell]) -> String {
+    let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
+    levels.dedup();
+    settings(scenario)
+        .at(&levels)
+        .replicated(replications(cells))
+        .line()
 }
 
 /// Names and charts of a sweep.
@@ -210,10 +262,7 @@ impl Plotter<'_> {
         let n = replications(self.cells);
         Chart {
             title: title.to_owned(),
-            subtitle: format!(
-                "{}; KV latency: {}",
-                self.scenario.title, self.scenario.latency.title
-            ),
+            subtitle: settings_line(self.scenario, self.cells),
             x: Axis {
                 label: "recorded requests per month".into(),
                 scale: Scale::Log,
@@ -242,11 +291,14 @@ impl Plotter<'_> {
             min: None,
             max: None,
         };
-        let mut chart = self.chart(
-            "Monthly cost against traffic",
-            axis,
-            self.by_policy("cost_usd"),
-        );
+        let series = self.costs();
+        let some_excluded = series.iter().any(|s| s.dash != 0);
+        let mut chart = self.chart("Monthly cost against traffic", axis, series);
+        if some_excluded {
+            chart.note.push_str(
+                " Dashed: work is refused or lost, the bill is for the rest (sweep.csv).",
+            );
+        }
         let zero = self
             .cells
             .iter()
@@ -283,6 +335,38 @@ impl Plotter<'_> {
             });
         }
         chart
+    }
+
+    /// The cost of each policy; apart, and dashed, where its bill is not for the whole work.
+    fn costs(&self) -> Vec<Series> {
+        let mut all = Vec::new();
+        for (colour, policy) in self.policies().into_iter().enumerate() {
+            let costs = self.series(policy, "cost_usd");
+            let cells = self.of_policy(policy);
+            for excluded in [false, true] {
+                let data: Vec<Datum> = cells
+                    .iter()
+                    .zip(&costs)
+                    .filter(|(c, _)| why_excluded(c).is_some() == excluded)
+                    .map(|(_, d)| *d)
+                    .collect();
+                if data.is_empty() {
+                    continue;
+                }
+                let name = match excluded {
+                    true => format!("{policy}: refuses or loses"),
+                    false => policy.to_owned(),
+                };
+                all.push(Series {
+                    name,
+                    data,
+                    colour,
+                    dash: if excluded { 2 } else { 0 },
+                    scatter: false,
+                });
+            }
+        }
+        all
     }
 
     fn hit_ratio(&self) -> Chart {
@@ -395,16 +479,22 @@ pub fn summary(cells: &[Cell]) -> String {
         "batch",
         "query p95",
         "errors",
+        "refused requests / operations",
         "lost",
-        "reads used",
-        "writes used",
+        "reads wanted",
+        "writes wanted",
+        "costs least",
     ];
     let with_precision = cells.iter().any(|c| c.attained.is_some());
     if with_precision {
         header.extend(["replications", "least precise"]);
     }
-    let rows = cells.iter().map(|c| {
+    let rows = cells.iter().zip(standings(cells)).map(|(c, standing)| {
         let mean = |name: &str| c.estimate(name).mean;
+        let p95 = match c.is_too_few("query_p95_ms") {
+            true => format::TOO_FEW.to_owned(),
+            false => format::milliseconds(mean("query_p95_ms")),
+        };
         let mut row = vec![
             c.traffic.to_string(),
             c.policy.clone(),
@@ -412,16 +502,36 @@ pub fn summary(cells: &[Cell]) -> String {
             format::count(mean("operations_per_request")),
             format::percent(mean("hit_ratio")),
             format::count(mean("batch_records")),
-            format::milliseconds(mean("query_p95_ms")),
+            p95,
             format::percent(mean("error_rate")),
-            format::percent(mean("loss_rate")),
+            format::refused(
+                mean("requests_refused_share"),
+                mean("kv_quota_exceeded_share"),
+            ),
+            format::share_or_unknown(mean("loss_rate")),
             format::percent(mean("quota_use_reads")),
             format::percent(mean("quota_use_writes")),
+            match standing {
+                Standing::Excluded(_) => "excluded".into(),
+                told => standing_words(told),
+            },
         ];
         if with_precision {
             row.extend([needed(c), attained(c)]);
         }
         row
     });
-    table(&header, 2, rows)
+    let mut text = table(&header, 2, rows);
+    let excluded: Vec<String> = cells
+        .iter()
+        .filter_map(|c| Some((c, why_excluded(c)?)))
+        .map(|(c, why)| format!("  {} {}: {}", c.traffic, c.policy, reason_words(why)))
+        .collect();
+    if !excluded.is_empty() {
+        text.push_str(
+            "\n\nExcluded from what costs least, because the bill is not for the whole work:\n",
+        );
+        text.push_str(&excluded.join("\n"));
+    }
+    text
 }

@@ -3,9 +3,11 @@
 use super::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use super::format;
 use super::output::OutputDir;
+use super::settings::settings;
 use super::sweep::csv_bytes;
 use super::table::table;
 use crate::cloud::failure::Window;
+use crate::config::quantity::Count;
 use crate::config::quantity::format_duration;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::series::{COLUMNS, Recovery, column};
@@ -19,7 +21,12 @@ use std::time::Duration;
 ///
 /// # Errors
 /// A message that names the file that could not be written.
-pub fn write(scenario: &Scenario, timelines: &[&Timeline], out: &OutputDir) -> Result<(), String> {
+pub fn write(
+    scenario: &Scenario,
+    traffic: Count,
+    timelines: &[&Timeline],
+    out: &OutputDir,
+) -> Result<(), String> {
     out.write("series.csv", &series_csv(timelines))?;
     out.write("alerts.csv", &alerts_csv(scenario, timelines))?;
     out.write("warm_up.csv", &warm_up_csv(scenario, timelines))?;
@@ -36,7 +43,7 @@ pub fn write(scenario: &Scenario, timelines: &[&Timeline], out: &OutputDir) -> R
             )?;
         }
     }
-    for (name, chart) in charts(scenario, timelines) {
+    for (name, chart) in charts(scenario, traffic, timelines) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}")))?;
         }
@@ -279,13 +286,15 @@ pub fn warm_up_lines(scenario: &Scenario, timeline: &Timeline) -> String {
 
 struct Plotter<'a> {
     scenario: &'a Scenario,
+    /// Those in force, in one line.
+    settings: String,
     policies: Vec<(&'a str, Vec<Step>)>,
     /// Seconds in a unit of the time axis, and what the unit is called.
     unit: (f64, &'static str),
 }
 
 /// Names and charts of everything that changes over time.
-fn charts(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
+fn charts(scenario: &Scenario, traffic: Count, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
     let policies: Vec<(&str, Vec<Step>)> = timelines
         .iter()
         .map(|t| (t.policy.as_str(), t.steps()))
@@ -294,6 +303,7 @@ fn charts(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<(String, Chart)> 
     let end_s = ends.map(|s| s.end_s).fold(0.0, f64::max);
     let plotter = Plotter {
         scenario,
+        settings: settings(scenario).at(&[traffic]).line(),
         policies,
         unit: if end_s > 2.0 * 3_600.0 {
             (3_600.0, "h")
@@ -505,7 +515,7 @@ impl Plotter<'_> {
         });
         Chart {
             title: format!("{title} over time"),
-            subtitle: self.scenario.title.clone(),
+            subtitle: self.settings.clone(),
             x: Axis {
                 label: format!("time since the start of the measurement ({unit})"),
                 ..axis("", format::count)

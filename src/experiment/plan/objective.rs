@@ -22,7 +22,7 @@ const ALIASES: [(&str, &str); 9] = [
     ("errors", "error_rate"),
     ("hit", "hit_ratio"),
     ("loss", "loss_rate"),
-    ("lost_updates", "lost_update_share"),
+    ("lost_updates", "lost_update_rate"),
     ("refused", "requests_refused_share"),
     ("staleness_p50", "answer_age_p50_s"),
     ("staleness_p99", "answer_age_p99_s"),

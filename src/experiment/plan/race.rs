@@ -9,9 +9,10 @@
 
 use super::objective::Objective;
 use crate::config::quantity::Count;
+use crate::experiment::cheapest::{BOUNDED, TOLERATED};
 use crate::experiment::grid::pooled;
-use crate::experiment::measure::Outcome;
-use crate::experiment::metric::{self, index_of};
+use crate::experiment::measure::{Calls, Get, LEAST_BEYOND, Outcome, calls_of};
+use crate::experiment::metric::{self, METRICS, index_of};
 use crate::experiment::pool::Pooled;
 use crate::experiment::scenario::Scenario;
 use crate::experiment::simulate::{Point, simulate};
@@ -82,6 +83,9 @@ pub struct Planned {
     pub choice: Option<usize>,
     /// The choice on fresh replications.
     pub confirmation: Option<Trial>,
+    /// Those that met all objectives in the race but not on fresh replications: position, and what
+    /// these gave.
+    pub rejected: Vec<(usize, Trial)>,
     /// The next best that meet all objectives.
     pub runners_up: Vec<usize>,
     /// The objective that keeps cheaper candidates out, and the cheapest that misses no other.
@@ -98,8 +102,6 @@ pub struct Planned {
 const COST: &str = "cost_usd";
 /// What decides between equal costs.
 const STALENESS: &str = "answer_age_p99_s";
-/// Share of requests or operations that a plan may refuse where no objective says otherwise.
-pub const REFUSED: f64 = 0.001;
 const RUNNERS_UP: usize = 5;
 
 /// The error of each objective of one candidate by itself, so that all together err in 5% at most.
@@ -107,16 +109,16 @@ pub fn error_of_objective(objectives: usize) -> f64 {
     (1.0 - CONFIDENCE) / objectives as f64
 }
 
-/// Bounds on what the plan refuses, for objectives that have none.
+/// Bounds on what the plan refuses and on what is lost, for objectives that have none.
 pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
-    for name in ["requests_refused_share", "kv_quota_exceeded_share"] {
+    for name in BOUNDED {
         let metric = index_of(name).expect("a measure of that name");
         if objectives.iter().all(|o| o.metric != metric) {
             objectives.push(Objective {
-                text: format!("{name}<{REFUSED} (implied)"),
+                text: format!("{name}<{TOLERATED} (implied)"),
                 metric,
                 below: true,
-                bound: REFUSED,
+                bound: TOLERATED,
             });
         }
     }
@@ -132,8 +134,8 @@ pub enum Certainty {
     Missed,
     /// Neither: the one-sided bound, which is given, is beyond the objective's.
     Open(f64),
-    /// There are too few calls to state this percentile.
-    TooFew,
+    /// So many calls came, too few to state this percentile, which needs so many.
+    TooFew { came: u64, needed: u64 },
     /// There is no such measure here.
     NoValue,
 }
@@ -180,6 +182,12 @@ impl Trial {
         pooled.map_or_else(|| Estimate::of([]), |p| p.estimates[metric])
     }
 
+    /// Whether there are values, but too few for this percentile.
+    pub fn is_too_few(&self, name: &str) -> bool {
+        let pooled = self.pooled.as_ref().zip(index_of(name));
+        pooled.is_some_and(|(p, metric)| p.too_few[metric])
+    }
+
     fn values(&self, metric: usize) -> impl Iterator<Item = f64> + '_ {
         let all = self.pooled.iter().flat_map(|p| &p.contributions);
         all.map(move |r| r[metric])
@@ -200,9 +208,12 @@ impl Trial {
     pub fn certainty(&self, o: &Objective, error: f64) -> Certainty {
         if self.estimate(o.metric).n == 0 {
             let too_few = self.pooled.as_ref().is_some_and(|p| p.too_few[o.metric]);
-            return match too_few {
-                true => Certainty::TooFew,
-                false => Certainty::NoValue,
+            return match METRICS[o.metric].get {
+                Get::Quantile { of, q, .. } if too_few => Certainty::TooFew {
+                    came: self.calls(of),
+                    needed: (LEAST_BEYOND / q.min(1.0 - q)).round() as u64,
+                },
+                _ => Certainty::NoValue,
             };
         }
         let b = bounds(self.values(o.metric), self.resolution(o.metric), error);
@@ -217,6 +228,13 @@ impl Trial {
         } else {
             Certainty::Open(worst)
         }
+    }
+
+    /// How many of these calls came in all replications.
+    fn calls(&self, of: Calls) -> u64 {
+        let at = calls_of(METRICS).into_iter().position(|c| c == of);
+        let bins = self.outcomes.iter().filter_map(|o| o.latencies.get(at?));
+        bins.map(|b| b.count()).sum()
     }
 
     /// Whether the objective is met with at most this error. A measure without a value does not
@@ -367,7 +385,7 @@ impl<'a> Race<'a> {
             })
             .sum();
         // Twice, for what is not known yet after one round.
-        refused / all > 2.0 * allowed.max(REFUSED)
+        refused / all > 2.0 * allowed.max(TOLERATED)
     }
 
     fn racing(&self) -> Vec<usize> {
@@ -573,10 +591,10 @@ impl<'a> Race<'a> {
                 confirmation = Some((*i, trial));
                 break;
             }
-            rejected.push(*i);
+            rejected.push((*i, trial));
         }
-        for i in rejected {
-            self.trials[i].meets = false;
+        for (i, _) in &rejected {
+            self.trials[*i].meets = false;
         }
         let choice = confirmation.as_ref().map(|c| c.0);
         let runners_up = ranking.iter().copied();
@@ -592,6 +610,7 @@ impl<'a> Race<'a> {
             },
             choice,
             confirmation: confirmation.map(|c| c.1),
+            rejected,
             rounds: self.rounds,
             simulated: self.simulated,
             enumeration: self.trials.len() * most.max(self.settings.first as usize),
@@ -670,10 +689,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_bounded_unless_an_objective_says_otherwise() {
+    fn what_is_refused_or_lost_is_bounded_unless_an_objective_says_otherwise() {
         let parse = super::super::objective::parse;
-        assert_eq!(with_implied(parse("cost<5USD").unwrap()).len(), 3);
+        assert_eq!(with_implied(parse("cost<5USD").unwrap()).len(), 4);
         let own = with_implied(parse("refused<50%").unwrap());
-        assert_eq!((own.len(), own[0].bound), (2, 0.5));
+        assert_eq!((own.len(), own[0].bound), (3, 0.5));
+        let own = with_implied(parse("loss<2%").unwrap());
+        assert_eq!((own.len(), own[0].bound), (3, 0.02));
     }
 }

@@ -7,7 +7,6 @@ use crate::experiment::result::RunResult;
 use crate::experiment::scenario::MONTH;
 use crate::pricing::meter::scale;
 use crate::pricing::{MeterItem, Usage};
-use crate::telemetry::aggregate::{Aggregate, ProviderNames};
 use crate::telemetry::policy::KeyLayout;
 use crate::telemetry::ports::OpKind;
 use std::time::Duration;
@@ -26,6 +25,7 @@ impl World {
             isolate.memory.check_conservation()?;
         }
         let missing_share = self.audit(point, period)?;
+        let lost_updates = self.lost_updates(point, period)?;
         let meter = self.store.meter();
         meter.check()?;
         let kv = meter.since(&self.kv_before);
@@ -34,11 +34,12 @@ impl World {
         let invoice = scenario.plan().invoice(&usage);
         invoice.check()?;
         let busiest_day = self.store.busiest_day();
+        let days = period.as_secs_f64() / 86_400.0;
         let quota_use = OpKind::ALL.map(|kind| {
             let item = MeterItem::of_operation(kind);
             let plan = scenario.plan();
             let (used, allowed) = match plan.daily_limit(item) {
-                Some(daily) => (busiest_day[kind as usize] as f64, daily),
+                Some(daily) => (self.wanted(&kv, kind) / days, daily),
                 None => (
                     usage.get(item) as f64,
                     plan.monthly_allowance(item).unwrap_or(0),
@@ -64,6 +65,7 @@ impl World {
             answer_age: calls.answer_age,
             fleet: self.fleet.counters().since(&self.fleet_before),
             missing_share,
+            lost_updates,
             isolates: self.fleet.isolates().count() as u64,
             memory_peak_bytes: self.memory_peak(),
             read_ages: self.store.read_ages(),
@@ -83,21 +85,10 @@ impl World {
     /// Where writers share keys, updates get lost: then the difference is measured, as the share
     /// of the records thought to be stored that are not there; none if keys have expired.
     fn audit(&self, point: &Point, period: Duration) -> Result<Option<f64>, String> {
-        let prefix = match point.policy.layout.keys {
-            KeyLayout::Rollup => "r/",
-            KeyLayout::BatchKeys => "b/",
-            KeyLayout::Shared => "s/",
-        };
         if self.simulated(period) >= point.policy.layout.retention {
             return Ok(None); // the first keys have expired
         }
-        let mut names = ProviderNames::default();
-        let mut found = 0;
-        for value in self.store.inspect(prefix) {
-            let aggregate = Aggregate::decode(&value, &mut names)
-                .map_err(|_| "a stored value cannot be read".to_owned())?;
-            found += aggregate.count();
-        }
+        let found = self.records_in_kv(point.policy.layout.keys)?;
         let counters = self.counters();
         let missing = 1.0 - found as f64 / counters.stored as f64;
         if point.policy.layout.keys == KeyLayout::Shared {
@@ -114,7 +105,7 @@ impl World {
     }
 
     /// What was simulated, with a measured period of this length.
-    fn simulated(&self, period: Duration) -> Duration {
+    pub(super) fn simulated(&self, period: Duration) -> Duration {
         self.timeline.origin.since(self.timeline.start) + period
     }
 

@@ -5,6 +5,7 @@
 //! comes to, `account` the checks and the bill at the end.
 
 mod account;
+mod demand;
 mod phases;
 mod sample;
 mod serve;
@@ -159,6 +160,11 @@ impl<'a> Run<'a> {
         self.triggers
             .run_until(origin, &self.executor, &mut self.world);
         self.world.start_measuring(self.traces);
+        match self.world.missing(self.point.policy) {
+            Ok(missing) => self.world.missing_before = missing,
+            // What cannot be read now cannot be read at the end, which tells so.
+            Err(e) => _ = self.world.retired.borrow_mut().broken.get_or_insert(e),
+        }
         self.measuring = true;
     }
 

@@ -58,6 +58,8 @@ pub(super) struct World {
     /// State of the counters when the measurement started.
     pub(super) counters_before: Counters,
     pub(super) in_memory_before: u64,
+    /// What was missing in the KV then, see [`World::missing`].
+    pub(super) missing_before: i64,
     pub(super) kv_before: KvMeter,
     pub(super) fleet_before: FleetCounters,
     /// Calls measured before the last sample, and the state of the counters then; none before the
@@ -207,6 +209,7 @@ impl World {
             calls: Rc::default(),
             counters_before: Counters::default(),
             in_memory_before: 0,
+            missing_before: 0,
             kv_before: KvMeter::default(),
             fleet_before: FleetCounters::default(),
             calls_before: Calls::default(),

@@ -29,7 +29,9 @@ pub const MEASURES: &[Measure] = measures![
     "stored_after_mean_s", "from record to where a query can find it, mean", Get::Each(|r| r.stored_after_s);
     "hit_ratio", "queries answered from the isolate's cache / queries", Get::Ratio(|r| share(r.cache_hits, r.cache_hits + r.cache_misses));
     "error_rate", "calls of all kinds that failed / calls", Get::Rate(|r| share(r.record.errors + r.query.errors, r.record.count() + r.query.count()));
-    "loss_rate", "records lost for any cause / recorded requests", Get::Rate(|r| share(r.lost, r.arrived.records));
+    "loss_rate", "records lost for any cause / recorded requests; none where writers share a key", Get::Rate(|r| {
+        (r.lost.map_or(f64::NAN, |n| n as f64), r.arrived.records as f64)
+    });
     "writes_refused_share", "writes refused with 429 / writes", Get::Rate(|r| share(r.writes_refused, r.writes));
     "peak_per_second", "requests or messages in the busiest second, where that has a bound", Get::Each(|r| r.peak_per_second.map_or(f64::NAN, |p| p as f64));
     "stored_bytes", "bytes stored once old keys expire", Get::Each(|r| r.stored_bytes as f64);

@@ -57,6 +57,11 @@ impl StoreCell {
         self.pooled.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
     }
 
+    /// Whether too few calls came for a percentile.
+    pub fn is_too_few(&self, name: &str) -> bool {
+        index_of(name).is_some_and(|i| self.pooled.too_few[i])
+    }
+
     /// Months in the simulated period.
     pub fn scale(&self) -> f64 {
         MONTH.as_secs_f64() / self.period.as_secs_f64()

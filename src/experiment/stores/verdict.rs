@@ -2,10 +2,11 @@
 
 use super::{StoreCell, StorePoint};
 use crate::cloud::stores::{Bound, BoundMeasure};
+use crate::experiment::cheapest::TOLERATED;
 use crate::pricing::{MeterItem, Plan, Usage};
 
-/// More failed calls or lost records than this share make a store unfit.
-const TOLERATED: f64 = 0.01;
+/// More failed calls than this share make a store unfit.
+const TOLERATED_ERRORS: f64 = 0.01;
 
 /// What stands in the way.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,23 +15,29 @@ pub struct Verdict {
     pub able: bool,
     /// Why not, or what is worth knowing.
     pub reasons: Vec<String>,
+    /// The largest share of an item's use that is beyond what the plan allows in a day: the plan would
+    /// refuse that much, and the cost is for the rest.
+    pub refused: f64,
 }
 
 /// Judges a store by the means over its replications, and its use by the first of them.
 pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
+    let plan = point.scenario.plan();
+    let over = over_daily_limits(plan, usage);
+    let share = |(_, daily, limit): &(MeterItem, u128, u64)| 1.0 - *limit as f64 / *daily as f64;
     let mut verdict = Verdict {
         able: true,
         reasons: Vec::new(),
+        refused: over.iter().map(share).fold(0.0, f64::max),
     };
     let mut unable = |reason: String| {
         verdict.able = false;
         verdict.reasons.push(reason);
     };
-    let plan = point.scenario.plan();
     for service in without_price(plan, usage) {
         unable(format!("plan \"{}\" has no {service}", plan.name));
     }
-    for (item, daily, limit) in over_daily_limits(plan, usage) {
+    for (item, daily, limit) in over {
         unable(format!(
             "{daily} {item} a day, plan \"{}\" allows {limit}",
             plan.name
@@ -48,14 +55,18 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
             unable(format!("{}: {found:.0} {unit}", bound.text));
         }
     }
-    for (name, what) in [
-        ("error_rate", "calls fail"),
-        ("loss_rate", "records are lost"),
+    for (name, what, tolerated) in [
+        ("error_rate", "calls fail", TOLERATED_ERRORS),
+        ("loss_rate", "records are lost", TOLERATED),
     ] {
         let share = mean(name);
-        if share > TOLERATED {
+        if share > tolerated {
             unable(format!("{} of {what}", percent(share)));
         }
+    }
+    // The comparison does not count what writers of one key take from each other.
+    if mean("loss_rate").is_nan() {
+        unable("lost updates of a key that writers share are not counted here".into());
     }
     let refused = mean("writes_refused_share");
     let key_writes = point.store.bounds.iter().filter(here);

@@ -46,7 +46,8 @@ pub struct StoreRun {
     pub cache_misses: u64,
     /// From record to store, where a query can find it, mean in seconds.
     pub stored_after_s: f64,
-    pub lost: u64,
+    /// Records given up; none where writers share a key, whose lost updates are not counted here.
+    pub lost: Option<u64>,
     /// Writes refused with 429, and all writes.
     pub writes_refused: u64,
     pub writes: u64,
@@ -538,6 +539,7 @@ impl World {
         let invoice = point.scenario.plan().invoice(&usage);
         invoice.check()?;
         let calls = self.calls.take();
+        let writer_keys = self.backend.writer_policy(point.policy).layout.keys;
         Ok(StoreRun {
             period,
             arrived: self.arrived,
@@ -548,7 +550,8 @@ impl World {
             cache_hits: all.hits - self.before.cache.0,
             cache_misses: all.misses - self.before.cache.1,
             stored_after_s: self.stored_after_s(point, &counters),
-            lost: counters.lost_total() + self.expired_records()?,
+            lost: (writer_keys != KeyLayout::Shared)
+                .then_some(counters.lost_total() + self.expired_records()?),
             writes_refused: refused - self.before.writes.0,
             writes: writes - self.before.writes.1,
             peak_per_second: self.backend.peak_per_second(),

@@ -62,6 +62,7 @@ pub fn subtitle(folder: &Folder) -> Vec<(String, String)> {
             "Command",
             text(run.get("command")).map(|c| format!("kvplan {c}")),
         ),
+        ("Settings", text(run.get("settings"))),
         ("Scenario", text(scenario("name"))),
         ("Plan", plan_title(run)),
         (
@@ -104,12 +105,13 @@ fn named_first(fields: &serde_json::Map<String, Value>) -> impl Iterator<Item = 
 /// Longer values are models or data, not facts to read.
 const SHORT: usize = 300;
 /// Fields that stand in other places of the page.
-const TOLD_ELSEWHERE: [&str; 9] = [
+const TOLD_ELSEWHERE: [&str; 10] = [
     "kvplan",
     "command",
     "arguments",
     "title",
     "seed",
+    "settings",
     "scaling",
     "scenario",
     "scenarios",

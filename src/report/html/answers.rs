@@ -22,6 +22,17 @@ struct Sweep<'a> {
     plan: &'a str,
 }
 
+/// Measures of what goes wrong.
+const TROUBLES: [(&str, &str); 4] = [
+    ("requests_refused_share", "of the requests are refused"),
+    (
+        "kv_quota_exceeded_share",
+        "of the KV operations are refused",
+    ),
+    ("loss_rate", "of the records are lost"),
+    ("error_rate", "of the calls fail"),
+];
+
 const KINDS: [&str; 4] = ["reads", "writes", "deletes", "lists"];
 
 /// The answers and tables of `sweep.csv`; none if it is not a sweep of traffic by policy, with one
@@ -105,76 +116,103 @@ impl<'a> Sweep<'a> {
         points.filter(|(_, y)| y.is_finite()).collect()
     }
 
-    /// The policies that may be the cheapest at a level: the one with the least mean, and those
-    /// whose intervals meet its interval.
+    /// How a policy's cost compares at a level: `yes`, `tied`, `no`, `excluded: ...`; empty in a table
+    /// without that column.
+    fn standing(&self, level: &str, policy: &str) -> &'a str {
+        self.text(level, policy, "cheapest")
+    }
+
+    /// A cell as it stands; empty without such a column.
+    fn text(&self, level: &str, policy: &str, column: &str) -> &'a str {
+        let at = self.csv.header.iter().position(|h| h == column);
+        let cell = at.and_then(|i| self.row(level, policy)?.get(i));
+        cell.map_or("", String::as_str)
+    }
+
+    /// Whether too few calls came for a percentile.
+    fn is_too_few(&self, level: &str, policy: &str, measure: &str) -> bool {
+        let mut names = self.text(level, policy, "too_few").split(' ');
+        names.any(|n| n == measure)
+    }
+
+    /// The policies that cost least at a level, as the sweep has found by paired differences: one, or
+    /// those that cannot be told apart; none if no policy does the work.
     fn cheapest_at(&self, level: &str) -> Vec<&'a str> {
-        let cost = |p: &str| self.get(level, p, "cost_usd");
-        let margin = |e: Estimate| {
-            if e.half_width.is_nan() {
-                0.0
-            } else {
-                e.half_width
-            }
+        let least = |p: &&str| matches!(self.standing(level, p), "yes" | "tied");
+        self.policies.iter().copied().filter(least).collect()
+    }
+
+    /// The policies whose bill is not for the whole work, at a level, and why.
+    fn excluded_at(&self, level: &str) -> Vec<(&'a str, &'a str)> {
+        let why = |p: &&'a str| {
+            let why = self.standing(level, p).strip_prefix("excluded: ")?;
+            Some((*p, why))
         };
-        let least = self.policies.iter().map(|p| cost(p));
-        let Some(least) = least.min_by(|a, b| a.mean.total_cmp(&b.mean)) else {
-            return Vec::new();
-        };
-        let meets = |e: Estimate| e.mean - margin(e) <= least.mean + margin(least);
-        self.policies
-            .iter()
-            .copied()
-            .filter(|p| meets(cost(p)))
-            .collect()
+        self.policies.iter().filter_map(why).collect()
     }
 
     fn cheapest(&self) -> Option<Answer> {
-        if self.policies.len() < 2 {
+        let has = self.csv.header.iter().any(|h| h == "cheapest");
+        if self.policies.len() < 2 || !has {
             return None;
         }
-        let mut spans: Vec<(Vec<&str>, &str, &str)> = Vec::new();
+        type Span<'b> = (Vec<&'b str>, Vec<&'b str>, &'b str, &'b str);
+        let mut spans: Vec<Span> = Vec::new();
         for (_, level) in &self.levels {
             let winners = self.cheapest_at(level);
+            let excluded: Vec<&str> = self.excluded_at(level).iter().map(|e| e.0).collect();
             match spans.last_mut() {
-                Some((same, _, last)) if *same == winners => *last = level,
-                _ => spans.push((winners, level, level)),
+                Some((same, out, _, last)) if *same == winners && *out == excluded => *last = level,
+                _ => spans.push((winners, excluded, level, level)),
             }
         }
-        let lines = spans.iter().map(|(winners, first, last)| {
-            let span = if first == last {
-                format!("At {}", words(first))
-            } else {
-                format!("From {} to {}", words(first), words(last))
-            };
-            let costs = self.policies.iter().map(|p| {
-                let cost = format::usd_estimate(self.get(last, p, "cost_usd"));
-                format!("{p} {}", cost.replace(' ', "\u{a0}"))
-            });
-            let at = if first == last {
-                String::new()
-            } else {
-                format!("at {}: ", words(last))
-            };
-            let costs = format!("{at}{}", list(costs));
-            if winners.len() == self.policies.len() {
-                format!("{span}: no difference that can be told ({costs}).")
-            } else {
-                format!(
-                    "{span}: {} ({costs}).",
-                    list(winners.iter().map(|w| (*w).to_owned()))
-                )
-            }
-        });
+        let mut lines: Vec<String> = spans
+            .iter()
+            .map(|(winners, excluded, first, last)| self.least_line(winners, excluded, first, last))
+            .collect();
         let first = self.get(&self.levels[0].1, self.policies[0], "cost_usd");
-        let note = if first.half_width.is_nan() {
-            "One replication: there is no interval, so small differences may be chance."
-        } else {
-            "Policies are told apart where their 95% intervals do not meet; kvplan compare, which pairs the replications, tells smaller differences."
-        };
+        lines.push(
+            if first.half_width.is_nan() {
+                "One replication: there is no interval, so small differences may be chance."
+            } else {
+                "Policies are told apart by the paired differences of their replications, at 95% for each pair."
+            }
+            .to_owned(),
+        );
         Some(Answer {
             question: "Which policy costs least?".into(),
-            lines: lines.chain([note.to_owned()]).collect(),
+            lines,
         })
+    }
+
+    /// What costs least from one level to another, and what that is at the last of them.
+    fn least_line(&self, winners: &[&str], excluded: &[&str], first: &str, last: &str) -> String {
+        let (span, at) = if first == last {
+            (format!("At {}", words(first)), String::new())
+        } else {
+            (
+                format!("From {} to {}", words(first), words(last)),
+                format!("at {}: ", words(last)),
+            )
+        };
+        let able = self.policies.iter().filter(|p| !excluded.contains(p));
+        let costs = able.map(|p| {
+            let cost = format::usd_estimate(self.get(last, p, "cost_usd"));
+            format!("{p} {}", cost.replace(' ', "\u{a0}"))
+        });
+        let costs = list(costs);
+        let names = list(winners.iter().map(|w| (*w).to_owned()));
+        let mut line = match winners.len() {
+            0 => format!("{span}: none does the whole work"),
+            1 => format!("{span}: {names} ({at}{costs})"),
+            _ => format!("{span}: no difference that can be told between {names} ({at}{costs})"),
+        };
+        let out = self.excluded_at(last);
+        if !out.is_empty() {
+            let out = out.iter().map(|(p, why)| format!("{p}, which {why}"));
+            line.push_str(&format!("; left out {at}{}", list(out)));
+        }
+        line + "."
     }
 
     fn allowance(&self) -> Option<Answer> {
@@ -219,10 +257,7 @@ impl<'a> Sweep<'a> {
 
     fn trouble(&self) -> Option<Answer> {
         let mut lines = Vec::new();
-        for (measure, what) in [
-            ("loss_rate", "of the records are lost"),
-            ("error_rate", "of the calls fail"),
-        ] {
+        for (measure, what) in TROUBLES {
             for policy in &self.policies {
                 let line = self.line(policy, measure);
                 let worst = line.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
@@ -235,16 +270,27 @@ impl<'a> Sweep<'a> {
                 }
             }
         }
-        if lines.is_empty() {
-            lines.push("No record is lost and no call fails, at any level.".into());
+        for policy in &self.policies {
+            let mut levels = self.levels.iter();
+            let unknown = levels.find(|(_, l)| self.standing(l, policy).contains("unknown loss"));
+            if let Some((x, _)) = unknown {
+                lines.push(format!(
+                    "{policy}: how many records are lost is unknown, from {} requests a month.",
+                    count(*x)
+                ));
+            }
         }
-        let measured = ["loss_rate", "error_rate"];
+        if lines.is_empty() {
+            lines.push(
+                "Nothing is refused, no record is lost and no call fails, at any level.".into(),
+            );
+        }
         let policy = self.policies[0];
-        measured
+        TROUBLES
             .iter()
-            .any(|m| !self.line(policy, m).is_empty())
+            .any(|(m, _)| !self.line(policy, m).is_empty())
             .then(|| Answer {
-                question: "Is anything lost, does anything fail?".into(),
+                question: "Is anything refused or lost, does anything fail?".into(),
                 lines,
             })
     }
@@ -298,18 +344,22 @@ impl<'a> Sweep<'a> {
         columns.push(Column::text("costs least"));
         let rows = self.levels.iter().map(|(x, level)| {
             let winners = self.cheapest_at(level);
-            let alike = winners.len() == self.policies.len();
+            let excluded = self.excluded_at(level);
             let mut row = vec![Cell::number(*x, count(*x))];
             for policy in &self.policies {
                 let cost = self.get(level, policy, "cost_usd");
-                let mut cell = Cell::number(cost.mean, format::usd_estimate(cost));
-                cell.strong = winners.contains(policy) && !alike;
+                let mut told = format::usd_estimate(cost);
+                if let Some((_, why)) = excluded.iter().find(|e| e.0 == *policy) {
+                    told.push_str(&format!(", {why}"));
+                }
+                let mut cell = Cell::number(cost.mean, told);
+                cell.strong = winners == [*policy];
                 row.push(cell);
             }
-            row.push(Cell::text(if alike && self.policies.len() > 1 {
-                "no difference".to_owned()
-            } else {
-                list(winners.into_iter().map(str::to_owned))
+            let names = list(winners.iter().map(|w| (*w).to_owned()));
+            row.push(Cell::text(match winners.len() {
+                0 | 1 => names,
+                _ => format!("no difference: {names}"),
             }));
             row
         });
@@ -320,7 +370,7 @@ impl<'a> Sweep<'a> {
 
     fn key_figures(&self) -> Table {
         type Write = fn(f64) -> String;
-        const FIGURES: [(&str, &str, Write); 9] = [
+        const FIGURES: [(&str, &str, Write); 11] = [
             (
                 "operations_per_request",
                 "KV operations per request",
@@ -330,9 +380,19 @@ impl<'a> Sweep<'a> {
             ("batch_records", "records in a batch", format::count),
             ("query_p95_ms", "query p95", format::milliseconds),
             ("error_rate", "calls failed", format::percent),
+            (
+                "requests_refused_share",
+                "requests refused",
+                format::percent,
+            ),
+            (
+                "kv_quota_exceeded_share",
+                "KV operations refused",
+                format::percent,
+            ),
             ("loss_rate", "records lost", format::percent),
-            ("quota_use_reads", "reads used", format::percent),
-            ("quota_use_writes", "writes used", format::percent),
+            ("quota_use_reads", "reads wanted", format::percent),
+            ("quota_use_writes", "writes wanted", format::percent),
             ("stored_bytes", "stored bytes", format::count),
         ];
         let has = |name: &str| self.csv.header.iter().any(|h| h == name);
@@ -352,7 +412,11 @@ impl<'a> Sweep<'a> {
             ];
             row.extend(figures.iter().map(|(name, _, write)| {
                 let mean = self.get(level, policy, name).mean;
-                if mean.is_nan() {
+                if mean.is_nan() && self.is_too_few(level, policy, name) {
+                    Cell::text(format::TOO_FEW)
+                } else if mean.is_nan() && *name == "loss_rate" {
+                    Cell::text("unknown")
+                } else if mean.is_nan() {
                     Cell::text("")
                 } else {
                     Cell::number(mean, write(mean))

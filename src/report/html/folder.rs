@@ -49,7 +49,7 @@ pub const KNOWN: [Known; 22] = [
     known(
         "invoice.csv",
         "Invoices",
-        "Line by line, of the first replication.",
+        "Line by line, for the mean usage of all replications.",
     ),
     known(
         "plan.csv",

@@ -1,0 +1,79 @@
+//! What was wanted of the KV, and what became of what it was given: operations that a quota refused,
+//! records that another write took away.
+
+use super::Point;
+use super::world::World;
+use crate::cloud::kv::{KvMeter, OpOutcome};
+use crate::telemetry::aggregate::{Aggregate, ProviderNames};
+use crate::telemetry::policy::{KeyLayout, Policy};
+use crate::telemetry::ports::OpKind;
+use std::time::Duration;
+
+impl World {
+    /// Operations of a kind that would have counted towards a quota, had there been none: those
+    /// done and those refused for it. Where requests were refused, too, those served stand for all
+    /// that came.
+    pub(super) fn wanted(&self, kv: &KvMeter, kind: OpKind) -> f64 {
+        let outcomes = [
+            OpOutcome::Ok,
+            OpOutcome::NotFound,
+            OpOutcome::AnswerLost,
+            OpOutcome::QuotaExceeded,
+        ];
+        let wanted: u64 = outcomes.iter().map(|o| kv.count(kind, *o)).sum();
+        let served = (self.arrived.calls() - self.arrived.metrics_reads) as f64;
+        let refused = self.arrived.refused as f64;
+        let came = if served > 0.0 {
+            (served + refused) / served
+        } else {
+            1.0
+        };
+        wanted as f64 * came
+    }
+
+    /// The records that the values in the KV hold.
+    pub(super) fn records_in_kv(&self, keys: KeyLayout) -> Result<u64, String> {
+        let prefix = match keys {
+            KeyLayout::Rollup => "r/",
+            KeyLayout::BatchKeys => "b/",
+            KeyLayout::Shared => "s/",
+        };
+        let mut names = ProviderNames::default();
+        let mut found = 0;
+        for value in self.store.inspect(prefix) {
+            let aggregate = Aggregate::decode(&value, &mut names)
+                .map_err(|_| "a stored value cannot be read".to_owned())?;
+            found += aggregate.count();
+        }
+        Ok(found)
+    }
+
+    /// Records thought to be stored that are not in the KV, so far: negative where more were counted
+    /// twice (stored again because an answer was lost) or are written but not answered yet.
+    pub(super) fn missing(&self, policy: &Policy) -> Result<i64, String> {
+        // Where no two writers share a key, no update can be lost; the audit checks that.
+        if policy.layout.keys != KeyLayout::Shared {
+            return Ok(0);
+        }
+        let found = self.records_in_kv(policy.layout.keys)?;
+        Ok(self.counters().stored as i64 - found as i64)
+    }
+
+    /// Records that lost updates took since the start of the measurement; none if it cannot be known,
+    /// because keys that writers share have expired.
+    pub(super) fn lost_updates(
+        &self,
+        point: &Point,
+        period: Duration,
+    ) -> Result<Option<u64>, String> {
+        let layout = &point.policy.layout;
+        if layout.keys == KeyLayout::Shared && self.simulated(period) >= layout.retention {
+            return Ok(None);
+        }
+        let lost = self.missing(point.policy)? - self.missing_before;
+        // Below 0: more were counted twice than lost. Above what was stored in the period: some of
+        // those lost were stored before it, and are no part of its records.
+        let stored = self.counters().stored - self.counters_before.stored;
+        Ok(Some(lost.clamp(0, stored as i64) as u64))
+    }
+}

@@ -1,0 +1,453 @@
+//! What kvplan advises: nothing that loses or refuses the work, and nothing that it does not know.
+
+use assert_cmd::Command;
+use kvplan::config::parse_overrides;
+use kvplan::config::quantity::Count;
+use kvplan::experiment::breakeven::{Question, Settings, breakeven};
+use kvplan::experiment::cheapest::{Reason, Standing, standings};
+use kvplan::experiment::scenario::Scenario;
+use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::experiment::sweep::{Cell, crossing, sweep};
+use kvplan::pricing::{MeterItem, Money};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use tempfile::TempDir;
+
+fn kvplan(args: &[&str]) -> (String, Option<i32>) {
+    let output = Command::cargo_bin("kvplan")
+        .unwrap()
+        .args(args)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.stderr.is_empty(), "{output:?}");
+    (text, output.status.code())
+}
+
+/// The rows of a CSV file by the names of its columns.
+fn rows(path: &Path) -> Vec<HashMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader.deserialize().map(|r| r.unwrap()).collect()
+}
+
+fn number(row: &HashMap<String, String>, name: &str) -> f64 {
+    row[name].parse().unwrap_or(f64::NAN)
+}
+
+fn scenario(name: &str, plan: Option<&str>, sets: &[&str], replications: u32) -> Scenario {
+    let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+    let mut scenario = Scenario::load(name, &[], plan, &parse_overrides(&sets).unwrap()).unwrap();
+    scenario.replications = replications;
+    scenario
+}
+
+fn swept(scenario: &Scenario, levels: &[u64]) -> Vec<Cell> {
+    let levels: Vec<Count> = levels.iter().map(|l| Count(*l)).collect();
+    sweep(scenario, &levels, &|| {}, &AtomicBool::new(false)).unwrap()
+}
+
+/// A quarter of an hour of the fleet on which writers of one key lose each other's updates.
+const SHORT: [&str; 10] = [
+    "--set",
+    "period.history=\"10 min\"",
+    "--set",
+    "period.warm_up=\"1 min\"",
+    "--set",
+    "period.at_least=\"10 min\"",
+    "--set",
+    "period.at_most=\"15 min\"",
+    "-n",
+    "4",
+];
+
+const LAYOUTS: &str = r#"
+title = "key layouts"
+base = "optimised"
+base_many_writers = "optimised-fleet"
+plans = ["paid"]
+
+[[dimension]]
+name = "keys"
+option = [
+    { label = "shared", set = { "layout.keys" = "shared" } },
+    { label = "own", set = { "layout.keys" = "rollup" } },
+]
+"#;
+
+#[test]
+fn what_loses_updates_is_neither_the_cheapest_nor_chosen() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let mut args = vec!["sweep", "--scenario", "lost-updates", "--traffic", "3M"];
+    args.extend(SHORT);
+    args.extend(["--policy", "shared-key,optimised-fleet", "--out", out]);
+    let (text, _) = kvplan(&args);
+    let all = rows(&dir.path().join("sweep.csv"));
+    let [shared, own] = &all[..] else {
+        panic!("{all:?}")
+    };
+    let loss = number(shared, "loss_rate");
+    assert!((0.3..1.0).contains(&loss), "{loss}");
+    // The causes add up.
+    let causes = [
+        "lost_overflow_newest_rate",
+        "lost_overflow_oldest_rate",
+        "lost_evicted_rate",
+        "lost_waited_rate",
+        "lost_update_rate",
+    ];
+    for row in &all {
+        let sum: f64 = causes.iter().map(|c| number(row, c)).sum();
+        assert!((sum - number(row, "loss_rate")).abs() < 1e-5, "{row:?}");
+    }
+    assert!(number(shared, "cost_usd") < number(own, "cost_usd"));
+    assert!(
+        shared["cheapest"].starts_with("excluded: loses "),
+        "{}",
+        shared["cheapest"]
+    );
+    assert_eq!(
+        (number(own, "lost_update_rate"), &*own["cheapest"]),
+        (0.0, "yes")
+    );
+    assert!(text.contains("3M shared-key: loses "), "{text}");
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("left out shared-key, which loses "));
+
+    let search = dir.path().join("search.toml");
+    fs::write(&search, LAYOUTS).unwrap();
+    let plans = dir.path().join("plan");
+    let mut args = vec!["plan", "--scenario", "lost-updates", "--traffic", "3M"];
+    args.extend(SHORT);
+    args.extend(["--slo", "cost<500USD", "--search", search.to_str().unwrap()]);
+    args.extend(["--out", plans.to_str().unwrap()]);
+    let (text, code) = kvplan(&args);
+    assert_eq!(code, Some(0), "{text}");
+    let all = rows(&plans.join("plan.csv"));
+    let status = |keys: &str| &all.iter().find(|r| r["keys"] == keys).unwrap()["status"];
+    assert_eq!(status("own"), "chosen");
+    assert_eq!(status("shared"), "misses loss_rate");
+    println!("shared key: loss {loss}\n{text}");
+}
+
+#[test]
+fn a_loss_that_cannot_be_known_is_not_taken_for_none() {
+    let sets = [
+        "period.history=\"1 h\"",
+        "period.at_least=\"2 h\"",
+        "period.at_most=\"2 h\"",
+        "policy.layout.retention=\"2 h\"",
+        "policy.queries.analytics_window=\"1 h\"",
+    ];
+    let mut scenario = scenario("lost-updates", None, &sets, 2);
+    scenario.policies.truncate(2);
+    let cells = swept(&scenario, &[300_000]);
+    assert!(cells[0].estimate("loss_rate").mean.is_nan());
+    assert!(cells[0].estimate("lost_update_rate").mean.is_nan());
+    assert_eq!(
+        standings(&cells)[0],
+        Standing::Excluded(Reason::LossUnknown)
+    );
+    // Where no two writers share a key, none is lost, whatever has expired.
+    assert_eq!(cells[1].estimate("lost_update_rate").mean, 0.0);
+    let summary = kvplan::report::sweep::summary(&cells);
+    assert!(summary.contains(" unknown "), "{summary}");
+}
+
+#[test]
+fn what_a_free_plan_refuses_stands_beside_its_nothing() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let args = ["sweep", "--traffic", "20M", "--plan", "free", "-n", "2"];
+    let (text, _) = kvplan(&[&args[..], &["--out", out]].concat());
+    let all = rows(&dir.path().join("sweep.csv"));
+    for row in &all {
+        assert_eq!(number(row, "cost_usd"), 0.0);
+        // 20M a month and other calls beside them, of which the plan takes 100,000 a day.
+        let refused = number(row, "requests_refused_share");
+        assert!((0.845..0.865).contains(&refused), "{refused}");
+        assert!(
+            row["cheapest"].starts_with("excluded: refuses 85"),
+            "{row:?}"
+        );
+    }
+    assert!(text.contains("refused requests / operations"), "{text}");
+    assert!(text.contains("20M optimised: refuses 85"), "{text}");
+    // Demand: 20M writes a month where 30,000 are allowed.
+    let wanted = number(&all[0], "quota_use_writes");
+    assert!((wanted / 666.7 - 1.0).abs() < 0.02, "{wanted}");
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("none does the whole work"));
+    assert!(page.contains("of the requests are refused, at 20M"));
+    assert!(!page.contains("Nothing is refused"));
+    println!("{text}");
+}
+
+#[test]
+fn what_a_plan_refuses_is_told_by_every_command_that_tells_its_cost() {
+    let dir = TempDir::new().unwrap();
+    let free = ["--plan", "free", "--traffic", "1M", "-n", "1"];
+    let with = |command: &[&str], more: &[&str]| {
+        let out = dir.path().join(command[0]);
+        let mut args = [command, &free[..], more].concat();
+        let out = out.to_str().unwrap();
+        if !["run", "compare"].contains(&command[0]) {
+            args.extend(["--out", out]);
+        }
+        kvplan(&args).0
+    };
+    let run = with(&["run"], &["--policy", "naive"]);
+    assert!(run.contains("of the KV operations are refused"), "{run}");
+    let compare = with(&["compare", "naive", "optimised"], &[]);
+    assert!(
+        compare.contains("Not for the whole work, policy naive under plan \"free\": "),
+        "{compare}"
+    );
+    let forecast = with(&["forecast"], &["--months", "1", "--policy", "naive"]);
+    assert!(forecast.contains("naive, refused"), "{forecast}");
+    let months = rows(&dir.path().join("forecast/forecast.csv"));
+    assert!(number(&months[0], "refused_share_mean") > 0.5, "{months:?}");
+    let stores = with(&["compare-stores"], &["--policy", "naive", "--store", "kv"]);
+    assert!(stores.contains("refused"), "{stores}");
+    let store = &rows(&dir.path().join("compare-stores/stores.csv"))[0];
+    // 33,333 writes a day where 1,000 are allowed.
+    let refused = number(store, "refused_by_plan_share");
+    assert!((0.965..0.975).contains(&refused), "{refused}");
+    assert_eq!((&*store["able"], &*store["cheapest"]), ("false", "false"));
+    for (name, text) in [
+        ("run", run),
+        ("compare", compare),
+        ("forecast", forecast),
+        ("stores", stores),
+    ] {
+        let first = text.lines().next().unwrap();
+        assert!(
+            first.contains("plan \"free\"") && !first.contains("Paid"),
+            "{name}: {first}"
+        );
+        assert!(
+            first.contains("1 replication, seed 20260113"),
+            "{name}: {first}"
+        );
+    }
+}
+
+/// The mark of the cost chart is where the mean demand of an average day reaches the quota, and so
+/// is break-even's answer; each has the sampling error of its own days.
+#[test]
+fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
+    let mut scenario = scenario("default", Some("free"), &[], 5);
+    scenario.policies.truncate(1);
+    let cells = swept(&scenario, &[10_000, 30_000, 100_000, 300_000]);
+    let all: Vec<&Cell> = cells.iter().collect();
+    let mark = crossing(&all, "quota_use_writes", 1.0).unwrap();
+    let at_100k = cells[2].estimate("quota_use_writes").mean;
+    assert!((at_100k / 3.333 - 1.0).abs() < 0.05, "{at_100k}");
+    let settings = Settings {
+        levels: [10_000, 30_000, 100_000].map(Count).to_vec(),
+        fixed_cost: Money::ZERO,
+        refused: 0.01,
+    };
+    let found = breakeven(&scenario, &settings, &|| {}, &AtomicBool::new(false)).unwrap();
+    let writes = Question::Quota(MeterItem::KvWrites);
+    let answer = found.answers.iter().find(|a| a.question == writes).unwrap();
+    let c = &answer.crossing;
+    let spread = |cell: &Cell| {
+        let e = cell.estimate("quota_use_writes");
+        e.half_width / e.mean
+    };
+    let own = mark * spread(&cells[1]).max(spread(&cells[2]));
+    assert!(
+        mark > c.low - own && mark < c.high + own,
+        "mark {mark} ± {own}, break-even {} ({} to {})",
+        c.at,
+        c.low,
+        c.high
+    );
+    println!(
+        "mark {mark:.0} ± {own:.0}, break-even {:.0} ({:.0} to {:.0})",
+        c.at, c.low, c.high
+    );
+}
+
+#[test]
+fn lost_updates_are_counted_over_the_period_and_lie_within_it() {
+    let scenario = scenario("lost-updates", None, &["period.history=\"10 min\""], 1);
+    for replication in 0..2 {
+        let point = Point {
+            scenario: &scenario,
+            policy: &scenario.policies[0],
+            traffic: Count(300_000),
+            replication,
+        };
+        let r = simulate(&point).unwrap();
+        let lost = r.lost_updates.unwrap();
+        assert!(lost > 0 && lost <= r.counters.stored, "{lost}");
+    }
+}
+
+#[test]
+fn titles_leave_the_settings_to_the_line_that_tells_them() {
+    let embedded = kvplan::config::embedded_names("scenarios");
+    assert!(embedded.len() > 5);
+    for name in embedded {
+        let scenario = Scenario::load(&name, &[], None, &[]).unwrap();
+        for setting in [
+            "Workers",
+            "isolate",
+            "machines",
+            "requests/month",
+            "free-as-claimed",
+        ] {
+            assert!(
+                !scenario.title.contains(setting),
+                "{name}: {}",
+                scenario.title
+            );
+        }
+    }
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let quick = [
+        "--set",
+        "period.requests=\"500\"",
+        "-n",
+        "2",
+        "--plan",
+        "free",
+    ];
+    let args = [
+        "sweep",
+        "--traffic",
+        "10k",
+        "--policy",
+        "naive",
+        "--out",
+        out,
+    ];
+    let (text, _) = kvplan(&[&args[..], &quick].concat());
+    let line = text.lines().next().unwrap();
+    assert_eq!(
+        line,
+        "LLM gateway, Poisson arrivals; plan \"free\"; 10k requests/month; one isolate; KV latency: Workers KV 2025; prices: Cloudflare, as published (2026-11); with --policy naive --set period.requests=\"500\"; 2 replications, seed 20260113"
+    );
+    // The same line on every chart (its <desc>), in run.json, and on the page.
+    let told = line.replace('"', "&quot;");
+    let charts = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
+    let charts: Vec<_> = charts
+        .filter(|p| p.extension().is_some_and(|e| e == "svg"))
+        .collect();
+    assert_eq!(charts.len(), 7);
+    for path in charts {
+        let svg = fs::read_to_string(&path).unwrap();
+        assert!(
+            svg.contains(&told) || svg.contains(line),
+            "{}",
+            path.display()
+        );
+    }
+    let run: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.path().join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["settings"], line);
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(
+        page.contains(&line.replace('"', "&#34;")),
+        "the page lacks {line}"
+    );
+}
+
+#[test]
+fn percentiles_of_too_few_calls_are_neither_told_nor_certified() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let few = [
+        "--traffic",
+        "1M",
+        "-n",
+        "2",
+        "--set",
+        "period.requests=\"1k\"",
+        "--set",
+        "period.calls=0",
+        "--set",
+        "period.at_least=\"1 h\"",
+    ];
+    let (text, _) = kvplan(&[&["sweep", "--out", out], &few[..]].concat());
+    assert!(text.contains("too few"), "{text}");
+    let row = &rows(&dir.path().join("sweep.csv"))[0];
+    assert_eq!(row["query_p95_ms"], "");
+    assert!(
+        row["too_few"].split(' ').any(|m| m == "query_p95_ms"),
+        "{row:?}"
+    );
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("too few"));
+    let (text, _) = kvplan(&[&["compare", "naive", "optimised"], &few[..]].concat());
+    assert!(text.contains("cannot tell: too few calls"), "{text}");
+
+    let search = dir.path().join("search.toml");
+    fs::write(&search, LAYOUTS.replace("shared", "batch_keys")).unwrap();
+    let plan = [
+        "plan",
+        "--slo",
+        "p99_query<500ms",
+        "--search",
+        search.to_str().unwrap(),
+    ];
+    let (text, code) = kvplan(&[&plan[..], &few, &["--out", out]].concat());
+    assert_eq!(code, Some(1));
+    assert!(text.contains("calls came, 1000 are needed"), "{text}");
+    assert!(
+        text.contains("p99_query<500ms: too few calls came"),
+        "{text}"
+    );
+    println!("{text}");
+}
+
+/// Of 0 events in so few records a loss of 0.1% cannot be excluded: 3.69 / 0.001 are needed.
+#[test]
+fn a_plan_that_is_only_not_certain_is_not_said_to_miss() {
+    let dir = TempDir::new().unwrap();
+    let search = dir.path().join("search.toml");
+    fs::write(&search, LAYOUTS.replace("shared", "rollup")).unwrap();
+    let plan = |n: &str| {
+        let out = dir.path().join(n);
+        let args = [
+            "plan",
+            "--slo",
+            "cost<50USD",
+            "--traffic",
+            "1M",
+            "--search",
+            search.to_str().unwrap(),
+            "--set",
+            "period.requests=1000",
+            "--set",
+            "period.calls=0",
+            "--set",
+            "period.at_least=\"10 min\"",
+            "--out",
+            out.to_str().unwrap(),
+            "-n",
+            n,
+        ];
+        kvplan(&args)
+    };
+    let (text, code) = plan("2");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("No candidate certainly meets all objectives"),
+        "{text}"
+    );
+    assert!(text.contains("more replications (-n) would tell"), "{text}");
+    assert!(text.contains("NOT CERTAIN: too few replications"), "{text}");
+    println!("{text}");
+    let (text, code) = plan("20");
+    assert_eq!(code, Some(0), "{text}");
+}
