@@ -211,7 +211,7 @@ fn errors_in_named_files_name_those_files() {
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:3: field `latency_ms`: found 1 columns, expected 2"#);
     write("x.csv", "ms\n1.5\n");
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: x.csv:1: field `latency_ms`: found columns ms, expected one called latency_ms"#);
-    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: bad-day, default, first-48-hours, fleet-20, free-plan, key-layouts, lost-updates, policies, production-10m, production-1m, retry-storm, seed-load-test, stores, world"#);
+    insta::assert_snapshot!(refused(&["--scenario", "none.toml"], dir.path()), @r#"error: none.toml: cannot be read (no such file); expected a file, or one of: bad-day, default, first-48-hours, fleet-20, free-plan, key-layouts, lost-updates, policies, production-10m, production-1m, retry-storm, seed-load-test, stores, world, world-independent"#);
     insta::assert_snapshot!(refused(&["--set", "policy.cache.ttl=5"], dir.path()), @r#"error: --set policy.cache.ttl=5: field `cache.ttl`: found "5", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
     insta::assert_snapshot!(refused(&["--set", "nonsense"], dir.path()), @r#"error: --set nonsense: expected FIELD=VALUE, such as policy.cache.ttl="10 s""#);
 }
@@ -325,6 +325,21 @@ fn the_readme_explains_every_column() {
     }
 }
 
+/// A reader by name, such as a data frame, needs every column of a table to have a name of its own.
+#[test]
+fn no_column_is_there_twice() {
+    let dir = TempDir::new().unwrap();
+    sweep_into(dir.path(), &[]);
+    for file in ["sweep.csv", "replications.csv"] {
+        let text = fs::read_to_string(dir.path().join(file)).unwrap();
+        let mut columns: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+        assert!(columns.contains(&"isolates_mean"));
+        columns.sort_unstable();
+        let twice = columns.windows(2).find(|w| w[0] == w[1]);
+        assert_eq!(twice, None, "{file}");
+    }
+}
+
 #[test]
 fn compare_says_what_differs_and_what_does_not() {
     let dir = TempDir::new().unwrap();
@@ -376,7 +391,7 @@ fn a_fleet_refuses_a_policy_that_sees_one_isolate_only() {
     };
     let message = with("twenty");
     assert!(
-        message.contains("field `fleet`: found \"twenty\" (20 isolates) with policy \"naive\""),
+        message.contains("field `fleet`: found \"twenty\" (20 independent isolates that never end) with policy \"naive\""),
         "{message}"
     );
     let message = with("nowhere");

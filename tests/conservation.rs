@@ -7,7 +7,7 @@ use kvplan::experiment::simulate::{Point, simulate};
 use proptest::prelude::*;
 
 /// Settings that any policy may have, alone or together.
-const EXTRAS: [&str; 18] = [
+const EXTRAS: [&str; 20] = [
     "fleet=\"slow-start\"",
     "fleet.life.mean_life=\"10 min\"",
     "fleet.life.grace=\"0 s\"",
@@ -26,6 +26,8 @@ const EXTRAS: [&str; 18] = [
     "policy.cache.per_provider=true",
     "fleet.zipf={places=4,exponent=1.0}",
     "policy.cache.max_entries=1",
+    "fleet.routing=\"independent\"",
+    "fleet.life.spill_at=2",
 ];
 
 proptest! {

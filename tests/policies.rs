@@ -383,14 +383,17 @@ fn a_shared_cache_does_not_pay_for_a_single_isolate() {
     assert!(fresh.metrics.quantile_ms(0.95) > alone.metrics.quantile_ms(0.95));
 }
 
-/// A cron trigger keeps one isolate warm; it lands on one machine, and does nothing for the others.
+/// A cron trigger keeps one isolate warm. With sharding that is the one which requests meet; among
+/// independent machines it lands on one, and does nothing for the others.
 #[test]
 fn a_cron_trigger_warms_one_machine_only() {
-    let cold = |policy: &str, machines: u32| {
+    let cold = |policy: &str, routing: &str, machines: u32| {
         let machines = format!("fleet.isolates={machines}");
+        let routing = format!("fleet.routing=\"{routing}\"");
         let settings = [
             "fleet=\"slow-start\"",
             &machines,
+            &routing,
             "period.requests=3000",
             "period.at_most=\"20 d\"",
             "workload.metrics_reads={}",
@@ -405,12 +408,14 @@ fn a_cron_trigger_warms_one_machine_only() {
             r.arrived.cron,
         )
     };
-    let (without, _) = cold("optimised-fleet", 1);
-    let (with, fired) = cold("cron-warm", 1);
-    assert!(without > 0.3 && with < 0.002, "{without} {with}");
-    assert!(fired > 10_000);
-    let (without, _) = cold("optimised-fleet", 50);
-    let (with, _) = cold("cron-warm", 50);
+    for (routing, machines) in [("independent", 1), ("shard", 50)] {
+        let (without, _) = cold("optimised-fleet", routing, machines);
+        let (with, fired) = cold("cron-warm", routing, machines);
+        assert!(without > 0.3 && with < 0.002, "{without} {with}");
+        assert!(fired > 10_000);
+    }
+    let (without, _) = cold("optimised-fleet", "independent", 50);
+    let (with, _) = cold("cron-warm", "independent", 50);
     assert!(without > 0.9, "{without}");
     // Fired 60 times an hour at 50 machines: each is warm for the 5 minutes after, 1 - e^(-5/50).
     assert!(with > 0.8, "{with}");

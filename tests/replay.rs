@@ -373,6 +373,11 @@ fn gzip_standard_input_and_threads_make_no_difference() {
     let bytes = fs::read(dir.path().join("log.csv.gz")).unwrap();
     assert!(bytes.starts_with(&[0x1f, 0x8b]));
     let plain = replay_csv(dir.path(), "log.csv", &["-j", "1"], None);
+    let header = String::from_utf8_lossy(plain.split(|b| *b == b'\n').next().unwrap()).into_owned();
+    let mut columns: Vec<&str> = header.split(',').collect();
+    columns.sort_unstable();
+    let twice = columns.windows(2).find(|w| w[0] == w[1]);
+    assert_eq!(twice, None, "each column has a name of its own");
     assert!(plain == replay_csv(dir.path(), "log.csv.gz", &["-j", "2"], None));
     assert!(plain == replay_csv(dir.path(), "-", &[], Some(bytes.clone())));
     // Two members one after the other, as rotated logs are joined: the second has a header of its

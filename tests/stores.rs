@@ -344,7 +344,7 @@ const STORES: [&str; 6] = [
 #[test]
 fn a_fleet_that_comes_and_goes_breaks_no_invariant() {
     let settings = [
-        "fleet=\"world\"",
+        "fleet=\"world-independent\"",
         "fleet.life.mean_life=\"30 s\"",
         "period.at_least=\"2 min\"",
         "period.requests=500",

@@ -52,7 +52,7 @@ impl Report<'_> {
         let header = [
             "policy",
             "plan",
-            "isolates",
+            "machines",
             "speed",
             "amplify",
             "calls",

@@ -33,7 +33,7 @@ const POINT_COLUMNS: [&str; 8] = [
     "traffic_per_month",
     "policy",
     "plan",
-    "isolates",
+    "machines",
     "simulated_hours",
     "month_scale",
     "replications",

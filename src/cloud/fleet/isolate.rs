@@ -4,6 +4,8 @@ use crate::sim::executor::{SimHandle, TaskId};
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 /// Why an isolate ended.
@@ -39,8 +41,9 @@ pub struct Isolate<T> {
     /// From when on it can serve; before that it starts.
     pub ready_at: Timestamp,
     pub(super) last_use: Cell<Timestamp>,
-    /// Ends of the requests under way whose length is known, and of some that are over.
-    ends: RefCell<Vec<Timestamp>>,
+    /// Ends of the requests under way whose length is known, the earliest first, and of some that
+    /// are over.
+    ends: RefCell<BinaryHeap<Reverse<Timestamp>>>,
     /// Invocations under way that end on their own.
     open: Cell<u32>,
     tasks: RefCell<Vec<TaskId>>,
@@ -71,26 +74,18 @@ impl<T> Isolate<T> {
     }
 
     /// Requests under way at `now`.
-    pub fn concurrency(&self, now: Timestamp) -> u32 {
-        let ends = self.ends.borrow();
-        ends.iter().filter(|end| **end > now).count() as u32 + self.open.get()
-    }
-
-    /// Whether fewer than `most` requests are under way at `now`.
     #[inline]
-    pub(super) fn has_room(&self, now: Timestamp, most: u32) -> bool {
+    pub fn concurrency(&self, now: Timestamp) -> u32 {
         let mut ends = self.ends.borrow_mut();
-        let open = self.open.get();
-        if ends.len() as u32 + open >= most {
-            // Only now does it matter which are over; each is looked at about once.
-            ends.retain(|end| *end > now);
+        while ends.peek().is_some_and(|end| end.0 <= now) {
+            ends.pop();
         }
-        ends.len() as u32 + open < most
+        ends.len() as u32 + self.open.get()
     }
 
     /// Notes a request that ends at `end`.
     pub(super) fn occupy_until(&self, end: Timestamp) {
-        self.ends.borrow_mut().push(end);
+        self.ends.borrow_mut().push(Reverse(end));
         self.last_use.set(self.last_use.get().max(end));
     }
 
@@ -114,6 +109,11 @@ impl<T> Isolate<T> {
             tasks.retain(|t| sim.is_live(*t));
         }
         tasks.push(task);
+    }
+
+    /// Whether it takes requests.
+    pub(super) fn in_service(&self) -> bool {
+        !self.ended.get() && !self.draining.get()
     }
 
     /// Whether tasks of this isolate are under way.

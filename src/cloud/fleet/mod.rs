@@ -1,9 +1,13 @@
 //! The fleet: places, the isolates in them, and which of them serves a request.
 
+mod counters;
+mod deployments;
 mod isolate;
+mod places;
 mod routing;
 mod spec;
 
+pub use counters::FleetCounters;
 pub use isolate::{EndCause, Isolate};
-pub use routing::{Fleet, FleetCounters};
-pub use spec::{FleetSpec, Life, Memory, Place, Zipf};
+pub use routing::Fleet;
+pub use spec::{FleetSpec, Life, Memory, Place, Routing, Zipf};

@@ -1,7 +1,10 @@
 //! Which isolate serves a request, starting one where there is none.
 
+use super::counters::{FleetCounters, Gauge};
+use super::deployments::Deployments;
 use super::isolate::{EndCause, Isolate};
-use super::spec::{FleetSpec, Life};
+use super::places::Places;
+use super::spec::{FleetSpec, Life, Routing};
 use crate::sim::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::{StreamRng, Streams};
@@ -11,27 +14,9 @@ use crate::workload::Shape;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// Starts and ends of isolates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FleetCounters {
-    pub started: u64,
-    pub ended: [u64; EndCause::ALL.len()],
-}
-
-impl FleetCounters {
-    /// What has been added since `earlier`.
-    pub fn since(&self, earlier: &FleetCounters) -> FleetCounters {
-        let mut d = *self;
-        d.started -= earlier.started;
-        for (a, b) in d.ended.iter_mut().zip(earlier.ended) {
-            *a -= b;
-        }
-        d
-    }
-}
 
 type Machine<T> = Vec<Rc<Isolate<T>>>;
 
@@ -39,8 +24,10 @@ type Machine<T> = Vec<Rc<Isolate<T>>>;
 pub struct Fleet<T: 'static> {
     sim: SimHandle,
     life: Option<Life>,
+    routing: Routing,
     places: Places,
-    /// The machines, those of a place together; `first[p]` is the first of place `p`.
+    /// The machines, those of a place together; `first[p]` is the first of place `p`, its shard
+    /// server, and the others follow in the order in which requests spill over.
     machines: Vec<Machine<T>>,
     first: Vec<usize>,
     /// Isolates that take no more requests and have not ended.
@@ -50,7 +37,7 @@ pub struct Fleet<T: 'static> {
     cold_start: Option<Sampler>,
     cold_rng: StreamRng,
     life_rng: StreamRng,
-    next_deploy: Timestamp,
+    deployments: Option<Deployments>,
     numbers: u64,
     make: Box<dyn FnMut(usize, u64) -> T>,
     ends: Rc<Ends<T>>,
@@ -61,7 +48,7 @@ type Burial<T> = Box<dyn Fn(&Isolate<T>)>;
 
 /// What happens at the end of an isolate.
 struct Ends<T> {
-    counters: RefCell<FleetCounters>,
+    gauge: RefCell<Gauge>,
     bury: Burial<T>,
 }
 
@@ -69,6 +56,7 @@ impl<T: 'static> Ends<T> {
     fn end(&self, isolate: &Isolate<T>, sim: &SimHandle) {
         if !isolate.ended.get() {
             isolate.stop(sim);
+            self.gauge.borrow_mut().end(sim.now());
             (self.bury)(isolate);
         }
     }
@@ -90,8 +78,10 @@ impl<T: 'static> Fleet<T> {
         for n in &per_place {
             first.push(first.last().copied().unwrap_or(0) + *n as usize);
         }
+        let deploy_every = spec.life.as_ref().and_then(|l| l.deploy_every);
         let mut fleet = Fleet {
             places: Places::new(&spec.shares(), shape),
+            routing: spec.routing(),
             machines: (0..spec.isolates).map(|_| Vec::new()).collect(),
             first,
             draining: Vec::new(),
@@ -100,20 +90,18 @@ impl<T: 'static> Fleet<T> {
             cold_start: spec.life.as_ref().map(|l| l.cold_start.sampler()),
             cold_rng: streams.stream("fleet.cold_start"),
             life_rng: streams.stream("fleet.life"),
-            next_deploy: sim.now(),
+            deployments: deploy_every.map(|every| {
+                Deployments::new(every, sim.now(), &mut streams.stream("fleet.deploy"))
+            }),
             numbers: 0,
             make: Box::new(make),
             ends: Rc::new(Ends {
-                counters: RefCell::default(),
+                gauge: RefCell::new(Gauge::new(sim.now())),
                 bury: Box::new(bury),
             }),
             life: spec.life.clone(),
             sim,
         };
-        match fleet.life.as_ref().and_then(|l| l.deploy_every) {
-            Some(every) => fleet.next_deploy = fleet.next_deploy + every,
-            None => fleet.next_deploy = Timestamp::from_nanos(u64::MAX),
-        }
         if fleet.life.is_none() {
             for place in 0..per_place.len() {
                 for machine in fleet.first[place]..fleet.first[place + 1] {
@@ -124,9 +112,14 @@ impl<T: 'static> Fleet<T> {
         fleet
     }
 
-    /// How often isolates started and ended.
+    /// How often isolates started and ended, and how long they were alive until now.
     pub fn counters(&self) -> FleetCounters {
-        *self.ends.counters.borrow()
+        self.ends.gauge.borrow().read(self.sim.now())
+    }
+
+    /// Forgets how many isolates were alive at most before now.
+    pub fn reset_peak(&mut self) {
+        self.ends.gauge.borrow_mut().reset_peak();
     }
 
     /// The isolates that have not ended.
@@ -147,25 +140,24 @@ impl<T: 'static> Fleet<T> {
             Some(place) => usize::from(place),
             None => self.places.draw(now, &mut self.place_rng),
         };
-        let machine = self
-            .machine_rng
-            .random_range(self.first[place]..self.first[place + 1]);
+        let machines = self.first[place]..self.first[place + 1];
         let Some(life) = &self.life else {
+            let machine = self.machine_rng.random_range(machines);
             return (Rc::clone(&self.machines[machine][0]), Duration::ZERO);
         };
-        let most = life.max_concurrency;
-        if now >= self.next_deploy {
-            self.deploy(now);
-        }
-        let isolates = &mut self.machines[machine];
-        if isolates.iter().any(|i| i.ended.get() || i.draining.get()) {
-            self.draining.retain(|i| !i.ended.get());
-            let gone = isolates.extract_if(.., |i| i.ended.get() || i.draining.get());
-            self.draining.extend(gone.filter(|i| !i.ended.get()));
-        }
-        let free = isolates.iter().position(|i| i.has_room(now, most));
+        let (most, spill_at) = (life.max_concurrency, life.spill_at());
+        let machine = match self.routing {
+            Routing::Independent => {
+                let machine = self.machine_rng.random_range(machines);
+                self.clear_away(machine);
+                machine
+            }
+            Routing::Shard => self.shard(machines, now, spill_at),
+        };
+        let isolates = &self.machines[machine];
+        let free = isolates.iter().find(|i| i.concurrency(now) < most);
         let isolate = match free {
-            Some(i) => Rc::clone(&isolates[i]),
+            Some(i) => Rc::clone(i),
             None => self.start(place, machine),
         };
         let wait = isolate.ready_at.since(now);
@@ -174,37 +166,39 @@ impl<T: 'static> Fleet<T> {
         (isolate, wait)
     }
 
+    /// The shard server of a place, or the first machine after it that is not overloaded. If all
+    /// are, the shard server takes the request all the same.
+    fn shard(&mut self, machines: Range<usize>, now: Timestamp, spill_at: u32) -> usize {
+        let server = machines.start;
+        for machine in machines {
+            self.clear_away(machine);
+            let under_way = self.machines[machine].iter().map(|i| i.concurrency(now));
+            if under_way.sum::<u32>() < spill_at {
+                if machine != server {
+                    self.ends.gauge.borrow_mut().spill();
+                }
+                return machine;
+            }
+        }
+        server
+    }
+
+    /// Takes the isolates that are out of service off a machine.
+    fn clear_away(&mut self, machine: usize) {
+        let isolates = &mut self.machines[machine];
+        if isolates.iter().all(|i| i.in_service()) {
+            return;
+        }
+        self.draining.retain(|i| !i.ended.get());
+        let gone = isolates.extract_if(.., |i| !i.in_service());
+        self.draining.extend(gone.filter(|i| !i.ended.get()));
+    }
+
     /// Ends an isolate that uses more memory than it may.
     pub fn end_for_memory(&self, isolate: &Isolate<T>) {
         if !isolate.ended.get() {
-            self.ends.counters.borrow_mut().ended[EndCause::Memory as usize] += 1;
+            self.ends.gauge.borrow_mut().decide(EndCause::Memory);
             self.ends.end(isolate, &self.sim);
-        }
-    }
-
-    fn deploy(&mut self, now: Timestamp) {
-        let (every, grace) = match &self.life {
-            Some(Life {
-                deploy_every: Some(every),
-                grace,
-                ..
-            }) => (*every, *grace),
-            _ => return,
-        };
-        while self.next_deploy <= now {
-            self.next_deploy = self.next_deploy + every;
-        }
-        for isolate in self.machines.iter_mut().flat_map(|m| m.drain(..)) {
-            if isolate.ended.get() {
-                continue;
-            }
-            self.draining.push(Rc::clone(&isolate));
-            if !isolate.draining.get() {
-                let (ends, sim) = (Rc::clone(&self.ends), self.sim.clone());
-                self.sim.spawn(async move {
-                    drain(isolate, EndCause::Deploy, grace, &ends, &sim).await
-                });
-            }
         }
     }
 
@@ -212,7 +206,7 @@ impl<T: 'static> Fleet<T> {
         let now = self.sim.now();
         let number = self.numbers;
         self.numbers += 1;
-        self.ends.counters.borrow_mut().started += 1;
+        self.ends.gauge.borrow_mut().start(now);
         let wait = match &self.cold_start {
             Some(dist) => dist.sample(&mut self.cold_rng),
             None => Duration::ZERO,
@@ -220,24 +214,27 @@ impl<T: 'static> Fleet<T> {
         let memory = (self.make)(place, number);
         let isolate = Rc::new(Isolate::new(place, number, memory, now, now + wait));
         if let Some(life) = &self.life {
-            let until = life.mean_life.map(|mean| {
+            let random = life.mean_life.map(|mean| {
                 let x: f64 = Exp1.sample(&mut self.life_rng);
-                now + mean.mul_f64(x)
+                (now + mean.mul_f64(x), EndCause::Random)
             });
+            // A deployment ends all isolates, each at the first one after its start.
+            let deployed = self.deployments.map(|d| (d.after(now), EndCause::Deploy));
+            let end = [random, deployed].into_iter().flatten().min_by_key(|e| e.0);
             let (idle, grace) = (life.idle, life.grace);
             let (ends, sim, it) = (Rc::clone(&self.ends), self.sim.clone(), Rc::clone(&isolate));
             self.sim
-                .spawn(async move { live(it, until, idle, grace, &ends, &sim).await });
+                .spawn(async move { live(it, end, idle, grace, &ends, &sim).await });
         }
         self.machines[machine].push(Rc::clone(&isolate));
         isolate
     }
 }
 
-/// Watches an isolate until it is idle for too long or its time has come.
+/// Watches an isolate until it is idle for too long or its time has come: `end`, with its cause.
 async fn live<T: 'static>(
     isolate: Rc<Isolate<T>>,
-    until: Option<Timestamp>,
+    end: Option<(Timestamp, EndCause)>,
     idle: Duration,
     grace: Duration,
     ends: &Ends<T>,
@@ -245,15 +242,15 @@ async fn live<T: 'static>(
 ) {
     loop {
         let idle_at = isolate.last_use.get() + idle;
-        let next = until.map_or(idle_at, |u| u.min(idle_at));
+        let next = end.map_or(idle_at, |e| e.0.min(idle_at));
         if next > sim.now() {
             sim.sleep_until(next).await;
         }
-        if isolate.ended.get() || isolate.draining.get() {
+        if !isolate.in_service() {
             return;
         }
-        if until.is_some_and(|u| u <= sim.now()) {
-            return drain(isolate, EndCause::Random, grace, ends, sim).await;
+        if let Some((_, cause)) = end.filter(|e| e.0 <= sim.now()) {
+            return drain(isolate, cause, grace, ends, sim).await;
         }
         if isolate.last_use.get() + idle <= sim.now() {
             if isolate.is_busy(sim) {
@@ -262,7 +259,7 @@ async fn live<T: 'static>(
                 continue;
             }
             isolate.draining.set(true);
-            ends.counters.borrow_mut().ended[EndCause::Idle as usize] += 1;
+            ends.gauge.borrow_mut().decide(EndCause::Idle);
             return ends.end(&isolate, sim);
         }
     }
@@ -277,54 +274,9 @@ async fn drain<T: 'static>(
     sim: &SimHandle,
 ) {
     isolate.draining.set(true);
-    ends.counters.borrow_mut().ended[cause as usize] += 1;
+    ends.gauge.borrow_mut().decide(cause);
     if isolate.is_busy(sim) {
         sim.sleep(grace).await;
     }
     ends.end(&isolate, sim);
-}
-
-/// Draws the place of a request by the shares of the hour.
-struct Places {
-    /// Upper ends of the cumulative shares, for each hour of the week or once for all.
-    cumulative: Vec<Vec<f64>>,
-}
-
-impl Places {
-    fn new(shares: &[(f64, i32)], shape: Option<&Shape>) -> Self {
-        let zones = shares.iter().any(|s| s.1 != 0);
-        let hours = shape.filter(|_| zones).map(Shape::hours_of_week);
-        let rates = |hour: usize| -> Vec<f64> {
-            let rate = |(share, zone): &(f64, i32)| match &hours {
-                Some(h) => share * h[(hour as i32 + zone).rem_euclid(h.len() as i32) as usize],
-                None => *share,
-            };
-            let mut sum = 0.0;
-            let upto: Vec<f64> = shares
-                .iter()
-                .map(|s| {
-                    sum += rate(s);
-                    sum
-                })
-                .collect();
-            upto.iter().map(|u| u / sum).collect()
-        };
-        let n = hours.as_ref().map_or(1, |h| h.len());
-        Places {
-            cumulative: (0..n).map(rates).collect(),
-        }
-    }
-
-    #[inline]
-    fn draw(&self, now: Timestamp, rng: &mut StreamRng) -> usize {
-        let upto = match &self.cumulative[..] {
-            [only] => only,
-            hours => &hours[crate::workload::hour_of_week(now)],
-        };
-        if upto.len() == 1 {
-            return 0;
-        }
-        let u: f64 = rng.random();
-        upto.partition_point(|x| *x <= u).min(upto.len() - 1)
-    }
 }

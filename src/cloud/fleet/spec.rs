@@ -12,9 +12,13 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub struct FleetSpec {
     pub title: String,
-    /// Machines among which requests are spread evenly at random within their place. Without
-    /// [`FleetSpec::life`] each has one isolate for ever; with it, one or more while needed.
+    /// Machines, shared out among the places by their shares. Without [`FleetSpec::life`] each has
+    /// one isolate for ever; with it, none, one or more, as requests come.
     pub isolates: u32,
+    /// Which machine of its place serves a request. Not given, it is `shard` with a life, and
+    /// `independent` without: isolates that never end are independent by definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// The points of presence, listed; none is a single place.
     #[serde(default, rename = "place", skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
@@ -26,6 +30,21 @@ pub struct FleetSpec {
     pub life: Option<Life>,
     #[serde(default)]
     pub memory: Memory,
+}
+
+/// Which machine of its place serves a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Routing {
+    /// All requests of a place go to one machine, its shard server, and spill over to the others,
+    /// one after the other, while it is overloaded (see [`Life::spill_at`]): how Cloudflare has
+    /// done it since September 2025,
+    /// <https://blog.cloudflare.com/eliminating-cold-starts-2-shard-and-conquer/>. Assumed: the
+    /// fixed order in which they spill over, which keeps isolates as few as they can be.
+    Shard,
+    /// Each request goes to a machine of its place at random, whatever runs there: about one
+    /// isolate per machine, the most there can be.
+    Independent,
 }
 
 /// A point of presence.
@@ -78,8 +97,13 @@ pub struct Life {
     /// How long `waitUntil` carries work on after the response.
     #[serde(with = "quantity::duration")]
     pub wait_until: Duration,
-    /// Requests that an isolate serves at once; one more starts another isolate.
+    /// Requests that an isolate serves at once; one more starts another isolate on its machine.
     pub max_concurrency: u32,
+    /// With `routing = "shard"`: a machine with so many requests under way is overloaded, and the
+    /// next request spills over to the next machine of the place; if all are, it is served by the
+    /// shard server. Not given, it is `max_concurrency`. Assumed: no figure is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spill_at: Option<u32>,
 }
 
 /// How the memory of an isolate is estimated.
@@ -148,6 +172,12 @@ impl Model for FleetSpec {
                 "found no more than memory.base, expected more",
             ));
         }
+        if self.life.is_none() && self.routing == Some(Routing::Shard) {
+            return Err(FieldError::new(
+                "routing",
+                "found \"shard\" without [life], expected \"independent\" or none: isolates that never end are independent",
+            ));
+        }
         if let Some(life) = &self.life {
             life.validate().map_err(|e| e.within("life"))?;
         }
@@ -170,6 +200,7 @@ impl Life {
             ("mean_life", zero(self.mean_life)),
             ("deploy_every", zero(self.deploy_every)),
             ("max_concurrency", self.max_concurrency == 0),
+            ("spill_at", self.spill_at == Some(0)),
         ] {
             if bad {
                 return Err(FieldError::new(field, "found 0, expected a value above 0"));
@@ -183,6 +214,11 @@ impl Life {
         }
         Ok(())
     }
+
+    /// Requests under way at which a machine is overloaded.
+    pub fn spill_at(&self) -> u32 {
+        self.spill_at.unwrap_or(self.max_concurrency)
+    }
 }
 
 impl FleetSpec {
@@ -191,10 +227,19 @@ impl FleetSpec {
         FleetSpec {
             title: format!("{isolates} isolates"),
             isolates,
+            routing: None,
             places: Vec::new(),
             zipf: None,
             life: None,
             memory: Memory::default(),
+        }
+    }
+
+    /// Which machine of its place serves a request.
+    pub fn routing(&self) -> Routing {
+        match &self.life {
+            None => Routing::Independent,
+            Some(_) => self.routing.unwrap_or(Routing::Shard),
         }
     }
 
@@ -288,5 +333,31 @@ mod tests {
         assert_eq!(fleet.validate().unwrap_err().field, "zipf");
         fleet.zipf = None;
         assert_eq!(fleet.validate().unwrap_err().field, "place");
+    }
+
+    #[test]
+    fn isolates_that_come_and_go_are_sharded_and_those_that_never_end_are_independent() {
+        let mut fleet = FleetSpec::fixed(5);
+        assert_eq!(fleet.routing(), Routing::Independent);
+        fleet.routing = Some(Routing::Shard);
+        let refused = fleet.validate().unwrap_err();
+        assert_eq!(refused.field, "routing");
+        assert!(refused.message.contains("without [life]"), "{refused:?}");
+        fleet.routing = Some(Routing::Independent);
+        fleet.validate().unwrap();
+        let with_life = |routing: &str, spill_at: &str| -> FleetSpec {
+            toml::from_str(&format!(
+                "title = \"t\"\nisolates = 5\n{routing}\n[life]\ncold_start = {{ kind = \"constant\", value = \"5 ms\" }}\nidle = \"5 min\"\ngrace = \"30 s\"\nwait_until = \"30 s\"\nmax_concurrency = 20\n{spill_at}"
+            ))
+            .unwrap()
+        };
+        let fleet = with_life("", "");
+        fleet.validate().unwrap();
+        assert_eq!(fleet.routing(), Routing::Shard);
+        assert_eq!(fleet.life.unwrap().spill_at(), 20);
+        let fleet = with_life("routing = \"independent\"", "");
+        assert_eq!(fleet.routing(), Routing::Independent);
+        let refused = with_life("", "spill_at = 0").validate().unwrap_err();
+        assert_eq!(refused.field, "life.spill_at");
     }
 }

@@ -210,6 +210,7 @@ impl World {
         self.calls_before = Calls::default();
         self.counters_before = self.counters();
         self.kv_before = self.store.meter();
+        self.fleet.reset_peak();
         self.fleet_before = self.fleet.counters();
         self.tiers_before = self.tiers_usage();
         self.memory_peak = 0;
