@@ -53,7 +53,7 @@ fn runs(per_second: f64, settings: &[&str], replications: u64) -> Vec<RunResult>
 }
 
 fn measure(r: &RunResult, name: &str) -> f64 {
-    metric::values(r)[metric::index_of(name).unwrap()]
+    metric::outcome_of(r).values()[metric::index_of(name).unwrap()]
 }
 
 /// Isolates that end for want of requests only, and start at once.

@@ -110,7 +110,7 @@ pub const METRICS: &[Metric] = metrics![
     "isolates", "isolates alive at the end of the period", Get::Each(|r| r.isolates as f64);
     "isolates_mean", "isolates alive, averaged over the time of the period", Get::Each(|r| r.fleet.alive_ns as f64 / r.period.as_nanos() as f64);
     "isolates_peak", "most isolates alive at once in the period", Get::Each(|r| r.fleet.peak as f64);
-    "spilled_share", "requests served by another machine because their shard server was overloaded / requests", Get::Rate(|r| share(r.fleet.spilled, r.arrived.calls() - r.arrived.metrics_reads));
+    "spilled_share", "requests served by another machine because their shard server was overloaded / requests", Get::Ratio(|r| share(r.fleet.spilled, r.arrived.calls() - r.arrived.metrics_reads));
     "cold_starts_per_month", "isolates started", Get::Each(|r| r.per_month(r.fleet.started));
     "cold_start_share", "requests that waited for an isolate to start / requests", Get::Ratio(|r| share(r.cold_start.count(), r.arrived.calls() - r.arrived.metrics_reads));
     "cold_start_p95_ms", "how long they waited, 95th percentile", ms(Calls::ColdStart, 0.95);
