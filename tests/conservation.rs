@@ -309,7 +309,11 @@ fn a_short_run_tells_what_is_stored_in_the_long_run() {
         "policy.queries.analytics_window=\"3 h\"",
     ];
     let runs = |policy: &str, settings: &[&str], n: u64| -> Vec<RunResult> {
-        let scenario = scenario(policy, "paid", &[&retention[..], settings].concat());
+        let scenario = scenario(
+            policy,
+            "paid",
+            &[&retention[..], &NO_OTHERS[..3], settings].concat(),
+        );
         let run = |r| simulate(&point(&scenario, 5_000_000, r)).unwrap();
         (0..n).map(run).collect()
     };
