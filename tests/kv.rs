@@ -167,7 +167,7 @@ fn a_key_takes_one_write_a_second() {
 fn a_key_written_too_often_refuses_or_is_overwritten() {
     let ten_at_once = |excess: &str| {
         let excess = format!("same_key_excess=\"{excess}\"");
-        let overrides = kvplan::config::parse_overrides(&[excess.clone()]).unwrap();
+        let overrides = kvplan::config::parse_overrides(std::slice::from_ref(&excess)).unwrap();
         let limits = load("cloudflare", None, &overrides).unwrap();
         let w = limited_world(limits, SECOND / 10, "", DailyQuota::default());
         w.put("k", &[0], PutOptions::default()).unwrap();
