@@ -140,7 +140,7 @@ impl Default for Period {
     fn default() -> Self {
         Period {
             requests: Count(50_000),
-            calls: Count(150),
+            calls: Count(60),
             at_least: Duration::from_secs(3_600),
             at_most: Duration::from_secs(7 * 86_400),
             history: Duration::ZERO,
