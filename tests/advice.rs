@@ -21,8 +21,8 @@ fn kvplan(args: &[&str]) -> (String, Option<i32>) {
         .args(args)
         .output()
         .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
     (text, output.status.code())
 }
 

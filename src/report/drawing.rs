@@ -53,7 +53,8 @@ fn draw_all<DB: DrawingBackend>(
 /// An estimate of the width of a character of the subtitle.
 const SMALL_WIDTH: f64 = 7.2;
 
-/// A subtitle in two lines if one of `most` characters does not hold it, broken between its parts.
+/// A subtitle in two lines if one of `most` characters does not hold it, broken between its parts; what
+/// does not fit there either stands in the description of the SVG.
 fn lines(subtitle: &str, most: usize) -> Vec<String> {
     if subtitle.chars().count() <= most {
         return vec![subtitle.to_owned()];
@@ -61,7 +62,14 @@ fn lines(subtitle: &str, most: usize) -> Vec<String> {
     let parts: Vec<&str> = subtitle.split("; ").collect();
     let fits = |n: &usize| parts[..*n].join("; ").chars().count() < most;
     let first = (1..parts.len()).rev().find(fits).unwrap_or(1);
-    let rest = parts[first..].join("; ");
+    let mut rest = parts[first..].join("; ");
+    if rest.chars().count() > most {
+        rest = rest
+            .chars()
+            .take(most.saturating_sub(3))
+            .collect::<String>()
+            + "...";
+    }
     let mut both = vec![parts[..first].join("; ")];
     both.extend((!rest.is_empty()).then_some(rest));
     both
@@ -95,6 +103,7 @@ mod tests {
     fn a_long_subtitle_is_broken_between_its_parts() {
         assert_eq!(lines("one; two", 20), ["one; two"]);
         assert_eq!(lines("one; two; three", 10), ["one; two", "three"]);
+        assert_eq!(lines("one; two; three, four", 9), ["one; two", "three,..."]);
         assert_eq!(lines("far too long for it", 5), ["far too long for it"]);
     }
 }

@@ -259,7 +259,7 @@ impl ForecastReport<'_> {
                 "Bands: 50% and 90% of {} futures, from growth and sampling error; dashed verticals: median month.{}",
                 self.growth.futures,
                 if self.refuses() {
-                    " The plan refuses work: the cost is for the rest (forecast.csv)."
+                    " Work is refused: the cost is for the rest."
                 } else {
                     ""
                 }

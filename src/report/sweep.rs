@@ -292,13 +292,7 @@ impl Plotter<'_> {
             max: None,
         };
         let series = self.costs();
-        let some_excluded = series.iter().any(|s| s.dash != 0);
         let mut chart = self.chart("Monthly cost against traffic", axis, series);
-        if some_excluded {
-            chart.note.push_str(
-                " Dashed: work is refused or lost, the bill is for the rest (sweep.csv).",
-            );
-        }
         let zero = self
             .cells
             .iter()

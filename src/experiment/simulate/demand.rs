@@ -12,7 +12,8 @@ use std::time::Duration;
 impl World {
     /// Operations of a kind that would have counted towards a quota, had there been none: those
     /// done and those refused for it. Where requests were refused, too, those served stand for all
-    /// that came.
+    /// that came. What was refused is tried again with every flush, together with what has come since:
+    /// flushes that succeeded stand for all of them, where that gives less.
     pub(super) fn wanted(&self, kv: &KvMeter, kind: OpKind) -> f64 {
         let outcomes = [
             OpOutcome::Ok,
@@ -20,7 +21,17 @@ impl World {
             OpOutcome::AnswerLost,
             OpOutcome::QuotaExceeded,
         ];
-        let wanted: u64 = outcomes.iter().map(|o| kv.count(kind, *o)).sum();
+        let tried: u64 = outcomes.iter().map(|o| kv.count(kind, *o)).sum();
+        let refused = kv.count(kind, OpOutcome::QuotaExceeded);
+        let mut wanted = tried as f64;
+        if kind == OpKind::Write && refused > 0 {
+            let c = self.counters().since(&self.counters_before);
+            let succeeded = c.flushes.saturating_sub(c.failed_flushes);
+            if succeeded > 0 {
+                let of_one = (tried - refused) as f64 / succeeded as f64;
+                wanted = wanted.min(of_one * c.flushes as f64);
+            }
+        }
         let served = (self.arrived.calls() - self.arrived.metrics_reads) as f64;
         let refused = self.arrived.refused as f64;
         let came = if served > 0.0 {
@@ -28,7 +39,7 @@ impl World {
         } else {
             1.0
         };
-        wanted as f64 * came
+        wanted * came
     }
 
     /// The records that the values in the KV hold.
