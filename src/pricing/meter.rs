@@ -200,7 +200,9 @@ impl Serialize for Usage {
     /// The items that were used, by name: what is written stays readable when items are added.
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let used = MeterItem::ALL.into_iter().map(|i| (i, self.get(i)));
-        s.collect_map(used.filter(|(_, quantity)| *quantity > 0))
+        // In a map of its own first: binary formats write the number of entries before them.
+        let used: BTreeMap<MeterItem, u128> = used.filter(|(_, n)| *n > 0).collect();
+        used.serialize(s)
     }
 }
 

@@ -342,6 +342,7 @@ mod tests {
             prop_assert_eq!(read, unit);
             prop_assert_eq!(again.bits(), bits);
             prop_assert_eq!(&again.latencies, &outcome.latencies);
+            prop_assert_eq!(&again.usage, &outcome.usage);
             prop_assert!(parse_entry("abd", line.trim_end()).is_none());
         }
 
