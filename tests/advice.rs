@@ -298,7 +298,7 @@ fn titles_leave_the_settings_to_the_line_that_tells_them() {
         let scenario = Scenario::load(&name, &[], None, &[]).unwrap();
         for setting in [
             "Workers",
-            "isolate",
+            "one isolate",
             "machines",
             "requests/month",
             "free-as-claimed",
@@ -333,7 +333,7 @@ fn titles_leave_the_settings_to_the_line_that_tells_them() {
     let line = text.lines().next().unwrap();
     assert_eq!(
         line,
-        "LLM gateway, Poisson arrivals; plan \"free\"; 10k requests/month; one isolate; KV latency: Workers KV 2025; prices: Cloudflare, as published (2026-11); with --policy naive --set period.requests=\"500\"; 2 replications, seed 20260113"
+        "LLM gateway, Poisson arrivals; plan \"free\"; 10k requests/month; one isolate; KV latency: Workers KV 2025; prices: Cloudflare, as published (2026-11-25); with --policy naive --set period.requests=\"500\"; 2 replications, seed 20260113"
     );
     // The same line on every chart (its <desc>), in run.json, and on the page.
     let told = line.replace('"', "&quot;");
