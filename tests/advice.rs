@@ -129,7 +129,9 @@ fn what_loses_updates_is_neither_the_cheapest_nor_chosen() {
     let all = rows(&plans.join("plan.csv"));
     let status = |keys: &str| &all.iter().find(|r| r["keys"] == keys).unwrap()["status"];
     assert_eq!(status("own"), "chosen");
-    assert_eq!(status("shared"), "misses loss_rate");
+    let shared = all.iter().find(|r| r["keys"] == "shared").unwrap();
+    assert_eq!(shared["meets_objectives"], "false");
+    assert!(number(shared, "loss_rate") > 0.3, "{shared:?}");
     println!("shared key: loss {loss}\n{text}");
 }
 
@@ -242,7 +244,7 @@ fn what_a_plan_refuses_is_told_by_every_command_that_tells_its_cost() {
 fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
     let mut scenario = scenario("default", Some("free"), &[], 5);
     scenario.policies.truncate(1);
-    let cells = swept(&scenario, &[10_000, 30_000, 100_000, 300_000]);
+    let cells = swept(&scenario, &[10_000, 30_000, 100_000]);
     let all: Vec<&Cell> = cells.iter().collect();
     let mark = crossing(&all, "quota_use_writes", 1.0).unwrap();
     let at_100k = cells[2].estimate("quota_use_writes").mean;
