@@ -32,6 +32,7 @@ pub const MEASURES: &[Measure] = measures![
     "loss_rate", "records lost for any cause / recorded requests; none where writers share a key", Get::Rate(|r| {
         (r.lost.map_or(f64::NAN, |n| n as f64), r.arrived.records as f64)
     });
+    "kv_quota_exceeded_share", "KV operations refused for a used-up daily quota / operations", Get::Rate(|r| share(r.quota_refused.0, r.quota_refused.1));
     "writes_refused_share", "writes refused with 429 / writes", Get::Rate(|r| share(r.writes_refused, r.writes));
     "peak_per_second", "requests or messages in the busiest second, where that has a bound", Get::Each(|r| r.peak_per_second.map_or(f64::NAN, |p| p as f64));
     "stored_bytes", "bytes stored once old keys expire", Get::Each(|r| r.stored_bytes as f64);

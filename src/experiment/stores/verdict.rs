@@ -30,6 +30,8 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
         reasons: Vec::new(),
         refused: over.iter().map(share).fold(0.0, f64::max),
     };
+    let by_quota = cell.estimate("kv_quota_exceeded_share").mean;
+    verdict.refused = verdict.refused.max(by_quota);
     let mut unable = |reason: String| {
         verdict.able = false;
         verdict.reasons.push(reason);
@@ -63,6 +65,13 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
         if share > tolerated {
             unable(format!("{} of {what}", percent(share)));
         }
+    }
+    if by_quota > TOLERATED {
+        unable(format!(
+            "plan \"{}\" refuses {} of the KV operations",
+            plan.name,
+            percent(by_quota)
+        ));
     }
     // The comparison does not count what writers of one key take from each other.
     if mean("loss_rate").is_nan() {

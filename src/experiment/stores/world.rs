@@ -48,6 +48,8 @@ pub struct StoreRun {
     pub stored_after_s: f64,
     /// Records given up; none where writers share a key, whose lost updates are not counted here.
     pub lost: Option<u64>,
+    /// KV operations refused for a used-up quota, and all, the warm-up among them.
+    pub quota_refused: (u64, u64),
     /// Writes refused with 429, and all writes.
     pub writes_refused: u64,
     pub writes: u64,
@@ -552,6 +554,12 @@ impl World {
             stored_after_s: self.stored_after_s(point, &counters),
             lost: (writer_keys != KeyLayout::Shared)
                 .then_some(counters.lost_total() + self.expired_records()?),
+            quota_refused: self.backend.values().map_or((0, 0), |kv| {
+                let meter = kv.meter();
+                let of = |kind| meter.count(kind, crate::cloud::kv::OpOutcome::QuotaExceeded);
+                let kinds = crate::telemetry::ports::OpKind::ALL;
+                (kinds.into_iter().map(of).sum(), meter.operation_count())
+            }),
             writes_refused: refused - self.before.writes.0,
             writes: writes - self.before.writes.1,
             peak_per_second: self.backend.peak_per_second(),
