@@ -136,7 +136,9 @@ fn two_policies_cross_in_cost() {
     // beyond 10M reads included: x - 1M = 728,000 (and a few reads and writes more).
     let crossing = answer(&b, 0, Question::Crosses(1)).crossing.clone();
     assert_eq!(crossing.never + crossing.already, 0, "{crossing:?}");
-    assert!((crossing.at / 1.728e6 - 1.0).abs() < 0.02, "{crossing:?}");
+    // Some 6,500 queries come in the four replications: one standard deviation is 1.24% of the reads,
+    // and of the crossing; five are 6.2%.
+    assert!((crossing.at / 1.728e6 - 1.0).abs() < 0.062, "{crossing:?}");
     // On the low side few-reads is the cheaper, on the high side few-writes.
     assert_eq!(answer(&b, 1, Question::PaysOff(0)).crossing.already, 4);
     assert_near(answer(&b, 0, Question::PaysOff(1)), crossing.at);

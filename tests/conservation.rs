@@ -367,6 +367,7 @@ fn a_part_of_an_hour_reads_on_average_what_an_hour_does() {
         let most = format!("period.at_most={period}");
         let settings = [
             "fleet=\"slow-start\"",
+            "fleet.routing=\"independent\"",
             "fleet.isolates=2",
             "fleet.life.mean_life=\"5 min\"",
             "workload.analytics_queries={}",
@@ -434,11 +435,11 @@ fn shares_stay_between_nothing_and_all() {
             for m in METRICS {
                 let share = m.name.ends_with("_share") || m.name == "loss_rate";
                 let value = m.value(&r);
-                if share && m.name != "surplus_share" && !value.is_nan() {
+                if share && !value.is_nan() {
                     assert!((0.0..=1.0).contains(&value), "{} {value}", m.name);
                 }
-                surplus += u32::from(m.name == "surplus_share" && value > 0.0);
             }
+            surplus += u32::from(r.missing_share.is_some_and(|m| m < 0.0));
         }
     }
     assert!(surplus > 0);

@@ -27,8 +27,8 @@ struct World {
 }
 
 fn world(latency: Duration, failures: &str, quota: DailyQuota) -> World {
-    let limits = load("cloudflare", None, &[]).unwrap();
-    limited_world(limits, latency, failures, quota)
+    let limits: KvLimits = load("cloudflare", None, &[]).unwrap();
+    limited_world(limits.of_plan("free"), latency, failures, quota)
 }
 
 fn limited_world(limits: KvLimits, latency: Duration, failures: &str, quota: DailyQuota) -> World {

@@ -264,7 +264,7 @@ fn full_buffer(per_second: f64, overflow: &str) -> (f64, f64) {
         ],
     );
     let lost = share(r.counters.lost_total(), r.counters.accepted);
-    (lost, r.record.quantile_ms(0.99))
+    (lost, r.record.quantile_ms(0.999))
 }
 
 #[test]
@@ -305,7 +305,9 @@ fn a_shared_key_is_cheap_to_query_and_loses_updates() {
         run(policy, 2.0, &settings)
     };
     let (own, shared) = (fleet("optimised-fleet", 10), fleet("shared-key", 10));
-    assert_eq!(own.missing_share, Some(0.0));
+    // None is missing; writes under way at the end are there before their writers know.
+    let missing = own.missing_share.unwrap();
+    assert!((-0.01..=0.0).contains(&missing), "{missing}");
     let lost = shared.missing_share.unwrap();
     assert!(lost > 0.3, "{lost}");
     assert_eq!(shared.kv.issued(OpKind::List), 0);

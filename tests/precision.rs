@@ -131,11 +131,11 @@ fn kvplan(args: &[&str], extra: &[&str], out: &Path) -> (Option<i32>, String, St
 #[test]
 fn levels_stop_by_themselves_and_their_policies_together() {
     let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let precision = ["--precision", "5%", "-n", "3"];
+    let precision = ["--precision", "3%", "-n", "3"];
     let (code, text, _) = kvplan(&QUICK, &[&precision[..], &["-j", "1"]].concat(), one.path());
     assert_eq!(code, Some(0));
     assert!(
-        text.contains("95% half-widths of at most 5% of the mean for hit_ratio, operations_per_request are reached"),
+        text.contains("95% half-widths of at most 3% of the mean for hit_ratio, operations_per_request are reached"),
         "{text}"
     );
     let (code, ..) = kvplan(&QUICK, &[&precision[..], &["-j", "2"]].concat(), two.path());

@@ -98,7 +98,7 @@ text_schema!(
         "title": "whole number",
         "anyOf": [
             { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": format!(r"^\s*(?:\+?[0-9][0-9_]*|{NUMBER}\s*[kKMBG])\s*$") },
+            { "type": "string", "pattern": format!(r"^\s*(?:\+?[0-9][0-9_]*(?:\.[0_]*)?|\+?\.0[0_]*|{NUMBER}\s*[kKMBG])\s*$") },
         ],
         "examples": [250, "10k", "2.5M", "1B"],
     })

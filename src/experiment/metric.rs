@@ -94,7 +94,6 @@ pub const METRICS: &[Metric] = metrics![
     "invoice_workers_usd", "Worker requests and CPU time", Get::Bill(|l| matches!(l.item, Some(MeterItem::WorkersRequests | MeterItem::WorkersCpuMs)));
     "lost_waited_rate", "records given up after waiting for room / recorded requests", Get::Rate(|r| lost(r, LossCause::WaitedTooLong));
     "lost_update_share", "records thought to be stored that are not in the KV, less those found twice / records thought to be stored", Get::Each(|r| r.missing_share.map_or(f64::NAN, |m| m.max(0.0)));
-    "surplus_share", "records found in the KV beyond those thought to be stored / records thought to be stored", Get::Each(|r| r.missing_share.map_or(f64::NAN, |m| (-m).max(0.0)));
     "store_delay_mean_s", "from record to store, mean", Get::Ratio(|r| (r.counters.store_delay_us as f64 / 1e6, r.counters.stored as f64));
     "coalesced_share", "queries that shared the answer of another / queries that missed the cache", Get::Ratio(|r| share(r.counters.coalesced, r.counters.coalesced + r.counters.fetches));
     "aggregations_per_request", "computations of a window's metrics / recorded requests", Get::Ratio(|r| share(r.counters.aggregations, r.arrived.records));

@@ -64,6 +64,19 @@ fn expected(unit: Unit) -> &'static str {
     }
 }
 
+/// How many of the smallest unit a name stands for: of a multiple (`GB-s`, `M`), or of a number's
+/// suffix with one behind it (`M ms`, `k GB-s`).
+fn factor(name: &str, unit: Unit) -> Option<u128> {
+    let of = |name: &str, unit: Unit| {
+        let found = multiples(unit).iter().find(|m| m.0 == name);
+        found.map(|m| m.1)
+    };
+    of(name, unit).or_else(|| {
+        let (suffix, multiple) = name.split_once(' ')?;
+        Some(of(suffix, Unit::Count)? * of(multiple.trim(), unit)?)
+    })
+}
+
 /// Reads a quantity exactly, in the smallest unit.
 ///
 /// # Errors
@@ -76,10 +89,7 @@ pub fn parse(text: &str, unit: Unit) -> Result<u128, String> {
         .unwrap_or(text.len());
     let number = text[..end].replace('_', "");
     let name = text[end..].trim();
-    let (_, factor) = multiples(unit)
-        .iter()
-        .find(|m| m.0 == name)
-        .ok_or_else(fail)?;
+    let factor = factor(name, unit).ok_or_else(fail)?;
     let (whole, decimals) = number.split_once('.').unwrap_or((&number, ""));
     let digits = format!("{whole}{}", decimals.trim_end_matches('0'));
     let decimals = decimals.trim_end_matches('0').len() as u32;
