@@ -116,8 +116,8 @@ pub struct Billing {
 pub struct Period {
     /// Simulate until about so many requests have come ...
     pub requests: Count,
-    /// ... and until about so many calls have come of each kind that comes at all: percentiles of
-    /// rare calls need them ...
+    /// ... and until about so many calls have come of each kind that comes at all, for percentiles
+    /// of rare calls need them, or four times as many requests ...
     pub calls: Count,
     /// ... but no less than this ...
     #[serde(with = "quantity::duration")]
@@ -214,6 +214,9 @@ impl Period {
         self.history + self.warm_up
     }
 }
+
+/// How many times the wanted requests are simulated at most, so that rare calls come.
+const MOST_FOR_CALLS: f64 = 4.0;
 
 /// Month that prices and sweeps refer to.
 pub const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -429,7 +432,8 @@ impl Scenario {
             .into_iter()
             .filter(|per_s| *per_s > 0.0)
             .fold(f64::INFINITY, f64::min);
-        let wanted = wanted.max(self.period.calls.0 as f64 / rarest);
+        let for_calls = self.period.calls.0 as f64 / rarest;
+        let wanted = wanted.max(for_calls.min(MOST_FOR_CALLS * wanted));
         let bounded = Duration::from_secs_f64(wanted.clamp(1.0, MONTH.as_secs_f64()).ceil())
             .clamp(self.period.at_least, self.period.at_most);
         let day = Duration::from_secs(86_400);
