@@ -22,7 +22,7 @@ use kvplan::report::plan::PlanReport;
 
 Measures: cost, loss, errors, hit, staleness_p50, staleness_p99, store_delay, refused, lost_updates, p95_query (p50, p99;
 record, metrics, health), and every column of sweep.csv. A plan may not refuse more than 0.1% of requests or KV
-operations unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
+operations, nor lose more than 0.1% of the records (lost updates among them), unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
 
 Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. Exit code 1 if nothing meets the objectives.")]
 pub struct Args {

@@ -22,6 +22,12 @@ pub enum Get<R> {
     /// Likewise, of how often something happened over how often it might have: where it was seen
     /// but a few times, the interval is that of a Poisson count.
     Rate(fn(&R) -> (f64, f64)),
+    /// Likewise, of what happens to several at once: the third tells to how many; 0 where it cannot
+    /// happen at all.
+    Events(fn(&R) -> (f64, f64), fn(&R) -> f64),
+    /// A level that a run ends on or once reached; of several, the mean, for which no interval is
+    /// stated: too little is known of how it varies.
+    Level(fn(&R) -> f64),
     /// A quantile of latencies, those of several runs pooled; in units of so many milliseconds.
     Quantile { of: Calls, q: f64, unit_ms: f64 },
     /// What lines of the invoice come to; of several runs, of the invoice for their mean usage.
@@ -70,8 +76,8 @@ impl<R: Measurable> Measure<R> {
     /// of a quantile with too few values.
     pub fn value(&self, run: &R) -> f64 {
         match self.get {
-            Get::Each(get) => get(run),
-            Get::Ratio(get) | Get::Rate(get) => {
+            Get::Each(get) | Get::Level(get) => get(run),
+            Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => {
                 let (a, b) = get(run);
                 if b == 0.0 { f64::NAN } else { a / b }
             }
@@ -106,6 +112,8 @@ pub struct Term {
     pub value: f64,
     pub numerator: f64,
     pub denominator: f64,
+    /// To how many an event happens at once.
+    pub cluster: f64,
 }
 
 /// The latencies that measures name, each once.
@@ -127,13 +135,18 @@ impl Outcome {
         let term = |m: &Measure<R>| {
             let value = m.value(run);
             let (numerator, denominator) = match m.get {
-                Get::Ratio(get) | Get::Rate(get) => get(run),
+                Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => get(run),
                 _ => (value, 1.0),
+            };
+            let cluster = match m.get {
+                Get::Events(_, cluster) => cluster(run),
+                _ => 1.0,
             };
             Term {
                 value,
                 numerator,
                 denominator,
+                cluster,
             }
         };
         let bins = |calls| run.latencies(calls).map(Latencies::bins);
@@ -172,6 +185,7 @@ impl Outcome {
                     value: *v,
                     numerator: *v,
                     denominator: 1.0,
+                    cluster: 1.0,
                 })
                 .collect(),
             latencies: vec![latencies.bins(); calls_of(measures).len()],

@@ -4,6 +4,7 @@
 
 use super::measure::{Calls, Get, Measure, Outcome};
 use super::result::RunResult;
+use super::scenario::MONTH;
 use crate::cloud::fleet::EndCause;
 use crate::cloud::kv::{OpOutcome, ReadAges};
 use crate::pricing::{LineItem, MeterItem};
@@ -68,17 +69,17 @@ pub const METRICS: &[Metric] = metrics![
         share(calls.iter().map(|c| c.errors).sum(), calls.iter().map(|c| c.count()).sum())
     });
     "kv_rate_limited_share", "KV operations refused with 429 / operations", Get::Rate(|r| outcome(r, &[OpOutcome::RateLimited]));
-    "kv_quota_exceeded_share", "KV operations refused for a used-up daily quota / operations", Get::Rate(|r| outcome(r, &[OpOutcome::QuotaExceeded]));
+    "kv_quota_exceeded_share", "KV operations refused for a used-up daily quota / operations", Get::Events(|r| outcome(r, &[OpOutcome::QuotaExceeded]), |r| f64::from(u8::from(r.operations_limited)));
     "kv_unavailable_share", "KV operations that failed in the service / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Unavailable]));
     "kv_timeout_share", "KV operations without an answer, done or not / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Timeout, OpOutcome::AnswerLost]));
     "kv_invalid_share", "KV operations outside the documented limits / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Invalid]));
     "retries_per_write", "retried writes / writes", Get::Ratio(|r| share(r.counters.retries, r.kv.issued(OpKind::Write)));
-    "loss_rate", "records lost for any cause, lost updates among them / recorded requests, and records in memory before; none where that is unknown", Get::Rate(|r| lost_in_all(r));
+    "loss_rate", "records lost for any cause, lost updates among them / recorded requests, and records in memory before; none where that is unknown", Get::Events(lost_in_all, |r| r.lost_at_once as f64);
     "lost_overflow_newest_rate", "records given up on arrival, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowNewest));
     "lost_overflow_oldest_rate", "oldest records given up, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowOldest));
-    "lost_evicted_rate", "records gone with their isolate / recorded requests", Get::Rate(|r| lost(r, LossCause::Evicted));
-    "lost_update_rate", "records that an update of another writer took from the KV again / recorded requests; none where keys have expired", Get::Rate(|r| lost_updates(r));
-    "buffer_high_water_records", "most records in memory at once", Get::Each(|r| r.counters.buffer_high_water as f64);
+    "lost_evicted_rate", "records gone with their isolate / recorded requests", Get::Events(|r| lost(r, LossCause::Evicted), |r| r.lost_at_once as f64);
+    "lost_update_rate", "records that an update of another writer took from the KV again / recorded requests; none where keys have expired", Get::Events(lost_updates, |r| r.lost_at_once as f64);
+    "buffer_high_water_records", "most records in memory at once", Get::Level(|r| r.counters.buffer_high_water as f64);
     "quota_use_reads", "reads wanted, refused ones among them / allowed by the plan (on an average day, or in a month)", Get::Each(|r| r.quota_use[OpKind::Read as usize]);
     "quota_use_writes", "writes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Write as usize]);
     "quota_use_deletes", "deletes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Delete as usize]);
@@ -105,21 +106,21 @@ pub const METRICS: &[Metric] = metrics![
     "answer_age_p50_s", "how long before its query an answer was read from the store: median", s(Calls::AnswerAge, 0.50);
     "answer_age_p99_s", "the same, 99th percentile", s(Calls::AnswerAge, 0.99);
     "invoice_tiers_usd", "Durable Objects and R2, per month", Get::Bill(of_tiers);
-    "requests_refused_share", "Worker requests turned away for a used-up daily limit, or ended for their CPU time / requests that came", Get::Rate(|r| {
+    "requests_refused_share", "Worker requests turned away for a used-up daily limit, or ended for their CPU time / requests that came", Get::Events(|r| {
         share(r.arrived.refused, r.arrived.refused + r.arrived.requests())
-    });
-    "isolates", "isolates alive at the end of the period", Get::Each(|r| r.isolates as f64);
-    "isolates_mean", "isolates alive, averaged over the time of the period", Get::Each(|r| r.fleet.alive_ns as f64 / r.period.as_nanos() as f64);
-    "isolates_peak", "most isolates alive at once in the period", Get::Each(|r| r.fleet.peak as f64);
+    }, |r| f64::from(u8::from(r.requests_limited)));
+    "isolates", "isolates alive at the end of the period", Get::Level(|r| r.isolates as f64);
+    "isolates_mean", "isolates alive, averaged over the time of the period", Get::Level(|r| r.fleet.alive_ns as f64 / r.period.as_nanos() as f64);
+    "isolates_peak", "most isolates alive at once in the period", Get::Level(|r| r.fleet.peak as f64);
     "spilled_share", "requests served by another machine because their shard server was overloaded / requests", Get::Ratio(|r| share(r.fleet.spilled, r.arrived.requests()));
-    "cold_starts_per_month", "isolates started", Get::Each(|r| r.per_month(r.fleet.started));
-    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Ratio(|r| share(r.cold_start.count(), r.arrived.requests()));
+    "cold_starts_per_month", "isolates started", Get::Events(|r| a_month(r, r.fleet.started), isolates);
+    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Events(|r| share(r.cold_start.count(), r.arrived.requests()), isolates);
     "cold_start_p95_ms", "how long they waited, 95th percentile", ms(Calls::ColdStart, 0.95);
-    "isolates_ended_idle_per_month", "isolates ended for want of requests", Get::Each(|r| r.per_month(r.fleet.ended[EndCause::Idle as usize]));
-    "isolates_ended_random_per_month", "isolates ended by the platform", Get::Each(|r| r.per_month(r.fleet.ended[EndCause::Random as usize]));
-    "isolates_ended_deploy_per_month", "isolates ended by a deployment", Get::Each(|r| r.per_month(r.fleet.ended[EndCause::Deploy as usize]));
-    "isolates_ended_memory_per_month", "isolates ended for their memory", Get::Each(|r| r.per_month(r.fleet.ended[EndCause::Memory as usize]));
-    "memory_peak_mb", "estimated memory of the largest isolate (128 MB is the limit)", Get::Each(|r| r.memory_peak_bytes as f64 / 1e6);
+    "isolates_ended_idle_per_month", "isolates ended for want of requests", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Idle as usize]));
+    "isolates_ended_random_per_month", "isolates ended by the platform", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Random as usize]));
+    "isolates_ended_deploy_per_month", "isolates ended by a deployment", Get::Events(|r| a_month(r, r.fleet.ended[EndCause::Deploy as usize]), isolates);
+    "isolates_ended_memory_per_month", "isolates ended for their memory", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Memory as usize]));
+    "memory_peak_mb", "estimated memory of the largest isolate (128 MB is the limit)", Get::Level(|r| r.memory_peak_bytes as f64 / 1e6);
     "hot_read_share", "keys read that the place's cache answered / keys read", Get::Ratio(|r| age(r, |a| share(a.hot, a.reads)));
     "stale_read_share", "keys read whose answer was outdated / keys read", Get::Ratio(|r| age(r, |a| share(a.stale, a.reads)));
     "read_age_mean_s", "for how long a newer value had existed, mean over keys read", Get::Ratio(|r| age(r, |a| (a.age_sum_s, a.reads as f64)));
@@ -130,6 +131,17 @@ pub const METRICS: &[Metric] = metrics![
 /// The two parts of a ratio of counts.
 fn share(a: u64, b: u64) -> (f64, f64) {
     (a as f64, b as f64)
+}
+
+/// A count of the period, and the period in months.
+fn a_month(r: &RunResult, count: u64) -> (f64, f64) {
+    let months = r.period.as_secs_f64() / MONTH.as_secs_f64();
+    (count as f64, months)
+}
+
+/// The isolates that a deployment ends at once.
+fn isolates(r: &RunResult) -> f64 {
+    r.isolates.max(1) as f64
 }
 
 fn age(r: &RunResult, of: impl Fn(&ReadAges) -> (f64, f64)) -> (f64, f64) {

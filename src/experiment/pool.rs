@@ -19,8 +19,8 @@
 use super::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
 use super::stats::{CONFIDENCE, Estimate, t_quantile};
 use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
-use crate::sim::latencies::{Bins, Pool};
-use statrs::distribution::{ContinuousCDF, Gamma};
+use crate::sim::latencies::{Bin, Bins, Pool};
+use statrs::distribution::{ContinuousCDF, Gamma, StudentsT};
 
 /// Replications taken together, by measure.
 #[derive(Debug, Clone)]
@@ -71,7 +71,11 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
         .map(|(i, m)| match m.get {
             Get::Each(_) => each(outcomes, i),
             Get::Ratio(_) => ratio(outcomes, i),
-            Get::Rate(_) => rate(outcomes, i),
+            Get::Rate(_) | Get::Events(..) => rate(outcomes, i),
+            Get::Level(_) => Column {
+                resolution: f64::NAN,
+                ..each(outcomes, i)
+            },
             Get::Quantile { of, q, unit_ms } => pools.quantile(of, q, unit_ms),
             Get::Bill(of) => billing.lines(of),
         })
@@ -126,20 +130,62 @@ const FEW_EVENTS: f64 = 10.0;
 
 fn rate(outcomes: &[&Outcome], i: usize) -> Column {
     let mut one = ratio(outcomes, i);
-    let (a, b, _) = sums(outcomes, i);
-    if b > 0.0 && (0.0..FEW_EVENTS).contains(&a) {
-        let by_spread = Estimate::of(one.contributions.iter().copied()).half_width;
-        let exact = (poisson_upper(a) - a) / b;
-        one.resolution = (exact - by_spread.max(0.0)).max(0.0);
+    if let Some(upper) = rate_upper(outcomes, i, (1.0 - CONFIDENCE) / 2.0) {
+        let e = Estimate::of(one.contributions.iter().copied());
+        one.resolution = (upper - e.mean - e.half_width.max(0.0)).max(0.0);
     }
     one
 }
 
-/// The largest mean of a Poisson count of which so few are seen in at least half of what
-/// [`CONFIDENCE`] leaves (Garwood 1936).
-fn poisson_upper(seen: f64) -> f64 {
+/// The upper bound of a rate of which few events were seen: as many at once as ever, their number a
+/// Poisson count. `None` if there were many, or if there can be none.
+fn rate_upper(outcomes: &[&Outcome], i: usize, error: f64) -> Option<f64> {
+    let (a, b, _) = sums(outcomes, i);
+    let clusters = outcomes.iter().map(|o| o.terms[i].cluster);
+    let cluster = clusters.filter(|c| !c.is_nan()).fold(0.0, f64::max);
+    let events = a / cluster;
+    let few = b > 0.0 && cluster > 0.0 && (0.0..FEW_EVENTS).contains(&events);
+    few.then(|| cluster * poisson_upper(events, error) / b)
+}
+
+/// The largest mean of a Poisson count of which so few are seen with the probability `error`
+/// (Garwood 1936).
+fn poisson_upper(seen: f64, error: f64) -> f64 {
     let gamma = Gamma::new(seen + 1.0, 1.0);
-    gamma.map_or(f64::INFINITY, |g| g.inverse_cdf(0.5 + CONFIDENCE / 2.0))
+    gamma.map_or(f64::INFINITY, |g| g.inverse_cdf(1.0 - error))
+}
+
+/// One-sided bounds of a measure, each wrong with the probability `error`, where the symmetric ones
+/// of its contributions will not do: of quantiles, whose errors are skewed, and of few events.
+pub fn one_sided<R>(
+    measures: &[Measure<R>],
+    i: usize,
+    outcomes: &[&Outcome],
+    error: f64,
+) -> Option<(f64, f64)> {
+    let n = outcomes.len();
+    let t = StudentsT::new(0.0, 1.0, n.saturating_sub(1) as f64).ok()?;
+    let t = t.inverse_cdf(1.0 - error);
+    match measures[i].get {
+        Get::Quantile { of, q, unit_ms } => {
+            let calls = [of];
+            let at = calls_of(measures).iter().position(|c| *c == of)?;
+            let parts: Vec<&Bins> = outcomes.iter().map(|o| &o.latencies[at]).collect();
+            let pools = Pools {
+                calls: &calls,
+                pooled: vec![Pool::new(&parts)],
+                parts: vec![parts],
+            };
+            pools.bounds(of, q, unit_ms, t)
+        }
+        Get::Rate(_) | Get::Events(..) => {
+            let upper = rate_upper(outcomes, i, error)?;
+            let e = Estimate::of(ratio(outcomes, i).contributions);
+            let reach = t * e.half_width.max(0.0) / t_quantile(n - 1);
+            Some((e.mean - reach, upper.max(e.mean + reach)))
+        }
+        _ => None,
+    }
 }
 
 /// The latencies of all replications.
@@ -161,27 +207,39 @@ impl<'a> Pools<'a> {
         }
     }
 
-    fn quantile(&self, of: Calls, q: f64, unit_ms: f64) -> Column {
+    fn of(&self, of: Calls) -> (&[&'a Bins], &Pool) {
         let at = self.calls.iter().position(|c| *c == of);
         let at = at.expect("every measure's calls are among them");
-        let (parts, pool) = (&self.parts[at], &self.pooled[at]);
+        (&self.parts[at], &self.pooled[at])
+    }
+
+    /// The bin of a quantile, how much more of each replication's values than of all lie below it,
+    /// and the standard error of the share that does; `None` if there are too few values.
+    fn position(&self, of: Calls, q: f64) -> Option<(Bin, Vec<f64>, f64)> {
+        let (parts, pool) = self.of(of);
         let (n, r) = (pool.count() as f64, parts.len() as f64);
-        let Some(bin) = pool.quantile(q).filter(|_| are_enough(pool.count(), q)) else {
-            return Column::none(parts.len(), n > 0.0);
-        };
-        let unit_ns = 1e6 * unit_ms;
-        let value = bin.middle_ns() / unit_ns;
+        let bin = pool.quantile(q).filter(|_| are_enough(pool.count(), q))?;
         let below: Vec<f64> = parts.iter().map(|p| p.up_to(bin) as f64).collect();
         let share = below.iter().sum::<f64>() / n;
-        // How much more of a replication's values than of all lie below the estimate.
         let excess: Vec<f64> = parts
             .iter()
             .zip(&below)
             .map(|(p, below)| below - share * p.count() as f64)
             .collect();
+        let squares: f64 = excess.iter().map(|e| e * e).sum();
+        let error = (squares * r / (r - 1.0)).sqrt() / n;
+        Some((bin, excess, error))
+    }
+
+    fn quantile(&self, of: Calls, q: f64, unit_ms: f64) -> Column {
+        let (parts, pool) = self.of(of);
+        let (n, r) = (pool.count() as f64, parts.len() as f64);
+        let Some((bin, excess, error)) = self.position(of, q) else {
+            return Column::none(parts.len(), n > 0.0);
+        };
+        let unit_ns = 1e6 * unit_ms;
+        let value = bin.middle_ns() / unit_ns;
         let slope = if parts.len() > 1 {
-            let squares: f64 = excess.iter().map(|e| e * e).sum();
-            let error = (squares * r / (r - 1.0)).sqrt() / n;
             let reach = t_quantile(parts.len() - 1) * error;
             let (low, high) = ((q - reach).max(0.0), (q + reach).min(1.0));
             let ends = pool.quantile(low).zip(pool.quantile(high));
@@ -199,6 +257,28 @@ impl<'a> Pools<'a> {
             resolution: bin.half_width_ns() / unit_ns,
             too_few: false,
         }
+    }
+
+    /// Woodruff's bounds, `t` standard errors of the share away; without end where the data end.
+    fn bounds(&self, of: Calls, q: f64, unit_ms: f64, t: f64) -> Option<(f64, f64)> {
+        let (parts, pool) = self.of(of);
+        let (_, _, error) = self.position(of, q)?;
+        if parts.len() < 2 {
+            return Some((f64::NEG_INFINITY, f64::INFINITY));
+        }
+        let unit_ns = 1e6 * unit_ms;
+        let (low, high) = (q - t * error, q + t * error);
+        let at = |q: f64, side: f64| {
+            let bin = pool.quantile(q);
+            bin.map(|b| (b.middle_ns() + side * b.half_width_ns()) / unit_ns)
+        };
+        let low = if low > 0.0 { at(low, -1.0)? } else { 0.0 };
+        let high = if high < 1.0 {
+            at(high, 1.0)?
+        } else {
+            f64::INFINITY
+        };
+        Some((low, high))
     }
 }
 
@@ -262,7 +342,7 @@ impl<'a> Billing<'a> {
 }
 
 /// The mean of usages, each item rounded to a whole number.
-fn mean_usage(usages: &[&Usage]) -> Usage {
+pub fn mean_usage(usages: &[&Usage]) -> Usage {
     let mut sum = Usage::default();
     for usage in usages {
         sum.merge(usage);

@@ -70,11 +70,6 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// Calls of all kinds that were served.
-    pub fn calls(&self) -> u64 {
-        self.records + self.metrics_reads + self.analytics_queries + self.health_checks
-    }
-
     /// Worker requests that were served: a metrics read that comes with a recorded request is
     /// part of its invocation, every other call is a request of its own.
     pub fn requests(&self) -> u64 {
@@ -110,6 +105,12 @@ pub struct RunResult {
     /// How old the KV's answers were; none where all see every write at once.
     pub read_ages: Option<ReadAges>,
     pub counters: Counters,
+    /// How many records may be lost at one stroke: those in the buffer of an isolate that ends or whose write
+    /// is overwritten; one where neither happens.
+    pub lost_at_once: u64,
+    /// Whether the plan limits requests or operations by the day, or CPU time.
+    pub requests_limited: bool,
+    pub operations_limited: bool,
     /// Records still in memory at the end.
     pub records_in_memory: u64,
     /// Records that were in memory at the start of the measurement: they too may be lost in it.

@@ -182,8 +182,7 @@ pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
 pub fn paired_difference(a: &Cell, b: &Cell, metric: usize) -> Estimate {
     let (a, b) = (&a.pooled, &b.pooled);
     let pairs = a.contributions.iter().zip(&b.contributions);
-    // Bins are the same bins in both: what they hide may differ by one width.
-    let resolution = a.resolution[metric].max(b.resolution[metric]);
+    let resolution = a.resolution[metric] + b.resolution[metric];
     Estimate::within(pairs.map(|(a, b)| b[metric] - a[metric]), resolution)
 }
 

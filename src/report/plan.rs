@@ -9,9 +9,7 @@ use super::table::table;
 use crate::experiment::metric::METRICS;
 use crate::experiment::plan::pareto::front;
 use crate::experiment::plan::space::Space;
-use crate::experiment::plan::{
-    Certainty, Objective, Planned, Settings, Status, Trial, error_of_objective,
-};
+use crate::experiment::plan::{Certainty, Objective, Planned, Settings, Status, Trial};
 use crate::experiment::scenario::Scenario;
 use crate::experiment::stats::Estimate;
 
@@ -221,7 +219,12 @@ impl PlanReport<'_> {
                 estimate(&trials[*i], FRONT[0]),
             );
             Datum {
-                x: age.mean.max(floor),
+                // What is not known is not drawn.
+                x: if age.mean.is_nan() {
+                    f64::NAN
+                } else {
+                    age.mean.max(floor)
+                },
                 y: cost.mean,
                 low: cost.low(),
                 high: cost.high(),
@@ -350,12 +353,11 @@ impl PlanReport<'_> {
             (None, None) => return "No candidate could be simulated under its plan.".into(),
         };
         let objectives = &self.result.objectives;
-        let error = error_of_objective(objectives.len());
         let rows = objectives.iter().map(|o| {
             let e = trial.estimate(o.metric);
             let side = if o.below { "at most" } else { "at least" };
             let bound = |x: f64| format!("{side} {}", self.value(o, x));
-            let (bound, verdict) = match trial.certainty(o, error) {
+            let (bound, verdict) = match trial.certainty(o, trial.error) {
                 Certainty::Met(x) => {
                     let spare = format!("met, {} to spare", format::percent(-o.excess(x)));
                     (bound(x), spare)
@@ -492,9 +494,8 @@ impl PlanReport<'_> {
     /// would tell.
     fn unsure(&self) -> Vec<usize> {
         let objectives = &self.result.objectives;
-        let error = error_of_objective(objectives.len());
         let is_unsure = |t: &Trial| {
-            let all: Vec<Certainty> = objectives.iter().map(|o| t.certainty(o, error)).collect();
+            let all: Vec<Certainty> = objectives.iter().map(|o| t.certainty(o, t.error)).collect();
             let open = |c: &Certainty| matches!(c, Certainty::Open(_) | Certainty::TooFew { .. });
             let met = |c: &Certainty| matches!(c, Certainty::Met(_));
             all.iter().any(open) && all.iter().all(|c| open(c) || met(c))

@@ -50,10 +50,7 @@ impl Settings<'_> {
             self.traffic.clone(),
             Some(s.fleet.title.clone()),
             Some(format!("KV latency: {}", s.latency.title)),
-            Some(format!(
-                "prices: {} ({})",
-                s.catalog.title, s.catalog.checked
-            )),
+            Some(format!("prices: {} ({})", s.catalog.title, s.prices_on)),
             overrides(&s.arguments),
             Some(format!("{n} replication{many}, seed {}", s.seed)),
         ];

@@ -13,7 +13,7 @@ use crate::experiment::cheapest::{BOUNDED, TOLERATED};
 use crate::experiment::grid::pooled;
 use crate::experiment::measure::{Calls, Get, LEAST_BEYOND, Outcome, calls_of};
 use crate::experiment::metric::{self, METRICS, index_of};
-use crate::experiment::pool::Pooled;
+use crate::experiment::pool::{Pooled, one_sided};
 use crate::experiment::scenario::Scenario;
 use crate::experiment::simulate::{Point, simulate};
 use crate::experiment::stats::{CONFIDENCE, Estimate};
@@ -67,6 +67,8 @@ pub enum Status {
 pub struct Trial {
     pub candidate: Candidate,
     outcomes: Vec<Outcome>,
+    /// The error of each objective with which `meets` was decided.
+    pub error: f64,
     /// Its replications taken together; none before the first.
     pooled: Option<Pooled>,
     pub status: Status,
@@ -193,6 +195,14 @@ impl Trial {
         all.map(move |r| r[metric])
     }
 
+    fn bounds(&self, metric: usize, error: f64) -> Bounds {
+        let outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
+        match one_sided(metric::METRICS, metric, &outcomes, error) {
+            Some((low, high)) => Bounds { low, high },
+            None => bounds(self.values(metric), self.resolution(metric), error),
+        }
+    }
+
     fn resolution(&self, metric: usize) -> f64 {
         self.pooled.as_ref().map_or(0.0, |p| p.resolution[metric])
     }
@@ -200,7 +210,7 @@ impl Trial {
     /// Bounds of what a measure is more here than in `other`, over common replications.
     fn difference(&self, other: &Trial, metric: usize, error: f64) -> Bounds {
         let pairs = self.values(metric).zip(other.values(metric));
-        let resolution = self.resolution(metric).max(other.resolution(metric));
+        let resolution = self.resolution(metric) + other.resolution(metric);
         bounds(pairs.map(|(a, b)| a - b), resolution, error)
     }
 
@@ -216,7 +226,7 @@ impl Trial {
                 _ => Certainty::NoValue,
             };
         }
-        let b = bounds(self.values(o.metric), self.resolution(o.metric), error);
+        let b = self.bounds(o.metric, error);
         let (best, worst) = match o.below {
             true => (b.low, b.high),
             false => (b.high, b.low),
@@ -334,6 +344,7 @@ impl<'a> Race<'a> {
                 },
                 candidate,
                 outcomes: Vec::new(),
+                error: error_of_objective(race.objectives.len()),
                 pooled: None,
                 meets: false,
             })
@@ -571,7 +582,10 @@ impl<'a> Race<'a> {
         let mut confirmation = None;
         let fresh = self.settings.most.max(2) as u64;
         let mut rejected = Vec::new();
+        let mut error = error;
         for i in &ranking {
+            // Each further try would be one more chance to be wrong: all together have one error.
+            error /= 2.0;
             planned(fresh);
             let candidate = self.trials[*i].candidate.clone();
             let outcomes: Vec<Outcome> = (fresh..2 * fresh)
@@ -586,6 +600,7 @@ impl<'a> Race<'a> {
                 ..self.trials[*i].clone()
             };
             trial.pooled = Some(self.pool(&trial));
+            trial.error = error;
             trial.meets = self.objectives.iter().all(|o| trial.meets(o, error));
             if trial.meets {
                 confirmation = Some((*i, trial));

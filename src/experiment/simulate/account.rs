@@ -7,6 +7,7 @@ use crate::experiment::result::RunResult;
 use crate::experiment::scenario::MONTH;
 use crate::pricing::meter::scale;
 use crate::pricing::{MeterItem, Usage};
+use crate::telemetry::counters::Counters;
 use crate::telemetry::policy::KeyLayout;
 use crate::telemetry::ports::OpKind;
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl World {
         });
         let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
         calls.merge(std::mem::take(&mut self.calls_before));
+        let counters = self.counters().since(&self.counters_before);
         Ok(RunResult {
             period,
             arrived: self.arrived,
@@ -60,7 +62,21 @@ impl World {
             metrics: calls.metrics,
             analytics: calls.analytics,
             health: calls.health,
-            counters: self.counters().since(&self.counters_before),
+            lost_at_once: self.lost_at_once(point, &counters),
+            requests_limited: scenario
+                .limits
+                .of_plan(&scenario.plan)
+                .cpu_per_invocation
+                .is_some()
+                || scenario
+                    .plan()
+                    .daily_limit(MeterItem::WorkersRequests)
+                    .is_some(),
+            operations_limited: OpKind::ALL.into_iter().any(|kind| {
+                let item = MeterItem::of_operation(kind);
+                scenario.plan().daily_limit(item).is_some()
+            }),
+            counters,
             cold_start: calls.cold_start,
             answer_age: calls.answer_age,
             fleet: self.fleet.counters().since(&self.fleet_before),
@@ -77,6 +93,16 @@ impl World {
             usage,
             invoice,
         })
+    }
+
+    /// See [`RunResult::lost_at_once`].
+    fn lost_at_once(&self, point: &Point, counters: &Counters) -> u64 {
+        let ends = point.scenario.fleet.life.is_some();
+        if ends || point.policy.layout.keys == KeyLayout::Shared {
+            counters.buffer_high_water.max(1)
+        } else {
+            1
+        }
     }
 
     /// An independent count: the records found in the KV are those the collectors know to be

@@ -32,7 +32,7 @@ impl World {
                 wanted = wanted.min(of_one * c.flushes as f64);
             }
         }
-        let served = (self.arrived.calls() - self.arrived.metrics_reads) as f64;
+        let served = self.arrived.requests() as f64;
         let refused = self.arrived.refused as f64;
         let came = if served > 0.0 {
             (served + refused) / served

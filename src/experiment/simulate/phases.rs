@@ -40,7 +40,12 @@ impl Phases {
         let buckets = || scenario.policies.iter().map(|p| p.layout.bucket);
         let whole = |bucket: Duration| period.as_nanos().is_multiple_of(bucket.as_nanos());
         let before = scenario.period.before();
-        let Some(bucket) = buckets().max().filter(|_| !buckets().all(whole)) else {
+        // Nothing before the period: it is the beginning itself that is looked at.
+        let from_nothing = before.is_zero();
+        let Some(bucket) = buckets()
+            .max()
+            .filter(|_| !from_nothing && !buckets().all(whole))
+        else {
             return Phases::at(ORIGIN, before, scenario.period.warm_up);
         };
         let mut shift = Streams::new(scenario.seed, 0).stream("measurement.phase");

@@ -10,7 +10,7 @@ pub use verdict::Verdict;
 pub use world::{StoreRun, records_per_month, simulate_store};
 
 use super::measure::Outcome;
-use super::pool::{Pooled, pool};
+use super::pool::{Pooled, mean_usage, pool};
 use super::scenario::{MONTH, Scenario};
 use super::stats::Estimate;
 use super::sweep::SweepError;
@@ -74,7 +74,12 @@ impl StoreCell {
 
     /// What this costs more than the other, over the replications.
     pub fn cost_above(&self, other: &StoreCell) -> Estimate {
-        Estimate::of(self.costs().zip(other.costs()).map(|(a, b)| a - b))
+        let cost = index_of("cost_usd").expect("a measure of that name");
+        let resolution = self.pooled.resolution[cost] + other.pooled.resolution[cost];
+        Estimate::within(
+            self.costs().zip(other.costs()).map(|(a, b)| a - b),
+            resolution,
+        )
     }
 }
 
@@ -166,7 +171,8 @@ fn cell(point: &StorePoint, runs: &[StoreRun]) -> StoreCell {
         verdict: Verdict::default(),
         cheapest: false,
     };
-    cell.verdict = verdict::judge(point, &cell, &runs[0].usage);
+    let usage = mean_usage(&runs.iter().map(|r| &r.usage).collect::<Vec<_>>());
+    cell.verdict = verdict::judge(point, &cell, &usage);
     cell
 }
 

@@ -639,10 +639,12 @@ impl World {
             consumer,
         } = &*self.backend
         {
+            // What has passed its time is deleted first, or it would be waiting and expired.
+            let expired_records = self.expired_records()?;
             let waiting = queue.waiting();
             let waiting = waiting.iter().map(|m| m.body.as_slice());
             let taken = consumer.counters().accepted;
-            let sent = taken + count_records(waiting)? + self.expired_records()?;
+            let sent = taken + count_records(waiting)? + expired_records;
             between("sent", sent, writers.stored, unsure)?;
             if expired {
                 return Ok(());
