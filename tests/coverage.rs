@@ -26,6 +26,34 @@ fn measure(policy: &str) -> Vec<Coverage> {
     coverage(&scenario, Count(1_000_000), EXPERIMENTS, &|| (), &stop).unwrap()
 }
 
+/// What happens seldom and to many at once on a fleet that comes and goes: a deployment ends all
+/// isolates, and most periods meet none.
+#[test]
+fn what_happens_seldom_is_not_taken_for_never() {
+    let settings = [
+        "replications=10",
+        "fleet=\"regions\"",
+        "period.requests=\"1k\"",
+        "period.calls=\"0\"",
+        "period.at_least=\"10 min\"",
+        "policy.queries.analytics_window=\"1 h\"",
+    ];
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    let overrides = parse_overrides(&settings).unwrap();
+    let policy = ["optimised-fleet".into()];
+    let scenario = Scenario::load("default", &policy, None, &overrides).unwrap();
+    let experiments = 100;
+    let stop = AtomicBool::new(false);
+    let all = coverage(&scenario, Count(3_000_000), experiments, &|| (), &stop).unwrap();
+    let least = 0.93 - 3.0 * (0.93_f64 * 0.07 / f64::from(experiments)).sqrt();
+    let mut seldom = 0;
+    for c in all.iter().filter(|c| c.stated > 0 && c.varies()) {
+        assert!(c.share() > least, "{c:?}");
+        seldom += u32::from(c.measure.starts_with("isolates_ended"));
+    }
+    assert!(seldom > 1);
+}
+
 /// Every interval that is printed covers in 93% of cases or more, within three binomial standard
 /// deviations; those of measures without few events or a bound nearby in 97% or less. Ninety tests
 /// at three deviations would give one false alarm in ten seeds; this seed gives none.

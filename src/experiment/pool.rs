@@ -549,6 +549,34 @@ mod tests {
         assert!(p99.low() < truth && truth < p99.high(), "{p99:?}");
     }
 
+    /// Decisions rest on one side: the upper bound of a skewed quantile and of few events is passed
+    /// as seldom as it says, at the error that is asked for.
+    #[test]
+    fn one_sided_bounds_miss_as_seldom_as_they_say() {
+        let plan = paid();
+        let truth = -20.0 * 0.05_f64.ln();
+        for error in [0.025, 0.0125] {
+            let (mut quantile, mut rate) = (0.0, 0.0);
+            for experiment in 0..EXPERIMENTS {
+                let mut rng = Streams::new(experiment, 0).stream("one side");
+                let outcomes: Vec<Outcome> = (0..10)
+                    .map(|_| run(&plan, &mut rng, 40, 1.0, 50))
+                    .map(|r| Outcome::of(&MEASURES, &r))
+                    .collect();
+                let all: Vec<&Outcome> = outcomes.iter().collect();
+                let (_, high) = one_sided(&MEASURES, 1, &all, error).unwrap();
+                quantile += f64::from(u8::from(high < truth));
+                // Five events in all: none or few are seen.
+                let high = one_sided(&MEASURES, 5, &all, error).map_or(1.0, |b| b.1);
+                rate += f64::from(u8::from(high < 0.01));
+            }
+            let n = EXPERIMENTS as f64;
+            let most = error + 4.0 * (error * (1.0 - error) / n).sqrt();
+            assert!(quantile / n < most, "{error}: quantile {}", quantile / n);
+            assert!(rate / n < most, "{error}: rate {}", rate / n);
+        }
+    }
+
     #[test]
     fn contributions_have_the_estimate_as_their_mean() {
         let plan = paid();

@@ -118,6 +118,23 @@ pub fn milliseconds(x: f64) -> String {
     }
 }
 
+/// `56.5 ± 3.2 ms`, with as many digits as the half-width has to tell.
+pub fn milliseconds_estimate(e: Estimate) -> String {
+    if e.mean.is_nan() || e.half_width.is_nan() {
+        return milliseconds(e.mean);
+    }
+    if e.mean >= 1_000.0 {
+        let (mean, half) = (e.mean / 1e3, e.half_width / 1e3);
+        format!("{} ± {} s", significant(mean, 3), significant(half, 2))
+    } else {
+        format!(
+            "{} ± {} ms",
+            significant(e.mean, 3),
+            significant(e.half_width, 2)
+        )
+    }
+}
+
 /// `36 s`, `1.5 h`, `7 d`: three significant digits.
 pub fn span(d: Duration) -> String {
     let seconds = d.as_secs_f64();

@@ -487,7 +487,7 @@ pub fn summary(cells: &[Cell]) -> String {
         let mean = |name: &str| c.estimate(name).mean;
         let p95 = match c.is_too_few("query_p95_ms") {
             true => format::TOO_FEW.to_owned(),
-            false => format::milliseconds(mean("query_p95_ms")),
+            false => format::milliseconds_estimate(c.estimate("query_p95_ms")),
         };
         let mut row = vec![
             c.traffic.to_string(),
