@@ -7,6 +7,7 @@ use super::common::{
 use kvplan::config::quantity::Count;
 use kvplan::experiment::coverage::coverage;
 use kvplan::report::coverage::coverage_table;
+use kvplan::report::settings::settings;
 
 /// Arguments of `kvplan coverage`.
 #[derive(clap::Args)]
@@ -55,8 +56,10 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     bar.finish_and_clear();
     let found = found.map_err(sweep_failure)?;
     println!(
-        "{}: policy {}, {traffic} requests a month, {} experiments of {} replications\n",
-        scenario.title, scenario.policies[0].name, args.experiments, scenario.replications
+        "{}; policy {}, {} experiments\n",
+        settings(&scenario).at(&[traffic]).line(),
+        scenario.policies[0].name,
+        args.experiments
     );
     println!("{}", coverage_table(&found));
     Ok(EXIT_OK)

@@ -1,12 +1,15 @@
 //! Which inputs move a measure most: one at a time, by elementary effects, and by variance.
 
-use super::metric::METRICS;
+use super::measure::Outcome;
+use super::metric::{METRICS, outcome_of};
+use super::pool::{Pooled, pool};
 use super::scenario::Scenario;
 use super::simulate::{Point, simulate};
 use super::stats::Estimate;
 use super::sweep::SweepError;
 use crate::config::quantity::Count;
 use crate::config::{ConfigError, FieldError, Model, Override};
+use crate::pricing::Plan;
 use crate::sim::random::Streams;
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
@@ -310,7 +313,18 @@ struct Simulated<'a> {
 }
 
 impl Simulated<'_> {
+    /// The measure of one replication by itself.
     fn measure(&self, values: &[f64], replication: u64) -> Result<f64, SensitivityError> {
+        let (_, outcome) = self.simulate(values, replication)?;
+        Ok(outcome.terms[self.metric].value)
+    }
+
+    /// What one replication gives, and the plan that bills it.
+    fn simulate(
+        &self,
+        values: &[f64],
+        replication: u64,
+    ) -> Result<(Plan, Outcome), SensitivityError> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(SensitivityError::Sweep(SweepError::Interrupted));
         }
@@ -331,7 +345,7 @@ impl Simulated<'_> {
         let result =
             simulate(&point).map_err(|e| SensitivityError::Sweep(SweepError::Broken(e)))?;
         (self.finished)();
-        Ok(METRICS[self.metric].value(&result))
+        Ok((scenario.plan().clone(), outcome_of(&result)))
     }
 
     fn one_at_a_time(
@@ -352,25 +366,34 @@ impl Simulated<'_> {
             .iter()
             .flat_map(|p| (0..n).map(move |r| (p, r)))
             .collect();
-        let values: Vec<f64> = jobs
+        let runs: Vec<(Plan, Outcome)> = jobs
             .par_iter()
             .with_max_len(1)
-            .map(|(point, r)| self.measure(point, *r))
+            .map(|(point, r)| self.simulate(point, *r))
             .collect::<Result<_, _>>()?;
-        let of: Vec<&[f64]> = values.chunks(n as usize).collect();
-        let mean = |v: &[f64]| Estimate::of(v.iter().copied());
-        let more = |a: &[f64], b: &[f64]| Estimate::of(a.iter().zip(b).map(|(a, b)| a - b));
+        let together = |runs: &[(Plan, Outcome)]| {
+            let outcomes: Vec<&Outcome> = runs.iter().map(|r| &r.1).collect();
+            pool(METRICS, &runs[0].0, &outcomes)
+        };
+        let of: Vec<Pooled> = runs.chunks(n as usize).map(together).collect();
+        let mean = |p: &Pooled| p.estimates[self.metric];
+        let more = |a: &Pooled, b: &Pooled| {
+            let pairs = a.contributions.iter().zip(&b.contributions);
+            let resolution = a.resolution[self.metric] + b.resolution[self.metric];
+            let differences = pairs.map(|(a, b)| a[self.metric] - b[self.metric]);
+            Estimate::within(differences, resolution)
+        };
         let of_input = |i: usize| {
-            let (low, high) = (of[1 + 2 * i], of[2 + 2 * i]);
+            let (low, high) = (&of[1 + 2 * i], &of[2 + 2 * i]);
             OneAtATime {
                 at_low: mean(low),
                 at_high: mean(high),
-                low_effect: more(low, of[0]),
-                high_effect: more(high, of[0]),
+                low_effect: more(low, &of[0]),
+                high_effect: more(high, &of[0]),
                 swing: more(high, low),
             }
         };
-        Ok((mean(of[0]), (0..self.inputs.len()).map(of_input).collect()))
+        Ok((mean(&of[0]), (0..self.inputs.len()).map(of_input).collect()))
     }
 
     /// The measure at every point of every row (shares of the ranges); `replication` is that of a
