@@ -47,11 +47,14 @@ fn what_happens_seldom_is_not_taken_for_never() {
     let all = coverage(&scenario, Count(3_000_000), experiments, &|| (), &stop).unwrap();
     let least = 0.93 - 3.0 * (0.93_f64 * 0.07 / f64::from(experiments)).sqrt();
     let mut seldom = 0;
+    let of_ends = |name: &str| name.starts_with("isolates_ended") || name.starts_with("cold_start");
     for c in all.iter().filter(|c| c.stated > 0 && c.varies()) {
-        assert!(c.share() > least, "{c:?}");
-        seldom += u32::from(c.measure.starts_with("isolates_ended"));
+        if of_ends(c.measure) {
+            assert!(c.share() > least, "{c:?}");
+            seldom += 1;
+        }
     }
-    assert!(seldom > 1);
+    assert!(seldom > 2);
 }
 
 /// Every interval that is printed covers in 93% of cases or more, within three binomial standard
@@ -72,7 +75,6 @@ fn every_interval_that_is_printed_covers_as_often_as_it_says() {
             "kv_reads_per_month",
             "metrics_p95_ms",
             "metrics_p99_ms",
-            "query_p50_ms",
             "query_p95_ms",
             "health_p95_ms",
         ] {

@@ -108,7 +108,7 @@ pub struct RunResult {
     /// How many records may be lost at one stroke: those in the buffer of an isolate that ends or whose write
     /// is overwritten; one where neither happens.
     pub lost_at_once: u64,
-    /// Whether the plan limits requests or operations by the day, or CPU time.
+    /// Whether the plan may refuse requests, and operations.
     pub requests_limited: bool,
     pub operations_limited: bool,
     /// Records still in memory at the end.

@@ -63,15 +63,7 @@ impl World {
             analytics: calls.analytics,
             health: calls.health,
             lost_at_once: self.lost_at_once(point, &counters),
-            requests_limited: scenario
-                .limits
-                .of_plan(&scenario.plan)
-                .cpu_per_invocation
-                .is_some()
-                || scenario
-                    .plan()
-                    .daily_limit(MeterItem::WorkersRequests)
-                    .is_some(),
+            requests_limited: self.requests_limited(point),
             operations_limited: OpKind::ALL.into_iter().any(|kind| {
                 let item = MeterItem::of_operation(kind);
                 scenario.plan().daily_limit(item).is_some()
@@ -93,6 +85,15 @@ impl World {
             usage,
             invoice,
         })
+    }
+
+    /// Whether the plan may turn requests away or end them: it counts them by the day, or they take
+    /// more CPU time than it allows.
+    fn requests_limited(&self, point: &Point) -> bool {
+        let scenario = point.scenario;
+        let limit = scenario.limits.of_plan(&scenario.plan).cpu_per_invocation;
+        let cpu_us = scenario.cpu.request_us.max(scenario.cpu.query_us);
+        self.worker_quota.is_some() || limit.is_some_and(|l| Duration::from_micros(cpu_us) > l)
     }
 
     /// See [`RunResult::lost_at_once`].

@@ -74,12 +74,7 @@ impl StoreCell {
 
     /// What this costs more than the other, over the replications.
     pub fn cost_above(&self, other: &StoreCell) -> Estimate {
-        let cost = index_of("cost_usd").expect("a measure of that name");
-        let resolution = self.pooled.resolution[cost] + other.pooled.resolution[cost];
-        Estimate::within(
-            self.costs().zip(other.costs()).map(|(a, b)| a - b),
-            resolution,
-        )
+        Estimate::of(self.costs().zip(other.costs()).map(|(a, b)| a - b))
     }
 }
 
