@@ -219,7 +219,7 @@ const QUICK: [&str; 8] = [
     "--set",
     "period.requests=\"1k\"",
     "--set",
-    "period.at_least=\"5 min\"",
+    "period.at_least=\"2 h\"",
 ];
 
 #[test]
