@@ -215,7 +215,7 @@ const QUICK: [&str; 8] = [
     "--traffic",
     "3M",
     "-n",
-    "4",
+    "12",
     "--set",
     "period.requests=\"1k\"",
     "--set",

@@ -188,6 +188,10 @@ pub fn one_sided<R>(
     }
 }
 
+/// How many times half its width an interval of a quantile reaches to one side before it is taken
+/// for lopsided.
+const LOPSIDED: f64 = 1.5;
+
 /// The latencies of all replications.
 struct Pools<'a> {
     calls: &'a [Calls],
@@ -239,11 +243,21 @@ impl<'a> Pools<'a> {
         };
         let unit_ns = 1e6 * unit_ms;
         let value = bin.middle_ns() / unit_ns;
+        let mut resolution = bin.half_width_ns() / unit_ns;
         let slope = if parts.len() > 1 {
             let reach = t_quantile(parts.len() - 1) * error;
             let (low, high) = ((q - reach).max(0.0), (q + reach).min(1.0));
             let ends = pool.quantile(low).zip(pool.quantile(high));
-            let width = ends.map_or(0.0, |(l, h)| (h.middle_ns() - l.middle_ns()) / unit_ns);
+            let (l, h) = ends.map_or((value, value), |(l, h)| {
+                (l.middle_ns() / unit_ns, h.middle_ns() / unit_ns)
+            });
+            let width = h - l;
+            // Beside a gap between two kinds of calls one side reaches much further than the other:
+            // then both are given that reach.
+            let longer = (h - value).max(value - l);
+            if longer > LOPSIDED * width / 2.0 {
+                resolution += longer - width / 2.0;
+            }
             if high > low {
                 width / (high - low)
             } else {
@@ -254,7 +268,7 @@ impl<'a> Pools<'a> {
         };
         Column {
             contributions: excess.iter().map(|e| value - e * slope * r / n).collect(),
-            resolution: bin.half_width_ns() / unit_ns,
+            resolution,
             too_few: false,
         }
     }
