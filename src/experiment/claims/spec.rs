@@ -737,11 +737,16 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Whether every meter that a claim prices has a price: what has none is not free.
-    fn check_priced(&self, label: &str, text: &str) -> Result<(), ConfigError> {
+    /// Tries something with every check; an error names the check and its line.
+    fn each_check<E: std::fmt::Display>(
+        &self,
+        label: &str,
+        text: &str,
+        holds: impl Fn(&Claim, &Check) -> Result<(), E>,
+    ) -> Result<(), ConfigError> {
         for (i, claim) in self.file.claims.iter().enumerate() {
             for (k, check) in claim.checks.iter().enumerate() {
-                self.check_prices_of(check).map_err(|e| {
+                holds(claim, check).map_err(|e| {
                     let field = format!("claim[{i}].check[{k}]");
                     ConfigError {
                         line: config::line_of_field(text, &field),
@@ -752,6 +757,11 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Whether every meter that a claim prices has a price: what has none is not free.
+    fn check_priced(&self, label: &str, text: &str) -> Result<(), ConfigError> {
+        self.each_check(label, text, |_, check| self.check_prices_of(check))
     }
 
     fn check_prices_of(&self, check: &Check) -> Result<(), String> {
@@ -806,19 +816,9 @@ impl Ledger {
 
     /// Whether all facts can be found and all expressions have values.
     fn check_sources(&self, label: &str, text: &str) -> Result<(), ConfigError> {
-        for (i, claim) in self.file.claims.iter().enumerate() {
-            for (k, check) in claim.checks.iter().enumerate() {
-                derive::findings(self, claim, check).map_err(|e| {
-                    let field = format!("claim[{i}].check[{k}]");
-                    ConfigError {
-                        line: config::line_of_field(text, &field),
-                        field: Some(field),
-                        ..ConfigError::new(label, format!("claim \"{}\": {e}", claim.id))
-                    }
-                })?;
-            }
-        }
-        Ok(())
+        self.each_check(label, text, |claim, check| {
+            derive::findings(self, claim, check).map(|_| ())
+        })
     }
 
     /// The tariff of that name, with its number.
