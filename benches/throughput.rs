@@ -184,7 +184,7 @@ fn tight_loop(requests: u64, traffic: Count, values: bool) -> (u64, f64) {
                 }
                 continue;
             }
-            ArrivalKind::MetricsRead => (0, 1),
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => (0, 1),
             ArrivalKind::AnalyticsQuery => (1, 2),
             ArrivalKind::HealthCheck => (0, 3),
         };

@@ -5,6 +5,7 @@ use kvplan::config::parse_overrides;
 use kvplan::config::quantity::Count;
 use kvplan::experiment::breakeven::{Answer, Breakeven, Question, Settings, breakeven};
 use kvplan::experiment::curve::{curves, levels};
+use kvplan::experiment::forecast::{Growth, Limit, forecast};
 use kvplan::experiment::root::Onset;
 use kvplan::experiment::scenario::Scenario;
 use kvplan::experiment::stats::Estimate;
@@ -170,6 +171,31 @@ fn interpolated_costs_agree_with_direct_simulation_at_midpoints() {
             let bound = 0.02 * e.mean + 3.0 * e.half_width;
             assert!(off <= bound, "{middle} {}: {off} > {bound}", cell.policy);
         }
+    }
+}
+
+/// `naive` writes once per request, the free plan allows 30,000 writes a month: from 20,000 requests
+/// that grow by 10% a month that is passed in the fifth (20,000 x 1.1^5 = 32,210), whether the
+/// forecast is for the free plan, which refuses the rest, or for the paid one.
+#[test]
+fn a_quota_is_met_when_more_is_wanted_though_no_more_is_billed() {
+    let growth = Growth {
+        start: 2e4,
+        rate: 0.1,
+        rate_sd: 0.0,
+        month_sd: 0.0,
+        months: 12,
+        futures: 100,
+    };
+    for plan in ["paid", "free"] {
+        let mut s = scenario("default", &["naive"], 3, &PLAIN);
+        s.plan = plan.into();
+        let f = forecast(&s, &growth, &|| {}, &AtomicBool::new(false)).unwrap();
+        let of_writes = Limit::Quota(MeterItem::KvWrites);
+        let hit = f.hits.iter().find(|h| h.limit == of_writes).unwrap();
+        assert_eq!((hit.share, hit.months[1]), (1.0, Some(5)), "{plan}");
+        let last = f.months.last().unwrap();
+        assert_eq!(last.mean_refused[0] > 0.1, plan == "free", "{plan}");
     }
 }
 

@@ -8,7 +8,6 @@ use kvplan::experiment::scenario::{MONTH, Scenario};
 use kvplan::experiment::simulate::{Phases, Point, arrivals, simulate};
 use kvplan::pricing::meter::scale;
 use kvplan::pricing::{MeterItem, Money};
-use kvplan::units::Timestamp;
 use kvplan::workload::ArrivalKind;
 use proptest::prelude::*;
 
@@ -120,15 +119,11 @@ fn requests(point: &Point) -> [u64; 4] {
     let phases = Phases::of(point.scenario, point.traffic, point.replication);
     let end = phases.origin + point.scenario.horizon(point.traffic);
     let mut coming = arrivals(point, phases.start);
-    let mut last_record = Timestamp::EPOCH;
     let mut n = [0; 4];
     while let Some(a) = coming.next_arrival().filter(|a| a.at < end) {
         let kind = match a.kind {
-            ArrivalKind::Record { .. } => {
-                last_record = a.at;
-                0
-            }
-            ArrivalKind::MetricsRead if a.at == last_record => continue,
+            ArrivalKind::Record { .. } => 0,
+            ArrivalKind::MetricsWithRecord => continue,
             ArrivalKind::MetricsRead => 1,
             ArrivalKind::AnalyticsQuery => 2,
             ArrivalKind::HealthCheck => 3,

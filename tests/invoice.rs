@@ -37,6 +37,8 @@ struct Derived {
     usage: Vec<(MeterItem, u128)>,
     /// Its names of lines.
     lines: Vec<(&'static str, MeterItem)>,
+    /// Its catalog.
+    prices: &'static str,
     on: Option<&'static str>,
     round_up: Vec<MeterItem>,
 }
@@ -53,6 +55,7 @@ fn derive(e: &Example) -> Derived {
             .into()
     };
     let mut on = None;
+    let mut prices = "cloudflare";
     let mut round_up = Vec::new();
     let usage = match e.id.as_str() {
         "workers-1" => vec![
@@ -179,17 +182,21 @@ fn derive(e: &Example) -> Derived {
                 n("assets") * n("mb_each") * 1_000_000,
             ),
         ],
-        "kv-instant-read" => vec![
-            ("class_b", KvInstantClassB, n("keys_read")),
-            ("class_a", KvInstantClassA, n("class_a")),
-            ("storage", KvInstantStorage, n("storage_mb") * 1_000_000),
-        ],
+        "kv-instant-read" => {
+            prices = "kv-instant";
+            vec![
+                ("class_b", KvInstantClassB, n("keys_read")),
+                ("class_a", KvInstantClassA, n("class_a")),
+                ("storage", KvInstantStorage, n("storage_mb") * 1_000_000),
+            ]
+        }
         "kv-missing-key" => vec![("reads", KvReads, n("gets_of_absent_keys"))],
         other => panic!("{other}: its page's derivation is missing"),
     };
     Derived {
         lines: usage.iter().map(|(name, item, _)| (*name, *item)).collect(),
         usage: usage.into_iter().map(|(_, item, q)| (item, q)).collect(),
+        prices,
         on,
         round_up,
     }
@@ -203,14 +210,14 @@ fn bills() -> Vec<Example> {
     all
 }
 
-fn cloudflare(derived: &Derived) -> Catalog {
+fn catalog(derived: &Derived) -> Catalog {
     let names: Vec<String> = derived
         .round_up
         .iter()
         .map(|m| format!("\"{m}\""))
         .collect();
     let set = format!("round_up=[{}]", names.join(","));
-    let catalog: Catalog = load("cloudflare", None, &parse_overrides(&[set]).unwrap()).unwrap();
+    let catalog: Catalog = load(derived.prices, None, &parse_overrides(&[set]).unwrap()).unwrap();
     let checked = catalog.checked_on();
     let on: Date = derived.on.map_or(checked, |d| d.parse().unwrap());
     catalog.on(on)
@@ -224,7 +231,7 @@ fn every_published_bill_comes_out_to_the_cent() {
         for (item, quantity) in &derived.usage {
             usage.add(*item, *quantity);
         }
-        let catalog = cloudflare(&derived);
+        let catalog = catalog(&derived);
         let invoice = catalog.plan("paid").unwrap().invoice(&usage);
         invoice.check().unwrap();
         for (name, expected) in &e.expected_lines_usd {
@@ -288,7 +295,7 @@ fn cpu_time_is_billed_as_the_page_says_unless_the_invoices_way_is_asked_for() {
     let total = |derived: &Derived| {
         let mut usage = Usage::default();
         usage.add(WorkersCpuMs, derived.usage[0].1);
-        let catalog = cloudflare(derived);
+        let catalog = catalog(derived);
         catalog.plan("paid").unwrap().invoice(&usage).total.exact()
     };
     assert_eq!(total(&derived), "$5.94");
@@ -317,7 +324,9 @@ fn refused(args: &[&str]) -> String {
 fn the_command_gives_every_bill_as_json() {
     for e in bills() {
         let derived = derive(&e);
-        let mut args = vec!["--format".to_owned(), "json".to_owned()];
+        let mut args: Vec<String> = ["--format", "json", "--prices", derived.prices]
+            .map(str::to_owned)
+            .to_vec();
         for meter in &derived.round_up {
             args.extend(["--set".to_owned(), format!("prices.round_up=[\"{meter}\"]")]);
         }
@@ -505,6 +514,19 @@ fn usage_comes_from_a_file_too() {
     assert!(refused(&["--usage", "no-such.csv"]).contains("no-such.csv: cannot be read"));
 }
 
+/// KV Instant is no part of the published plans, and its catalog says that it is a beta.
+#[test]
+fn what_is_a_beta_has_a_catalog_of_its_own_that_says_so() {
+    let priced = said(&["--prices", "kv-instant", "kv_instant.class_a=3"]);
+    assert!(priced.contains("$0.30"), "{priced}");
+    assert!(
+        priced.contains("Workers KV Instant is a beta: its prices may change."),
+        "{priced}"
+    );
+    assert!(!said(&["kv.reads=11M"]).contains("beta"));
+    assert!(refused(&["kv_instant.class_a=3"]).contains("has no price"));
+}
+
 #[test]
 fn what_cannot_be_priced_is_refused_by_name() {
     let all = refused(&["workers.request=1"]);
@@ -532,6 +554,8 @@ fn what_cannot_be_priced_is_refused_by_name() {
     let most: Value = serde_json::from_str(&said(&[
         "--format",
         "json",
+        "--prices",
+        "kv-instant",
         "kv_instant.class_a=1000000000B",
     ]))
     .unwrap();
@@ -542,18 +566,20 @@ fn what_cannot_be_priced_is_refused_by_name() {
 fn verify_prices_every_meter_that_a_claim_states() {
     let dir = TempDir::new().unwrap();
     let mut claims = String::from("title = \"Bills\"\ndocument = \"bills.md\"\n");
-    for (name, on, up) in [
-        ("now", "2026-11-25", ""),
-        ("2026-12-01", "2026-12-01", ""),
-        ("invoice", "2026-11-25", "\"workers.cpu_ms\""),
+    for (name, prices, on, up) in [
+        ("now", "cloudflare", "2026-11-25", ""),
+        ("2026-12-01", "cloudflare", "2026-12-01", ""),
+        ("invoice", "cloudflare", "2026-11-25", "\"workers.cpu_ms\""),
+        ("kv-instant", "kv-instant", "2026-11-25", ""),
     ] {
-        claims.push_str(&format!("[[tariff]]\nname = \"{name}\"\ntitle = \"{name}\"\ncatalog = \"cloudflare\"\nplan = \"paid\"\non = \"{on}\"\nround_up = [{up}]\n"));
+        claims.push_str(&format!("[[tariff]]\nname = \"{name}\"\ntitle = \"{name}\"\ncatalog = \"{prices}\"\nplan = \"paid\"\non = \"{on}\"\nround_up = [{up}]\n"));
     }
     for e in bills() {
         let derived = derive(&e);
-        let tariff = match derived.round_up.is_empty() {
-            true => derived.on.unwrap_or("now"),
-            false => "invoice",
+        let tariff = match (derived.prices, derived.round_up.is_empty()) {
+            ("cloudflare", true) => derived.on.unwrap_or("now"),
+            ("cloudflare", false) => "invoice",
+            (other, _) => other,
         };
         let usage: Vec<String> = derived
             .usage

@@ -158,8 +158,8 @@ fn a_log_with_kinds_gets_no_other_calls() {
     assert_eq!((a.analytics_queries, a.health_checks), (0, 0));
 }
 
-/// A row of a metrics read at the time of a record is part of its request; any other is a request
-/// of its own, at the same time elsewhere too.
+/// A row that says so is part of the request of the last record; any other metrics read is a request
+/// of its own, in the same second and place too: a log of whole seconds tells no more.
 #[test]
 fn metrics_reads_of_a_log_are_billed_unless_they_come_with_a_record() {
     let places = "fleet.place=[{name=\"FRA\",share=0.5},{name=\"IAD\",share=0.5}]";
@@ -191,12 +191,12 @@ fn metrics_reads_of_a_log_are_billed_unless_they_come_with_a_record() {
     };
     let alone = |t| format!("{t},metrics_read,FRA\n");
     assert_eq!(billed(alone), (600, 600, 600));
-    let with_a_record = |t| format!("{t},record,FRA\n{t},metrics_read,FRA\n");
+    let with_a_record = |t| format!("{t},record,FRA\n{t},metrics_with_record,FRA\n");
     assert_eq!(billed(with_a_record), (600, 0, 600));
-    let elsewhere = |t| format!("{t},record,FRA\n{t},metrics_read,IAD\n");
-    assert_eq!(billed(elsewhere), (600, 600, 1_200));
-    let after = |t| format!("{t},record,FRA\n{},metrics_read,FRA\n", t + 1);
-    assert_eq!(billed(after), (600, 600, 1_200));
+    let beside = |t| format!("{t},record,FRA\n{t},metrics_read,FRA\n{t},metrics_read,IAD\n");
+    assert_eq!(billed(beside), (1_200, 1_200, 1_800));
+    let without = |t| format!("{t},metrics_with_record,FRA\n");
+    assert_eq!(billed(without), (600, 600, 600));
 }
 
 /// Replications share the arrivals and differ in what the log does not say.
@@ -245,7 +245,7 @@ fn copies_multiply_the_rate_and_keep_calls_of_one_request_together() {
     let mut log = String::from("timestamp,kind\n");
     for i in 0..n {
         let ms = 1_800_000_000_000 + 200 * i;
-        log.push_str(&format!("{ms},record\n{ms},metrics_read\n"));
+        log.push_str(&format!("{ms},record\n{ms},metrics_with_record\n"));
     }
     let with = |amplify| ReplaySpec {
         amplify,
@@ -596,7 +596,7 @@ fn rows_left_out_are_reported_with_their_lines() {
       1 rows out of order put in their place
       4 rows left out because they cannot be used: 1 for time, 1 for kind, 1 for latency, 1 for out of order
         log.csv:12: field `timestamp`: found "soon", expected a time as RFC 3339 with an offset, such as 2026-11-02T09:30:00.250Z, or a number of seconds, ms, us or ns since 1970
-        log.csv:22: field `kind`: found "write", expected record, metrics_read, analytics_query or health_check
+        log.csv:22: field `kind`: found "write", expected record, metrics_read, analytics_query, health_check or metrics_with_record
         log.csv:32: field `latency_ms`: found "-5", expected a number of 0 or more us
         log.csv:42: field `timestamp`: found a time 39 s before that of an earlier row, expected rows in the order of time, or within the reorder window of 1 s
       from the scenario's workload: provider, success, tokens

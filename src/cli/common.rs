@@ -125,7 +125,7 @@ impl SimulationArgs {
     }
 
     /// The options that decide the results, as they can be given again.
-    fn arguments(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
         let number = |n: Option<u32>| n.map(|n| n.to_string());
         let sets = self.overrides.iter().map(|o| ("--set", Some(o.clone())));

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
   kvplan invoice --plan free kv.reads=6M kv.storage=1.5GB      what the free plan would refuse
   kvplan invoice r2.class_a=2000001 r2.storage=1.1TB           each item rounded up to its billing unit
   kvplan invoice --on 2026-12-15 observability.ingest=75GB     the prices that are in force then
+  kvplan invoice --prices kv-instant kv_instant.class_b=1M     a catalog of its own: KV Instant is a beta
   kvplan invoice --usage usage.csv --format json               columns meter,usage; for scripts: total_usd, lines
   kvplan invoice --set prices.round_up='[\"workers.cpu_ms\"]' workers.cpu_ms=76.2M
 

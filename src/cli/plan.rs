@@ -64,6 +64,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         ));
     }
     let search: Search = config::load(&args.search, None, &[])?;
+    let arguments = args.simulation.arguments();
     let base = args.simulation.policies.pop();
     // The scenario's own policies play no part; its settings of the policy do.
     let overrides = parse_overrides(&args.simulation.overrides)?;
@@ -81,7 +82,8 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         .iter()
         .map(|o| o.text.trim_start_matches("--set ").to_owned())
         .collect();
-    let scenario = args.simulation.load()?;
+    let mut scenario = args.simulation.load()?;
+    scenario.arguments = arguments;
     let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
     if traffic == Count(0) {
         return Err(Failure::usage(

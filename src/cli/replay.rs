@@ -30,8 +30,9 @@ use std::time::Duration;
 
 The log is CSV with a header; `timestamp` must be there, the others may be:
   timestamp    RFC 3339 with an offset, or a number since 1970 (s, ms, us or ns by its size)
-  kind         record, metrics_read, analytics_query or health_check; without this column all
-               rows are recorded requests, and the scenario's workload adds the other calls
+  kind         record, metrics_read, analytics_query, health_check, each a request of its own, or
+               metrics_with_record: a read by the request of the last record; without this column
+               all rows are recorded requests, and the scenario's workload adds the other calls
   provider     one of the workload's providers
   latency_ms   time the provider took
   success      true, false, 1 or 0
@@ -193,18 +194,17 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         "{}",
         report::metrics_table(metric::METRICS, &replayed.cells)
     );
-    let cells = replayed.cells.iter();
-    for ((policy, first), cell) in scenario.policies.iter().zip(&replayed.first).zip(cells) {
+    for (policy, cell) in scenario.policies.iter().zip(&replayed.cells) {
         println!(
-            "\nInvoice of plan \"{}\", policy {} (first replication)\n",
+            "\nInvoice of plan \"{}\", policy {} (mean usage of all replications)\n",
             scenario.plan, policy.name
         );
-        println!("{}", report::invoice_table(&first.invoice));
+        println!("{}", report::invoice_table(&cell.pooled.invoice));
         if let Some(note) = report::not_billed(&scenario.plan, cell) {
             println!("{note}");
         }
         println!("\nAlerts, policy {}", policy.name);
-        let alerts = scenario.alerts.evaluate(&first.alert_inputs());
+        let alerts = scenario.alerts.evaluate(&cell.alert_inputs());
         println!("{}", report::alerts(&alerts));
     }
     println!("\n{}", result.caveat());

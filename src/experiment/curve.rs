@@ -1,7 +1,9 @@
 //! What a month costs at any traffic, from simulations at a few levels.
 
-use super::metric::{METRICS, index_of};
-use super::result::RunResult;
+use super::grid::pooled;
+use super::measure::Outcome;
+use super::metric::{index_of, outcome_of};
+use super::pool::Pooled;
 use super::scenario::Scenario;
 use super::simulate::{Point, simulate};
 use super::sweep::SweepError;
@@ -15,9 +17,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// use u with curvature c = d2 ln u / d(ln x)2 is wrong by c (ln 10 / 6)^2 / 8 = 1.8% of c at most.
 const LEVELS_PER_DECADE: f64 = 6.0;
 
-/// Figures that are interpolated: the use of each item, then those that alerts watch, then the share
-/// of the work that the plan refuses.
-const FIGURES: usize = MeterItem::ALL.len() + 6;
+/// Figures that are interpolated: the use of each item, what is wanted of each, then those that alerts
+/// watch, then the share of the work that the plan refuses.
+const FIGURES: usize = WATCHED + 6;
+const WANTED: usize = MeterItem::ALL.len();
+const WATCHED: usize = 2 * MeterItem::ALL.len();
 
 /// Figures of every replication at every level.
 #[derive(Debug, Clone)]
@@ -69,7 +73,7 @@ pub fn curves(
             })
         })
         .collect();
-    let figures: Vec<[f64; FIGURES]> = points
+    let outcomes: Vec<(Outcome, Usage)> = points
         .par_iter()
         .with_max_len(1)
         .map(|point| {
@@ -78,38 +82,52 @@ pub fn curves(
             }
             let result = simulate(point).map_err(SweepError::Broken)?;
             finished();
-            Ok(figures(&result))
+            Ok((outcome_of(&result), result.wanted))
         })
         .collect::<Result<_, _>>()?;
-    let of_policy = figures.chunks(n * levels.len());
+    let of_policy = outcomes.chunks(n * levels.len());
     Ok(of_policy
-        .map(|f| Curve {
+        .map(|of_levels| Curve {
             log_levels: levels.iter().map(|l| (l.0 as f64).ln()).collect(),
-            values: f.chunks(n).map(<[_]>::to_vec).collect(),
+            values: of_levels.chunks(n).map(|o| figures(scenario, o)).collect(),
         })
         .collect())
 }
 
-fn figures(result: &RunResult) -> [f64; FIGURES] {
-    let inputs = result.alert_inputs();
-    let mut all = [f64::NAN; FIGURES];
-    for (i, item) in MeterItem::ALL.into_iter().enumerate() {
-        all[i] = result.usage.get(item) as f64;
-    }
-    let share = |name: &str| {
-        let metric = index_of(name).expect("a measure of that name");
-        // NaN where there was no operation: nothing was refused.
-        METRICS[metric].value(result).max(0.0)
+/// The figures of a level by replication: their means are the estimates of all replications taken
+/// together.
+fn figures(scenario: &Scenario, outcomes: &[(Outcome, Usage)]) -> Vec<[f64; FIGURES]> {
+    let all: Vec<&Outcome> = outcomes.iter().map(|(o, _)| o).collect();
+    let pooled = pooled(scenario, &all);
+    let of_replication = |(r, (outcome, wanted)): (usize, &(Outcome, Usage))| {
+        let mut all = [f64::NAN; FIGURES];
+        for (i, item) in MeterItem::ALL.into_iter().enumerate() {
+            all[i] = outcome.usage.get(item) as f64;
+            all[WANTED + i] = wanted.get(item) as f64;
+        }
+        all[WATCHED..].copy_from_slice(&watched(&pooled, r));
+        all
     };
-    all[MeterItem::ALL.len()..].copy_from_slice(&[
-        inputs.metrics_p95_ms,
-        inputs.analytics_p95_ms,
-        inputs.error_rate,
-        inputs.kv_operations_per_day,
-        inputs.cache_hit_ratio,
+    outcomes.iter().enumerate().map(of_replication).collect()
+}
+
+/// What a replication contributes to the figures that alerts watch, in the order of [`AlertInputs`],
+/// and to the share that is refused.
+fn watched(pooled: &Pooled, replication: usize) -> [f64; 6] {
+    let of = |name: &str| {
+        let metric = index_of(name).expect("a measure of that name");
+        pooled.contributions[replication][metric]
+    };
+    // NaN where there was no operation: nothing was refused.
+    let share = |name: &str| of(name).max(0.0);
+    [
+        of("metrics_p95_ms"),
+        of("query_p95_ms"),
+        of("error_rate"),
+        of("kv_operations_per_day"),
+        of("hit_ratio"),
         share("requests_refused_share").max(share("kv_quota_exceeded_share")),
-    ]);
-    all
+    ]
 }
 
 impl Curve {
@@ -167,13 +185,13 @@ impl MeanCurve {
 
     /// A month's use of everything at a traffic.
     pub fn usage(&self, traffic: f64) -> Usage {
-        usage(&self.at(traffic))
+        usage(&self.at(traffic)[..WANTED])
     }
 
-    /// The use and the figures that alerts watch.
-    pub fn usage_and_alert_inputs(&self, traffic: f64) -> (Usage, AlertInputs) {
+    /// A month's use, what is wanted of it, and the figures that alerts watch.
+    pub fn month(&self, traffic: f64) -> Month {
         let all = self.at(traffic);
-        let f = &all[MeterItem::ALL.len()..];
+        let f = &all[WATCHED..];
         let inputs = AlertInputs {
             metrics_p95_ms: f[0],
             analytics_p95_ms: f[1],
@@ -181,12 +199,12 @@ impl MeanCurve {
             kv_operations_per_day: f[3],
             cache_hit_ratio: f[4],
         };
-        (usage(&all), inputs)
-    }
-
-    /// The share of the requests or, if more, of the KV operations that the plan refuses at a traffic.
-    pub fn refused(&self, traffic: f64) -> f64 {
-        self.at(traffic)[FIGURES - 1]
+        Month {
+            usage: usage(&all[..WANTED]),
+            wanted: usage(&all[WANTED..WATCHED]),
+            alert_inputs: inputs,
+            refused: all[FIGURES - 1],
+        }
     }
 
     /// The bill at a traffic: the use is interpolated, prices apply to it exactly, so that the
@@ -196,7 +214,18 @@ impl MeanCurve {
     }
 }
 
-fn usage(figures: &[f64; FIGURES]) -> Usage {
+/// A month at some traffic.
+#[derive(Debug, Clone)]
+pub struct Month {
+    pub usage: Usage,
+    /// What it would be, were nothing refused for a used-up quota.
+    pub wanted: Usage,
+    pub alert_inputs: AlertInputs,
+    /// Share of the requests or, if more, of the KV operations that the plan refuses.
+    pub refused: f64,
+}
+
+fn usage(figures: &[f64]) -> Usage {
     let mut usage = Usage::default();
     for (i, item) in MeterItem::ALL.into_iter().enumerate() {
         usage.add(item, figures[i].max(0.0).round() as u128);

@@ -1,12 +1,12 @@
 //! Month by month: traffic that grows at a rate nobody knows exactly, and what it costs.
 
 use super::breakeven::free_plan;
-use super::curve::{Curve, MeanCurve, curves, levels};
+use super::curve::{self, Curve, MeanCurve, curves, levels};
 use super::scenario::Scenario;
 use super::sweep::SweepError;
-use crate::pricing::{MeterItem, Plan, Usage};
+use crate::pricing::{MeterItem, Plan};
 use crate::sim::random::Streams;
-use crate::telemetry::alerts::{AlertInputs, AlertMetric, AlertRules, Level};
+use crate::telemetry::alerts::{AlertMetric, AlertRules, Level};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -188,14 +188,13 @@ impl Paths {
             let curve = &curves[i % curves.len()];
             let mut first = vec![None; limits.len()];
             let mut cost = Vec::with_capacity(path.len());
-            let refused = path.iter().map(|traffic| curve.refused(*traffic)).collect();
+            let mut refused = Vec::with_capacity(path.len());
             for (m, traffic) in path.iter().enumerate() {
-                let (usage, inputs) = curve.usage_and_alert_inputs(*traffic);
-                cost.push(plan.invoice(&usage).total.to_usd());
+                let month = curve.month(*traffic);
+                cost.push(plan.invoice(&month.usage).total.to_usd());
+                refused.push(month.refused);
                 for (limit, first) in limits.iter().zip(&mut first) {
-                    if first.is_none()
-                        && is_met(limit, plan, free, &scenario.alerts, &usage, &inputs)
-                    {
+                    if first.is_none() && is_met(limit, plan, free, &scenario.alerts, &month) {
                         *first = Some(m as u32);
                     }
                 }
@@ -255,18 +254,18 @@ fn is_met(
     plan: &Plan,
     free: Option<&Plan>,
     alerts: &AlertRules,
-    usage: &Usage,
-    inputs: &AlertInputs,
+    month: &curve::Month,
 ) -> bool {
+    // What is wanted, not what is billed: a plan bills no more than its quota.
     let beyond = |plan: &Plan, item: MeterItem| {
         let allowed = plan.monthly_allowance(item);
-        allowed.is_some_and(|a| usage.get(item) > u128::from(a))
+        allowed.is_some_and(|a| month.wanted.get(item) > u128::from(a))
     };
     match limit {
         Limit::Quota(item) => free.is_some_and(|f| beyond(f, *item)),
         Limit::Allowance(item) => beyond(plan, *item),
         Limit::Alert(metric, level) => {
-            let fired = alerts.evaluate(inputs);
+            let fired = alerts.evaluate(&month.alert_inputs);
             fired
                 .iter()
                 .any(|a| a.metric == *metric && a.level >= *level)

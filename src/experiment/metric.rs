@@ -74,7 +74,7 @@ pub const METRICS: &[Metric] = metrics![
     "kv_timeout_share", "KV operations without an answer, done or not / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Timeout, OpOutcome::AnswerLost]));
     "kv_invalid_share", "KV operations outside the documented limits / operations", Get::Rate(|r| outcome(r, &[OpOutcome::Invalid]));
     "retries_per_write", "retried writes / writes", Get::Ratio(|r| share(r.counters.retries, r.kv.issued(OpKind::Write)));
-    "loss_rate", "records lost for any cause, lost updates among them / recorded requests, and records in memory before; none where that is unknown", Get::Events(lost_in_all, |r| r.lost_at_once as f64);
+    "loss_rate", "records lost for any cause, lost updates (less records counted twice) among them / recorded requests, and records in memory before; none where that is unknown", Get::Events(lost_in_all, |r| r.lost_at_once as f64);
     "lost_overflow_newest_rate", "records given up on arrival, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowNewest));
     "lost_overflow_oldest_rate", "oldest records given up, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowOldest));
     "lost_evicted_rate", "records gone with their isolate / recorded requests", Get::Events(|r| lost(r, LossCause::Evicted), |r| r.lost_at_once as f64);
@@ -123,6 +123,7 @@ pub const METRICS: &[Metric] = metrics![
     "memory_peak_mb", "estimated memory of the largest isolate (128 MB is the limit)", Get::Level(|r| r.memory_peak_bytes as f64 / 1e6);
     "hot_read_share", "keys read that the place's cache answered / keys read", Get::Ratio(|r| age(r, |a| share(a.hot, a.reads)));
     "stale_read_share", "keys read whose answer was outdated / keys read", Get::Ratio(|r| age(r, |a| share(a.stale, a.reads)));
+    "refreshed_share", "entries that a place fetched anew before they expired / keys read", Get::Ratio(|r| age(r, |a| share(a.refreshes, a.reads)));
     "read_age_mean_s", "for how long a newer value had existed, mean over keys read", Get::Ratio(|r| age(r, |a| (a.age_sum_s, a.reads as f64)));
     "read_age_p99_s", "the same, 99th percentile", s(Calls::ReadAge, 0.99);
     "cost_usd", "total of the invoice per month", Get::Bill(|_| true);

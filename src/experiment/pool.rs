@@ -37,6 +37,17 @@ pub struct Pooled {
     pub invoice: Invoice,
 }
 
+impl Pooled {
+    /// A measure by its number.
+    pub fn column(&self, measure: usize) -> Column {
+        Column {
+            contributions: self.contributions.iter().map(|r| r[measure]).collect(),
+            resolution: self.resolution[measure],
+            too_few: self.too_few[measure],
+        }
+    }
+}
+
 /// One measure of all replications; see [`Pooled`].
 #[derive(Debug, Clone)]
 pub struct Column {
@@ -49,6 +60,45 @@ impl Column {
     /// The estimate with its interval.
     pub fn estimate(&self) -> Estimate {
         Estimate::within(self.contributions.iter().copied(), self.resolution)
+    }
+
+    /// The quotient of two estimates: each replication contributes what it does to its linearisation.
+    pub fn ratio(&self, of: &Column) -> Column {
+        let (a, b) = (self.estimate().mean, of.estimate().mean);
+        let r = a / b;
+        self.with(
+            of,
+            (self.resolution + r.abs() * of.resolution) / b.abs(),
+            |x, y| r + (x - a - r * (y - b)) / b,
+        )
+    }
+
+    /// The difference of two estimates.
+    pub fn less(&self, other: &Column) -> Column {
+        self.with(other, self.resolution + other.resolution, |x, y| x - y)
+    }
+
+    /// `offset + factor * estimate`.
+    pub fn affine(&self, offset: f64, factor: f64) -> Column {
+        Column {
+            contributions: self
+                .contributions
+                .iter()
+                .map(|c| offset + factor * c)
+                .collect(),
+            resolution: factor.abs() * self.resolution,
+            too_few: self.too_few,
+        }
+    }
+
+    /// Replications with the same number met the same arrivals, so they are paired.
+    fn with(&self, other: &Column, resolution: f64, make: impl Fn(f64, f64) -> f64) -> Column {
+        let pairs = self.contributions.iter().zip(&other.contributions);
+        Column {
+            contributions: pairs.map(|(x, y)| make(*x, *y)).collect(),
+            resolution,
+            too_few: self.too_few || other.too_few,
+        }
     }
 
     fn none(n: usize, too_few: bool) -> Self {

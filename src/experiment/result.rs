@@ -5,7 +5,6 @@ use crate::cloud::fleet::FleetCounters;
 use crate::cloud::kv::{KvMeter, ReadAges};
 use crate::pricing::{Invoice, Usage};
 use crate::sim::latencies::Latencies;
-use crate::telemetry::alerts::AlertInputs;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::ports::OpKind;
 use std::time::Duration;
@@ -123,6 +122,8 @@ pub struct RunResult {
     pub quota_use: [f64; OpKind::ALL.len()],
     /// A month of 30 days at this rate.
     pub usage: Usage,
+    /// The same, were nothing refused for a used-up quota.
+    pub wanted: Usage,
     pub invoice: Invoice,
 }
 
@@ -160,17 +161,6 @@ impl RunResult {
     /// Calls of any kind that failed, as a share of all.
     pub fn error_rate(&self) -> f64 {
         self.call_errors() as f64 / self.call_count() as f64
-    }
-
-    /// The figures that the alert rules watch.
-    pub fn alert_inputs(&self) -> AlertInputs {
-        AlertInputs {
-            metrics_p95_ms: self.metrics.quantile_ms(0.95),
-            analytics_p95_ms: self.analytics.quantile_ms(0.95),
-            error_rate: self.error_rate(),
-            kv_operations_per_day: self.per_month(self.kv_operations()) / 30.0,
-            cache_hit_ratio: self.hit_ratio(),
-        }
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Catalog {
     /// that day are taken where no other day is asked for, so that results do not depend on the
     /// day of the run.
     pub checked: String,
+    /// Whether what is sold is a beta, whose prices may change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beta: bool,
     /// Whether operations refused with 429 are billed; an assumption where nothing is published.
     pub bill_rate_limited: bool,
     /// Items that are rounded up to their billing unit whatever their own `rounding` says: for what

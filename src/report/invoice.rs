@@ -123,6 +123,12 @@ impl<'a> InvoiceReport<'a> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = Vec::new();
+        if self.catalog.beta {
+            notes.push(format!(
+                "{} is a beta: its prices may change.",
+                self.catalog.title
+            ));
+        }
         for line in self.used() {
             let Some(item) = line.item.and_then(|m| self.plan.item(m)) else {
                 continue;

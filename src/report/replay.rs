@@ -95,14 +95,18 @@ impl Report<'_> {
 
     /// One row per policy and interval.
     fn series_csv(&self) -> Vec<u8> {
-        let header = ["policy", "end_s"].map(str::to_owned);
+        let header = ["policy", "start_s", "end_s"].map(str::to_owned);
         let columns = COLUMNS
             .iter()
             .flat_map(|c| [c.0.to_owned(), format!("{}_ci95", c.0)]);
         let policies = self.replay.cells.iter().zip(&self.replay.series);
         let rows = policies.flat_map(|(cell, points)| {
             points.iter().map(|p| {
-                let head = [cell.policy.clone(), format::csv_number(p.end_s)];
+                let head = [
+                    cell.policy.clone(),
+                    format::csv_number(p.start_s),
+                    format::csv_number(p.end_s),
+                ];
                 let values = p.values.iter();
                 let values = values
                     .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);

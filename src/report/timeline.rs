@@ -54,7 +54,7 @@ pub fn write(
 /// One row per policy and interval: the mean over replications of each column, with its 95%
 /// half-width in `<name>_ci95`.
 fn series_csv(timelines: &[&Timeline]) -> Vec<u8> {
-    let header = ["policy", "end_s", "replications"].map(str::to_owned);
+    let header = ["policy", "start_s", "end_s", "replications"].map(str::to_owned);
     let columns = COLUMNS
         .iter()
         .flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_ci95")]);
@@ -62,6 +62,7 @@ fn series_csv(timelines: &[&Timeline]) -> Vec<u8> {
         t.steps().into_iter().map(|step| {
             let point = [
                 t.policy.clone(),
+                format::csv_number(step.start_s),
                 format::csv_number(step.end_s),
                 t.observed.len().to_string(),
             ];

@@ -30,8 +30,10 @@ pub enum ArrivalKind {
         success: bool,
         tokens: u32,
     },
-    /// A read of the metrics endpoint.
+    /// A read of the metrics endpoint: a request of its own.
     MetricsRead,
+    /// A read of the metrics as part of the request that was recorded last.
+    MetricsWithRecord,
     /// An analytics query over its default window.
     AnalyticsQuery,
     /// A system health report.
@@ -232,7 +234,10 @@ impl Sides {
         let mut sides = self.sides.iter_mut();
         let side = sides.find(|s| s.left > 0).expect("the sum is not zero");
         side.left -= 1;
-        Some(side.kind)
+        Some(match side.kind {
+            ArrivalKind::MetricsRead => ArrivalKind::MetricsWithRecord,
+            kind => kind,
+        })
     }
 
     /// The next call that comes on its own, if it comes before `until` (or ever).
@@ -350,7 +355,7 @@ mod tests {
             last = a.at;
             match a.kind {
                 ArrivalKind::Record { .. } => records += 1.0,
-                ArrivalKind::MetricsRead => reads += 1.0,
+                ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => reads += 1.0,
                 ArrivalKind::AnalyticsQuery => queries += 1.0,
                 ArrivalKind::HealthCheck => {}
             }

@@ -6,7 +6,7 @@ use crate::config::{ConfigError, Override, parse_overrides};
 use crate::experiment::grid::pooled;
 use crate::experiment::measure::Outcome;
 use crate::experiment::metric;
-use crate::experiment::pool::{Billing, Pooled};
+use crate::experiment::pool::{Billing, Column, Pooled};
 use crate::experiment::scenario::{MONTH, Scenario};
 use crate::experiment::simulate::{Point, simulate};
 use crate::experiment::sweep::SweepError;
@@ -305,9 +305,9 @@ pub fn simulate_cells(
 }
 
 impl Cells {
-    /// A quantity of a point: what each replication contributes to it; nothing if the point
-    /// was not simulated.
-    pub fn values(
+    /// A quantity of a point: what each replication contributes to it; none if the point was not
+    /// simulated.
+    pub fn column(
         &self,
         ledger: &Ledger,
         grid: &str,
@@ -315,28 +315,30 @@ impl Cells {
         traffic: Count,
         policy: &str,
         quantity: &Quantity,
-    ) -> Vec<f64> {
+    ) -> Option<Column> {
         let key = Key {
             grid: grid.to_owned(),
             isolates,
             traffic,
             policy: policy.to_owned(),
         };
-        let Some(Replications { pooled, usages }) = self.points.get(&key) else {
-            return Vec::new();
-        };
-        match quantity {
-            Quantity::Metric(i) => pooled.contributions.iter().map(|r| r[*i]).collect(),
-            Quantity::Used(item) => usages.iter().map(|u| u.get(*item) as f64).collect(),
+        let Replications { pooled, usages } = self.points.get(&key)?;
+        Some(match quantity {
+            Quantity::Metric(i) => pooled.column(*i),
+            Quantity::Used(item) => Column {
+                contributions: usages.iter().map(|u| u.get(*item) as f64).collect(),
+                resolution: 0.0,
+                too_few: false,
+            },
             Quantity::Cost(tariff, items) => {
                 let billed: Vec<Usage> = usages
                     .iter()
                     .map(|u| ledger.as_billed(*tariff, u))
                     .collect();
                 let billing = Billing::new(ledger.plan(*tariff), billed.iter().collect());
-                billing.lines(|line| is_of(line, items)).contributions
+                billing.lines(|line| is_of(line, items))
             }
-        }
+        })
     }
 }
 

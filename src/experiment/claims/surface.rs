@@ -4,6 +4,7 @@ use super::cells::{Axes, Cells};
 use super::judge::{Finding, Lens, Verdict};
 use super::spec::{Accepts, Claim, Ledger, Measure, Quantity, Simulation};
 use crate::config::quantity::Count;
+use crate::experiment::pool::Column;
 use crate::experiment::stats::Estimate;
 
 /// A check's measure at every simulated point of its grid.
@@ -91,36 +92,28 @@ fn measure(
     traffic: Count,
     cells: &Cells,
 ) -> Estimate {
-    let values = |policy: &str| -> Vec<f64> {
+    let column = |policy: &str| -> Option<Column> {
         let of = |quantity: &Quantity| {
-            cells.values(ledger, &s.grid, isolates, traffic, policy, quantity)
+            cells.column(ledger, &s.grid, isolates, traffic, policy, quantity)
         };
         let metric = |name: &str| of(&Quantity::of_metric(name).expect("checked when loaded"));
-        let amounts = match (&s.tariff, &s.metric) {
-            (Some(tariff), _) => of(&Quantity::Cost(ledger.tariff(tariff).0, s.items.clone())),
-            (None, Some(name)) => metric(name),
-            (None, None) => Vec::new(),
+        let amount = match (&s.tariff, &s.metric) {
+            (Some(tariff), _) => of(&Quantity::Cost(ledger.tariff(tariff).0, s.items.clone()))?,
+            (None, Some(name)) => metric(name)?,
+            (None, None) => return None,
         };
-        match &s.per {
-            Some(per) => amounts
-                .iter()
-                .zip(metric(per))
-                .map(|(a, b)| a / b)
-                .collect(),
-            None => amounts,
-        }
+        Some(match &s.per {
+            Some(per) => amount.ratio(&metric(per)?),
+            None => amount,
+        })
     };
-    let mine = values(&s.policy);
-    let of_pairs = |make: fn(f64, f64) -> f64| -> Vec<f64> {
-        let base = s.baseline.as_deref().map(values).unwrap_or_default();
-        mine.iter().zip(base).map(|(p, b)| make(*p, b)).collect()
+    let both = || Some((column(&s.policy)?, column(s.baseline.as_deref()?)?));
+    let column = match s.measure {
+        Measure::Value => column(&s.policy),
+        Measure::Saving => both().map(|(p, b)| p.ratio(&b).affine(1.0, -1.0)),
+        Measure::Difference => both().map(|(p, b)| b.less(&p)),
     };
-    let values = match s.measure {
-        Measure::Value => mine,
-        Measure::Saving => of_pairs(|p, b| 1.0 - p / b),
-        Measure::Difference => of_pairs(|p, b| b - p),
-    };
-    Estimate::of(values.into_iter().map(|v| v * s.scale))
+    column.map_or_else(|| Estimate::of([]), |c| c.affine(0.0, s.scale).estimate())
 }
 
 /// What a surface says through the lenses "one isolate" and "fleet".
@@ -178,7 +171,9 @@ fn finding(
     if alert && !reported.holds {
         evidence.push_str(": it would fire in ordinary operation");
     }
-    if !reported.sure {
+    if reported.value.half_width.is_nan() {
+        evidence.push_str(" (no interval)");
+    } else if !reported.sure {
         evidence.push_str(" (the interval reaches across what is claimed)");
     }
     Some(Finding {

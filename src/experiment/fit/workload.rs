@@ -171,8 +171,8 @@ struct Seen {
     /// Requests without a provider.
     anonymous: SeenProvider,
     /// Calls by kind, with a record at the same time and on their own.
-    with_record: [u64; 4],
-    alone: [u64; 4],
+    with_record: [u64; RowKind::ALL.len()],
+    alone: [u64; RowKind::ALL.len()],
     rng: StreamRng,
 }
 
@@ -200,20 +200,24 @@ impl Seen {
             by_hour: [0; 168],
             providers: Vec::new(),
             anonymous: SeenProvider::default(),
-            with_record: [0; 4],
-            alone: [0; 4],
+            with_record: [0; RowKind::ALL.len()],
+            alone: [0; RowKind::ALL.len()],
             rng: Streams::new(seed, 0).stream("fit.reservoir"),
         }
     }
 
     fn add(&mut self, row: &Row) {
         if row.kind != RowKind::Record {
-            let beside = self.records > 0 && row.at == self.last;
-            let kinds = match beside {
+            let (kind, beside) = match row.kind {
+                RowKind::MetricsWithRecord => (RowKind::MetricsRead, true),
+                RowKind::MetricsRead => (RowKind::MetricsRead, false),
+                kind => (kind, row.at == self.last),
+            };
+            let kinds = match beside && self.records > 0 {
                 true => &mut self.with_record,
                 false => &mut self.alone,
             };
-            kinds[row.kind as usize] += 1;
+            kinds[kind as usize] += 1;
             return;
         }
         if self.records == 0 {

@@ -253,11 +253,14 @@ impl Trial {
         matches!(self.certainty(o, error), Certainty::Met(_))
     }
 
-    fn misses(&self, o: &Objective, error: f64) -> bool {
-        matches!(
-            self.certainty(o, error),
-            Certainty::Missed | Certainty::NoValue
-        )
+    /// Whether the objective is missed with at most this error. A measure that has no value after
+    /// `patience` replications will have none.
+    fn misses(&self, o: &Objective, error: f64, patience: usize) -> bool {
+        match self.certainty(o, error) {
+            Certainty::Missed => true,
+            Certainty::NoValue => self.replications() > patience,
+            _ => false,
+        }
     }
 
     fn mean(&self, name: &str) -> f64 {
@@ -491,7 +494,9 @@ impl<'a> Race<'a> {
         let error = self.error_of_one();
         for i in self.racing() {
             let trial = &self.trials[i];
-            let missed = self.objectives.iter().position(|o| trial.misses(o, error));
+            let patience = self.settings.first as usize;
+            let missed = |o: &Objective| trial.misses(o, error, patience);
+            let missed = self.objectives.iter().position(missed);
             let meets = self.objectives.iter().all(|o| trial.meets(o, error));
             let trial = &mut self.trials[i];
             trial.meets = meets;

@@ -81,7 +81,7 @@ struct Copies {
     jitter_ns: u64,
     choice: StreamRng,
     delay: StreamRng,
-    /// Delays of the copies of the last record: the calls that came with it share its fate.
+    /// The last record, and the delays of its copies: the calls that came with it share its fate.
     of_record: (Timestamp, Vec<Duration>),
     waiting: BinaryHeap<Delayed>,
     numbered: u64,
@@ -127,29 +127,33 @@ impl Copies {
 
     /// Queues the copies of a call; the first of them comes at its time.
     fn add(&mut self, call: Call) -> usize {
-        let shared = call.kind != RowKind::Record && call.at == self.of_record.0;
-        if !shared {
-            let extra = self.fraction > 0.0 && self.choice.random::<f64>() < self.fraction;
-            let n = self.whole + u32::from(extra);
-            let delays = (0..n).map(|i| match i {
-                0 => Duration::ZERO,
-                _ => Duration::from_nanos(self.delay.random_range(0..=self.jitter_ns)),
-            });
-            let delays: Vec<Duration> = delays.collect();
-            // A call that came with no record has its own fate only.
-            let at = match call.kind {
-                RowKind::Record => call.at,
-                _ => Timestamp::EPOCH,
-            };
-            self.of_record = (at, delays);
-        }
-        for delay in &self.of_record.1 {
+        let delays = match call.kind {
+            RowKind::Record => {
+                self.of_record = (call.at, self.delays());
+                self.of_record.1.clone()
+            }
+            RowKind::MetricsWithRecord => self.of_record.1.clone(),
+            _ if call.at == self.of_record.0 => self.of_record.1.clone(),
+            _ => self.delays(),
+        };
+        for delay in &delays {
             let at = call.at + *delay;
             self.waiting
                 .push(Delayed(Call { at, ..call }, self.numbered));
             self.numbered += 1;
         }
-        self.of_record.1.len()
+        delays.len()
+    }
+
+    /// How much later each copy comes; the first at once.
+    fn delays(&mut self) -> Vec<Duration> {
+        let extra = self.fraction > 0.0 && self.choice.random::<f64>() < self.fraction;
+        let n = self.whole + u32::from(extra);
+        let delays = (0..n).map(|i| match i {
+            0 => Duration::ZERO,
+            _ => Duration::from_nanos(self.delay.random_range(0..=self.jitter_ns)),
+        });
+        delays.collect()
     }
 }
 

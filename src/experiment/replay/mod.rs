@@ -85,7 +85,8 @@ pub struct Replay {
 /// What one interval showed, over the replications.
 #[derive(Debug, Clone)]
 pub struct SeriesPoint {
-    /// End of the interval, in seconds from the start of the measurement.
+    /// Start and end of the interval, in seconds from the start of the measurement.
+    pub start_s: f64,
     pub end_s: f64,
     /// In the order of [`COLUMNS`].
     pub values: Vec<Estimate>,
@@ -311,6 +312,7 @@ impl<'a> Player<'a> {
         let kind = match call.kind {
             RowKind::Record => self.mix.complete(call.known),
             RowKind::MetricsRead => ArrivalKind::MetricsRead,
+            RowKind::MetricsWithRecord => ArrivalKind::MetricsWithRecord,
             RowKind::AnalyticsQuery => ArrivalKind::AnalyticsQuery,
             RowKind::HealthCheck => ArrivalKind::HealthCheck,
         };
@@ -358,6 +360,7 @@ fn series(runs: &[(RunResult, Observed)]) -> Vec<SeriesPoint> {
     let measured = samples[0].iter().enumerate().filter(|(_, s)| s.end_s > 0.0);
     measured
         .map(|(i, sample)| SeriesPoint {
+            start_s: sample.start_s,
             end_s: sample.end_s,
             values: (0..COLUMNS.len())
                 .map(|c| Estimate::of(samples.iter().map(|s| s[i].values[c])))

@@ -35,21 +35,12 @@ impl World {
         let invoice = scenario.plan().invoice(&usage);
         invoice.check()?;
         let busiest_day = self.store.busiest_day();
-        let days = period.as_secs_f64() / 86_400.0;
+        let wanted = self.wanted(point, &kv, &usage, period);
         let quota_use = OpKind::ALL.map(|kind| {
             let item = MeterItem::of_operation(kind);
-            let plan = scenario.plan();
-            let (used, allowed) = match plan.daily_limit(item) {
-                Some(daily) => (self.wanted(&kv, kind) / days, daily),
-                None => (
-                    usage.get(item) as f64,
-                    plan.monthly_allowance(item).unwrap_or(0),
-                ),
-            };
-            if allowed == 0 {
-                f64::NAN
-            } else {
-                used / allowed as f64
+            match scenario.plan().monthly_allowance(item) {
+                None | Some(0) => f64::NAN,
+                Some(allowed) => wanted.get(item) as f64 / allowed as f64,
             }
         });
         let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
@@ -83,6 +74,7 @@ impl World {
             busiest_day,
             quota_use,
             usage,
+            wanted,
             invoice,
         })
     }

@@ -4,17 +4,48 @@
 use super::Point;
 use super::world::World;
 use crate::cloud::kv::{KvMeter, OpOutcome};
+use crate::experiment::scenario::MONTH;
+use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::aggregate::{Aggregate, ProviderNames};
 use crate::telemetry::policy::{KeyLayout, Policy};
 use crate::telemetry::ports::OpKind;
 use std::time::Duration;
 
 impl World {
+    /// What a month would use, were nothing refused for a used-up quota.
+    pub(super) fn wanted(
+        &self,
+        point: &Point,
+        kv: &KvMeter,
+        usage: &Usage,
+        period: Duration,
+    ) -> Usage {
+        let plan = point.scenario.plan();
+        let months = period.as_secs_f64() / MONTH.as_secs_f64();
+        let came = self.arrived.requests() + self.arrived.cron + self.arrived.refused;
+        let mut wanted = Usage::default();
+        for item in MeterItem::ALL {
+            let kind = OpKind::ALL
+                .into_iter()
+                .find(|kind| MeterItem::of_operation(*kind) == item);
+            let amount = match kind {
+                _ if plan.daily_limit(item).is_none() => usage.get(item),
+                Some(kind) => (self.operations_wanted(kv, kind) / months).round() as u128,
+                None if item == MeterItem::WorkersRequests => {
+                    (came as f64 / months).round() as u128
+                }
+                None => usage.get(item),
+            };
+            wanted.add(item, amount);
+        }
+        wanted
+    }
+
     /// Operations of a kind that would have counted towards a quota, had there been none: those
     /// done and those refused for it. Where requests were refused, too, those served stand for all
     /// that came. What was refused is tried again with every flush, together with what has come since:
     /// flushes that succeeded stand for all of them, where that gives less.
-    pub(super) fn wanted(&self, kv: &KvMeter, kind: OpKind) -> f64 {
+    fn operations_wanted(&self, kv: &KvMeter, kind: OpKind) -> f64 {
         let outcomes = [
             OpOutcome::Ok,
             OpOutcome::NotFound,

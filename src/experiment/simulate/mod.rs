@@ -24,7 +24,6 @@ use crate::telemetry::policy::Policy;
 use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
 pub use phases::Phases;
-pub(crate) use serve::comes_with;
 use std::time::Duration;
 pub(crate) use storage::SteadyStorage;
 use triggers::Triggers;

@@ -6,20 +6,10 @@ use crate::telemetry::collector::Recorded;
 use crate::telemetry::load::race;
 use crate::telemetry::policy::WriteMode;
 use crate::telemetry::ports::Clock;
-use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// Whether a call is a metrics read that comes with the last record, which came at this time and
-/// place: at the same nanosecond, and not elsewhere.
-#[inline]
-pub(crate) fn comes_with(call: &Arrival, at: Timestamp, place: Option<u16>) -> bool {
-    call.kind == ArrivalKind::MetricsRead
-        && call.at == at
-        && (call.place.is_none() || call.place == place)
-}
 
 impl World {
     /// The isolate that serves an arrival and how long it takes to start; `None` if the plan's
@@ -28,8 +18,10 @@ impl World {
     /// its own.
     #[inline]
     fn serve(&mut self, arrival: &Arrival) -> Option<(Rc<Server>, Duration)> {
-        let last = &self.last_record;
-        if comes_with(arrival, last.at, last.place) {
+        // Without a record before it, it is a request like any other.
+        if arrival.kind == ArrivalKind::MetricsWithRecord
+            && let Some(last) = &self.last_record
+        {
             return Some((last.isolate.clone()?, Duration::ZERO));
         }
         let admitted = self.worker_quota.is_none_or(|limit| {
@@ -44,7 +36,7 @@ impl World {
         let ended = match arrival.kind {
             ArrivalKind::Record { .. } => request,
             ArrivalKind::AnalyticsQuery | ArrivalKind::HealthCheck => query,
-            ArrivalKind::MetricsRead => false,
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => false,
         };
         let admitted = admitted && !ended;
         let busy = match arrival.kind {
@@ -53,14 +45,16 @@ impl World {
         };
         let served = admitted.then(|| self.fleet.serve(arrival.place, busy));
         if matches!(arrival.kind, ArrivalKind::Record { .. }) {
-            self.last_record = LastRecord {
-                at: arrival.at,
-                place: arrival.place,
+            self.last_record = Some(LastRecord {
                 isolate: served.as_ref().map(|(isolate, _)| Rc::clone(isolate)),
-            };
+            });
             self.arrived.records_refused += u64::from(served.is_none());
         }
-        if arrival.kind == ArrivalKind::MetricsRead && served.is_some() {
+        let own_read = matches!(
+            arrival.kind,
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord
+        );
+        if own_read && served.is_some() {
             self.arrived.own_metrics_reads += 1;
         }
         match &served {
@@ -91,7 +85,7 @@ impl World {
                 let recorded = isolate.memory.record(provider, latency, success, tokens);
                 self.after_recording(&isolate, recorded);
             }
-            ArrivalKind::MetricsRead => {
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
                 self.arrived.metrics_reads += 1;
                 self.query(&isolate, wait, self.metrics_window, "metrics read", |c| {
                     &mut c.metrics

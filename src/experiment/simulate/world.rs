@@ -18,7 +18,6 @@ use crate::telemetry::policy::WriteMode;
 use crate::telemetry::ports::OpKind;
 use crate::telemetry::record::ProviderId;
 use crate::telemetry::tiers::Tiers;
-use crate::units::Timestamp;
 use rand::Rng;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -36,7 +35,7 @@ pub(super) struct World {
     /// What the isolates that have ended leave behind.
     pub(super) retired: Rc<RefCell<Retired>>,
     /// The last request that came to be recorded: calls that come with it share its invocation.
-    pub(super) last_record: LastRecord,
+    pub(super) last_record: Option<LastRecord>,
     /// How long `waitUntil` carries work on; none is without end.
     pub(super) wait_until: Option<Duration>,
     pub(super) memory: Memory,
@@ -72,9 +71,6 @@ pub(super) struct World {
 
 /// The last request that came to be recorded.
 pub(super) struct LastRecord {
-    pub(super) at: Timestamp,
-    /// Where it came in, if that is known.
-    pub(super) place: Option<u16>,
     /// Which isolate serves it; none if it was refused.
     pub(super) isolate: Option<Rc<Server>>,
 }
@@ -191,11 +187,7 @@ impl World {
             providers,
             fleet,
             retired,
-            last_record: LastRecord {
-                at: Timestamp::EPOCH,
-                place: None,
-                isolate: None,
-            },
+            last_record: None,
             wait_until: scenario.fleet.life.as_ref().map(|l| l.wait_until),
             memory: scenario.fleet.memory.clone(),
             memory_peak: 0,

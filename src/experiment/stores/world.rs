@@ -7,7 +7,7 @@ use crate::cloud::kv::{BillingRules, OpOutcome};
 use crate::config::quantity::Count;
 use crate::experiment::result::{Arrived, CallStats};
 use crate::experiment::scenario::MONTH;
-use crate::experiment::simulate::{Phases, Point, SteadyStorage, arrivals, comes_with};
+use crate::experiment::simulate::{Phases, Point, SteadyStorage, arrivals};
 use crate::pricing::meter::scale;
 use crate::pricing::{Invoice, MeterItem, Usage};
 use crate::sim::executor::{Executor, SimHandle};
@@ -162,7 +162,7 @@ struct World {
     phases: Phases,
     steady_storage: SteadyStorage,
     /// When and where the last request came, and which isolate serves it.
-    last_record: (Timestamp, Option<u16>, Option<Rc<Isolate<Server>>>),
+    last_record: Option<Rc<Isolate<Server>>>,
     wait_until: Option<Duration>,
     providers: Vec<ProviderId>,
     names: ProviderNames,
@@ -243,7 +243,7 @@ impl World {
             retired,
             phases,
             steady_storage: SteadyStorage::new(&stored, phases),
-            last_record: (Timestamp::EPOCH, None, None),
+            last_record: None,
             wait_until: scenario.fleet.life.as_ref().map(|l| l.wait_until),
             providers,
             names,
@@ -318,22 +318,21 @@ impl World {
     /// comes with a request is part of the same invocation.
     #[inline]
     fn serve(&mut self, arrival: &Arrival) -> (Rc<Isolate<Server>>, Duration) {
-        let (at, place, last) = &self.last_record;
-        if comes_with(arrival, *at, *place)
-            && let Some(isolate) = last
-        {
-            return (Rc::clone(isolate), Duration::ZERO);
-        }
-        if arrival.kind == ArrivalKind::MetricsRead {
-            self.arrived.own_metrics_reads += 1;
-        }
+        let own_read = match (arrival.kind, &self.last_record) {
+            (ArrivalKind::MetricsWithRecord, Some(isolate)) => {
+                return (Rc::clone(isolate), Duration::ZERO);
+            }
+            (ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord, _) => true,
+            _ => false,
+        };
+        self.arrived.own_metrics_reads += u64::from(own_read);
         let busy = match arrival.kind {
             ArrivalKind::Record { latency, .. } => latency,
             _ => Duration::ZERO,
         };
         let served = self.fleet.serve(arrival.place, busy);
         if matches!(arrival.kind, ArrivalKind::Record { .. }) {
-            self.last_record = (arrival.at, arrival.place, Some(Rc::clone(&served.0)));
+            self.last_record = Some(Rc::clone(&served.0));
         }
         served
     }
@@ -370,7 +369,7 @@ impl World {
                 self.after_recording(&isolate, recorded);
                 return;
             }
-            ArrivalKind::MetricsRead => {
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
                 self.arrived.metrics_reads += 1;
                 queries.metrics_window
             }

@@ -186,8 +186,13 @@ fn catalog_facts(catalog: &Value) -> Option<String> {
         Some(false) => ". Operations refused with 429 are taken not to be billed.",
         None => "",
     };
+    let hot = match catalog.get("bill_hot_reads").and_then(Value::as_bool) {
+        Some(true) => " Reads that a place answers from its cache are taken to be billed.",
+        Some(false) => " Reads that a place answers from its cache are taken not to be billed.",
+        None => "",
+    };
     Some(format!(
-        "{}{}{billed}",
+        "{}{}{billed}{hot}",
         get("title")?,
         checked.unwrap_or_default()
     ))

@@ -373,7 +373,8 @@ impl TraceReader {
             None => RowKind::Record,
             Some(text) => {
                 let named = RowKind::ALL.iter().find(|k| k.1 == text);
-                let expected = "record, metrics_read, analytics_query or health_check";
+                let expected =
+                    "record, metrics_read, analytics_query, health_check or metrics_with_record";
                 named
                     .map(|k| k.0)
                     .ok_or_else(|| bad(1, BadReason::Kind, text, expected))?
@@ -552,7 +553,7 @@ mod tests {
         insta::assert_snapshot!(refused("time,x\n"), @"log.csv:1: field `timestamp`: found columns time, x, expected one called timestamp");
         insta::assert_snapshot!(refused("timestamp,timestamp\n"), @"log.csv:1: field `timestamp`: found two columns called timestamp, expected one");
         insta::assert_snapshot!(refused("timestamp\n1\nsoon\n"), @r#"log.csv:3: field `timestamp`: found "soon", expected a time as RFC 3339 with an offset, such as 2026-11-02T09:30:00.250Z, or a number of seconds, ms, us or ns since 1970"#);
-        insta::assert_snapshot!(refused("timestamp,kind\n1,write\n"), @r#"log.csv:2: field `kind`: found "write", expected record, metrics_read, analytics_query or health_check"#);
+        insta::assert_snapshot!(refused("timestamp,kind\n1,write\n"), @r#"log.csv:2: field `kind`: found "write", expected record, metrics_read, analytics_query, health_check or metrics_with_record"#);
         insta::assert_snapshot!(refused("timestamp,latency_ms\n1,-3\n"), @r#"log.csv:2: field `latency_ms`: found "-3", expected a number of 0 or more ms"#);
         insta::assert_snapshot!(refused("timestamp,success\n1,maybe\n"), @r#"log.csv:2: field `success`: found "maybe", expected true, false, 1 or 0"#);
         insta::assert_snapshot!(refused("timestamp,tokens\n1,1.5\n"), @r#"log.csv:2: field `tokens`: found "1.5", expected a whole number of 0 or more"#);

@@ -34,18 +34,22 @@ pub enum RowKind {
     /// A request that is recorded.
     #[default]
     Record,
+    /// A request of its own.
     MetricsRead,
     AnalyticsQuery,
     HealthCheck,
+    /// Part of the request that was recorded last.
+    MetricsWithRecord,
 }
 
 impl RowKind {
     /// The kinds with the names that they have in a trace.
-    pub const ALL: [(RowKind, &'static str); 4] = [
+    pub const ALL: [(RowKind, &'static str); 5] = [
         (RowKind::Record, "record"),
         (RowKind::MetricsRead, "metrics_read"),
         (RowKind::AnalyticsQuery, "analytics_query"),
         (RowKind::HealthCheck, "health_check"),
+        (RowKind::MetricsWithRecord, "metrics_with_record"),
     ];
 
     /// The kind of an arrival.
@@ -55,6 +59,7 @@ impl RowKind {
             ArrivalKind::MetricsRead => RowKind::MetricsRead,
             ArrivalKind::AnalyticsQuery => RowKind::AnalyticsQuery,
             ArrivalKind::HealthCheck => RowKind::HealthCheck,
+            ArrivalKind::MetricsWithRecord => RowKind::MetricsWithRecord,
         }
     }
 
