@@ -234,6 +234,7 @@ fn with_period(
     let history_s = MONTH.as_secs_f64() * cut(p.history_requests.0) as f64 / traffic.0 as f64;
     let mut scenario = scenario.clone();
     scenario.period.requests = Count(cut(requests).max(1));
+    scenario.period.calls = p.calls;
     scenario.period.at_least = p.at_least;
     scenario.period.at_most = p.at_most;
     scenario.period.warm_up = p.warm_up;
