@@ -277,9 +277,15 @@ fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
     );
 }
 
+/// Much more was lost before the period than is stored in it.
 #[test]
 fn lost_updates_are_counted_over_the_period_and_lie_within_it() {
-    let scenario = scenario("lost-updates", None, &["period.history=\"10 min\""], 1);
+    let settings = [
+        "period.history=\"2 h\"",
+        "period.at_least=\"10 min\"",
+        "period.at_most=\"10 min\"",
+    ];
+    let scenario = scenario("lost-updates", None, &settings, 1);
     for replication in 0..2 {
         let point = Point {
             scenario: &scenario,
@@ -288,8 +294,11 @@ fn lost_updates_are_counted_over_the_period_and_lie_within_it() {
             replication,
         };
         let r = simulate(&point).unwrap();
-        let lost = r.lost_updates.unwrap();
-        assert!(lost > 0 && lost <= r.counters.stored, "{lost}");
+        let (lost, stored) = (r.lost_updates.unwrap(), r.counters.stored);
+        // Two hours are twelve periods.
+        assert!(12.0 * r.missing_share.unwrap() > 2.0);
+        println!("{lost} of {stored} lost");
+        assert!(lost > 0 && lost < stored, "{lost} of {stored}");
     }
 }
 
