@@ -52,6 +52,7 @@ proptest! {
         timeout in 0.0..0.2_f64,
         answer_lost in 0.0..0.2_f64,
         down_s in 1_u32..600,
+        warm_up_s in 0_u32..60,
         extras in prop::sample::subsequence(EXTRAS.to_vec(), 0..=EXTRAS.len()),
         seed in any::<u64>(),
     ) {
@@ -64,7 +65,7 @@ proptest! {
             format!("failures.read={{error={error}}}"),
             "failures.timeout=\"2 s\"".into(),
             format!("failures.outages={{mean_up=\"300 s\",mean_down=\"{down_s} s\"}}"),
-            "period.warm_up=\"0 s\"".into(),
+            format!("period.warm_up=\"{warm_up_s} s\""),
             "period.requests=2000".into(),
             "period.at_least=\"60 s\"".into(),
             "period.at_most=\"12 h\"".into(),
