@@ -119,3 +119,57 @@ impl SteadyStorage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::scenario::Scenario;
+
+    /// The level seen of a run from `start` to `end` that measures from `origin` on, in minutes. An
+    /// hour bespeaks a level of 600, five sixths of it in its first half.
+    fn level(keys: KeyLayout, [start, origin, end]: [u64; 3]) -> u128 {
+        let scenario = Scenario::load("default", &["optimised".into()], None, &[]).unwrap();
+        let layout = LayoutPolicy {
+            keys,
+            bucket: Duration::from_secs(3_600),
+            ..scenario.policies[0].layout.clone()
+        };
+        let at = |minutes: u64| Timestamp::from_secs(60 * minutes);
+        let upto = |t: Timestamp| {
+            let minutes = u128::from(t.as_nanos() / 60_000_000_000);
+            let (hours, minute) = (minutes / 60, minutes % 60);
+            let of_hour = 500 * minute.min(30) + 100 * minute.saturating_sub(30);
+            120_000_000_000 * (30 * 600 * hours + of_hour)
+        };
+        let bespoken = |t: Timestamp| upto(t) - upto(at(start));
+        let phases = Phases {
+            start: at(start),
+            queries_from: at(start),
+            origin: at(origin),
+        };
+        let mut storage = SteadyStorage::new(&layout, phases);
+        let note_to = |storage: &mut SteadyStorage, end: Timestamp| {
+            while storage.next_due() <= end {
+                let due = storage.next_due();
+                storage.note(bespoken(due));
+            }
+        };
+        note_to(&mut storage, at(origin));
+        storage.start_measuring(bespoken(at(origin)));
+        note_to(&mut storage, at(end));
+        storage.level(at(end), bespoken(at(end)))
+    }
+
+    #[test]
+    fn the_level_is_that_of_whole_buckets_or_of_the_longest_part_of_one() {
+        let rollup = |minutes| level(KeyLayout::Rollup, minutes);
+        // The hours from 60 to 180, and from 0 to 120.
+        assert_eq!(rollup([60, 80, 210]), 600);
+        assert_eq!(rollup([0, 130, 150]), 600);
+        // No whole hour: the 25 minutes to 60 count as all of it, not the 10 after.
+        assert_eq!(rollup([35, 40, 70]), 83);
+        assert_eq!(rollup([50, 55, 75]), 250);
+        // Where each batch has a key of its own, the period itself.
+        assert_eq!(level(KeyLayout::BatchKeys, [0, 130, 150]), 1_000);
+    }
+}
