@@ -74,5 +74,11 @@ mod tests {
         );
         let far = d.after(Timestamp::from_nanos(u64::MAX));
         assert_eq!(far, Timestamp::from_nanos(u64::MAX));
+        // The first comes in time, the second would not.
+        let every = Duration::from_nanos(u64::MAX) + Duration::from_secs(1);
+        let d = Deployments::new(every, Timestamp::EPOCH, &mut rng);
+        let first = d.after(Timestamp::EPOCH);
+        assert!(first < Timestamp::from_nanos(u64::MAX));
+        assert_eq!(d.after(first), Timestamp::from_nanos(u64::MAX));
     }
 }
