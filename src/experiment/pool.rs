@@ -580,6 +580,9 @@ mod tests {
         );
         // At the allowance an estimate below is exact, so that only one side can miss.
         assert!((more[3].1 - 0.975).abs() < bound(), "cost: {:?}", more[3]);
+        // Half a standard error above it, an estimate below is not sure to be exact.
+        let above = covered(40, 1_005_000.0, 5, truth(5.025));
+        assert!(above[3].1 > 0.95 - bound(), "cost: {:?}", above[3]);
         // Half an event in all: the spread between replications says nothing, the count does.
         assert!(more[5].1 > 0.95 - bound(), "rate: {:?}", more[5]);
         assert!(more[4].1 < 0.9, "without that: {:?}", more[4]);
@@ -639,6 +642,32 @@ mod tests {
             assert!(quantile / n < most, "{error}: quantile {}", quantile / n);
             assert!(rate / n < most, "{error}: rate {}", rate / n);
         }
+    }
+
+    /// Twenty at once in one of ten replications, so that a third of the experiments see none: the
+    /// bound of a count of single events would be a fifth of the truth.
+    #[test]
+    fn what_happens_to_many_at_once_is_seldom() {
+        let events = Measure::<Fake> {
+            name: "events",
+            meaning: "",
+            get: Get::Events(|f| (f.events, f.chances), |_| 20.0),
+        };
+        let (plan, measures, mut covered) = (paid(), [events], 0.0);
+        for experiment in 0..EXPERIMENTS {
+            let mut rng = Streams::new(experiment, 0).stream("many");
+            let outcomes: Vec<Outcome> = (0..10)
+                .map(|_| Fake {
+                    events: if rng.random_bool(0.1) { 20.0 } else { 0.0 },
+                    ..run(&plan, &mut rng, 0, 1.0, 1)
+                })
+                .map(|r| Outcome::of(&measures, &r))
+                .collect();
+            let all: Vec<&Outcome> = outcomes.iter().collect();
+            let e = pool(&measures, &plan, &all).estimates[0];
+            covered += f64::from(u8::from(e.low() <= 2.0 && 2.0 <= e.high()));
+        }
+        assert!(covered / EXPERIMENTS as f64 > 0.95 - bound(), "{covered}");
     }
 
     #[test]
