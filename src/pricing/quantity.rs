@@ -148,9 +148,13 @@ pub fn show(quantity: u128, unit: Unit) -> String {
     }
 }
 
-/// With a comma before every three digits.
+/// A number, `1,234,567`.
 fn grouped(n: u128) -> String {
-    let digits = n.to_string();
+    thousands(&n.to_string())
+}
+
+/// Digits with their thousands apart: `1,234,567`.
+pub(crate) fn thousands(digits: &str) -> String {
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {

@@ -1,14 +1,16 @@
 //! Numbers as people read them.
 
 use crate::experiment::stats::Estimate;
+use crate::pricing::quantity::thousands;
 use std::time::Duration;
 
-/// For CSV: six significant digits, without trailing zeros; nothing for NaN.
+/// For CSV: six significant digits, without trailing zeros; nothing for NaN. What rounding leaves
+/// of a difference (below 10^-12) is 0.
 pub fn csv_number(x: f64) -> String {
     if x.is_nan() {
         return String::new();
     }
-    significant(x, 6)
+    significant(if x.abs() < 1e-12 { 0.0 } else { x }, 6)
 }
 
 /// `digits` significant digits, without trailing zeros.
@@ -70,6 +72,8 @@ pub fn usd(x: f64) -> String {
     if x.is_nan() {
         return "-".into();
     }
+    // What is nothing to the hundredth of a cent is nothing, and has no sign.
+    let x = if x.abs() < 0.000_05 { 0.0 } else { x };
     let decimals = if x != 0.0 && x.abs() < 0.005 { 4 } else { 2 };
     let text = format!("{:.decimals$}", x.abs());
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
@@ -93,18 +97,6 @@ pub fn grouped(number: &str) -> String {
         return number.to_owned();
     }
     format!("{sign}{}{decimals}", thousands(whole))
-}
-
-/// Digits with a comma before every three.
-fn thousands(digits: &str) -> String {
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `12.3 ms`, `1.2 s`.
@@ -179,15 +171,15 @@ mod tests {
     fn numbers_are_short_and_not_misleading() {
         assert_eq!(csv_number(1234567.0), "1234567");
         assert_eq!(csv_number(0.00012345678), "0.000123457");
-        assert_eq!(csv_number(2.5), "2.5");
+        assert_eq!([csv_number(2.5), csv_number(-2e-16)], ["2.5", "0"]);
         assert_eq!(csv_number(f64::NAN), "");
         assert_eq!(
             [count(999.6), count(10_000.0), count(4.56e6)],
             ["1k", "10k", "4.56M"]
         );
         assert_eq!(
-            [usd(1234.5), usd(0.001), usd(0.0)],
-            ["$1,234.50", "$0.0010", "$0.00"]
+            [usd(1234.5), usd(0.001), usd(-1e-17), usd(-2.0)],
+            ["$1,234.50", "$0.0010", "$0.00", "-$2.00"]
         );
         assert_eq!(
             ["1234567.8", "-12345", "1234", "1e10", "10.0.0.1", "12345x"].map(grouped),

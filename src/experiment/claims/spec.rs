@@ -87,7 +87,8 @@ pub struct GridPeriod {
     pub requests: Count,
     /// At most so many requests times isolates: a query reads every isolate's keys.
     pub requests_x_isolates: Count,
-    /// About so many calls of the rarest kind, in four times as many requests at most.
+    /// About so many calls of the rarest kind, in four times as many requests at most, on one
+    /// isolate and on the fleet.
     pub calls: Count,
     #[serde(with = "quantity::duration")]
     pub at_least: Duration,

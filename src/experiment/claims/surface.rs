@@ -113,7 +113,13 @@ fn measure(
         Measure::Saving => both().map(|(p, b)| p.ratio(&b).affine(1.0, -1.0)),
         Measure::Difference => both().map(|(p, b)| b.less(&p)),
     };
-    column.map_or_else(|| Estimate::of([]), |c| c.affine(0.0, s.scale).estimate())
+    let mut estimate =
+        column.map_or_else(|| Estimate::of([]), |c| c.affine(0.0, s.scale).estimate());
+    // What rounding leaves of a difference of equal bills.
+    if estimate.mean.abs() < 1e-12 {
+        estimate.mean = 0.0;
+    }
+    estimate
 }
 
 /// What a surface says through the lenses "one isolate" and "fleet".
@@ -271,7 +277,7 @@ fn conditions(accepts: &Accepts, surface: &Surface) -> String {
 /// For which traffic a row holds.
 fn traffic_range(accepts: &Accepts, whole: f64, row: &[&SurfacePoint]) -> String {
     let (Some(first), Some(last)) = (row.first(), row.last()) else {
-        return "not simulated".into();
+        return "no value, or too few calls for one".into();
     };
     let tested = if first.traffic == last.traffic {
         format!("{}/month", first.traffic)
