@@ -20,12 +20,13 @@
 //! units        time stamps shared by all
 //! ```
 
+pub use kvplan_telemetry as telemetry;
+pub use kvplan_telemetry::units;
+
 pub mod cloud;
 pub mod config;
 pub mod experiment;
 pub mod pricing;
 pub mod report;
 pub mod sim;
-pub mod telemetry;
-pub mod units;
 pub mod workload;

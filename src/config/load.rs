@@ -1,6 +1,6 @@
 //! Loading models by name or path.
 
-use super::error::{ConfigError, FieldError};
+use super::{ConfigError, FieldError};
 use crate::sim::dist::{Dist, Empirical};
 use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;

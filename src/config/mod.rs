@@ -2,10 +2,12 @@
 
 mod error;
 mod load;
-pub mod quantity;
 mod schema;
+mod telemetry;
 
-pub use error::{ConfigError, FieldError};
+pub use crate::telemetry::field::FieldError;
+pub use crate::telemetry::units::quantity;
+pub use error::ConfigError;
 pub(crate) use load::line_of_field;
 pub use load::{
     Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,

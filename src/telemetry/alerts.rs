@@ -1,12 +1,12 @@
 //! Alerts: thresholds on the metrics of the metrics system itself.
 
-use crate::config::{FieldError, Model};
-use schemars::JsonSchema;
+use crate::field::FieldError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a rule watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlertMetric {
     MetricsP95Ms,
@@ -31,7 +31,8 @@ impl fmt::Display for AlertMetric {
 }
 
 /// On which side of its thresholds a value is bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     Above,
@@ -56,7 +57,8 @@ impl fmt::Display for Level {
 }
 
 /// One line of a threshold table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertRule {
     pub metric: AlertMetric,
@@ -66,7 +68,8 @@ pub struct AlertRule {
 }
 
 /// A threshold table; data in `models/alerts`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertRules {
     #[serde(rename = "rule")]
@@ -92,11 +95,12 @@ pub struct Alert {
     pub threshold: f64,
 }
 
-impl Model for AlertRules {
-    const FOLDER: &'static str = "alerts";
-
+impl AlertRules {
     /// Critical must be no milder than warning.
-    fn validate(&self) -> Result<(), FieldError> {
+    ///
+    /// # Errors
+    /// The threshold at fault.
+    pub fn validate(&self) -> Result<(), FieldError> {
         for (i, r) in self.rules.iter().enumerate() {
             let ordered = match r.direction {
                 Direction::Above => r.critical >= r.warning,

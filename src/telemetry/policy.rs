@@ -1,13 +1,13 @@
 //! The settings of the metrics system.
 
-use crate::config::quantity::{self, Probability};
-use crate::config::{FieldError, Model};
-use schemars::JsonSchema;
+use crate::field::FieldError;
+use crate::units::quantity::{self, Probability};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How the metrics system batches, retries, stores and caches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Short name used in tables and charts.
@@ -36,7 +36,8 @@ pub struct Policy {
 }
 
 /// Which other stores hold answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
 pub struct TierPolicy {
@@ -55,7 +56,8 @@ pub struct TierPolicy {
 }
 
 /// When the cron trigger fires.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CronPolicy {
     /// A minute at least: cron triggers know no less.
@@ -64,7 +66,8 @@ pub struct CronPolicy {
 }
 
 /// When the circuit breaker opens and closes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BreakerPolicy {
     /// Failures in a row that open it.
@@ -77,7 +80,8 @@ pub struct BreakerPolicy {
 }
 
 /// When recorded requests are written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchPolicy {
     /// Records that make a full batch.
@@ -119,7 +123,8 @@ impl Default for BatchPolicy {
 
 /// Batches of as many records as are expected to come in `target_age`, `min_records` to
 /// `max_records` of them: small at low load, so that records are stored sooner, large at high load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AdaptivePolicy {
     pub min_records: u32,
@@ -128,7 +133,8 @@ pub struct AdaptivePolicy {
 }
 
 /// Which record is given up when the buffer is full; each is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
     DropNewest,
@@ -139,7 +145,8 @@ pub enum Overflow {
 }
 
 /// Who waits for a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WriteMode {
     /// The request that fills a batch waits; writes may overlap.
@@ -149,7 +156,8 @@ pub enum WriteMode {
 }
 
 /// What is done about a write that failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryPolicy {
     pub backoff: Backoff,
@@ -168,7 +176,8 @@ pub struct RetryPolicy {
 }
 
 /// Tokens that retries spend: each first attempt earns `per_attempt`, `capacity` can be saved up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetryBudget {
     pub per_attempt: Probability,
@@ -188,7 +197,8 @@ impl Default for RetryPolicy {
 }
 
 /// How the pauses between attempts grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Backoff {
     /// No retry.
@@ -202,7 +212,8 @@ pub enum Backoff {
 }
 
 /// Under which keys the metrics are kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LayoutPolicy {
     pub keys: KeyLayout,
@@ -232,7 +243,8 @@ impl Default for LayoutPolicy {
 }
 
 /// Which keys a flush writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyLayout {
     /// A new key for each batch, `b/<bucket>/<writer>-<number>`: a write never meets another,
@@ -248,7 +260,8 @@ pub enum KeyLayout {
 }
 
 /// How a query finds the keys of its window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Discover {
     /// It computes its own keys: right for a single isolate, blind to other writers.
@@ -258,7 +271,8 @@ pub enum Discover {
 }
 
 /// The TTL cache of query results.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CachePolicy {
     pub enabled: bool,
@@ -278,7 +292,8 @@ pub struct CachePolicy {
 /// While at least `min_expected` lookups of an entry are expected in the next TTL, from the rate
 /// of those that came, it is read again `lead` before it dies, for `max_chain` at most after the
 /// request that started it (what `waitUntil` allows).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PrewarmPolicy {
     #[serde(with = "quantity::duration")]
@@ -302,7 +317,8 @@ impl Default for CachePolicy {
 }
 
 /// Windows of the queries; rounded up to whole buckets, the current one included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryPolicy {
     /// Window of the metrics endpoint and of health reports.
@@ -325,7 +341,8 @@ pub struct QueryPolicy {
 }
 
 /// When the metrics of a window are computed from what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregation {
     /// When a query misses the cache (lazy).
@@ -351,7 +368,8 @@ impl Default for QueryPolicy {
 }
 
 /// From where on a provider, or the whole, counts as degraded or down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthThresholds {
     pub degraded_error_rate: Probability,
@@ -377,10 +395,12 @@ impl Default for HealthThresholds {
     }
 }
 
-impl Model for Policy {
-    const FOLDER: &'static str = "policies";
-
-    fn validate(&self) -> Result<(), FieldError> {
+impl Policy {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The field at fault, what was found in it and what was expected.
+    pub fn validate(&self) -> Result<(), FieldError> {
         let b = &self.batch;
         let positive = [
             ("batch.max_records", u64::from(b.max_records)),

@@ -152,7 +152,7 @@ impl RetryTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::quantity::Probability;
+    use crate::units::quantity::Probability;
     use std::time::Duration;
 
     fn at(s: u64) -> Timestamp {

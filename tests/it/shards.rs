@@ -284,7 +284,7 @@ fn field<'a, 'b>(node: &'a Yaml<'b>, path: &[&str]) -> &'a Yaml<'b> {
 #[test]
 fn the_kubernetes_jobs_do_what_one_machine_does() {
     let documents =
-        Yaml::load_from_str(include_str!("../examples/kubernetes/sweep-job.yaml")).unwrap();
+        Yaml::load_from_str(include_str!("../../examples/kubernetes/sweep-job.yaml")).unwrap();
     let [claim, job] = &documents[..] else {
         panic!("{documents:?}")
     };
@@ -300,7 +300,7 @@ fn the_kubernetes_jobs_do_what_one_machine_does() {
         .collect();
     assert_eq!(env, [("KVPLAN_SHARDS", completions.to_string().as_str())]);
     let documents =
-        Yaml::load_from_str(include_str!("../examples/kubernetes/merge-job.yaml")).unwrap();
+        Yaml::load_from_str(include_str!("../../examples/kubernetes/merge-job.yaml")).unwrap();
     let merge_pod = field(&documents[0], &["spec", "template", "spec"]);
     for pod in [pod, merge_pod] {
         let volume = &pod["volumes"][0];

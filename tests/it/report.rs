@@ -401,7 +401,7 @@ fn visit(browser: &Path, html: &str, options: &[&str]) -> (Value, Vec<String>) {
     let file = dir.path().join("harness.html");
     // A script may hold no "</script>" and no "<!--".
     let page = serde_json::to_string(html).unwrap().replace('<', "\\u003c");
-    let script = include_str!("browser/harness.js");
+    let script = include_str!("../browser/harness.js");
     fs::write(
         &file,
         format!("<!doctype html><meta charset=\"utf-8\"><title>harness</title><link rel=\"icon\" href=\"data:,\"><body><script>const PAGE = {page};\n{script}</script>"),

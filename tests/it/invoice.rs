@@ -33,7 +33,8 @@ struct Example {
 }
 
 fn examples() -> Vec<Example> {
-    let all: Examples = serde_json::from_str(include_str!("data/billing_examples.json")).unwrap();
+    let all: Examples =
+        serde_json::from_str(include_str!("../data/billing_examples.json")).unwrap();
     all.examples
 }
 

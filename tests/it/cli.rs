@@ -191,13 +191,13 @@ fn errors_in_named_files_name_those_files() {
             .replace("\"gateway\"", "\"w.toml\"")
             .replace("constant-10ms", "l.toml"),
     );
-    let workload = include_str!("../models/workloads/gateway.toml");
+    let workload = include_str!("../../models/workloads/gateway.toml");
     write("w.toml", &workload.replace("\"40/h\"", "\"-40/h\""));
     let args = ["--scenario", "my.toml"];
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: w.toml:37: field `analytics_queries.rate`: found "-40/h", expected a rate of 0 or more"#);
     write("w.toml", workload);
     insta::assert_snapshot!(refused(&args, dir.path()), @r#"error: l.toml: cannot be read (no such file); expected a file, or one of: constant-10ms, in-memory, kv-2024, kv-2025, kv-2026"#);
-    let constant = include_str!("../models/latency/constant-10ms.toml");
+    let constant = include_str!("../../models/latency/constant-10ms.toml");
     write(
         "l.toml",
         &constant.replace(
@@ -318,7 +318,7 @@ fn every_scenario_that_comes_along_is_good() {
 /// The README's table of columns says what the program says.
 #[test]
 fn the_readme_explains_every_column() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     for m in kvplan::experiment::metric::METRICS {
         let row = format!("| `{}` | {} |", m.name, m.meaning);
         assert!(readme.contains(&row), "missing: {row}");
@@ -343,7 +343,7 @@ fn no_column_is_there_twice() {
 #[test]
 fn compare_says_what_differs_and_what_does_not() {
     let dir = TempDir::new().unwrap();
-    let patient = include_str!("../models/policies/optimised.toml")
+    let patient = include_str!("../../models/policies/optimised.toml")
         .replace("\"optimised\"", "\"patient\"")
         .replace("max_attempts = 4", "max_attempts = 9");
     fs::write(dir.path().join("patient.toml"), patient).unwrap();

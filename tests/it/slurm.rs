@@ -2,7 +2,6 @@
 //! killed, and the merged bytes are those of one machine.
 //!
 //! Skipped, with a message, where Slurm is not installed (`tests/setup/slurm.sh`) or does not start.
-#![cfg(unix)]
 
 use std::fs;
 use std::net::TcpListener;

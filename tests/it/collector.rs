@@ -3,10 +3,13 @@
 use kvplan::cloud::kv::KvStore;
 use kvplan::config::load;
 use kvplan::sim::executor::Executor;
+use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
 use kvplan::telemetry::collector::{Collector, Recorded};
 use kvplan::telemetry::counters::LossCause;
+use kvplan::telemetry::load::join_all;
 use kvplan::telemetry::policy::{Overflow, Policy};
 use kvplan::telemetry::ports::{Kv, OpKind, PutOptions};
+use kvplan::telemetry::record::Record;
 use kvplan::units::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
@@ -260,4 +263,46 @@ fn a_record_at_the_end_of_an_hour_does_not_replace_its_total() {
         .iter()
         .map(|v| Aggregate::decode(v, &mut names).unwrap().count());
     assert_eq!(counts.collect::<Vec<_>>(), [5]);
+}
+
+/// A consumer that takes in the totals of other writers.
+#[test]
+fn totals_of_others_are_stored_with_ones_own() {
+    let mut policy = policy("optimised");
+    policy.batch.min_interval = Duration::ZERO;
+    let bench = bench(policy);
+    let encoded = |n| {
+        let mut all = Aggregate::default();
+        let mut names = ProviderNames::default();
+        for i in 0..n {
+            all.add(&Record {
+                at: Timestamp::from_secs(1_793_577_599),
+                provider: names.intern("gemini"),
+                latency: Duration::from_millis(i),
+                success: true,
+                tokens: 1,
+            });
+        }
+        all.encode(&names)
+    };
+    let consumer = &bench.collector;
+    assert_eq!(consumer.absorb(&encoded(3)), Ok(3));
+    assert_eq!(consumer.absorb(&encoded(4)), Ok(4));
+    assert!(consumer.absorb(b"nonsense").is_err());
+    assert_eq!(consumer.records_in_memory(), 7);
+    let (c, store) = (Rc::clone(consumer), Rc::clone(&bench.store));
+    let count = bench.executor.block_on(async move {
+        let kv = store.invocation();
+        for done in join_all([c.store_absorbed(&kv), c.store_absorbed(&kv)]).await {
+            done.unwrap();
+        }
+        // The second found its records stored by the first.
+        assert_eq!(store.meter().issued(OpKind::Write), 1);
+        let metrics = c.fetch_metrics(&store.invocation(), HOUR).await.unwrap();
+        metrics.overall.count
+    });
+    assert_eq!(count, 7);
+    assert!(consumer.is_clean());
+    consumer.check_conservation().unwrap();
+    assert_eq!(consumer.counters().stored, 7);
 }

@@ -1,4 +1,8 @@
-//! Time stamps shared by production code and simulator.
+//! Time stamps and quantities, shared by production code and simulator.
+
+pub mod quantity;
+#[cfg(feature = "schema")]
+mod schema;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,0 +1,29 @@
+//! The integration tests, one module a theme.
+
+mod advice;
+mod breakeven_forecast;
+mod cli;
+mod closed_forms;
+mod collector;
+mod conservation;
+mod consistency;
+mod coverage;
+mod editor_support;
+mod fit;
+mod fleet;
+mod invoice;
+mod kv;
+mod plan;
+mod plan_limits;
+mod policies;
+mod precision;
+mod replay;
+mod report;
+mod seed_load_tests;
+mod sensitivity;
+mod shards;
+#[cfg(unix)]
+mod slurm;
+mod stores;
+mod timeline;
+mod verify;
