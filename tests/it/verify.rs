@@ -36,7 +36,6 @@ replications = 3
 [grid.period]
 requests = "1k"
 requests_x_isolates = "2k"
-calls = "25"
 at_least = "10 s"
 at_most = "1 h"
 warm_up = "6 s"

@@ -88,7 +88,8 @@ pub struct GridPeriod {
     /// At most so many requests times isolates: a query reads every isolate's keys.
     pub requests_x_isolates: Count,
     /// About so many calls of the rarest kind, in four times as many requests at most, on one
-    /// isolate and on the fleet.
+    /// isolate and on the fleet; 25 unless given.
+    #[serde(default = "calls_of_a_replication")]
     pub calls: Count,
     #[serde(with = "quantity::duration")]
     pub at_least: Duration,
@@ -100,6 +101,10 @@ pub struct GridPeriod {
     #[serde(with = "quantity::duration")]
     pub history: Duration,
     pub history_requests: Count,
+}
+
+fn calls_of_a_replication() -> Count {
+    Count(25)
 }
 
 /// One statement of the document.
