@@ -14,10 +14,10 @@
 //!   workload   arrival processes, daily and weekly shape, request mix, recorded traces
 //!   sim        virtual clock, executor, named random streams
 //!   pricing    catalog, plan, meter, quota, invoice (exact money)
-//! telemetry    THE REAL SYSTEM: collector, batcher, cache, analytics, health, alerts, breaker,
-//!              tiers; knows its ports only: `Kv` and `Clock`, `SharedCache` and `Archive`
 //! config       reading TOML with errors that name file, line and field
-//! units        time stamps shared by all
+//! telemetry    THE REAL SYSTEM, a package of its own (`kvplan-telemetry`): collector, batcher, cache,
+//!              analytics, health, alerts, breaker, tiers, and the units that all share; knows its
+//!              ports only: `Kv` and `Clock`, `SharedCache` and `Archive`
 //! ```
 
 pub use kvplan_telemetry as telemetry;

@@ -1,4 +1,9 @@
-//! The real metrics system: production code that knows two ports, `Kv` and `Clock`.
+//! The real metrics system: production code that knows its ports only, [`ports::Kv`] and [`ports::Clock`],
+//! and, where a policy asks for them, [`ports::SharedCache`] and [`ports::Archive`].
+//!
+//! A [`collector::Collector`] lives in an isolate. Requests are recorded into it, and it says what is to
+//! be done then (a batch to write at once, or when it is due); queries are answered from its
+//! cache or from the KV. There are no files, threads or clock of its own in it: time comes from the port.
 
 mod absorb;
 pub mod aggregate;
