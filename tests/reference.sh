@@ -20,7 +20,15 @@ run() {
   local name=$1
   shift
   mkdir -p "$work/$name"
-  (cd "$work" && "$KVPLAN" "$@" >"$name/stdout" 2>"$name/stderr") || echo "exit code $?" >>"$work/$name/stdout"
+  local code=0
+  (cd "$work" && "$KVPLAN" "$@" >"$name/stdout" 2>"$name/stderr") || code=$?
+  # 1 is an answer that is no.
+  if [ "$code" -gt 1 ]; then
+    echo "$name: exit code $code"
+    cat "$work/$name/stderr"
+    exit 2
+  fi
+  echo "exit code $code" >>"$work/$name/stdout"
 }
 short=(--set 'period.requests="1k"' --set 'period.at_least="1 min"')
 
