@@ -1,8 +1,8 @@
 //! Claims of a document: each re-derived, simulated and judged.
 //!
 //! A claims file ([`spec`]) states what a document says and how each statement can be checked. Checks
-//! that need no simulation are [`derive`]d; the others read off [`cells`], the
-//! simulated points, as a [`surface`] over isolates and traffic. [`judge`] makes verdicts of the findings.
+//! that need no simulation are [derived](mod@derive); the others read off [`cells`], the
+//! simulated points, as a [`surface`] over isolates and traffic. [`mod@judge`] makes verdicts of the findings.
 
 pub mod cells;
 pub mod derive;

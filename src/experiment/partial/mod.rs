@@ -2,7 +2,7 @@
 //!
 //! Both are text files of JSON lines: a [header](record::Header) that says which sweep it is, and
 //! a line for each unit with the exact bits of its values and a checksum. A
-//! [shard](shard) is complete, and ends with the checksum of all; a [journal](journal) grows.
+//! [shard] is complete, and ends with the checksum of all; a [journal] grows.
 
 pub mod environment;
 pub mod journal;
