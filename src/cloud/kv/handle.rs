@@ -10,7 +10,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The access of one invocation: counts its operations against the plan's limit and holds at most 6 connections open; further operations wait their turn.
+/// The access of one invocation: counts its operations against the plan's limit and holds at most
+/// 6 connections open; further operations wait their turn.
 pub struct KvHandle {
     store: Rc<KvStore>,
     /// The point of presence of the caller.
