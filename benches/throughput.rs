@@ -3,10 +3,10 @@
 //!
 //! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests.
 
-use kvplan::config::quantity::{Count, Rate};
-use kvplan::config::{load, parse_overrides};
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{ORIGIN, Point, simulate};
+use kvplan::models::quantity::{Count, Rate};
+use kvplan::models::{load, parse_overrides};
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{ORIGIN, Point, simulate};
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::aggregate::{Aggregate, ProviderNames, latency_sketch};
 use kvplan::telemetry::record::{ProviderId, Record};

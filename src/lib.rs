@@ -4,17 +4,17 @@
 //! clock and a virtual KV. Dependencies point downwards only:
 //!
 //! ```text
-//! report       csv, charts, one HTML page, terminal tables; computes nothing
-//! experiment   scenario files, one simulation (`simulate`), sweeps, shards and resumption (`sweep`,
-//!              `partial`), statistics, runs over time (`series`, `timeline`), and what is asked of
+//! report       csv, charts (`draw`), one HTML page, terminal tables (`write`); computes nothing
+//! study        MANY runs: grids, sweeps, shards and resumption, statistics, and what is asked of
 //!              them: `claims`, `plan`, `breakeven`, `forecast`, `sensitivity`, `rehearsal`,
 //!              `replay`, `fit`, `stores`
-//!   cloud      the outside world: KV with its read caches, fleet of isolates, Durable Object,
+//! run          ONE run: scenario, world, arrivals, triggers, samples, audit, bill, measures, spans
+//! cloud        the outside world: KV with its read caches, fleet of isolates, Durable Object,
 //!              R2, other stores, latency, failures, limits
-//!   workload   arrival processes, daily and weekly shape, request mix, recorded traces
-//!   sim        virtual clock, executor, named random streams
-//!   pricing    catalog, plan, meter, quota, invoice (exact money)
-//! config       reading TOML with errors that name file, line and field
+//! workload     arrival processes, daily and weekly shape, request mix, recorded traces
+//! pricing      catalog, plan, meter, quota, invoice (exact money)
+//! models       reading TOML with errors that name file, line and field; overrides, distributions
+//! sim          virtual clock, executor, named random streams
 //! telemetry    THE REAL SYSTEM, a package of its own (`kvplan-telemetry`): collector, batcher, cache,
 //!              analytics, health, alerts, breaker, tiers, and the units that all share; knows its
 //!              ports only: `Kv` and `Clock`, `SharedCache` and `Archive`
@@ -24,9 +24,10 @@ pub use kvplan_telemetry as telemetry;
 pub use kvplan_telemetry::units;
 
 pub mod cloud;
-pub mod config;
-pub mod experiment;
+pub mod models;
 pub mod pricing;
 pub mod report;
+pub mod run;
 pub mod sim;
+pub mod study;
 pub mod workload;

@@ -5,11 +5,11 @@ use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
     sweep_failure,
 };
-use kvplan::config::quantity::{Count, Probability};
-use kvplan::experiment::breakeven::{Settings, breakeven, steps};
+use kvplan::models::quantity::{Count, Probability};
 use kvplan::pricing::Money;
-use kvplan::report::breakeven::BreakevenReport;
 use kvplan::report::output::OutputDir;
+use kvplan::report::write::breakeven::BreakevenReport;
+use kvplan::study::breakeven::{Settings, breakeven, steps};
 
 /// Arguments of `kvplan breakeven`.
 #[derive(clap::Args)]

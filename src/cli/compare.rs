@@ -2,11 +2,11 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, sweep_levels};
-use kvplan::config::quantity::Count;
-use kvplan::report::compare::comparison;
-use kvplan::report::precision::precision_note;
-use kvplan::report::run::not_billed;
-use kvplan::report::sweep::settings_line;
+use kvplan::models::quantity::Count;
+use kvplan::report::write::compare::comparison;
+use kvplan::report::write::precision::precision_note;
+use kvplan::report::write::run::not_billed;
+use kvplan::report::write::sweep::settings_line;
 
 /// Arguments of `kvplan compare`.
 #[derive(clap::Args)]

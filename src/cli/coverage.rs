@@ -4,10 +4,10 @@ use super::EXIT_OK;
 use super::common::{
     Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
-use kvplan::config::quantity::Count;
-use kvplan::experiment::coverage::coverage;
-use kvplan::report::coverage::coverage_table;
+use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
+use kvplan::report::write::coverage::coverage_table;
+use kvplan::study::coverage::coverage;
 
 /// Arguments of `kvplan coverage`.
 #[derive(clap::Args)]

@@ -6,11 +6,11 @@ use super::common::{
 };
 use super::replay::TraceArgs;
 use kvplan::cloud::latency::LatencyProfile;
-use kvplan::config::{self, ConfigError, read_durations_ms};
-use kvplan::experiment::fit::latency::{Choice, LatencyFit, Operation};
-use kvplan::experiment::fit::workload::{FitError, fit_workload};
-use kvplan::report::fit::{latency, workload};
+use kvplan::models::{self, ConfigError, read_durations_ms};
 use kvplan::report::output::OutputDir;
+use kvplan::report::write::fit::{latency, workload};
+use kvplan::study::fit::latency::{Choice, LatencyFit, Operation};
+use kvplan::study::fit::workload::{FitError, fit_workload};
 use kvplan::workload::WorkloadSpec;
 use kvplan::workload::trace::{TraceReader, open};
 
@@ -77,7 +77,7 @@ fn label(path: &str) -> &str {
 
 fn latencies(path: String, args: Args) -> Result<u8, Failure> {
     let base_name = args.base.unwrap_or_else(|| "kv-2025".into());
-    let base: LatencyProfile = config::load(&base_name, None, &[])?;
+    let base: LatencyProfile = models::load(&base_name, None, &[])?;
     let (source, _) = open(&path, |_| ())?;
     let label = label(&path);
     let unit = args.trace.unit();
@@ -124,7 +124,7 @@ fn latencies(path: String, args: Args) -> Result<u8, Failure> {
 
 fn arrivals(path: String, args: Args) -> Result<u8, Failure> {
     let base_name = args.base.unwrap_or_else(|| "gateway".into());
-    let base: WorkloadSpec = config::load(&base_name, None, &[])?;
+    let base: WorkloadSpec = models::load(&base_name, None, &[])?;
     let bar = byte_progress(args.quiet);
     let taken = bar.clone();
     let (source, length) = open(&path, move |n| taken.inc(n))?;

@@ -4,10 +4,10 @@ use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
-use kvplan::config::quantity::Count;
-use kvplan::experiment::forecast::{Growth, forecast, futures, levels_of};
-use kvplan::report::forecast::ForecastReport;
+use kvplan::models::quantity::Count;
 use kvplan::report::output::OutputDir;
+use kvplan::report::write::forecast::ForecastReport;
+use kvplan::study::forecast::{Growth, forecast, futures, levels_of};
 
 /// Arguments of `kvplan forecast`.
 #[derive(clap::Args)]

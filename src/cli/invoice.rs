@@ -2,10 +2,10 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, print_bytes};
-use kvplan::config::{self, ConfigError, Override, parse_overrides};
+use kvplan::models::{self, ConfigError, Override, parse_overrides};
 use kvplan::pricing::quantity::parse;
 use kvplan::pricing::{Catalog, Date, MeterItem, Usage};
-use kvplan::report::invoice::InvoiceReport;
+use kvplan::report::write::invoice::InvoiceReport;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `kvplan invoice`.
@@ -56,7 +56,7 @@ enum Format {
 
 /// Prices the usage and prints the invoice.
 pub fn run(args: Args) -> Result<u8, Failure> {
-    let all: Catalog = config::load(&args.prices, None, &of_prices(&args.overrides)?)?;
+    let all: Catalog = models::load(&args.prices, None, &of_prices(&args.overrides)?)?;
     let on = args.on.unwrap_or_else(|| all.checked_on());
     let plan = all
         .plan(&args.plan)

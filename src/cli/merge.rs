@@ -3,10 +3,10 @@
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs};
 use super::sweep::write_results;
-use kvplan::experiment::grid::Grid;
-use kvplan::experiment::partial::shard::{EXTENSION, Shard, decode, merge};
-use kvplan::experiment::sweep::cells;
 use kvplan::report::output::OutputDir;
+use kvplan::study::grid::Grid;
+use kvplan::study::partial::shard::{EXTENSION, Shard, decode, merge};
+use kvplan::study::sweep::cells;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `kvplan merge`.

@@ -4,13 +4,13 @@ use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
 use super::{EXIT_NO, EXIT_OK};
-use kvplan::config::quantity::{Count, Probability};
-use kvplan::config::{self, Override, parse_overrides};
-use kvplan::experiment::plan::objective::parse;
-use kvplan::experiment::plan::space::Search;
-use kvplan::experiment::plan::{Objective, Settings, plan};
+use kvplan::models::quantity::{Count, Probability};
+use kvplan::models::{self, Override, parse_overrides};
 use kvplan::report::output::OutputDir;
-use kvplan::report::plan::PlanReport;
+use kvplan::report::write::plan::PlanReport;
+use kvplan::study::plan::objective::parse;
+use kvplan::study::plan::space::Search;
+use kvplan::study::plan::{Objective, Settings, plan};
 
 /// Arguments of `kvplan plan`.
 #[derive(clap::Args)]
@@ -63,7 +63,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
             "--policy: found several, expected the one whose settings are varied",
         ));
     }
-    let search: Search = config::load(&args.search, None, &[])?;
+    let search: Search = models::load(&args.search, None, &[])?;
     let arguments = args.simulation.arguments();
     let base = args.simulation.policies.pop();
     // The scenario's own policies play no part; its settings of the policy do.

@@ -4,13 +4,13 @@ use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
 use super::{EXIT_NO, EXIT_OK};
-use kvplan::config;
-use kvplan::config::quantity::{Count, format_duration, parse_duration};
-use kvplan::experiment::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
-use kvplan::experiment::timeline::fitting_interval;
+use kvplan::models;
+use kvplan::models::quantity::{Count, format_duration, parse_duration};
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
-use kvplan::report::{rehearsal, sweep, timeline};
+use kvplan::report::write::{rehearsal, sweep, timeline};
+use kvplan::study::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
+use kvplan::study::timeline::fitting_interval;
 use std::time::Duration;
 
 /// Arguments of `kvplan rehearse`.
@@ -65,7 +65,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
             "--traffic: found 0, expected at least 1 request a month",
         ));
     }
-    let checklist: Checklist = config::load(&args.checklist, None, &[])?;
+    let checklist: Checklist = models::load(&args.checklist, None, &[])?;
     let first = after_deployment(&scenario, args.length);
     let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
     catch_interrupts();
@@ -114,7 +114,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
 }
 
 fn write(
-    first: &kvplan::experiment::scenario::Scenario,
+    first: &kvplan::run::scenario::Scenario,
     traffic: Count,
     rehearsals: &[Rehearsal],
     out: &OutputDir,

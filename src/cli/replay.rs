@@ -6,14 +6,14 @@ use super::common::{
     interrupted,
 };
 use clap::ValueEnum;
-use kvplan::config::quantity::parse_duration;
-use kvplan::experiment::metric;
-use kvplan::experiment::replay::{ReplayError, ReplaySpec, replay};
-use kvplan::experiment::simulate::Billed;
-use kvplan::experiment::sweep::SweepError;
+use kvplan::models::quantity::parse_duration;
 use kvplan::report::output::OutputDir;
-use kvplan::report::replay::Report;
-use kvplan::report::run as report;
+use kvplan::report::write::replay::Report;
+use kvplan::report::write::run as report;
+use kvplan::run::Billed;
+use kvplan::run::metric;
+use kvplan::study::replay::{ReplayError, ReplaySpec, replay};
+use kvplan::study::sweep::SweepError;
 use kvplan::units::Timestamp;
 use kvplan::workload::trace::{FIELDS, TraceOptions, TraceReader, Unit, open, parse_time};
 use std::time::Duration;

@@ -4,15 +4,15 @@ use super::EXIT_OK;
 use super::common::{
     Failure, SimulationArgs, interrupt_flag, progress, sweep_failure, sweep_levels,
 };
-use kvplan::config::quantity::{Count, parse_duration};
-use kvplan::experiment::metric;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::sweep::Cell;
-use kvplan::experiment::timeline::{Timeline, fitting_interval, observe_all};
+use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::output::OutputDir;
-use kvplan::report::precision::precision_note;
-use kvplan::report::sweep::settings_line;
-use kvplan::report::{run as report, timeline};
+use kvplan::report::write::precision::precision_note;
+use kvplan::report::write::sweep::settings_line;
+use kvplan::report::write::{run as report, timeline};
+use kvplan::run::metric;
+use kvplan::run::scenario::Scenario;
+use kvplan::study::sweep::Cell;
+use kvplan::study::timeline::{Timeline, fitting_interval, observe_all};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -3,9 +3,9 @@
 use super::EXIT_OK;
 use super::common::Failure;
 use clap::Subcommand;
-use kvplan::config::{self, Model, parse_overrides};
-use kvplan::experiment::scenario::{Scenario, ScenarioFile};
+use kvplan::models::{self, Model, parse_overrides};
 use kvplan::report::table::table;
+use kvplan::run::scenario::{Scenario, ScenarioFile};
 
 /// Arguments of `kvplan scenario`.
 #[derive(clap::Args)]
@@ -41,10 +41,10 @@ enum Action {
 pub fn run(args: Args) -> Result<u8, Failure> {
     match args.action {
         Action::List => {
-            let rows = config::embedded_names(ScenarioFile::FOLDER)
+            let rows = models::embedded_names(ScenarioFile::FOLDER)
                 .into_iter()
                 .map(|name| {
-                    let file: ScenarioFile = config::load(&name, None, &[])?;
+                    let file: ScenarioFile = models::load(&name, None, &[])?;
                     Ok(vec![name, file.traffic_per_month.to_string(), file.title])
                 })
                 .collect::<Result<Vec<_>, Failure>>()?;
@@ -54,7 +54,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             );
         }
         Action::Show { scenario } => {
-            let (_, text, _) = config::source_text(ScenarioFile::FOLDER, &scenario, None)?;
+            let (_, text, _) = models::source_text(ScenarioFile::FOLDER, &scenario, None)?;
             print!("{text}");
         }
         Action::Check {

@@ -3,9 +3,9 @@
 use super::EXIT_OK;
 use super::common::{Failure, print_bytes};
 use clap::builder::PossibleValuesParser;
-use kvplan::experiment::schema::{KINDS, Kind};
 use kvplan::report::output::OutputDir;
 use kvplan::report::table::table;
+use kvplan::study::schema::{KINDS, Kind};
 use std::path::PathBuf;
 
 /// Arguments of `kvplan schema`.

@@ -4,13 +4,13 @@ use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
-use kvplan::config::quantity::Count;
-use kvplan::config::{self, Override};
-use kvplan::experiment::plan::objective::measure;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
+use kvplan::models::quantity::Count;
+use kvplan::models::{self, Override};
 use kvplan::report::output::OutputDir;
-use kvplan::report::sensitivity::SensitivityReport;
+use kvplan::report::write::sensitivity::SensitivityReport;
+use kvplan::run::scenario::Scenario;
+use kvplan::study::plan::objective::measure;
+use kvplan::study::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
 
 /// Arguments of `kvplan sensitivity`.
 #[derive(clap::Args)]
@@ -59,7 +59,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             "--morris or --sobol: found 1, expected 0, or 2 and more: one tells nothing of its error",
         ));
     }
-    let inputs: Inputs = config::load(&args.inputs, None, &[])?;
+    let inputs: Inputs = models::load(&args.inputs, None, &[])?;
     let inputs = match args.traffic {
         Some(Count(0)) => {
             return Err(Failure::usage(

@@ -6,11 +6,11 @@ use super::common::{
     sweep_failure,
 };
 use kvplan::cloud::stores::StoreSpec;
-use kvplan::config::quantity::Count;
-use kvplan::config::{self, Override};
-use kvplan::experiment::stores::{check, compare_stores, take_overs};
+use kvplan::models::quantity::Count;
+use kvplan::models::{self, Override};
 use kvplan::report::output::OutputDir;
-use kvplan::report::stores::Comparison;
+use kvplan::report::write::stores::Comparison;
+use kvplan::study::stores::{check, compare_stores, take_overs};
 
 /// Arguments of `kvplan compare-stores`.
 #[derive(clap::Args)]
@@ -61,7 +61,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     args.simulation.overrides = others;
     let scenario = args.simulation.load()?;
     check(&scenario).map_err(Failure::usage)?;
-    let stores = load_stores(&args.stores, &config::parse_overrides(&mine)?)?;
+    let stores = load_stores(&args.stores, &models::parse_overrides(&mine)?)?;
     let levels = args
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
@@ -127,7 +127,7 @@ fn load_stores(names: &[String], overrides: &[Override]) -> Result<Vec<StoreSpec
                 ..o.clone()
             })
             .collect();
-        let store: StoreSpec = config::load(name, None, &of_store)?;
+        let store: StoreSpec = models::load(name, None, &of_store)?;
         if stores.iter().any(|s| s.name == store.name) {
             return Err(Failure::usage(format!(
                 "--store {name}: found two stores called \"{}\", expected different names",

@@ -5,15 +5,15 @@ use super::common::{
     sweep_failure,
 };
 use super::{EXIT_INTERRUPTED, EXIT_OK};
-use kvplan::config::quantity::Count;
-use kvplan::experiment::grid::{Grid, Measured, Part};
-use kvplan::experiment::partial::journal::{self, Journal, Opened};
-use kvplan::experiment::partial::record::Header;
-use kvplan::experiment::partial::{environment, shard};
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::sweep::{Cell, SweepError, Watch, cells, measure};
+use kvplan::models::quantity::Count;
 use kvplan::report;
 use kvplan::report::output::OutputDir;
+use kvplan::run::scenario::Scenario;
+use kvplan::study::grid::{Grid, Measured, Part};
+use kvplan::study::partial::journal::{self, Journal, Opened};
+use kvplan::study::partial::record::Header;
+use kvplan::study::partial::{environment, shard};
+use kvplan::study::sweep::{Cell, SweepError, Watch, cells, measure};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -128,19 +128,19 @@ pub fn write_results(
     dir: &Path,
     quiet: bool,
 ) -> Result<(), Failure> {
-    report::sweep::write(scenario, cells, &out).map_err(Failure::usage)?;
+    report::write::sweep::write(scenario, cells, &out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if quiet {
         return Ok(());
     }
-    println!("{}\n", report::sweep::settings_line(scenario, cells));
-    println!("{}\n", report::sweep::summary(cells));
-    if let Some(note) = report::precision::precision_note(scenario, cells) {
+    println!("{}\n", report::write::sweep::settings_line(scenario, cells));
+    println!("{}\n", report::write::sweep::summary(cells));
+    if let Some(note) = report::write::precision::precision_note(scenario, cells) {
         println!("{note}\n");
     }
     println!(
         "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
-        report::precision::replications(cells),
+        report::write::precision::replications(cells),
         scenario.seed
     );
     println!("{} files written to {}", files.len(), dir.display());

@@ -4,11 +4,11 @@ use super::common::{
     Failure, OutputArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
 };
 use super::{EXIT_NO, EXIT_OK};
-use kvplan::experiment::claims::cells::Plan;
-use kvplan::experiment::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
 use kvplan::report;
-use kvplan::report::claims::Ran;
 use kvplan::report::output::OutputDir;
+use kvplan::report::write::claims::Ran;
+use kvplan::study::claims::cells::Plan;
+use kvplan::study::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
 use std::path::PathBuf;
 
 /// Arguments of `kvplan verify`.
@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     }
     if args.list {
         println!("{}\n", ledger.file.title);
-        println!("{}", report::claims::list(&ledger));
+        println!("{}", report::write::claims::list(&ledger));
         return Ok(EXIT_OK);
     }
     let effort = match args.effort {
@@ -110,18 +110,18 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         plan: &plan,
         effort,
     };
-    report::claims::write(&ran, &out).map_err(Failure::usage)?;
+    report::write::claims::write(&ran, &out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !args.quiet {
         println!("{}\n", ledger.file.title);
         if args.only.is_empty() {
-            println!("{}\n", report::claims::ledger_table(&judgements));
+            println!("{}\n", report::write::claims::ledger_table(&judgements));
         } else {
             for j in &judgements {
-                println!("{}\n", report::claims::detail(j));
+                println!("{}\n", report::write::claims::detail(j));
             }
         }
-        println!("{}", report::claims::counts(&judgements));
+        println!("{}", report::write::claims::counts(&judgements));
         args.output.print_written(&files);
     }
     let negative = judgements

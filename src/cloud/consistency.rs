@@ -1,8 +1,8 @@
 //! How late a write becomes visible elsewhere: data in `models/consistency`.
 
-use crate::config::quantity;
-use crate::config::{FieldError, Model};
-use crate::sim::dist::Dist;
+use crate::models::dist::Dist;
+use crate::models::quantity;
+use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! How the KV fails: single operations, timeouts, outages and slow periods.
 
-use crate::config::FieldError;
-use crate::config::quantity::{self, Probability};
+use crate::models::FieldError;
+use crate::models::quantity::{self, Probability};
 use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::OpKind;
 use crate::units::Timestamp;

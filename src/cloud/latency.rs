@@ -1,8 +1,8 @@
 //! Latency profiles of the KV: data in `models/latency`.
 
 use super::kv::KvLatency;
-use crate::config::{FieldError, Model};
-use crate::sim::dist::Dist;
+use crate::models::dist::Dist;
+use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

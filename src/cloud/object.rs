@@ -2,8 +2,8 @@
 //! latency, metered as Cloudflare bills them.
 
 use super::active::ActiveTime;
+use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
-use crate::sim::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::StreamRng;
 use crate::telemetry::ports::{Archive, Clock, KvError, SharedCache, Value};

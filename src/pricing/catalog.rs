@@ -3,8 +3,8 @@
 use super::date::Date;
 use super::meter::{MeterItem, names};
 use super::money::Money;
-use crate::config::quantity::Count;
-use crate::config::{FieldError, Model};
+use crate::models::quantity::Count;
+use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -289,7 +289,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Override, load, parse_overrides};
+    use crate::models::{Override, load, parse_overrides};
 
     fn cloudflare(set: &[&str]) -> Result<Catalog, String> {
         let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();

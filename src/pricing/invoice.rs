@@ -160,7 +160,7 @@ impl Invoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::load;
+    use crate::models::load;
     use crate::pricing::Catalog;
     use proptest::prelude::*;
 

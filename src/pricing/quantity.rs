@@ -1,7 +1,7 @@
 //! How much was used, as people write and read it: `15M`, `1.5GB`, `400000 GB-s`.
 
 use super::meter::Unit;
-use crate::config::quantity::Count;
+use crate::models::quantity::Count;
 
 /// The most of an item that may be stated; with it, no sum of a bill overflows.
 const MOST: u128 = 1_000_000_000_000_000_000;

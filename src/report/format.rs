@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
-use crate::experiment::stats::Estimate;
 use crate::pricing::quantity::thousands;
+use crate::study::stats::Estimate;
 use std::time::Duration;
 
 /// For CSV: six significant digits, without trailing zeros; nothing for NaN. What rounding leaves

@@ -1,7 +1,7 @@
 //! The settings in force, in one line: what titles must not repeat, because options change it.
 
-use crate::config::quantity::Count;
-use crate::experiment::scenario::Scenario;
+use crate::models::quantity::Count;
+use crate::run::scenario::Scenario;
 
 /// What a result was made with: the scenario, the plan, the traffic, the fleet, the latency, the
 /// prices, what was set otherwise than the scenario has it, replications and seed.

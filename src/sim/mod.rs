@@ -1,6 +1,5 @@
 //! Virtual clock, executor, distributions, latency histograms and random streams.
 
-pub mod dist;
 pub mod executor;
 pub mod latencies;
 pub mod random;

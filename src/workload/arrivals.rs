@@ -5,8 +5,8 @@
 //! stretches of time: hours of the week for the daily and weekly shape, on and
 //! off times for bursts. This is exact; nothing is thinned or rounded to a grid.
 
-use crate::config::FieldError;
-use crate::config::quantity::{self, Probability, Rate};
+use crate::models::FieldError;
+use crate::models::quantity::{self, Probability, Rate};
 use crate::sim::random::StreamRng;
 use crate::units::Timestamp;
 use rand::RngExt;

@@ -1,9 +1,9 @@
 //! A workload as its file has it.
 
 use super::arrivals::{Bursts, Shape, Spacing};
-use crate::config::quantity::{Probability, Rate};
-use crate::config::{FieldError, Model};
-use crate::sim::dist::Dist;
+use crate::models::dist::Dist;
+use crate::models::quantity::{Probability, Rate};
+use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use super::arrivals::{Arrivals, Spacing};
 use super::spec::{Secondary, Tokens, WorkloadSpec};
-use crate::config::quantity::Rate;
-use crate::sim::dist::Sampler;
+use crate::models::dist::Sampler;
+use crate::models::quantity::Rate;
 use crate::sim::random::{StreamRng, Streams};
 use crate::units::Timestamp;
 use rand::RngExt;

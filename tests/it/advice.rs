@@ -1,14 +1,14 @@
 //! What kvplan advises: nothing that loses or refuses the work, and nothing that it does not know.
 
 use assert_cmd::Command;
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::Count;
-use kvplan::experiment::breakeven::{Question, Settings, breakeven};
-use kvplan::experiment::cheapest::{Reason, Standing, standings};
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::sweep::{Cell, crossing, sweep};
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::Count;
 use kvplan::pricing::{MeterItem, Money};
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
+use kvplan::study::breakeven::{Question, Settings, breakeven};
+use kvplan::study::cheapest::{Reason, Standing, standings};
+use kvplan::study::sweep::{Cell, crossing, sweep};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -157,7 +157,7 @@ fn a_loss_that_cannot_be_known_is_not_taken_for_none() {
     );
     // Where no two writers share a key, none is lost, whatever has expired.
     assert_eq!(cells[1].estimate("lost_update_rate").mean, 0.0);
-    let summary = kvplan::report::sweep::summary(&cells);
+    let summary = kvplan::report::write::sweep::summary(&cells);
     assert!(summary.contains(" unknown "), "{summary}");
 }
 
@@ -304,7 +304,7 @@ fn lost_updates_are_counted_over_the_period_and_lie_within_it() {
 
 #[test]
 fn titles_leave_the_settings_to_the_line_that_tells_them() {
-    let embedded = kvplan::config::embedded_names("scenarios");
+    let embedded = kvplan::models::embedded_names("scenarios");
     assert!(embedded.len() > 5);
     for name in embedded {
         let scenario = Scenario::load(&name, &[], None, &[]).unwrap();

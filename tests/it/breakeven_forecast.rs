@@ -1,15 +1,15 @@
 //! Break-even traffic against closed forms, and forecasts against direct simulation.
 
 use assert_cmd::Command;
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::Count;
-use kvplan::experiment::breakeven::{Answer, Breakeven, Question, Settings, breakeven};
-use kvplan::experiment::curve::{curves, levels};
-use kvplan::experiment::forecast::{Growth, Limit, forecast};
-use kvplan::experiment::root::Onset;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::stats::Estimate;
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::Count;
 use kvplan::pricing::{MeterItem, Money};
+use kvplan::run::scenario::Scenario;
+use kvplan::study::breakeven::{Answer, Breakeven, Question, Settings, breakeven};
+use kvplan::study::curve::{curves, levels};
+use kvplan::study::forecast::{Growth, Limit, forecast};
+use kvplan::study::stats::Estimate;
+use kvplan::study::stats::root::Onset;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -162,7 +162,7 @@ fn interpolated_costs_agree_with_direct_simulation_at_midpoints() {
         let stop = AtomicBool::new(false);
         let gap = curves(&s, &[low, high], &|| {}, &stop).unwrap();
         s.seed += 1;
-        let direct = kvplan::experiment::sweep::sweep(&s, &[middle], &|| {}, &stop).unwrap();
+        let direct = kvplan::study::sweep::sweep(&s, &[middle], &|| {}, &stop).unwrap();
         for (curve, cell) in gap.iter().zip(&direct) {
             let invoice = curve.mean().invoice(s.plan(), middle.0 as f64);
             let e: Estimate = cell.estimate("cost_usd");

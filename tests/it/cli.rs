@@ -319,7 +319,7 @@ fn every_scenario_that_comes_along_is_good() {
 #[test]
 fn the_readme_explains_every_column() {
     let readme = include_str!("../../README.md");
-    for m in kvplan::experiment::metric::METRICS {
+    for m in kvplan::run::metric::METRICS {
         let row = format!("| `{}` | {} |", m.name, m.meaning);
         assert!(readme.contains(&row), "missing: {row}");
     }

@@ -2,17 +2,17 @@
 
 use kvplan::cloud::failure::FailureSpec;
 use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvStore};
-use kvplan::config::quantity::{Count, Rate};
-use kvplan::config::{Override, load, parse_overrides};
-use kvplan::experiment::grid::pooled;
-use kvplan::experiment::measure::Outcome;
-use kvplan::experiment::metric;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::stats::Estimate;
-use kvplan::sim::dist::Dist;
+use kvplan::models::dist::Dist;
+use kvplan::models::quantity::{Count, Rate};
+use kvplan::models::{Override, load, parse_overrides};
+use kvplan::run::measure::Outcome;
+use kvplan::run::metric;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
+use kvplan::study::grid::pooled;
+use kvplan::study::stats::Estimate;
 use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::{Clock, Kv, OpKind};

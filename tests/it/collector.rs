@@ -1,7 +1,7 @@
 //! The collector on the counting KV: batches, overflow, per-provider entries, damage.
 
 use kvplan::cloud::kv::KvStore;
-use kvplan::config::load;
+use kvplan::models::load;
 use kvplan::sim::executor::Executor;
 use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
 use kvplan::telemetry::collector::{Collector, Recorded};
@@ -226,7 +226,7 @@ fn eviction_counts_what_was_in_memory() {
 fn a_record_at_the_end_of_an_hour_does_not_replace_its_total() {
     use kvplan::cloud::failure::FailureSpec;
     use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency};
-    use kvplan::sim::dist::Sampler;
+    use kvplan::models::dist::Sampler;
     use kvplan::sim::random::Streams;
     use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
 

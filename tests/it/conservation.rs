@@ -1,13 +1,14 @@
 //! No record goes astray, whatever the policy and whatever fails; every request is billed, and what
 //! is stored in the long run is told from a short one.
 
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::Count;
-use kvplan::experiment::result::RunResult;
-use kvplan::experiment::scenario::{MONTH, Scenario};
-use kvplan::experiment::simulate::{Phases, Point, arrivals, simulate};
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::Count;
+use kvplan::pricing::MONTH;
 use kvplan::pricing::meter::scale;
 use kvplan::pricing::{MeterItem, Money};
+use kvplan::run::result::RunResult;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Phases, Point, arrivals, simulate};
 use kvplan::workload::ArrivalKind;
 use proptest::prelude::*;
 
@@ -278,7 +279,7 @@ fn refused_requests_come_and_are_not_billed() {
         Money::default()
     );
     let measure = |name: &str| {
-        use kvplan::experiment::metric::{METRICS, index_of};
+        use kvplan::run::metric::{METRICS, index_of};
         METRICS[index_of(name).unwrap()].value(&r)
     };
     assert_eq!(measure("requests_per_month"), 30.0 * came as f64);
@@ -412,7 +413,7 @@ fn the_busiest_day_is_one_of_the_measurement() {
 /// lost answer leave more in the store than was thought to be there.
 #[test]
 fn shares_stay_between_nothing_and_all() {
-    use kvplan::experiment::metric::METRICS;
+    use kvplan::run::metric::METRICS;
     let settings = [
         "period.at_least=\"10 s\"",
         "period.at_most=\"10 s\"",

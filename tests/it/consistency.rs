@@ -5,12 +5,12 @@ use kvplan::cloud::failure::FailureSpec;
 use kvplan::cloud::kv::{
     BillingRules, Consistency, DailyQuota, KvConfig, KvLatency, KvStore, OpOutcome,
 };
-use kvplan::config::{Model, load, parse_overrides};
-use kvplan::experiment::result::RunResult;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::models::dist::{Dist, Sampler};
+use kvplan::models::{Model, load, parse_overrides};
 use kvplan::pricing::{Catalog, MeterItem};
-use kvplan::sim::dist::{Dist, Sampler};
+use kvplan::run::result::RunResult;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind, PutOptions, ReadOptions};
@@ -358,7 +358,7 @@ fn shared_key(traffic: u64, change: impl Fn(&mut Catalog), settings: &[&str]) ->
     let point = Point {
         scenario: &scenario,
         policy: &scenario.policies[0],
-        traffic: kvplan::config::quantity::Count(traffic),
+        traffic: kvplan::models::quantity::Count(traffic),
         replication: 0,
     };
     simulate(&point).unwrap()

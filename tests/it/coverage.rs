@@ -1,9 +1,9 @@
 //! Whether the intervals that are printed hold the truth as often as they say, on real runs.
 
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::Count;
-use kvplan::experiment::coverage::{Coverage, coverage};
-use kvplan::experiment::scenario::Scenario;
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::Count;
+use kvplan::run::scenario::Scenario;
+use kvplan::study::coverage::{Coverage, coverage};
 use std::sync::atomic::AtomicBool;
 
 const EXPERIMENTS: u32 = 400;

@@ -2,10 +2,10 @@
 
 use assert_cmd::Command;
 use jsonschema::Validator;
-use kvplan::config::quantity::{self, Bytes, Count, Probability, Rate, parse_duration};
-use kvplan::config::{embedded_names, source_text};
-use kvplan::experiment::schema::KINDS;
+use kvplan::models::quantity::{self, Bytes, Count, Probability, Rate, parse_duration};
+use kvplan::models::{embedded_names, source_text};
 use kvplan::pricing::Money;
+use kvplan::study::schema::KINDS;
 use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde_json::{Value, json};

@@ -2,14 +2,14 @@
 
 use assert_cmd::Command;
 use kvplan::cloud::latency::LatencyProfile;
-use kvplan::config::{load, parse_overrides};
-use kvplan::experiment::fit::workload::{WorkloadFit, fit_workload};
-use kvplan::experiment::fit::{Fitted, expected_dispersion};
-use kvplan::experiment::replay::{Extent, write_trace};
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::Point;
-use kvplan::sim::dist::Dist;
+use kvplan::models::dist::Dist;
+use kvplan::models::{load, parse_overrides};
+use kvplan::run::Point;
+use kvplan::run::scenario::Scenario;
 use kvplan::sim::random::Streams;
+use kvplan::study::fit::workload::{WorkloadFit, fit_workload};
+use kvplan::study::fit::{Fitted, expected_dispersion};
+use kvplan::study::replay::{Extent, write_trace};
 use kvplan::workload::WorkloadSpec;
 use kvplan::workload::arrivals::Spacing;
 use kvplan::workload::trace::{TraceOptions, TraceReader};

@@ -1,12 +1,12 @@
 //! Places and isolates that come and go, against closed forms.
 
 use kvplan::cloud::fleet::{EndCause, Fleet, FleetSpec, Life};
-use kvplan::config::quantity::Count;
-use kvplan::config::{load, parse_overrides};
-use kvplan::experiment::metric;
-use kvplan::experiment::result::RunResult;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::models::quantity::Count;
+use kvplan::models::{load, parse_overrides};
+use kvplan::run::metric;
+use kvplan::run::result::RunResult;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::{Executor, SimHandle};
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::counters::LossCause;
@@ -206,7 +206,7 @@ impl Bare {
         let mut life = spec.life.clone().unwrap();
         life.mean_life = None;
         life.deploy_every = None;
-        life.cold_start = kvplan::sim::dist::Dist::Constant {
+        life.cold_start = kvplan::models::dist::Dist::Constant {
             value: Duration::ZERO,
         };
         change(&mut spec, &mut life);

@@ -2,8 +2,8 @@
 
 use assert_cmd::Command;
 use kvplan::cloud::kv::{KvLimits, KvStore};
-use kvplan::config::{load, parse_overrides};
-use kvplan::experiment::scenario::MONTH;
+use kvplan::models::{load, parse_overrides};
+use kvplan::pricing::MONTH;
 use kvplan::pricing::MeterItem::{self, *};
 use kvplan::pricing::{Catalog, Date, Money, Usage};
 use kvplan::sim::executor::Executor;

@@ -5,8 +5,8 @@ use kvplan::cloud::kv::{
     BillingRules, DailyQuota, KvConfig, KvLatency, KvLimits, KvStore, OpOutcome,
 };
 use kvplan::cloud::latency::LatencyProfile;
-use kvplan::config::load;
-use kvplan::sim::dist::{Dist, Sampler};
+use kvplan::models::dist::{Dist, Sampler};
+use kvplan::models::load;
 use kvplan::sim::executor::{Executor, SimHandle};
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::load::join_all;
@@ -167,7 +167,7 @@ fn a_key_takes_one_write_a_second() {
 fn a_key_written_too_often_refuses_or_is_overwritten() {
     let ten_at_once = |excess: &str| {
         let excess = format!("same_key_excess=\"{excess}\"");
-        let overrides = kvplan::config::parse_overrides(std::slice::from_ref(&excess)).unwrap();
+        let overrides = kvplan::models::parse_overrides(std::slice::from_ref(&excess)).unwrap();
         let limits = load("cloudflare", None, &overrides).unwrap();
         let w = limited_world(limits, SECOND / 10, "", DailyQuota::default());
         w.put("k", &[0], PutOptions::default()).unwrap();

@@ -1,18 +1,18 @@
 //! The planner against exhaustive search, and as a user drives it.
 
 use assert_cmd::Command;
-use kvplan::config::quantity::Count;
-use kvplan::config::{load, parse_overrides};
-use kvplan::experiment::grid::pooled;
-use kvplan::experiment::measure::Outcome;
-use kvplan::experiment::metric;
-use kvplan::experiment::plan::objective::parse;
-use kvplan::experiment::plan::race::with_implied;
-use kvplan::experiment::plan::space::Search;
-use kvplan::experiment::plan::{Candidate, Objective, Settings, Status, plan};
-use kvplan::experiment::pool::Pooled;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::models::quantity::Count;
+use kvplan::models::{load, parse_overrides};
+use kvplan::run::measure::Outcome;
+use kvplan::run::metric;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
+use kvplan::study::grid::pooled;
+use kvplan::study::plan::objective::parse;
+use kvplan::study::plan::race::with_implied;
+use kvplan::study::plan::space::Search;
+use kvplan::study::plan::{Candidate, Objective, Settings, Status, plan};
+use kvplan::study::stats::pool::Pooled;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -1,10 +1,10 @@
 //! Each policy: where it pays, and where it does not.
 
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::Count;
-use kvplan::experiment::result::RunResult;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Point, simulate};
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::Count;
+use kvplan::run::result::RunResult;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
 use kvplan::telemetry::ports::OpKind;
 
 const MONTH_S: f64 = 30.0 * 86_400.0;
@@ -426,9 +426,9 @@ fn a_cron_trigger_warms_one_machine_only() {
 mod archive {
     use kvplan::cloud::kv::KvStore;
     use kvplan::cloud::object::{DurableObject, R2Bucket};
-    use kvplan::config::load;
+    use kvplan::models::dist::Sampler;
+    use kvplan::models::load;
     use kvplan::pricing::MeterItem;
-    use kvplan::sim::dist::Sampler;
     use kvplan::sim::executor::Executor;
     use kvplan::sim::random::Streams;
     use kvplan::telemetry::collector::Collector;

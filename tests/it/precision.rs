@@ -1,10 +1,10 @@
 //! Replications added until the estimates are precise enough, and what the intervals are worth.
 
 use assert_cmd::Command;
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::{Count, Rate};
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::sweep::{Cell, sweep};
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::{Count, Rate};
+use kvplan::run::scenario::Scenario;
+use kvplan::study::sweep::{Cell, sweep};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -1,12 +1,12 @@
 //! Replaying a log: against the direct simulation, and as a user drives it.
 
 use assert_cmd::Command;
-use kvplan::config::parse_overrides;
-use kvplan::experiment::replay::{Extent, Replay, ReplayError, ReplaySpec, replay, write_trace};
-use kvplan::experiment::result::RunResult;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::simulate::{Billed, ORIGIN, Phases, Point, simulate};
+use kvplan::models::parse_overrides;
 use kvplan::pricing::MeterItem;
+use kvplan::run::result::RunResult;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Billed, ORIGIN, Phases, Point, simulate};
+use kvplan::study::replay::{Extent, Replay, ReplayError, ReplaySpec, replay, write_trace};
 use kvplan::telemetry::ports::OpKind;
 use kvplan::workload::trace::{TraceOptions, TraceReader};
 use std::fs;

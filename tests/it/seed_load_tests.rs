@@ -4,7 +4,7 @@
 use kvplan::cloud::failure::FailureSpec;
 use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLimits, KvStore};
 use kvplan::cloud::latency::LatencyProfile;
-use kvplan::config::load;
+use kvplan::models::load;
 use kvplan::sim::executor::{Executor, SimHandle};
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::collector::Collector;

@@ -1,10 +1,10 @@
 //! Sensitivity analysis as a user drives it, and against what the arithmetic of prices says.
 
 use assert_cmd::Command;
-use kvplan::config::{Override, parse_overrides};
-use kvplan::experiment::metric::index_of;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::sensitivity::{Inputs, Settings, sensitivity};
+use kvplan::models::{Override, parse_overrides};
+use kvplan::run::metric::index_of;
+use kvplan::run::scenario::Scenario;
+use kvplan::study::sensitivity::{Inputs, Settings, sensitivity};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

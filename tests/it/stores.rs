@@ -2,17 +2,18 @@
 
 use assert_cmd::Command;
 use kvplan::cloud::stores::{Queue, Service, StoreSpec};
-use kvplan::config::quantity::Count;
-use kvplan::config::{load, parse_overrides};
-use kvplan::experiment::scenario::{MONTH, Scenario};
-use kvplan::experiment::simulate::{Point, simulate};
-use kvplan::experiment::stores::{
-    StoreCell, StorePoint, StoreRun, compare_stores, simulate_store, take_overs,
-};
+use kvplan::models::quantity::Count;
+use kvplan::models::{load, parse_overrides};
+use kvplan::pricing::MONTH;
 use kvplan::pricing::MeterItem;
 use kvplan::pricing::meter::scale;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
+use kvplan::study::stores::{
+    StoreCell, StorePoint, StoreRun, compare_stores, simulate_store, take_overs,
+};
 use kvplan::telemetry::ports::{Kv, KvError, PutOptions};
 use kvplan::units::Timestamp;
 use std::fs;
@@ -157,7 +158,7 @@ fn the_cache_in_front_of_sql_queries_hits_as_the_closed_form_says() {
     ];
     let mut dataset = store("analytics-engine", &[]);
     if let Service::AnalyticsEngine(spec) = &mut dataset.service {
-        spec.query = kvplan::sim::dist::Dist::Constant {
+        spec.query = kvplan::models::dist::Dist::Constant {
             value: Duration::ZERO,
         };
     }

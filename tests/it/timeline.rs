@@ -1,11 +1,11 @@
 //! What `kvplan run --out` leaves behind: series, alerts, recoveries, warm-up and traces.
 
 use assert_cmd::Command;
-use kvplan::config::parse_overrides;
-use kvplan::config::quantity::Count;
-use kvplan::experiment::scenario::Scenario;
-use kvplan::experiment::series::Sample;
-use kvplan::experiment::simulate::{Observation, Phases, Point, arrivals, observe};
+use kvplan::models::parse_overrides;
+use kvplan::models::quantity::Count;
+use kvplan::run::scenario::Scenario;
+use kvplan::run::series::Sample;
+use kvplan::run::{Observation, Phases, Point, arrivals, observe};
 use kvplan::workload::ArrivalKind;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! `kvplan verify` as a user drives it, and each verdict on a claim built to give it.
 
 use assert_cmd::Command;
-use kvplan::experiment::claims::{Ledger, quote};
+use kvplan::study::claims::{Ledger, quote};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;

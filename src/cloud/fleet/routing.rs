@@ -5,7 +5,7 @@ use super::deployments::Deployments;
 use super::isolate::{EndCause, Isolate};
 use super::places::Places;
 use super::spec::{FleetSpec, Life, Routing};
-use crate::sim::dist::Sampler;
+use crate::models::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::Clock;

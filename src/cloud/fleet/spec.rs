@@ -1,8 +1,8 @@
 //! A fleet as its file has it.
 
-use crate::config::quantity::{self, Bytes, Probability};
-use crate::config::{FieldError, Model};
-use crate::sim::dist::Dist;
+use crate::models::dist::Dist;
+use crate::models::quantity::{self, Bytes, Probability};
+use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What Workers KV accepts.
 
-use crate::config::quantity::{self, Bytes};
-use crate::config::{FieldError, Model};
+use crate::models::quantity::{self, Bytes};
+use crate::models::{FieldError, Model};
 use crate::telemetry::ports::{KvError, PutOptions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Read caches at the points of presence, and the age of what they answer.
 
 use crate::cloud::consistency::ConsistencySpec;
-use crate::sim::dist::Sampler;
+use crate::models::dist::Sampler;
 use crate::sim::latencies::Latencies;
 use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::Value;

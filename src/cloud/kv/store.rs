@@ -5,7 +5,7 @@ use super::limits::KvLimits;
 use super::meter::{KvMeter, OpOutcome};
 use super::pops::{Consistency, PopCaches, ReadAges};
 use crate::cloud::failure::{FailureProcess, FailureSpec, Fault};
-use crate::sim::dist::Sampler;
+use crate::models::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::{

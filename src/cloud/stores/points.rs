@@ -1,8 +1,8 @@
 //! Workers Analytics Engine: a data point for each record, added up by queries.
 
 use super::spec::PointsSpec;
+use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
-use crate::sim::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::StreamRng;
 use crate::telemetry::aggregate::{Aggregate, Metrics, ProviderNames};

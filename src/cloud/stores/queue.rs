@@ -2,8 +2,8 @@
 
 use super::server::PeakSecond;
 use super::spec::QueueSpec;
+use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
-use crate::sim::dist::Sampler;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::StreamRng;
 use crate::telemetry::ports::{Clock, Kv, KvError, ListPage, PutOptions, ReadOptions, Value};

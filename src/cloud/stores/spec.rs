@@ -1,9 +1,9 @@
 //! Stores as their files have them: data in `models/stores`.
 
 use crate::cloud::kv::{KvLatency, KvLimits};
-use crate::config::quantity::{self, Bytes};
-use crate::config::{FieldError, Model};
-use crate::sim::dist::Dist;
+use crate::models::dist::Dist;
+use crate::models::quantity::{self, Bytes};
+use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

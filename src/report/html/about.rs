@@ -3,8 +3,8 @@
 
 use super::folder::{Folder, Run};
 use super::table::{Cell, Column, Table, label, sentence};
-use crate::config::quantity::Count;
-use crate::config::{embedded_names, source_text};
+use crate::models::quantity::Count;
+use crate::models::{embedded_names, source_text};
 use serde_json::Value;
 
 /// What was assumed, and where it comes from.

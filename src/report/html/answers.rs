@@ -2,9 +2,9 @@
 
 use super::folder::Csv;
 use super::table::{Cell, Column, Table};
-use crate::experiment::stats::Estimate;
-use crate::experiment::sweep::crossing_of;
 use crate::report::format;
+use crate::study::stats::Estimate;
+use crate::study::sweep::crossing_of;
 
 /// A question with what the results say, in one or more sentences.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@
 //! from its shapes: no scripts, styles, links, ids or foreign content.
 
 use super::table::sentence;
-use crate::report::hover::escape;
+use crate::report::draw::hover::escape;
 use roxmltree::{Document, Node};
 
 /// A drawing as the page shows it.

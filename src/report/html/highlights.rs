@@ -3,8 +3,8 @@
 use super::answers::Answer;
 use super::folder::{Csv, Folder};
 use super::table::label;
-use crate::experiment::stats::Estimate;
 use crate::report::format;
+use crate::study::stats::Estimate;
 use std::collections::BTreeMap;
 
 /// Most lines of an answer; the table holds all.

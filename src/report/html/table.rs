@@ -1,8 +1,8 @@
 //! Tables of a page: which columns, in which words, and how their cells are written.
 
 use super::folder::{Csv, SHOWN_ROWS, find_known};
-use crate::experiment::metric::METRICS;
 use crate::report::format;
+use crate::run::metric::METRICS;
 
 /// A table as the page shows it.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! Where a trace comes from: a file or standard input, plain or gzipped.
 
-use crate::config::ConfigError;
+use crate::models::ConfigError;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

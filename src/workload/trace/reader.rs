@@ -1,8 +1,8 @@
 //! Reading a trace row by row, in the order of time, in bounded memory.
 
 use super::row::{FIELDS, Row, RowKind, Unit, parse_latency, parse_success, parse_time};
-use crate::config::ConfigError;
-use crate::config::quantity::format_duration;
+use crate::models::ConfigError;
+use crate::models::quantity::format_duration;
 use crate::units::Timestamp;
 use crate::workload::Known;
 use std::cmp::Ordering;

@@ -1,0 +1,16 @@
+//! Reading TOML and CSV with errors that name file, line and field.
+
+pub mod dist;
+mod error;
+mod load;
+mod schema;
+mod telemetry;
+
+pub use crate::telemetry::field::FieldError;
+pub use crate::telemetry::units::quantity;
+pub use error::ConfigError;
+pub(crate) use load::line_of_field;
+pub use load::{
+    Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,
+};
+pub use schema::schema_of;

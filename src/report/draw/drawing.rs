@@ -1,0 +1,109 @@
+//! What all drawings share: the file, SVG or PNG, and the heading.
+
+use super::chart::{FONT, GREY, INK, PNG_SCALE, use_own_font};
+use super::hover::{Hover, draw_svg};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::path::Path;
+
+/// A picture that draws itself alike as SVG and PNG.
+pub(in crate::report) trait Drawing {
+    /// Width and height of the SVG in pixels; a PNG has [`PNG_SCALE`] times as many.
+    fn size(&self) -> (u32, u32);
+    /// Title, subtitle, and the note at the bottom.
+    fn heading(&self) -> [&str; 3];
+    /// Draws everything but the heading, `k` times as large; returns the values to show.
+    fn draw_on<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        k: i32,
+    ) -> Result<Hover, String>;
+}
+
+/// Draws into a file: SVG or PNG, by the path's extension.
+///
+/// # Errors
+/// A message that names the file.
+pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(), String> {
+    use_own_font();
+    let (width, height) = drawing.size();
+    let [title, subtitle, note] = drawing.heading();
+    let drawn = if path.extension().is_some_and(|e| e == "svg") {
+        let about = format!("{subtitle}. {note}");
+        draw_svg(path, (width, height), title, &about, |root| {
+            draw_all(drawing, root, 1)
+        })
+    } else {
+        let size = (width * PNG_SCALE, height * PNG_SCALE);
+        let root = BitMapBackend::new(path, size).into_drawing_area();
+        draw_all(drawing, &root, PNG_SCALE as i32).map(|_| ())
+    };
+    drawn.map_err(|e| format!("{}: cannot be drawn ({e})", path.display()))
+}
+
+fn draw_all<DB: DrawingBackend>(
+    drawing: &impl Drawing,
+    root: &DrawingArea<DB, Shift>,
+    k: i32,
+) -> Result<Hover, String> {
+    heading(root, drawing, k).map_err(|e| e.to_string())?;
+    drawing.draw_on(root, k)
+}
+
+/// An estimate of the width of a character of the subtitle.
+const SMALL_WIDTH: f64 = 7.2;
+
+/// A subtitle in two lines if one of `most` characters does not hold it, broken between its parts; what
+/// does not fit there either stands in the description of the SVG.
+fn lines(subtitle: &str, most: usize) -> Vec<String> {
+    if subtitle.chars().count() <= most {
+        return vec![subtitle.to_owned()];
+    }
+    let parts: Vec<&str> = subtitle.split("; ").collect();
+    let fits = |n: &usize| parts[..*n].join("; ").chars().count() < most;
+    let first = (1..parts.len()).rev().find(fits).unwrap_or(1);
+    let mut rest = parts[first..].join("; ");
+    if rest.chars().count() > most {
+        rest = rest
+            .chars()
+            .take(most.saturating_sub(3))
+            .collect::<String>()
+            + "...";
+    }
+    let mut both = vec![parts[..first].join("; ")];
+    both.extend((!rest.is_empty()).then_some(rest));
+    both
+}
+
+/// Fills the background and writes title, subtitle and, at the bottom, the note.
+fn heading<DB: DrawingBackend>(
+    root: &DrawingArea<DB, Shift>,
+    drawing: &impl Drawing,
+    k: i32,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    let [title, subtitle, note] = drawing.heading();
+    root.fill(&WHITE)?;
+    let large = (FONT, 24 * k).into_font().color(&INK);
+    root.draw(&Text::new(title, (24 * k, 16 * k), large))?;
+    let small = (FONT, 14 * k).into_font().color(&GREY);
+    let most = (drawing.size().0 as f64 - 48.0) / SMALL_WIDTH;
+    for (i, line) in lines(subtitle, most as usize).iter().enumerate() {
+        let top = 44 + 16 * i as i32;
+        root.draw(&Text::new(line.as_str(), (24 * k, top * k), small.clone()))?;
+    }
+    let bottom = drawing.size().1 as i32 - 22;
+    root.draw(&Text::new(note, (24 * k, bottom * k), small))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn a_long_subtitle_is_broken_between_its_parts() {
+        assert_eq!(lines("one; two", 20), ["one; two"]);
+        assert_eq!(lines("one; two; three", 10), ["one; two", "three"]);
+        assert_eq!(lines("one; two; three, four", 9), ["one; two", "three,..."]);
+        assert_eq!(lines("far too long for it", 5), ["far too long for it"]);
+    }
+}

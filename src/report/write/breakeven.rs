@@ -1,0 +1,362 @@
+//! The answers of a break-even analysis as CSV, charts and a table.
+
+use super::sweep::csv_bytes;
+use crate::report::draw::bars::{Bar, BarChart, Row};
+use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::settings::settings;
+use crate::report::table::table;
+use crate::run::scenario::Scenario;
+use crate::study::breakeven::{Answer, Breakeven, Question, Settings, days_judged};
+use crate::study::stats::root::{Crossing, Onset};
+
+/// A scenario with its answers.
+pub struct BreakevenReport<'a> {
+    pub scenario: &'a Scenario,
+    pub settings: &'a Settings,
+    pub result: &'a Breakeven,
+}
+
+const COLUMNS: [&str; 13] = [
+    "policy",
+    "question",
+    "item",
+    "other_policy",
+    "plan",
+    "traffic_per_month",
+    "ci95_low",
+    "ci95_high",
+    "replications",
+    "already_at_low_end",
+    "never_within_range",
+    "significant_from",
+    "answer",
+];
+
+impl BreakevenReport<'_> {
+    /// Writes everything that the analysis leaves behind into `out`.
+    ///
+    /// # Errors
+    /// A message that names the file that could not be written.
+    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+        out.write("breakeven.csv", &self.csv())?;
+        for extension in ["svg", "png"] {
+            self.chart()
+                .draw(&out.staged(&format!("breakeven.{extension}")))?;
+            self.cost_chart()
+                .draw(&out.staged(&format!("breakeven_cost.{extension}")))?;
+        }
+        Ok(())
+    }
+
+    fn policy(&self, i: usize) -> &str {
+        &self.scenario.policies[i].name
+    }
+
+    fn free(&self) -> &str {
+        self.result.free.as_deref().unwrap_or_default()
+    }
+
+    /// A row per question and policy. A traffic of 0 is below the range, an empty one not within.
+    pub fn csv(&self) -> Vec<u8> {
+        let rows = self.result.answers.iter().map(|a| {
+            let (question, item, other, plan) = self.columns(a);
+            let number = |x: f64| {
+                if x.is_infinite() {
+                    String::new()
+                } else {
+                    format::csv_number(x)
+                }
+            };
+            let c = &a.crossing;
+            vec![
+                self.policy(a.policy).to_owned(),
+                question.to_owned(),
+                item,
+                other,
+                plan,
+                number(c.at),
+                number(c.low),
+                number(c.high),
+                c.replications.to_string(),
+                c.already.to_string(),
+                c.never.to_string(),
+                match a.significant {
+                    Some(Onset::Already) => "0".into(),
+                    Some(Onset::At(x)) => number(x),
+                    _ => String::new(),
+                },
+                self.place(c),
+            ]
+        });
+        csv_bytes(COLUMNS.map(str::to_owned).to_vec(), rows)
+    }
+
+    fn columns(&self, a: &Answer) -> (&'static str, String, String, String) {
+        let none = String::new;
+        let (free, paid) = (self.free().to_owned(), self.result.paid.clone());
+        match a.question {
+            Question::Quota(i) => ("quota_exceeded", i.name().into(), none(), free),
+            Question::FirstQuota => {
+                let item = a.first.map_or_else(none, |f| f.0.name().to_owned());
+                ("first_quota_exceeded", item, none(), free)
+            }
+            Question::Refuses => ("refuses_first", none(), none(), free),
+            Question::RefusesMore => ("refuses_more", none(), none(), free),
+            Question::Allowance(i) => ("allowance_exceeded", i.name().into(), none(), paid),
+            Question::BillExceedsFee => ("bill_exceeds_fee", none(), none(), paid),
+            Question::PaysOff(o) => ("pays_off", none(), self.policy(o).to_owned(), paid),
+            Question::Crosses(o) => ("crosses", none(), self.policy(o).to_owned(), paid),
+        }
+    }
+
+    /// What the question asks, in words.
+    fn words(&self, a: &Answer) -> String {
+        let (free, paid) = (self.free(), &self.result.paid);
+        let fixed = self.settings.fixed_cost.to_usd();
+        let beyond = if fixed > 0.0 {
+            format!("saves more than {} a month", format::usd(fixed))
+        } else {
+            "saves money".into()
+        };
+        match a.question {
+            Question::Quota(i) => format!("{free}: {} of an average day exceeded", i.name()),
+            Question::FirstQuota => format!("{free}: first quota exceeded"),
+            Question::Refuses => format!("{free}: refuses anything on any day"),
+            Question::RefusesMore => format!(
+                "{free}: refuses more than {}",
+                format::percent(self.settings.refused)
+            ),
+            Question::Allowance(i) => format!("{paid}: {} included exceeded", i.name()),
+            Question::BillExceedsFee => format!("{paid}: bill exceeds the fee"),
+            Question::PaysOff(o) => format!("{beyond} against {}", self.policy(o)),
+            Question::Crosses(o) => format!("crosses {} in cost", self.policy(o)),
+        }
+    }
+
+    /// Where it begins, in words where there is no number.
+    fn place(&self, c: &Crossing) -> String {
+        let levels = &self.settings.levels;
+        let ends = |i: Option<&crate::models::quantity::Count>| {
+            i.map_or_else(String::new, |l| l.to_string())
+        };
+        if c.never == c.replications {
+            format!("never within range (up to {})", ends(levels.last()))
+        } else if c.already == c.replications {
+            format!("already at {}", ends(levels.first()))
+        } else {
+            format::count(c.at)
+        }
+    }
+
+    fn interval(&self, c: &Crossing) -> String {
+        if c.never == c.replications || c.already == c.replications {
+            return "-".into();
+        }
+        let end = |x: f64| match x {
+            x if x.is_nan() => "?".to_owned(),
+            0.0 => "below range".into(),
+            f64::INFINITY => "above range".into(),
+            x => format::count(x),
+        };
+        let mut text = format!("{} to {}", end(c.low), end(c.high));
+        if c.already + c.never > 0 {
+            text.push_str(&format!(
+                " (median; of {}: {} already, {} never)",
+                c.replications, c.already, c.never
+            ));
+        }
+        text
+    }
+
+    fn remark(&self, a: &Answer) -> String {
+        if let Some((item, times)) = a.first {
+            return format!("{} in {times} of {}", item.name(), a.crossing.replications);
+        }
+        match a.significant {
+            Some(Onset::At(x)) => format!("significant from {}", format::count(x)),
+            Some(Onset::Already) => "significant at the low end already".into(),
+            Some(Onset::Never) if a.crossing.never < a.crossing.replications => {
+                "not significant within range".into()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The answers for the terminal; items that never come into play are left out.
+    pub fn table(&self) -> String {
+        let header = [
+            "policy",
+            "what",
+            "from requests/month",
+            "95% interval",
+            "remark",
+        ];
+        let matters = |a: &&Answer| {
+            let listed = matches!(a.question, Question::Quota(_) | Question::Allowance(_));
+            !(listed && a.crossing.never == a.crossing.replications)
+        };
+        let rows = self.result.answers.iter().filter(matters).map(|a| {
+            vec![
+                self.policy(a.policy).to_owned(),
+                self.words(a),
+                self.place(&a.crossing),
+                self.interval(&a.crossing),
+                self.remark(a),
+            ]
+        });
+        table(&header, 5, rows)
+    }
+
+    /// How to read the table.
+    pub fn explanation(&self) -> String {
+        let mut text = format!(
+            "{} replications, {} points simulated, seed {}. Each replication finds its own onset under common random numbers, to 0.5%; the interval is Student's t on the logarithms.",
+            self.scenario.replications, self.result.simulated, self.scenario.seed
+        );
+        if let (Some(free), Some(low)) = (&self.result.free, self.settings.levels.first()) {
+            text.push_str(&format!(
+                "\nAn average day is that of a month without quotas; \"on any day\" is judged on the days that plan \"{free}\" is simulated for ({} at {low}).",
+                format::count(days_judged(self.scenario, free, *low)),
+            ));
+        }
+        text
+    }
+
+    fn subtitle(&self) -> String {
+        self.settings()
+    }
+
+    /// The settings in force; answers are about both plans.
+    pub fn settings(&self) -> String {
+        let line = settings(self.scenario).at(&self.settings.levels).line();
+        match &self.result.free {
+            Some(free) => format!("Plans \"{free}\" and \"{}\": {line}", self.result.paid),
+            None => line,
+        }
+    }
+
+    fn traffic_axis(&self) -> Axis {
+        Axis {
+            label: "recorded requests per month".into(),
+            scale: Scale::Log,
+            format: format::count,
+            min: self.settings.levels.first().map(|c| c.0 as f64),
+            max: self.settings.levels.last().map(|c| c.0 as f64),
+        }
+    }
+
+    /// A point with its interval for each answer.
+    fn chart(&self) -> BarChart {
+        let policies = 0..self.scenario.policies.len();
+        let mut rows = Vec::new();
+        for policy in policies.clone() {
+            for a in self.result.answers.iter().filter(|a| a.policy == policy) {
+                let c = &a.crossing;
+                let listed = matches!(a.question, Question::Quota(_) | Question::Allowance(_));
+                let outside = c.never == c.replications || c.already == c.replications;
+                if listed && outside {
+                    continue;
+                }
+                let label = format!("{}  {}", self.policy(policy), self.words(a));
+                let mut row = Row {
+                    label,
+                    bars: Vec::new(),
+                    remark: String::new(),
+                };
+                if outside {
+                    row.remark = self.place(c);
+                } else {
+                    row.bars.push(Bar {
+                        from: c.at,
+                        to: c.at,
+                        low: c.low,
+                        high: c.high,
+                        colour: policy,
+                        label: self.place(c),
+                    });
+                }
+                rows.push(row);
+            }
+        }
+        BarChart {
+            title: "Break-even traffic".into(),
+            subtitle: self.subtitle(),
+            x: self.traffic_axis(),
+            rows,
+            marks: Vec::new(),
+            legend: policies.map(|i| (i, self.policy(i).to_owned())).collect(),
+            note: format!(
+                "Whiskers: 95% interval over {} replications; where none is seen, it is narrower than the point.",
+                self.scenario.replications
+            ),
+        }
+    }
+
+    /// Cost under the paid plan, with the traffic at which each policy pays off.
+    fn cost_chart(&self) -> Chart {
+        let levels = &self.settings.levels;
+        let series = self
+            .result
+            .costs
+            .iter()
+            .enumerate()
+            .map(|(i, costs)| Series {
+                name: self.policy(i).to_owned(),
+                data: levels
+                    .iter()
+                    .zip(costs)
+                    .map(|(level, e)| Datum {
+                        x: level.0 as f64,
+                        y: e.mean,
+                        low: e.low(),
+                        high: e.high(),
+                    })
+                    .collect(),
+                colour: i,
+                dash: 0,
+                scatter: false,
+            });
+        let marks = self.result.answers.iter().filter_map(|a| {
+            let at = a.crossing.at;
+            let label = match a.question {
+                Question::PaysOff(o) => {
+                    format!(
+                        "{} pays off against {}",
+                        self.policy(a.policy),
+                        self.policy(o)
+                    )
+                }
+                _ => return None,
+            };
+            (at > 0.0 && at.is_finite()).then(|| Mark {
+                at,
+                label: format!("{label} at {}", format::count(at)),
+                vertical: true,
+                colour: Some(a.policy),
+            })
+        });
+        Chart {
+            title: format!(
+                "Cost under plan \"{}\", and where it breaks even",
+                self.result.paid
+            ),
+            subtitle: self.subtitle(),
+            x: self.traffic_axis(),
+            y: Axis {
+                label: "cost per month (USD)".into(),
+                scale: Scale::Log,
+                format: format::usd,
+                min: None,
+                max: None,
+            },
+            series: series.collect(),
+            marks: marks.collect(),
+            note: format!(
+                "Bands: 95% confidence over {} replications (Student's t); where none is seen, it is thinner than the line.",
+                self.scenario.replications
+            ),
+        }
+    }
+}

@@ -1,0 +1,566 @@
+//! The ledger of a document's claims as CSV, charts and a table.
+
+use crate::report::draw::heatmap::{HeatCell, HeatMap, Shade};
+use crate::report::draw::panels::{Bar, Panel, Panels};
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::table::table;
+use crate::run::scenario::Scenario;
+use crate::study::claims::cells::{Axes, Plan};
+use crate::study::claims::spec::Measure;
+use crate::study::claims::surface::Surface;
+use crate::study::claims::{Effort, Judgement, Ledger, Lens, Verdict};
+use crate::study::stats::Estimate;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What the results came from.
+pub struct Ran<'a> {
+    pub ledger: &'a Ledger,
+    pub judgements: &'a [Judgement<'a>],
+    pub plan: &'a Plan,
+    pub effort: Effort,
+}
+
+/// Writes everything that a verification leaves behind into `out`.
+///
+/// # Errors
+/// A message that names the file that could not be written.
+pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), String> {
+    out.write("claims.csv", &claims_csv(ran.judgements))?;
+    out.write("savings_surface.csv", &surface_csv(ran))?;
+    out.write("claims.json", &claims_json(ran)?)?;
+    for (name, map) in heat_maps(ran) {
+        for extension in ["svg", "png"] {
+            map.draw(&out.staged(&format!("{name}.{extension}")))?;
+        }
+    }
+    if let Some(chart) = savings_chart(ran) {
+        for extension in ["svg", "png"] {
+            chart.draw(&out.staged(&format!("claimed_savings.{extension}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn optional(x: Option<f64>) -> String {
+    x.map_or(String::new(), format::csv_number)
+}
+
+/// One row per claim; each lens has its verdict, value and 95% half-width.
+pub fn claims_csv(judgements: &[Judgement]) -> Vec<u8> {
+    let fixed = [
+        "id",
+        "section",
+        "quote",
+        "kinds",
+        "stated",
+        "stated_to",
+        "unit",
+        "comparator",
+        "tolerance",
+        "verdict",
+        "right_value",
+        "factor_stated_over_right",
+    ];
+    let mut header: Vec<String> = fixed.map(str::to_owned).to_vec();
+    for lens in Lens::ALL {
+        for column in ["verdict", "value", "value_ci95"] {
+            header.push(format!("{}_{column}", lens.name()));
+        }
+    }
+    header.extend(["conditions", "evidence", "note"].map(str::to_owned));
+    let rows = judgements.iter().map(|j| {
+        let c = j.claim;
+        let mut row = vec![
+            c.id.clone(),
+            c.section.clone(),
+            c.quote.clone(),
+            c.kinds().join(" "),
+            optional(c.stated),
+            optional(c.to),
+            c.unit.clone(),
+            c.comparator.symbol().to_owned(),
+            optional(c.stated.map(|s| c.tolerance.of(s))),
+            j.verdict.to_string(),
+            optional(j.right),
+            optional(j.factor),
+        ];
+        for lens in Lens::ALL {
+            let found = j.through(lens);
+            let value = found.and_then(|f| f.value);
+            row.push(found.map_or(String::new(), |f| f.verdict.to_string()));
+            row.push(optional(value.map(|v| v.mean)));
+            row.push(optional(value.map(|v| v.half_width)));
+        }
+        row.push(conditions(j).join("; "));
+        row.push(evidence(j));
+        row.push(c.note.clone().unwrap_or_default());
+        row
+    });
+    csv_bytes(header, rows)
+}
+
+fn csv_bytes(header: Vec<String>, mut rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let wrote =
+        writer.write_record(&header).is_ok() && rows.all(|row| writer.write_record(&row).is_ok());
+    assert!(wrote, "every row has the columns of the header");
+    writer
+        .into_inner()
+        .expect("writing to memory does not fail")
+}
+
+/// Where a claim holds, each condition once.
+fn conditions<'a>(j: &'a Judgement) -> Vec<&'a str> {
+    let mut all: Vec<&str> = Vec::new();
+    for c in j.findings.iter().filter_map(|f| f.conditions.as_deref()) {
+        if !all.contains(&c) {
+            all.push(c);
+        }
+    }
+    all
+}
+
+/// What each lens found.
+fn evidence(j: &Judgement) -> String {
+    let lines = j.findings.iter().map(|f| match f.lens {
+        Some(lens) => format!("[{}] {}", lens.name(), f.evidence),
+        None => f.evidence.clone(),
+    });
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+/// The surfaces that have a title, with their claims.
+fn titled<'a>(ran: &'a Ran) -> impl Iterator<Item = (&'a Judgement<'a>, &'a Surface<'a>, &'a str)> {
+    let all = ran
+        .judgements
+        .iter()
+        .flat_map(|j| j.surfaces.iter().map(move |s| (j, s)));
+    all.filter_map(|(j, s)| Some((j, s, s.check.surface.as_deref()?)))
+}
+
+/// Which prices a surface is in: the name of its tariff.
+fn prices<'a>(surface: &'a Surface) -> &'a str {
+    surface.check.tariff.as_deref().unwrap_or_default()
+}
+
+/// One row per claim with a surface, number of isolates and level of traffic.
+pub fn surface_csv(ran: &Ran) -> Vec<u8> {
+    let header = [
+        "id",
+        "title",
+        "measure",
+        "policy",
+        "baseline",
+        "metric",
+        "per",
+        "tariff",
+        "unit",
+        "stated",
+        "isolates",
+        "traffic_per_month",
+        "value",
+        "value_ci95",
+        "replications",
+        "claim_holds",
+        "interval_is_on_one_side",
+    ];
+    let rows = titled(ran).flat_map(|(j, s, title)| {
+        s.points.iter().map(move |p| {
+            let c = s.check;
+            let measure = match c.measure {
+                Measure::Value => "value",
+                Measure::Saving => "saving",
+                Measure::Difference => "difference",
+            };
+            vec![
+                j.claim.id.clone(),
+                title.to_owned(),
+                measure.to_owned(),
+                c.policy.clone(),
+                c.baseline.clone().unwrap_or_default(),
+                c.metric.clone().unwrap_or_else(|| "kv_cost_usd".into()),
+                c.per.clone().unwrap_or_default(),
+                c.tariff.clone().unwrap_or_default(),
+                j.claim.unit.clone(),
+                optional(j.claim.stated),
+                p.isolates.to_string(),
+                p.traffic.0.to_string(),
+                format::csv_number(p.value.mean),
+                format::csv_number(p.value.half_width),
+                p.value.n.to_string(),
+                p.holds.to_string(),
+                p.sure.to_string(),
+            ]
+        })
+    });
+    csv_bytes(header.map(str::to_owned).to_vec(), rows)
+}
+
+/// What `claims.json` holds: enough to repeat the verification.
+#[derive(Serialize)]
+struct Provenance<'a> {
+    kvplan: &'static str,
+    command: &'static str,
+    claims: &'a str,
+    title: &'a str,
+    document: &'a str,
+    effort: Effort,
+    counts: BTreeMap<String, usize>,
+    tariffs: Vec<Priced<'a>>,
+    grids: &'a BTreeMap<String, Axes>,
+    scenarios: Vec<Simulated<'a>>,
+}
+
+#[derive(Serialize)]
+struct Priced<'a> {
+    tariff: &'a crate::study::claims::spec::Tariff,
+    catalog: &'a crate::pricing::Catalog,
+}
+
+#[derive(Serialize)]
+struct Simulated<'a> {
+    grid: &'a str,
+    isolates: u32,
+    seed: u64,
+    replications: u32,
+    scenario: &'a Scenario,
+}
+
+fn claims_json(ran: &Ran) -> Result<Vec<u8>, String> {
+    let file = &ran.ledger.file;
+    let counts = Verdict::ALL.map(|v| (v.to_string(), count(ran.judgements, v)));
+    let provenance = Provenance {
+        kvplan: env!("CARGO_PKG_VERSION"),
+        command: "verify",
+        claims: &ran.ledger.name,
+        title: &file.title,
+        document: &file.document,
+        effort: ran.effort,
+        counts: counts.into_iter().collect(),
+        tariffs: file
+            .tariffs
+            .iter()
+            .zip(&ran.ledger.catalogs)
+            .map(|(tariff, catalog)| Priced { tariff, catalog })
+            .collect(),
+        grids: &ran.plan.axes,
+        scenarios: ran
+            .plan
+            .scenarios()
+            .map(|(grid, isolates, scenario)| Simulated {
+                grid,
+                isolates,
+                seed: scenario.seed,
+                replications: scenario.replications,
+                scenario,
+            })
+            .collect(),
+    };
+    let mut bytes =
+        serde_json::to_vec_pretty(&provenance).map_err(|e| format!("claims.json: {e}"))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn count(judgements: &[Judgement], verdict: Verdict) -> usize {
+    judgements.iter().filter(|j| j.verdict == verdict).count()
+}
+
+/// A value in the claim's unit, short.
+fn value(x: f64, unit: &str) -> String {
+    if x.is_nan() {
+        return "-".into();
+    }
+    if let Some(rest) = unit.strip_prefix("USD") {
+        let rest = if rest.is_empty() { "" } else { rest };
+        let amount = if x != 0.0 && x.abs() < 0.005 {
+            format!("${}", format::csv_number(x))
+        } else {
+            format::usd(x)
+        };
+        return format!("{amount}{rest}");
+    }
+    if unit.starts_with('%') {
+        return format!("{}%", format::count(x));
+    }
+    match unit.split_whitespace().next() {
+        Some(word) if word.len() <= 3 => format!("{} {word}", format::count(x)),
+        _ => format::count(x),
+    }
+}
+
+fn estimate(e: Estimate, unit: &str) -> String {
+    if e.half_width.is_nan() {
+        return value(e.mean, unit);
+    }
+    let short_unit = unit.split('/').next().unwrap_or_default();
+    format!(
+        "{} ±{}",
+        value(e.mean, short_unit),
+        format::count(e.half_width)
+    )
+}
+
+/// The ledger for the terminal: a row for each claim.
+pub fn ledger_table(judgements: &[Judgement]) -> String {
+    let header = [
+        "claim",
+        "verdict",
+        "stated",
+        "right value",
+        "factor",
+        "document",
+        "published",
+        "one isolate",
+        "fleet",
+    ];
+    let rows = judgements.iter().map(|j| {
+        let unit = &j.claim.unit;
+        let stated = j.claim.stated.map_or("-".into(), |s| {
+            let sign = match j.claim.comparator.symbol() {
+                "=" => "",
+                other => other,
+            };
+            let to = j
+                .claim
+                .to
+                .map_or(String::new(), |t| format!(" to {}", value(t, unit)));
+            format!("{sign}{}{to}", value(s, unit))
+        });
+        let through = |lens: Lens| {
+            let found = j.through(lens).and_then(|f| f.value);
+            found.map_or(String::new(), |v| estimate(v, unit))
+        };
+        let blank = |x: Option<f64>, show: &dyn Fn(f64) -> String| x.map_or(String::new(), show);
+        vec![
+            j.claim.id.clone(),
+            j.verdict.to_string(),
+            stated,
+            blank(j.right, &|x| value(x, unit)),
+            blank(j.factor, &|x| format::count(x)),
+            through(Lens::Document),
+            through(Lens::Published),
+            through(Lens::OneIsolate),
+            through(Lens::Fleet),
+        ]
+    });
+    table(&header, 2, rows)
+}
+
+/// `126 claims: 40 confirmed, ...`.
+pub fn counts(judgements: &[Judgement]) -> String {
+    let parts = Verdict::ALL.map(|v| format!("{} {v}", count(judgements, v)));
+    format!("{} claims: {}", judgements.len(), parts.join(", "))
+}
+
+/// All that is known of one claim.
+pub fn detail(j: &Judgement) -> String {
+    let c = j.claim;
+    let mut text = format!(
+        "{} ({})\n  \"{}\"\n  verdict: {}",
+        c.id, c.section, c.quote, j.verdict
+    );
+    if let Some(right) = j.right {
+        let factor = j.factor.map_or(String::new(), |f| {
+            format!(", the document says {} times that", format::count(f))
+        });
+        text.push_str(&format!("; right value: {}{factor}", value(right, &c.unit)));
+    }
+    for f in &j.findings {
+        let lens = f.lens.map_or("why", Lens::name).replace('_', " ");
+        text.push_str(&format!("\n  {lens}: {}: {}", f.verdict, f.evidence));
+    }
+    for condition in conditions(j) {
+        text.push_str(&format!("\n  holds {condition}"));
+    }
+    if let Some(note) = &c.note {
+        text.push_str(&format!("\n  note: {note}"));
+    }
+    text
+}
+
+/// The claims without verdicts.
+pub fn list(ledger: &Ledger) -> String {
+    let header = ["claim", "kinds", "section", "quote"];
+    let rows = ledger.file.claims.iter().map(|c| {
+        vec![
+            c.id.clone(),
+            c.kinds().join(" "),
+            c.section.clone(),
+            c.quote.clone(),
+        ]
+    });
+    table(&header, 4, rows)
+}
+
+/// Names and heat maps of the surfaces that have a title.
+fn heat_maps(ran: &Ran) -> Vec<(String, HeatMap)> {
+    titled(ran)
+        .map(|(j, s, title)| {
+            let suffix = if s.published { "_published" } else { "" };
+            let name = format!("surface_{}{suffix}", j.claim.id.replace('-', "_"));
+            (name, heat_map(ran, j, s, title))
+        })
+        .collect()
+}
+
+fn heat_map(ran: &Ran, j: &Judgement, s: &Surface, title: &str) -> HeatMap {
+    let unit = &j.claim.unit;
+    let money = s.check.tariff.is_some();
+    let percent = unit.starts_with('%');
+    let cell = |p: &&crate::study::claims::surface::SurfacePoint| {
+        let mean = if money {
+            money_label(p.value.mean)
+        } else {
+            value(p.value.mean, unit)
+        };
+        let mut lines = vec![mean];
+        if p.value.half_width.is_finite() {
+            lines.push(format!("± {}", format::count(p.value.half_width)));
+        }
+        HeatCell {
+            value: p.value.mean,
+            lines,
+            framed: p.holds,
+        }
+    };
+    let policies = match &s.check.baseline {
+        Some(baseline) => format!("{} against {baseline}", s.check.policy),
+        None => s.check.policy.clone(),
+    };
+    let tariff = if money {
+        format!(", {}", ran.ledger.tariff(prices(s)).1.title)
+    } else {
+        String::new()
+    };
+    let place = s
+        .check
+        .traffic
+        .map_or(String::new(), |t| format!(" at {t} requests a month"));
+    let claimed = claimed(j);
+    HeatMap {
+        title: format!("{title}, by isolates and traffic"),
+        subtitle: format!("{policies}{tariff}. The document: {claimed}{place}."),
+        x_label: "requests a month".into(),
+        columns: s.axes.traffic.iter().map(ToString::to_string).collect(),
+        y_label: "isolates".into(),
+        rows: s.axes.isolates.iter().map(ToString::to_string).collect(),
+        cells: s
+            .axes
+            .isolates
+            .iter()
+            .map(|n| s.row(*n).iter().map(cell).collect())
+            .collect(),
+        shade: if percent {
+            Shade::Linear(0.0, 100.0)
+        } else {
+            Shade::Magnitude
+        },
+        bar_label: format!("{title} ({})", if percent { "%" } else { unit }),
+        format: if percent {
+            |v| format!("{v}%")
+        } else {
+            money_label
+        },
+        note: format!(
+            "Framed: {claimed} holds. ±: 95% confidence over {} replications (Student's t). Below 0, the policy costs more.",
+            s.points.first().map_or(0, |p| p.value.n)
+        ),
+    }
+}
+
+/// `>= 80%`, `$2.70/month within 10%`.
+fn claimed(j: &Judgement) -> String {
+    let c = j.claim;
+    let stated = c.stated.unwrap_or(f64::NAN);
+    let slack = c.tolerance.of(stated);
+    let symbol = match c.comparator.symbol() {
+        "=" => String::new(),
+        ">=" => "at least ".into(),
+        "<=" => "at most ".into(),
+        other => format!("{other} "),
+    };
+    let within = if slack > 0.0 {
+        format!(
+            " within {}",
+            value(slack, c.unit.split('/').next().unwrap_or_default())
+        )
+    } else {
+        String::new()
+    };
+    format!("{symbol}{}{within}", value(stated, &c.unit))
+}
+
+/// `$1.23k`, `-$450`.
+fn money_label(v: f64) -> String {
+    if v.is_nan() {
+        return "-".into();
+    }
+    let sign = if v < 0.0 { "-" } else { "" };
+    if v.abs() < 1_000.0 {
+        let text = format::usd(v);
+        return text.strip_suffix(".00").unwrap_or(&text).to_owned();
+    }
+    format!("{sign}${}", format::count(v.abs()))
+}
+
+const KINDS: [(Lens, &str); 4] = [
+    (Lens::OneIsolate, "one isolate"),
+    (Lens::Fleet, "fleet"),
+    (Lens::OneIsolatePublished, "one isolate, published prices"),
+    (Lens::FleetPublished, "fleet, published prices"),
+];
+
+/// What the document says is saved beside what is saved in the simulation: the claims that have a surface.
+fn savings_chart(ran: &Ran) -> Option<Panels> {
+    let mut panels: Vec<Panel> = Vec::new();
+    let mut n = 0;
+    for (j, s, title) in titled(ran).filter(|(_, s, _)| !s.published) {
+        n = s.points.first().map_or(n, |p| p.value.n);
+        let unit = &j.claim.unit;
+        let bars = KINDS.iter().enumerate().filter_map(|(kind, (lens, _))| {
+            let v = j.through(*lens)?.value?;
+            let label = if s.check.tariff.is_some() {
+                money_label(v.mean)
+            } else {
+                value(v.mean, unit)
+            };
+            Some(Bar {
+                kind,
+                value: v.mean,
+                low: v.low(),
+                high: v.high(),
+                label,
+            })
+        });
+        let at = s.check.traffic.unwrap_or(s.axes.reference);
+        panels.push(Panel {
+            title: title.to_owned(),
+            subtitle: format!("{at} requests a month"),
+            expected: j.claim.stated?,
+            expected_label: format!("document: {}", value(j.claim.stated?, unit)),
+            bars: bars.collect(),
+        });
+    }
+    if panels.is_empty() {
+        return None;
+    }
+    Some(Panels {
+        title: "Savings as documented and as simulated".into(),
+        subtitle: format!(
+            "{}: dashed lines are what it claims. Amounts are at its own prices unless said otherwise; each panel has its own scale.",
+            ran.ledger.file.document
+        ),
+        kinds: KINDS.map(|k| k.1.to_owned()).to_vec(),
+        panels,
+        note: if n > 1 {
+            format!(
+                "Whiskers: 95% confidence over {n} replications (Student's t). KV operations and storage only, without the plan's fee."
+            )
+        } else {
+            "One replication: no confidence interval. KV operations and storage only, without the plan's fee.".into()
+        },
+    })
+}

@@ -1,0 +1,31 @@
+//! How often intervals hold the truth, as a table.
+
+use crate::report::format;
+use crate::report::table::table;
+use crate::study::coverage::Coverage;
+
+/// Every measure that varies: the truth, the mean half-width, and how often the interval held it.
+pub fn coverage_table(found: &[Coverage]) -> String {
+    let header = ["measure", "truth", "half-width", "too few", "coverage"];
+    let shown = found
+        .iter()
+        .filter(|c| c.too_few > 0 || (c.stated > 0 && c.varies()));
+    let rows = shown.map(|c| {
+        vec![
+            c.measure.to_owned(),
+            format::count(c.truth),
+            if c.stated > 0 {
+                format::count(c.half_width)
+            } else {
+                "-".into()
+            },
+            format::percent(c.too_few as f64 / c.experiments as f64),
+            if c.stated > 0 {
+                format::percent(c.share())
+            } else {
+                "-".into()
+            },
+        ]
+    });
+    table(&header, 1, rows)
+}

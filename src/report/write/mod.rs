@@ -1,0 +1,18 @@
+//! What a question's answer looks like: its tables, CSV files and charts, a file for each question.
+
+pub mod breakeven;
+pub mod claims;
+pub mod compare;
+pub mod coverage;
+pub mod fit;
+pub mod forecast;
+pub mod invoice;
+pub mod plan;
+pub mod precision;
+pub mod rehearsal;
+pub mod replay;
+pub mod run;
+pub mod sensitivity;
+pub mod stores;
+pub mod sweep;
+pub mod timeline;

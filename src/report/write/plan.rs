@@ -1,0 +1,534 @@
+//! A plan as CSV, charts, a policy file and tables.
+
+use super::sweep::csv_bytes;
+use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::settings::settings;
+use crate::report::table::table;
+use crate::run::metric::METRICS;
+use crate::run::scenario::Scenario;
+use crate::study::plan::pareto::front;
+use crate::study::plan::space::Space;
+use crate::study::plan::{Certainty, Objective, Planned, Settings, Status, Trial};
+use crate::study::stats::Estimate;
+
+/// A scenario with the outcome of its search.
+pub struct PlanReport<'a> {
+    pub scenario: &'a Scenario,
+    pub settings: &'a Settings,
+    /// Names of the dimensions of the search.
+    pub dimensions: Vec<&'a str>,
+    pub space: &'a Space,
+    pub result: &'a Planned,
+}
+
+const LOSS: &str = "loss_rate";
+
+/// The measures of the Pareto front, beside those of the objectives.
+const FRONT: [&str; 3] = ["cost_usd", "answer_age_p99_s", LOSS];
+
+/// Whether nobody asked for the objective.
+fn is_implied(o: &Objective) -> bool {
+    o.text.ends_with("(implied)")
+}
+
+/// The least age of an answer that the chart tells from none.
+const STALENESS_FLOOR_S: f64 = 0.01;
+
+fn estimate(trial: &Trial, name: &str) -> Estimate {
+    let index = METRICS.iter().position(|m| m.name == name);
+    trial.estimate(index.unwrap_or_default())
+}
+
+impl PlanReport<'_> {
+    /// The settings in force, with the plans among which was searched in place of the scenario's.
+    pub fn settings(&self) -> String {
+        let mut plans: Vec<&str> = Vec::new();
+        for t in &self.result.trials {
+            if !plans.contains(&t.candidate.plan.as_str()) {
+                plans.push(&t.candidate.plan);
+            }
+        }
+        let scenario = Scenario {
+            plan: plans.join("\" or \""),
+            ..self.scenario.clone()
+        };
+        let (first, most) = (self.settings.first, self.settings.most);
+        let n = if first == most {
+            most.to_string()
+        } else {
+            format!("{first} to {most}")
+        };
+        settings(&scenario)
+            .at(&[self.settings.traffic])
+            .replicated(n)
+            .line()
+    }
+
+    /// Writes everything that the search leaves behind into `out`.
+    ///
+    /// # Errors
+    /// A message that names the file that could not be written.
+    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+        let front = self.front();
+        out.write(
+            "plan.csv",
+            &self.csv(&(0..self.result.trials.len()).collect::<Vec<_>>()),
+        )?;
+        out.write("pareto.csv", &self.csv(&front))?;
+        if let Some(i) = self.result.choice {
+            out.write("plan-policy.toml", self.policy_file(i)?.as_bytes())?;
+        }
+        for (name, chart) in self.charts(&front) {
+            for extension in ["svg", "png"] {
+                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The measures to show: those of the front and of the objectives.
+    fn measures(&self) -> Vec<&'static str> {
+        let mut names = FRONT.to_vec();
+        for o in &self.result.objectives {
+            if !names.contains(&o.name()) {
+                names.push(o.name());
+            }
+        }
+        names
+    }
+
+    /// A row per candidate, in the order given.
+    fn csv(&self, which: &[usize]) -> Vec<u8> {
+        let measures = self.measures();
+        let mut header = vec!["candidate".to_owned(), "plan".into()];
+        header.extend(self.dimensions.iter().map(|d| d.replace(' ', "_")));
+        header.extend(["status", "meets_objectives", "replications"].map(str::to_owned));
+        let columns = measures.iter();
+        header.extend(columns.flat_map(|m| [(*m).to_owned(), format!("{m}_ci95")]));
+        let rows = which.iter().map(|i| {
+            let t = &self.result.trials[*i];
+            let mut row = vec![i.to_string(), t.candidate.plan.clone()];
+            row.extend(t.candidate.options.iter().cloned());
+            row.push(self.status(*i));
+            row.push(t.meets.to_string());
+            row.push(t.replications().to_string());
+            row.extend(measures.iter().flat_map(|m| {
+                let e = estimate(t, m);
+                [e.mean, e.half_width].map(format::csv_number)
+            }));
+            row
+        });
+        csv_bytes(header, rows)
+    }
+
+    fn status(&self, i: usize) -> String {
+        if self.result.choice == Some(i) {
+            return "chosen".into();
+        }
+        match self.result.trials[i].status {
+            Status::Refused => "refused by the plan".into(),
+            Status::Misses(o) => format!("misses {}", self.result.objectives[o].name()),
+            Status::Worse => "worse".into(),
+            Status::Equivalent => "equivalent".into(),
+            Status::Raced => "raced to the end".into(),
+        }
+    }
+
+    /// The chosen policy as a file that `--policy` reads.
+    fn policy_file(&self, i: usize) -> Result<String, String> {
+        let t = &self.result.trials[i];
+        let policy = toml::to_string(&t.candidate.policy)
+            .map_err(|e| format!("plan-policy.toml: cannot be written ({e})"))?;
+        let objectives: Vec<&str> = self
+            .result
+            .objectives
+            .iter()
+            .map(|o| o.text.as_str())
+            .collect();
+        Ok(format!(
+            "# The cheapest found for {} requests a month with {}.\n# Scenario {}, plan {}, seed {}.\n{policy}",
+            self.settings.traffic,
+            objectives.join(", "),
+            self.scenario.name,
+            t.candidate.plan,
+            self.scenario.seed
+        ))
+    }
+
+    /// Candidates that no other beats in cost, staleness and loss at once, cheapest first.
+    fn front(&self) -> Vec<usize> {
+        let trials = &self.result.trials;
+        let simulated: Vec<usize> = (0..trials.len())
+            .filter(|i| trials[*i].replications() > 0)
+            .collect();
+        // What a plan turns away is neither stale nor lost: such candidates would look good. Loss is a
+        // coordinate of its own; where it is unknown, it may be all.
+        let carried: Vec<usize> = simulated
+            .into_iter()
+            .filter(|i| {
+                let t = &trials[*i];
+                let mut bounds = self.result.objectives.iter().filter(|o| is_implied(o));
+                let refuses =
+                    bounds.any(|o| o.name() != LOSS && o.excess(t.estimate(o.metric).mean) >= 0.0);
+                !refuses && !estimate(t, LOSS).mean.is_nan()
+            })
+            .collect();
+        let point = |i: &usize| FRONT.map(|m| estimate(&trials[*i], m).mean).to_vec();
+        let points: Vec<Vec<f64>> = carried.iter().map(point).collect();
+        let mut on: Vec<usize> = front(&points).into_iter().map(|i| carried[i]).collect();
+        let cost = |i: &usize| estimate(&trials[*i], FRONT[0]).mean;
+        on.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.cmp(b)));
+        on
+    }
+
+    fn charts(&self, front: &[usize]) -> Vec<(&'static str, Chart)> {
+        let age = Axis {
+            label: "age of an answer, 99th percentile (s)".into(),
+            scale: Scale::Log,
+            format: |v| format!("{} s", format::count(v)),
+            min: None,
+            max: None,
+        };
+        let loss = Axis {
+            label: "share of records lost".into(),
+            scale: Scale::Linear,
+            format: format::percent,
+            min: Some(0.0),
+            max: None,
+        };
+        let mut charts = vec![("pareto", self.chart("staleness", FRONT[1], age, front))];
+        let lossy = |t: &Trial| estimate(t, FRONT[2]).mean > 0.0;
+        if self.result.trials.iter().any(lossy) {
+            charts.push(("pareto_loss", self.chart("loss", FRONT[2], loss, front)));
+        }
+        charts
+    }
+
+    fn chart(&self, what: &str, measure: &'static str, x: Axis, front: &[usize]) -> Chart {
+        let trials = &self.result.trials;
+        let floor = if x.scale == Scale::Log {
+            STALENESS_FLOOR_S
+        } else {
+            0.0
+        };
+        let datum = |i: &usize| {
+            let (age, cost) = (
+                estimate(&trials[*i], measure),
+                estimate(&trials[*i], FRONT[0]),
+            );
+            Datum {
+                // What is not known is not drawn.
+                x: if age.mean.is_nan() {
+                    f64::NAN
+                } else {
+                    age.mean.max(floor)
+                },
+                y: cost.mean,
+                low: cost.low(),
+                high: cost.high(),
+            }
+        };
+        let simulated = || (0..trials.len()).filter(|i| trials[*i].replications() > 0);
+        let series = |name: &str, which: Vec<usize>, colour, scatter| {
+            let mut data: Vec<Datum> = which
+                .iter()
+                .map(datum)
+                .filter(|d| d.x.is_finite())
+                .collect();
+            data.sort_by(|a, b| a.x.total_cmp(&b.x));
+            Series {
+                name: name.to_owned(),
+                data,
+                colour,
+                dash: 0,
+                scatter,
+            }
+        };
+        let meets: Vec<usize> = simulated().filter(|i| trials[*i].meets).collect();
+        let others: Vec<usize> = simulated().filter(|i| !trials[*i].meets).collect();
+        let points = |i: &usize| vec![estimate(&trials[*i], FRONT[0]).mean, datum(i).x];
+        let flat: Vec<Vec<f64>> = front.iter().map(points).collect();
+        let line = crate::study::plan::pareto::front(&flat);
+        let line: Vec<usize> = line.into_iter().map(|i| front[i]).collect();
+        let mut all = vec![
+            series("other candidates", others, 6, true),
+            series("meets all objectives", meets, 0, true),
+            series("Pareto front", line, 1, false),
+        ];
+        if let Some(i) = self.result.choice {
+            all.push(series("choice", vec![i], 2, true));
+        }
+        all.retain(|s| !s.data.is_empty());
+        let bound = |name: &'static str, vertical| {
+            let objectives = self.result.objectives.iter();
+            objectives
+                .filter(move |o| o.name() == name)
+                .map(move |o| Mark {
+                    at: o.bound,
+                    label: o.text.clone(),
+                    vertical,
+                    colour: None,
+                })
+        };
+        Chart {
+            title: format!(
+                "Cost against {what} at {} requests a month",
+                self.settings.traffic
+            ),
+            subtitle: format!(
+                "{} candidates, {} of them simulated; {}",
+                trials.len(),
+                simulated().count(),
+                self.settings()
+            ),
+            marks: bound(measure, true).chain(bound(FRONT[0], false)).collect(),
+            x,
+            y: Axis {
+                label: "cost per month (USD)".into(),
+                scale: Scale::Log,
+                format: format::usd,
+                min: None,
+                max: None,
+            },
+            series: all,
+            note: format!(
+                "Means over {} to {} replications, common random numbers; band of the front: 95% confidence of its cost. Dotted: objectives. Ages below 0.01 s are drawn at 0.01 s.",
+                self.settings.first, self.settings.most
+            ),
+        }
+    }
+
+    fn choice_row(&self, role: &str, i: usize) -> Vec<String> {
+        let t = &self.result.trials[i];
+        let mut row = vec![role.to_owned(), t.candidate.plan.clone()];
+        row.extend(t.candidate.options.iter().cloned());
+        row.push(format::usd_estimate(estimate(t, FRONT[0])));
+        row.push(match t.is_too_few(FRONT[1]) {
+            true => format::TOO_FEW.into(),
+            false => format!("{} s", format::count(estimate(t, FRONT[1]).mean)),
+        });
+        let mean = |name: &str| estimate(t, name).mean;
+        row.push(format::refused(
+            mean("requests_refused_share"),
+            mean("kv_quota_exceeded_share"),
+        ));
+        row.push(format::share_or_unknown(mean(LOSS)));
+        row.push(t.replications().to_string());
+        row
+    }
+
+    /// The choice and the runners-up.
+    pub fn choices_table(&self) -> String {
+        let mut header = vec!["", "plan"];
+        header.extend(&self.dimensions);
+        header.extend([
+            "cost/month",
+            "staleness p99",
+            "refused requests / operations",
+            "lost",
+            "n",
+        ]);
+        let choice = self
+            .result
+            .choice
+            .iter()
+            .map(|i| self.choice_row("choice", *i));
+        let others = self.result.runners_up.iter().enumerate();
+        let others = others.map(|(k, i)| self.choice_row(&format!("runner-up {}", k + 1), *i));
+        let left = 2 + self.dimensions.len();
+        table(&header, left, choice.chain(others))
+    }
+
+    /// How the choice did on fresh replications, or how far the nearest candidate is off.
+    pub fn objectives_table(&self) -> String {
+        let trial = match (&self.result.confirmation, self.result.nearest) {
+            (Some(t), _) => t,
+            (None, Some(i)) => {
+                // What fresh replications gave is what decided.
+                let fresh = self.result.rejected.iter().find(|r| r.0 == i);
+                fresh.map_or(&self.result.trials[i], |r| &r.1)
+            }
+            (None, None) => return "No candidate could be simulated under its plan.".into(),
+        };
+        let objectives = &self.result.objectives;
+        let rows = objectives.iter().map(|o| {
+            let e = trial.estimate(o.metric);
+            let side = if o.below { "at most" } else { "at least" };
+            let bound = |x: f64| format!("{side} {}", self.value(o, x));
+            let (bound, verdict) = match trial.certainty(o, trial.error) {
+                Certainty::Met(x) => {
+                    let spare = format!("met, {} to spare", format::percent(-o.excess(x)));
+                    (bound(x), spare)
+                }
+                Certainty::Open(x) => (bound(x), "NOT CERTAIN: too few replications".into()),
+                Certainty::Missed => {
+                    let by = self.amount(o, (e.mean - o.bound).abs());
+                    ("-".into(), format!("missed by {by}"))
+                }
+                Certainty::TooFew { came, needed } => (
+                    "-".into(),
+                    format!("NOT CERTAIN: {came} calls came, {needed} are needed (-n)"),
+                ),
+                Certainty::NoValue if [LOSS, "lost_update_rate"].contains(&o.name()) => (
+                    "-".into(),
+                    "UNKNOWN: keys have expired, lost updates cannot be counted".into(),
+                ),
+                Certainty::NoValue => ("-".into(), "no value".into()),
+            };
+            let measured = match trial.is_too_few(o.name()) {
+                true => format::TOO_FEW.into(),
+                false => format::interval(e),
+            };
+            vec![o.text.clone(), measured, bound, verdict]
+        });
+        let header = ["objective", "measured", "one-sided bound", "verdict"];
+        table(&header, 1, rows)
+    }
+
+    /// A value of the objective's measure.
+    fn value(&self, o: &Objective, x: f64) -> String {
+        self.amount(o, x).trim_end_matches(" points").to_owned()
+    }
+
+    fn amount(&self, o: &Objective, x: f64) -> String {
+        match o.name() {
+            n if n.ends_with("_usd") => format::usd(x),
+            n if n.ends_with("_ms") => format::milliseconds(x),
+            n if n.ends_with("_s") => format!("{} s", format::count(x)),
+            n if ["_rate", "_share", "_ratio"].iter().any(|s| n.ends_with(s)) => {
+                format!("{} points", format::percent(x))
+            }
+            _ => format::count(x),
+        }
+    }
+
+    /// Which objective keeps cheaper candidates out.
+    pub fn binding(&self) -> String {
+        let Some((objective, i)) = self.result.binding else {
+            return "No objective binds: no cheaper candidate misses just one of them.".into();
+        };
+        let t = &self.result.trials[i];
+        let o = &self.result.objectives[objective];
+        format!(
+            "Binding constraint: {}. Without it: {} (plan {}: {}), with {} = {}.",
+            o.text,
+            format::usd(estimate(t, FRONT[0]).mean),
+            t.candidate.plan,
+            t.candidate.options.join(", "),
+            o.name(),
+            format::count(t.estimate(o.metric).mean)
+        )
+    }
+
+    /// What was missed by everything, for a search without a choice.
+    pub fn failure(&self) -> String {
+        let trials = &self.result.trials;
+        let unsure = self.unsure();
+        let certainly = if unsure.is_empty() { "" } else { "certainly " };
+        let mut lines = vec![format!(
+            "No candidate {certainly}meets all objectives at {} requests a month.",
+            self.settings.traffic
+        )];
+        if !unsure.is_empty() {
+            let n = unsure.len();
+            let they = if n == 1 { "it misses" } else { "they miss" };
+            lines.push(format!(
+                "{n} of {}: {they} none for certain, but with so few replications or calls that cannot be told; more replications (-n) would tell.",
+                trials.len()
+            ));
+        }
+        if !self.result.rejected.is_empty() {
+            lines.push(format!(
+                "{} met all objectives in the race, but not on fresh replications: they are too close to a bound, or -n is too small.",
+                self.result.rejected.len()
+            ));
+        }
+        for o in &self.result.objectives {
+            let means = trials
+                .iter()
+                .map(|t| t.estimate(o.metric).mean)
+                .filter(|m| !m.is_nan());
+            let better = |a: &f64, b: &f64| o.excess(*a).total_cmp(&o.excess(*b));
+            match means.min_by(better) {
+                Some(best) if o.excess(best) >= 0.0 => lines.push(format!(
+                    "{} cannot be met by any: the best is {}, off by {}.",
+                    o.text,
+                    format::count(best),
+                    self.amount(o, (best - o.bound).abs())
+                )),
+                Some(_) => {}
+                None if trials.iter().any(|t| t.is_too_few(o.name())) => lines.push(format!(
+                    "{}: too few calls came under every candidate; more replications (-n) or a longer period would tell.",
+                    o.text
+                )),
+                None if o.name() == LOSS => lines.push(format!(
+                    "{}: unknown for every candidate, keys have expired.",
+                    o.text
+                )),
+                None => lines.push(format!("{}: no candidate gives this measure.", o.text)),
+            }
+        }
+        let refused = trials
+            .iter()
+            .filter(|t| t.status == Status::Refused)
+            .count();
+        if refused > 0 {
+            lines.push(format!(
+                "{refused} candidates were left out because their plan's quotas cannot carry this traffic."
+            ));
+        }
+        if let Some(i) = self.result.nearest {
+            let c = &trials[i].candidate;
+            lines.push(format!(
+                "Nearest: plan {}, {}.",
+                c.plan,
+                c.options.join(", ")
+            ));
+        }
+        lines.join("\n")
+    }
+
+    /// Candidates of which every objective is met or open, and one at least open: more replications
+    /// would tell.
+    fn unsure(&self) -> Vec<usize> {
+        let objectives = &self.result.objectives;
+        let is_unsure = |t: &Trial| {
+            let all: Vec<Certainty> = objectives.iter().map(|o| t.certainty(o, t.error)).collect();
+            let open = |c: &Certainty| matches!(c, Certainty::Open(_) | Certainty::TooFew { .. });
+            let met = |c: &Certainty| matches!(c, Certainty::Met(_));
+            all.iter().any(open) && all.iter().all(|c| open(c) || met(c))
+        };
+        let trials = self.result.trials.iter().enumerate();
+        let simulated = trials.filter(|(_, t)| t.replications() > 0);
+        simulated
+            .filter(|(_, t)| is_unsure(t))
+            .map(|(i, _)| i)
+            .collect()
+    }
+
+    /// What the search took.
+    pub fn effort(&self) -> String {
+        let r = self.result;
+        let count = |f: fn(&Status) -> bool| r.trials.iter().filter(|t| f(&t.status)).count();
+        let mut text = format!(
+            "{} candidates: {} refused by their plan's quotas without a simulation of their own, {} miss an objective, {} worse, {} equivalent.\n{} replications in {} rounds; all candidates with as many replications as the choice would have taken {}.",
+            r.trials.len(),
+            count(|s| *s == Status::Refused),
+            count(|s| matches!(s, Status::Misses(_))),
+            count(|s| *s == Status::Worse),
+            count(|s| *s == Status::Equivalent),
+            r.simulated,
+            r.rounds,
+            r.enumeration,
+        );
+        if self.space.invalid + self.space.without_history > 0 {
+            text.push_str(&format!(
+                "\nLeft out: {} combinations that contradict themselves or the fleet, {} with a key per batch, whose queries need a period.history of their window.",
+                self.space.invalid, self.space.without_history
+            ));
+        }
+        text
+    }
+}

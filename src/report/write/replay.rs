@@ -1,0 +1,403 @@
+//! The results of a replay as CSV, charts and text.
+
+use super::sweep::csv_bytes;
+use crate::models::quantity::format_duration;
+use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::settings::settings;
+use crate::run::Billed;
+use crate::run::metric::METRICS;
+use crate::run::scenario::Scenario;
+use crate::run::series::COLUMNS;
+use crate::study::replay::{Replay, ReplaySpec, SeriesPoint};
+use crate::workload::trace::{BadReason, FIELDS, rfc3339};
+use serde_json::json;
+use std::time::Duration;
+
+/// A replay with what it was made of.
+pub struct Report<'a> {
+    pub scenario: &'a Scenario,
+    pub spec: &'a ReplaySpec,
+    pub replay: &'a Replay,
+    /// What messages call the log.
+    pub label: &'a str,
+}
+
+impl Report<'_> {
+    /// Writes replay.csv, replay_series.csv, run.json and the charts.
+    ///
+    /// # Errors
+    /// A message that names the file that could not be written.
+    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+        out.write("replay.csv", &self.csv())?;
+        out.write("replay_series.csv", &self.series_csv())?;
+        out.write("run.json", &self.run_json()?)?;
+        for (name, chart) in self.charts() {
+            for extension in ["svg", "png"] {
+                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn billed(&self) -> &'static str {
+        match self.spec.billed {
+            Billed::Month => "month",
+            Billed::Period => "period",
+        }
+    }
+
+    /// One row per policy: each measure with its 95% half-width in `<name>_ci95`.
+    fn csv(&self) -> Vec<u8> {
+        let header = [
+            "policy",
+            "plan",
+            "machines",
+            "speed",
+            "amplify",
+            "calls",
+            "replayed_hours",
+            "month_scale",
+            "billed",
+            "replications",
+        ];
+        let measures = METRICS
+            .iter()
+            .flat_map(|m| [m.name.to_owned(), format!("{}_ci95", m.name)]);
+        let rows = self.replay.cells.iter().map(|cell| {
+            let point = [
+                cell.policy.clone(),
+                self.scenario.plan.clone(),
+                self.scenario.fleet.isolates.to_string(),
+                format::csv_number(self.spec.speed),
+                format::csv_number(self.spec.amplify),
+                self.replay.counts.calls.to_string(),
+                format::csv_number(cell.period.as_secs_f64() / 3_600.0),
+                format::csv_number(cell.scale()),
+                self.billed().to_owned(),
+                cell.replications.len().to_string(),
+            ];
+            let numbers = cell.pooled.estimates.iter();
+            let numbers = numbers
+                .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
+            point.into_iter().chain(numbers).collect()
+        });
+        csv_bytes(
+            header
+                .map(str::to_owned)
+                .into_iter()
+                .chain(measures)
+                .collect(),
+            rows,
+        )
+    }
+
+    /// One row per policy and interval.
+    fn series_csv(&self) -> Vec<u8> {
+        let header = ["policy", "start_s", "end_s"].map(str::to_owned);
+        let columns = COLUMNS
+            .iter()
+            .flat_map(|c| [c.0.to_owned(), format!("{}_ci95", c.0)]);
+        let policies = self.replay.cells.iter().zip(&self.replay.series);
+        let rows = policies.flat_map(|(cell, points)| {
+            points.iter().map(|p| {
+                let head = [
+                    cell.policy.clone(),
+                    format::csv_number(p.start_s),
+                    format::csv_number(p.end_s),
+                ];
+                let values = p.values.iter();
+                let values = values
+                    .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
+                head.into_iter().chain(values).collect()
+            })
+        });
+        csv_bytes(header.into_iter().chain(columns).collect(), rows)
+    }
+
+    fn run_json(&self) -> Result<Vec<u8>, String> {
+        let c = self.replay.counts;
+        let run = json!({
+            "kvplan": env!("CARGO_PKG_VERSION"),
+            "command": "replay",
+            "seed": self.scenario.seed,
+            "log": self.label,
+            "columns": self.replay.columns,
+            "rows": self.replay.stats.rows,
+            "bad_rows": self.replay.stats.bad_rows(),
+            "reordered_rows": self.replay.stats.mended,
+            "calls": c.calls,
+            "settings": self.settings(),
+            "speed": self.spec.speed,
+            "amplify": self.spec.amplify,
+            "jitter": format_duration(self.spec.jitter),
+            "warm_up": format_duration(self.spec.warm_up),
+            "measured_from": rfc3339(self.replay.timeline.origin),
+            "measured_to": rfc3339(self.replay.end),
+            "billed": self.billed(),
+            "scenario": self.scenario,
+        });
+        let mut bytes = serde_json::to_vec_pretty(&run).map_err(|e| format!("run.json: {e}"))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// What was read and replayed, and what that says.
+    pub fn summary(&self) -> String {
+        let (stats, counts) = (&self.replay.stats, self.replay.counts);
+        let period = self.replay.end.since(self.replay.timeline.origin);
+        let mut lines = vec![format!(
+            "{}: {} rows, {} calls replayed ({} recorded requests); measured for {} from {} to {}",
+            self.label,
+            stats.rows,
+            counts.calls,
+            counts.records,
+            format::span(period),
+            rfc3339(self.replay.timeline.origin),
+            rfc3339(self.replay.end)
+        )];
+        for (n, what) in [
+            (counts.early, "rows before the start of the replay"),
+            (counts.unused, "rows read past its end"),
+            (counts.thinned, "rows left out by thinning"),
+            (counts.copies, "copies added"),
+            (counts.late, "copies past the end left out"),
+            (stats.mended, "rows out of order put in their place"),
+            (
+                counts.elsewhere,
+                "calls from a location that is none of the fleet's places: given one by its shares",
+            ),
+        ] {
+            if n > 0 {
+                lines.push(format!("  {n} {what}"));
+            }
+        }
+        let has = |field| self.replay.columns.contains(&field);
+        if has("location") && self.scenario.fleet.places.is_empty() {
+            lines.push("  the column location has no effect: the fleet has no named places".into());
+        }
+        if stats.bad_rows() > 0 {
+            let reasons = BadReason::ALL
+                .iter()
+                .zip(stats.bad)
+                .filter(|(_, n)| *n > 0)
+                .map(|((_, name), n)| format!("{n} for {name}"));
+            let reasons: Vec<String> = reasons.collect();
+            lines.push(format!(
+                "  {} rows left out because they cannot be used: {}",
+                stats.bad_rows(),
+                reasons.join(", ")
+            ));
+            for bad in &stats.first_bad {
+                lines.push(format!(
+                    "    {}:{}: field `{}`: {}",
+                    self.label, bad.line, bad.field, bad.message
+                ));
+            }
+        }
+        let missing: Vec<&str> = FIELDS[2..6].iter().copied().filter(|f| !has(f)).collect();
+        let mut drawn = missing.join(", ");
+        if !has("kind") {
+            let calls = "calls beside the recorded requests";
+            drawn = match drawn.is_empty() {
+                true => calls.to_owned(),
+                false => format!("{drawn}, {calls}"),
+            };
+        }
+        if !drawn.is_empty() {
+            lines.push(format!("  from the scenario's workload: {drawn}"));
+        }
+        lines.join("\n")
+    }
+
+    /// What the intervals and the scaling mean.
+    pub fn caveat(&self) -> String {
+        let scale = self.replay.cells.first().map_or(f64::NAN, |c| c.scale());
+        let billed = match self.spec.billed {
+            Billed::Month => "the invoice is that of such a month",
+            Billed::Period => {
+                "the invoice is that of a month with the measured period and nothing else"
+            }
+        };
+        format!(
+            "Flows are given for a month of 30 days, {} times the measured period; {billed}.\n\
+             {} replications, seed {}; ± is a 95% confidence half-width. Replications differ in what the log does\n\
+             not say and in the KV's latencies and failures; the arrivals are the same in all, so that the\n\
+             intervals do not cover how other days may differ from those of the log.",
+            format::count(scale),
+            self.scenario.replications,
+            self.scenario.seed
+        )
+    }
+
+    fn charts(&self) -> Vec<(&'static str, Chart)> {
+        let one = |c| [(c, 0, "")];
+        vec![
+            (
+                "replay_traffic",
+                Chart {
+                    series: self.series(&one("requests_per_s"), 1, None),
+                    ..self.chart(
+                        "Recorded requests of the log",
+                        axis(
+                            "recorded requests per second",
+                            Scale::Linear,
+                            format::count,
+                            0.0,
+                        ),
+                    )
+                },
+            ),
+            (
+                "replay_operations",
+                self.log_chart(
+                    "KV operations while the log is replayed",
+                    "KV operations per second",
+                    format::count,
+                    &[
+                        ("kv_reads_per_s", 0, "reads"),
+                        ("kv_writes_per_s", 1, "writes"),
+                    ],
+                    1e-3,
+                ),
+            ),
+            (
+                "replay_hit_ratio",
+                Chart {
+                    series: self.series(&one("hit_ratio"), usize::MAX, None),
+                    ..self.chart(
+                        "Cache hit ratio while the log is replayed",
+                        Axis {
+                            max: Some(1.0),
+                            ..axis("hits / lookups", Scale::Linear, format::percent, 0.0)
+                        },
+                    )
+                },
+            ),
+            (
+                "replay_latency",
+                self.log_chart(
+                    "Latency while the log is replayed",
+                    "95th percentile of latency (ms)",
+                    |v| format!("{} ms", format::count(v)),
+                    &[
+                        ("metrics_p95_ms", 0, "metrics"),
+                        ("analytics_p95_ms", 1, "analytics"),
+                    ],
+                    0.1,
+                ),
+            ),
+        ]
+    }
+
+    /// The log and the settings in force.
+    pub fn settings(&self) -> String {
+        format!("{}: {}", self.label, settings(self.scenario).line())
+    }
+
+    fn log_chart(
+        &self,
+        title: &str,
+        label: &str,
+        format: fn(f64) -> String,
+        columns: &[(&str, usize, &str)],
+        least: f64,
+    ) -> Chart {
+        let mut chart = self.chart(title, axis(label, Scale::Log, format, least));
+        chart.y.min = None;
+        chart.series = self.series(columns, usize::MAX, Some(least));
+        let mut drawn = chart.series.iter().flat_map(|s| &s.data);
+        if drawn.any(|d| d.y <= least) {
+            let note = format!(" Less than {} is drawn there.", format(least));
+            chart.note.push_str(&note);
+        }
+        chart
+    }
+
+    /// Lines of the columns for the first `most` policies; values below `least` are drawn there.
+    fn series(
+        &self,
+        columns: &[(&str, usize, &str)],
+        most: usize,
+        least: Option<f64>,
+    ) -> Vec<Series> {
+        let policies = self.replay.cells.iter().zip(&self.replay.series);
+        let mut series = Vec::new();
+        for (colour, (cell, points)) in policies.take(most).enumerate() {
+            for (column, dash, what) in columns {
+                let index = COLUMNS.iter().position(|c| c.0 == *column);
+                let index = index.unwrap_or_else(|| panic!("no column is called {column}"));
+                let name = match (most, *what) {
+                    (1, _) => "requests".to_owned(),
+                    (_, "") => cell.policy.clone(),
+                    (_, what) => format!("{}: {what}", cell.policy),
+                };
+                let datum = |p: &SeriesPoint| {
+                    let e = p.values[index];
+                    let floor = least.unwrap_or(f64::NEG_INFINITY);
+                    // NaN (nothing came in the interval) stays.
+                    let raised = |v: f64| if v < floor { floor } else { v };
+                    Datum {
+                        x: p.end_s / 3_600.0,
+                        y: raised(e.mean),
+                        low: raised(e.low()),
+                        high: raised(e.high()),
+                    }
+                };
+                let data: Vec<Datum> = points.iter().map(datum).collect();
+                let none = data.iter().all(|d| d.y.is_nan());
+                series.push(Series {
+                    name: if none { format!("{name} (none)") } else { name },
+                    data,
+                    colour,
+                    dash: *dash,
+                    scatter: false,
+                });
+            }
+        }
+        series
+    }
+
+    fn chart(&self, title: &str, y: Axis) -> Chart {
+        let n = self.scenario.replications;
+        Chart {
+            title: title.to_owned(),
+            subtitle: self.settings(),
+            x: Axis {
+                label: format!(
+                    "hours from {}",
+                    rfc3339(self.replay.timeline.origin.floor_to(Duration::from_secs(1)))
+                ),
+                scale: Scale::Linear,
+                format: format::count,
+                min: Some(0.0),
+                max: None,
+            },
+            y,
+            series: Vec::new(),
+            marks: Vec::new(),
+            note: format!(
+                "Intervals of {}. {}",
+                format_duration(self.replay.interval),
+                if n > 1 {
+                    format!(
+                        "Bands: 95% confidence over {n} replications with the same arrivals (Student's t)."
+                    )
+                } else {
+                    "One replication: no confidence interval.".into()
+                }
+            ),
+        }
+    }
+}
+
+fn axis(label: &str, scale: Scale, format: fn(f64) -> String, min: f64) -> Axis {
+    Axis {
+        label: label.to_owned(),
+        scale,
+        format,
+        min: Some(min),
+        max: None,
+    }
+}

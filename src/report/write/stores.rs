@@ -1,0 +1,348 @@
+//! A comparison of stores as CSV, charts and tables.
+
+use super::sweep::{SCALING, csv_bytes};
+use crate::cloud::stores::StoreSpec;
+use crate::models::quantity::Count;
+use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::settings::settings;
+use crate::report::table::table;
+use crate::run::scenario::Scenario;
+use crate::study::stores::{MEASURES, StoreCell, TakeOver};
+use serde::Serialize;
+
+/// What was compared, and what came out.
+pub struct Comparison<'a> {
+    pub scenario: &'a Scenario,
+    pub stores: &'a [StoreSpec],
+    pub cells: &'a [StoreCell],
+    pub take_overs: &'a [TakeOver],
+}
+
+/// What `stores.json` holds: enough to repeat the comparison.
+#[derive(Serialize)]
+struct Run<'a> {
+    kvplan: &'static str,
+    command: &'static str,
+    seed: u64,
+    /// The settings in force, in one line.
+    settings: String,
+    scaling: &'static str,
+    stores: &'a [StoreSpec],
+    scenario: &'a Scenario,
+}
+
+impl Comparison<'_> {
+    /// Writes everything that a comparison leaves behind into `out`.
+    ///
+    /// # Errors
+    /// A message that names the file that could not be written.
+    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+        out.write("stores.csv", &self.csv())?;
+        out.write("stores_invoices.csv", &self.invoices_csv())?;
+        let run = Run {
+            kvplan: env!("CARGO_PKG_VERSION"),
+            command: "compare-stores",
+            seed: self.scenario.seed,
+            settings: self.settings(),
+            scaling: SCALING,
+            stores: self.stores,
+            scenario: self.scenario,
+        };
+        let mut json = serde_json::to_vec_pretty(&run).map_err(|e| format!("stores.json: {e}"))?;
+        json.push(b'\n');
+        out.write("stores.json", &json)?;
+        for policy in &self.scenario.policies {
+            let chart = self.chart(&policy.name);
+            for extension in ["svg", "png"] {
+                let file = format!("stores_cost_{}.{extension}", file_name(&policy.name));
+                chart.draw(&out.staged(&file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> String {
+        let mut levels: Vec<Count> = self.cells.iter().map(|c| c.traffic).collect();
+        levels.dedup();
+        settings(self.scenario).at(&levels).line()
+    }
+
+    /// One row per level, policy and store: each measure with its 95% half-width.
+    pub fn csv(&self) -> Vec<u8> {
+        let point = [
+            "traffic_per_month",
+            "policy",
+            "store",
+            "plan",
+            "simulated_hours",
+            "month_scale",
+            "replications",
+            "able",
+            "cheapest",
+            "refused_by_plan_share",
+            "remarks",
+        ];
+        let measures = MEASURES
+            .iter()
+            .flat_map(|m| [m.name.to_owned(), format!("{}_ci95", m.name)]);
+        let header = point.map(str::to_owned).into_iter().chain(measures);
+        let rows = self.cells.iter().map(|c| {
+            let point = [
+                c.traffic.0.to_string(),
+                c.policy.clone(),
+                c.store.clone(),
+                self.scenario.plan.clone(),
+                format::csv_number(c.period.as_secs_f64() / 3_600.0),
+                format::csv_number(c.scale()),
+                c.pooled.contributions.len().to_string(),
+                c.verdict.able.to_string(),
+                c.cheapest.to_string(),
+                format::csv_number(c.verdict.refused),
+                c.verdict.reasons.join("; "),
+            ];
+            let numbers = c.pooled.estimates.iter();
+            let numbers = numbers
+                .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
+            point.into_iter().chain(numbers).collect()
+        });
+        csv_bytes(header.collect(), rows)
+    }
+
+    /// The lines of the first replication's invoices, without those of nothing.
+    fn invoices_csv(&self) -> Vec<u8> {
+        let header = [
+            "traffic_per_month",
+            "policy",
+            "store",
+            "item",
+            "used",
+            "included",
+            "billable",
+            "amount_usd",
+        ];
+        let rows = self.cells.iter().flat_map(|c| {
+            let lines = c.pooled.invoice.lines.iter().filter(|l| l.used > 0);
+            lines.map(|l| {
+                vec![
+                    c.traffic.0.to_string(),
+                    c.policy.clone(),
+                    c.store.clone(),
+                    l.item.map_or("plan_fee", |i| i.name()).to_owned(),
+                    l.used.to_string(),
+                    l.included.to_string(),
+                    l.billable.to_string(),
+                    format!("{:.12}", l.amount)
+                        .trim_start_matches('$')
+                        .to_owned(),
+                ]
+            })
+        });
+        csv_bytes(header.map(str::to_owned).to_vec(), rows)
+    }
+
+    /// Cost against traffic under one policy, a line for each store.
+    pub fn chart(&self, policy: &str) -> Chart {
+        let of = |store: &str, able: bool| -> Vec<Datum> {
+            let cells = self.cells.iter();
+            let mine = cells.filter(|c| c.policy == policy && c.store == store);
+            mine.filter(|c| c.verdict.able == able)
+                .map(|c| {
+                    let e = c.estimate("cost_usd");
+                    Datum {
+                        x: c.traffic.0 as f64,
+                        y: e.mean,
+                        low: e.low(),
+                        high: e.high(),
+                    }
+                })
+                .collect()
+        };
+        let mut series = Vec::new();
+        for (i, store) in self.stores.iter().enumerate() {
+            for able in [true, false] {
+                let data = of(&store.name, able);
+                if data.is_empty() {
+                    continue;
+                }
+                series.push(Series {
+                    name: if able {
+                        store.name.clone()
+                    } else {
+                        format!("{}: not able", store.name)
+                    },
+                    data,
+                    colour: i,
+                    dash: if able { 0 } else { 2 },
+                    scatter: false,
+                });
+            }
+        }
+        let n = self.scenario.replications;
+        let axis = |label: &str, format| Axis {
+            label: label.into(),
+            scale: Scale::Log,
+            format,
+            min: None,
+            max: None,
+        };
+        Chart {
+            title: format!("Monthly cost by store, policy {policy}"),
+            subtitle: self.settings(),
+            x: axis("recorded requests per month", format::count),
+            y: axis("cost per month (USD)", format::usd),
+            series,
+            marks: self.cheapest_marks(policy),
+            note: if n > 1 {
+                format!(
+                    "Bands: 95% confidence over {n} replications. Marks: the level from which a store is the cheapest that is able."
+                )
+            } else {
+                "One replication: no confidence interval. Marks: the level from which a store is the cheapest that is able.".into()
+            },
+        }
+    }
+
+    /// Where another store becomes the only cheapest.
+    fn cheapest_marks(&self, policy: &str) -> Vec<Mark> {
+        let mut marks: Vec<Mark> = Vec::new();
+        let mut last: Option<&str> = None;
+        let cells = self.cells.iter().filter(|c| c.policy == policy);
+        let cells: Vec<&StoreCell> = cells.collect();
+        for level in cells.chunk_by(|a, b| a.traffic == b.traffic) {
+            let cheapest: Vec<&&StoreCell> = level.iter().filter(|c| c.cheapest).collect();
+            let [one] = cheapest.as_slice() else {
+                continue;
+            };
+            if last != Some(&one.store) {
+                last = Some(&one.store);
+                let index = self.stores.iter().position(|s| s.name == one.store);
+                marks.push(Mark {
+                    at: one.traffic.0 as f64,
+                    label: format!("cheapest from {}: {}", one.traffic, one.store),
+                    vertical: true,
+                    colour: index,
+                });
+            }
+        }
+        marks
+    }
+
+    /// The tables for the terminal.
+    pub fn summary(&self) -> String {
+        let header = [
+            "requests/month",
+            "policy",
+            "store",
+            "",
+            "cost/month",
+            "of it the store",
+            "refused",
+            "lost",
+            "write p50 / p95",
+            "query p50 / p95",
+            "stored after",
+        ];
+        let pair = |c: &StoreCell, what: &str| {
+            let q = |p: &str| {
+                let name = format!("{what}_{p}_ms");
+                match c.is_too_few(&name) {
+                    true => format::TOO_FEW.to_owned(),
+                    false => format::milliseconds(c.estimate(&name).mean),
+                }
+            };
+            format!("{} / {}", q("p50"), q("p95"))
+        };
+        let rows = self.cells.iter().map(|c| {
+            vec![
+                c.traffic.to_string(),
+                c.policy.clone(),
+                c.store.clone(),
+                match (c.verdict.able, c.cheapest) {
+                    (false, _) => "not able".into(),
+                    (true, true) => "cheapest".into(),
+                    (true, false) => String::new(),
+                },
+                format::usd_estimate(c.estimate("cost_usd")),
+                format::usd(c.estimate("store_usd").mean),
+                format::percent(c.verdict.refused),
+                format::share_or_unknown(c.estimate("loss_rate").mean),
+                pair(c, "write"),
+                pair(c, "fetch"),
+                format!(
+                    "{} s",
+                    format::count(c.estimate("stored_after_mean_s").mean)
+                ),
+            ]
+        });
+        let mut text = table(&header, 4, rows);
+        text.push_str("\n\nLimits met\n");
+        text.push_str(&self.remarks());
+        text.push_str("\n\nStores\n");
+        let stores = self.stores.iter();
+        let rows = stores.map(|s| vec![s.name.clone(), s.title.clone(), s.consistency.clone()]);
+        text.push_str(&table(
+            &["store", "what is kept where", "consistency"],
+            3,
+            rows,
+        ));
+        for s in self.stores {
+            if let Some(note) = &s.note {
+                text.push_str(&format!("\n {}: {note}", s.name));
+            }
+        }
+        if !self.take_overs.is_empty() {
+            text.push_str("\n\nWhere one store takes over from another as the cheapest\n");
+            let rows = self.take_overs.iter().map(|t| {
+                vec![
+                    t.policy.clone(),
+                    t.from.clone(),
+                    t.to.clone(),
+                    format::estimate(t.at),
+                ]
+            });
+            let header = ["policy", "from", "to", "at requests/month"];
+            text.push_str(&table(&header, 3, rows));
+        }
+        text
+    }
+
+    /// What was found of the stores' bounds.
+    fn remarks(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .cells
+            .iter()
+            .filter(|c| !c.verdict.reasons.is_empty())
+            .map(|c| {
+                vec![
+                    c.traffic.to_string(),
+                    c.policy.clone(),
+                    c.store.clone(),
+                    format!(
+                        "{}{}",
+                        if c.verdict.able { "" } else { "not able: " },
+                        c.verdict.reasons.join("; ")
+                    ),
+                ]
+            })
+            .collect();
+        if rows.is_empty() {
+            return " none".into();
+        }
+        table(&["requests/month", "policy", "store", "remark"], 4, rows)
+    }
+}
+
+/// A policy's name as a part of a file's.
+fn file_name(name: &str) -> String {
+    let safe = |c: char| {
+        if c.is_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(safe).collect()
+}

@@ -1,0 +1,534 @@
+//! The results of a sweep as CSV, charts and a table.
+
+use super::precision::{attained, needed, replications};
+use crate::models::quantity::Count;
+use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::settings::settings;
+use crate::report::table::table;
+use crate::run::metric::METRICS;
+use crate::run::scenario::Scenario;
+use crate::study::cheapest::{Reason, Standing, standings, why_excluded};
+use crate::study::sweep::{Cell, crossing};
+use serde::Serialize;
+
+/// Writes everything that a sweep leaves behind into `out`.
+///
+/// # Errors
+/// A message that names the file that could not be written.
+pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), String> {
+    out.write("sweep.csv", &sweep_csv(scenario, cells))?;
+    out.write("replications.csv", &replications_csv(scenario, cells))?;
+    let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
+    levels.dedup();
+    out.write("run.json", &run_json("sweep", scenario, &levels)?)?;
+    for (name, chart) in charts(scenario, cells) {
+        for extension in ["svg", "png"] {
+            chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+        }
+    }
+    Ok(())
+}
+
+const POINT_COLUMNS: [&str; 10] = [
+    "traffic_per_month",
+    "policy",
+    "plan",
+    "machines",
+    "simulated_hours",
+    "month_scale",
+    "replications",
+    "precision_met",
+    "cheapest",
+    "too_few",
+];
+
+fn point_columns(scenario: &Scenario, cell: &Cell, standing: Standing) -> Vec<String> {
+    vec![
+        cell.traffic.0.to_string(),
+        cell.policy.clone(),
+        scenario.plan.clone(),
+        scenario.fleet.isolates.to_string(),
+        format::csv_number(cell.period.as_secs_f64() / 3_600.0),
+        format::csv_number(cell.scale()),
+        cell.replications.len().to_string(),
+        cell.attained
+            .map_or("", |a| if a.met() { "yes" } else { "no" })
+            .to_owned(),
+        standing_words(standing),
+        too_few(cell),
+    ]
+}
+
+/// `yes`, `tied`, `no`, or `excluded: refuses 85% of the requests`.
+pub fn standing_words(standing: Standing) -> String {
+    let why = match standing {
+        Standing::Least => return "yes".into(),
+        Standing::Tied => return "tied".into(),
+        Standing::Dearer => return "no".into(),
+        Standing::Excluded(reason) => reason_words(reason),
+    };
+    format!("excluded: {why}")
+}
+
+/// Why a bill says nothing, of a policy or its plan.
+pub fn reason_words(reason: Reason) -> String {
+    match reason {
+        Reason::RefusesRequests(x) => format!("refuses {} of the requests", format::percent(x)),
+        Reason::RefusesOperations(x) => {
+            format!("refuses {} of the KV operations", format::percent(x))
+        }
+        Reason::Loses(x) => format!("loses {} of the records", format::percent(x)),
+        Reason::LossUnknown => {
+            "unknown loss: keys have expired, lost updates cannot be counted".into()
+        }
+    }
+}
+
+/// The percentiles for which too few calls came, apart by spaces: their columns are empty.
+fn too_few(cell: &Cell) -> String {
+    let all = METRICS.iter().zip(&cell.pooled.too_few);
+    let names: Vec<&str> = all.filter(|(_, few)| **few).map(|(m, _)| m.name).collect();
+    names.join(" ")
+}
+
+/// One row per level and policy: each measure with its 95% half-width in `<name>_ci95`.
+pub fn sweep_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
+    let header = POINT_COLUMNS.iter().map(|c| (*c).to_owned());
+    let measures = METRICS
+        .iter()
+        .flat_map(|m| [m.name.to_owned(), format!("{}_ci95", m.name)]);
+    let standings = standings(cells);
+    let rows = cells.iter().zip(standings).map(|(cell, standing)| {
+        let estimates = cell.pooled.estimates.iter();
+        let numbers =
+            estimates.flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
+        point_columns(scenario, cell, standing)
+            .into_iter()
+            .chain(numbers)
+            .collect()
+    });
+    csv_bytes(header.chain(measures).collect(), rows)
+}
+
+/// One row per level, policy and replication.
+pub fn replications_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
+    let header = ["traffic_per_month", "policy", "plan", "replication"].map(str::to_owned);
+    let measures = METRICS.iter().map(|m| m.name.to_owned());
+    let rows = cells.iter().flat_map(|cell| {
+        cell.replications.iter().enumerate().map(|(i, values)| {
+            let point = [
+                cell.traffic.0.to_string(),
+                cell.policy.clone(),
+                scenario.plan.clone(),
+                i.to_string(),
+            ];
+            let numbers = values.iter().map(|v| format::csv_number(*v));
+            point.into_iter().chain(numbers).collect()
+        })
+    });
+    csv_bytes(header.into_iter().chain(measures).collect(), rows)
+}
+
+/// A CSV file of a header and rows.
+pub(in crate::report) fn csv_bytes(
+    header: Vec<String>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let wrote = writer.write_record(&header).is_ok() && {
+        let mut rows = rows;
+        rows.all(|row| writer.write_record(&row).is_ok())
+    };
+    assert!(wrote, "every row has the columns of the header");
+    writer
+        .into_inner()
+        .expect("writing to memory does not fail")
+}
+
+/// What `run.json` holds: enough to repeat the run.
+#[derive(Serialize)]
+struct Run<'a> {
+    kvplan: &'static str,
+    command: &'a str,
+    seed: u64,
+    /// The settings in force, in one line.
+    settings: String,
+    traffic_per_month: Vec<u64>,
+    /// How the simulated period stands for a month.
+    scaling: &'static str,
+    scenario: &'a Scenario,
+}
+
+/// The statement about scaling that goes with every sweep.
+pub const SCALING: &str = "Each level is simulated for `simulated_hours` after a warm-up; counts are multiplied by \
+`month_scale` to give a month of 30 days, and fees, included amounts and prices are applied to the \
+month. The error of that is the sampling error, which the 95% intervals over replications hold, \
+and the edge of the period: at most one unwritten batch and one cache fill per replication. \
+Storage is extrapolated to the retention time.";
+
+/// What it takes to repeat a command on a scenario.
+pub fn run_json(command: &str, scenario: &Scenario, levels: &[Count]) -> Result<Vec<u8>, String> {
+    let run = Run {
+        kvplan: env!("CARGO_PKG_VERSION"),
+        command,
+        seed: scenario.seed,
+        settings: settings(scenario).at(levels).line(),
+        traffic_per_month: levels.iter().map(|c| c.0).collect(),
+        scaling: SCALING,
+        scenario,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&run).map_err(|e| format!("run.json: {e}"))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The settings in force of a sweep.
+pub fn settings_line(scenario: &Scenario, cells: &[Cell]) -> String {
+    let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
+    levels.dedup();
+    settings(scenario)
+        .at(&levels)
+        .replicated(replications(cells))
+        .line()
+}
+
+/// Names and charts of a sweep.
+pub fn charts(scenario: &Scenario, cells: &[Cell]) -> Vec<(&'static str, Chart)> {
+    let plotter = Plotter { scenario, cells };
+    vec![
+        ("cost", plotter.cost()),
+        ("hit_ratio", plotter.hit_ratio()),
+        ("operations_per_request", plotter.operations()),
+        (
+            "latency_query",
+            plotter.latency("query", "analytics query (24 h window)"),
+        ),
+        (
+            "latency_metrics",
+            plotter.latency("metrics", "metrics endpoint"),
+        ),
+        (
+            "latency_record",
+            plotter.latency("record", "recording a request"),
+        ),
+        ("quota_use", plotter.quota_use()),
+    ]
+}
+
+struct Plotter<'a> {
+    scenario: &'a Scenario,
+    cells: &'a [Cell],
+}
+
+/// The least latency that charts tell from none.
+const LATENCY_FLOOR_MS: f64 = 0.1;
+
+impl Plotter<'_> {
+    fn policies(&self) -> Vec<&str> {
+        let policies = self.scenario.policies.iter();
+        policies.map(|p| p.name.as_str()).collect()
+    }
+
+    fn of_policy(&self, policy: &str) -> Vec<&Cell> {
+        self.cells.iter().filter(|c| c.policy == policy).collect()
+    }
+
+    fn series(&self, policy: &str, metric: &str) -> Vec<Datum> {
+        let datum = |c: &&Cell| {
+            let e = c.estimate(metric);
+            Datum {
+                x: c.traffic.0 as f64,
+                y: e.mean,
+                low: e.low(),
+                high: e.high(),
+            }
+        };
+        self.of_policy(policy).iter().map(datum).collect()
+    }
+
+    fn by_policy(&self, metric: &str) -> Vec<Series> {
+        let policies = self.policies().into_iter().enumerate();
+        policies
+            .map(|(i, policy)| Series {
+                name: policy.to_owned(),
+                data: self.series(policy, metric),
+                colour: i,
+                dash: 0,
+                scatter: false,
+            })
+            .collect()
+    }
+
+    fn chart(&self, title: &str, y: Axis, series: Vec<Series>) -> Chart {
+        let n = replications(self.cells);
+        Chart {
+            title: title.to_owned(),
+            subtitle: settings_line(self.scenario, self.cells),
+            x: Axis {
+                label: "recorded requests per month".into(),
+                scale: Scale::Log,
+                format: format::count,
+                min: None,
+                max: None,
+            },
+            y,
+            series,
+            marks: Vec::new(),
+            note: if n != "1" {
+                format!(
+                    "Bands: 95% confidence over {n} replications (Student's t); where none is seen, it is thinner than the line."
+                )
+            } else {
+                "One replication: no confidence interval.".into()
+            },
+        }
+    }
+
+    fn cost(&self) -> Chart {
+        let axis = Axis {
+            label: "cost per month (USD)".into(),
+            scale: Scale::Log,
+            format: format::usd,
+            min: None,
+            max: None,
+        };
+        let series = self.costs();
+        let mut chart = self.chart("Monthly cost against traffic", axis, series);
+        let zero = self
+            .cells
+            .iter()
+            .any(|c| c.estimate("cost_usd").mean <= 0.0);
+        if zero {
+            chart.y.min = Some(0.01);
+            chart.y.max = Some(10.0);
+            chart.note.push_str(" No cost is drawn at $0.01.");
+        }
+        let limits = [("quota_use_reads", "reads"), ("quota_use_writes", "writes")];
+        for (i, policy) in self.policies().into_iter().enumerate() {
+            for (metric, what) in limits {
+                if let Some(at) = crossing(&self.of_policy(policy), metric, 1.0) {
+                    chart.marks.push(Mark {
+                        at,
+                        label: format!(
+                            "{policy}: {what} of plan \"{}\" used up at {}",
+                            self.scenario.plan,
+                            format::count(at)
+                        ),
+                        vertical: true,
+                        colour: Some(i),
+                    });
+                }
+            }
+        }
+        let fee = self.scenario.plan().monthly_fee.to_usd();
+        if fee > 0.0 {
+            chart.marks.push(Mark {
+                at: fee,
+                label: format!("fee of plan \"{}\"", self.scenario.plan),
+                vertical: false,
+                colour: None,
+            });
+        }
+        chart
+    }
+
+    /// The cost of each policy; apart, and dashed, where its bill is not for the whole work.
+    fn costs(&self) -> Vec<Series> {
+        let mut all = Vec::new();
+        for (colour, policy) in self.policies().into_iter().enumerate() {
+            let costs = self.series(policy, "cost_usd");
+            let cells = self.of_policy(policy);
+            for excluded in [false, true] {
+                let data: Vec<Datum> = cells
+                    .iter()
+                    .zip(&costs)
+                    .filter(|(c, _)| why_excluded(c).is_some() == excluded)
+                    .map(|(_, d)| *d)
+                    .collect();
+                if data.is_empty() {
+                    continue;
+                }
+                let name = match excluded {
+                    true => format!("{policy}: refuses or loses"),
+                    false => policy.to_owned(),
+                };
+                all.push(Series {
+                    name,
+                    data,
+                    colour,
+                    dash: if excluded { 2 } else { 0 },
+                    scatter: false,
+                });
+            }
+        }
+        all
+    }
+
+    fn hit_ratio(&self) -> Chart {
+        let axis = Axis {
+            label: "cache hit ratio".into(),
+            scale: Scale::Linear,
+            format: format::percent,
+            min: Some(0.0),
+            max: Some(1.0),
+        };
+        let mut series = self.by_policy("hit_ratio");
+        // A policy without a cache has no hit ratio.
+        series.retain(|s| s.data.iter().any(|d| d.y.is_finite()));
+        let mut chart = self.chart("Cache hit ratio against traffic", axis, series);
+        chart.marks.push(Mark {
+            at: 0.9,
+            label: "90%".into(),
+            vertical: false,
+            colour: None,
+        });
+        chart
+    }
+
+    fn operations(&self) -> Chart {
+        let axis = Axis {
+            label: "KV operations per recorded request".into(),
+            scale: Scale::Log,
+            format: format::count,
+            min: None,
+            max: None,
+        };
+        let series = self.by_policy("operations_per_request");
+        let mut chart = self.chart("KV operations per request against traffic", axis, series);
+        chart.marks.push(Mark {
+            at: 0.5,
+            label: "0.5: the document's limit".into(),
+            vertical: false,
+            colour: None,
+        });
+        chart
+    }
+
+    fn latency(&self, call: &str, what: &str) -> Chart {
+        let axis = Axis {
+            label: "latency (ms)".into(),
+            scale: Scale::Log,
+            format: |v| format!("{} ms", format::count(v)),
+            min: Some(LATENCY_FLOOR_MS),
+            max: None,
+        };
+        let mut series = Vec::new();
+        for (i, policy) in self.policies().into_iter().enumerate() {
+            for (dash, p) in ["p50", "p95", "p99"].into_iter().enumerate() {
+                series.push(Series {
+                    name: format!("{policy} {p}"),
+                    data: self.series(policy, &format!("{call}_{p}_ms")),
+                    colour: i,
+                    dash,
+                    scatter: false,
+                });
+            }
+        }
+        let mut chart = self.chart(&format!("Latency of {what}"), axis, series);
+        chart
+            .note
+            .push_str(" Below 0.1 ms (from memory, at once) is drawn at 0.1 ms.");
+        chart
+    }
+
+    fn quota_use(&self) -> Chart {
+        let axis = Axis {
+            label: "share of the plan's allowance used".into(),
+            scale: Scale::Log,
+            format: format::percent,
+            min: None,
+            max: None,
+        };
+        let mut series = Vec::new();
+        for (i, policy) in self.policies().into_iter().enumerate() {
+            for (dash, what) in ["reads", "writes"].into_iter().enumerate() {
+                series.push(Series {
+                    name: format!("{policy}: {what}"),
+                    data: self.series(policy, &format!("quota_use_{what}")),
+                    colour: i,
+                    dash,
+                    scatter: false,
+                });
+            }
+        }
+        let title = format!("Use of the allowance of plan \"{}\"", self.scenario.plan);
+        let mut chart = self.chart(&title, axis, series);
+        chart.marks.push(Mark {
+            at: 1.0,
+            label: "all of it".into(),
+            vertical: false,
+            colour: None,
+        });
+        chart
+    }
+}
+
+/// The summary for the terminal.
+pub fn summary(cells: &[Cell]) -> String {
+    let mut header = vec![
+        "requests/month",
+        "policy",
+        "cost/month",
+        "ops/request",
+        "hit ratio",
+        "batch",
+        "query p95",
+        "errors",
+        "refused requests / operations",
+        "lost",
+        "reads wanted",
+        "writes wanted",
+        "costs least",
+    ];
+    let with_precision = cells.iter().any(|c| c.attained.is_some());
+    if with_precision {
+        header.extend(["replications", "least precise"]);
+    }
+    let rows = cells.iter().zip(standings(cells)).map(|(c, standing)| {
+        let mean = |name: &str| c.estimate(name).mean;
+        let p95 = match c.is_too_few("query_p95_ms") {
+            true => format::TOO_FEW.to_owned(),
+            false => format::milliseconds_estimate(c.estimate("query_p95_ms")),
+        };
+        let mut row = vec![
+            c.traffic.to_string(),
+            c.policy.clone(),
+            format::usd_estimate(c.estimate("cost_usd")),
+            format::count(mean("operations_per_request")),
+            format::percent(mean("hit_ratio")),
+            format::count(mean("batch_records")),
+            p95,
+            format::percent(mean("error_rate")),
+            format::refused(
+                mean("requests_refused_share"),
+                mean("kv_quota_exceeded_share"),
+            ),
+            format::share_or_unknown(mean("loss_rate")),
+            format::percent(mean("quota_use_reads")),
+            format::percent(mean("quota_use_writes")),
+            match standing {
+                Standing::Excluded(_) => "excluded".into(),
+                told => standing_words(told),
+            },
+        ];
+        if with_precision {
+            row.extend([needed(c), attained(c)]);
+        }
+        row
+    });
+    let mut text = table(&header, 2, rows);
+    let excluded: Vec<String> = cells
+        .iter()
+        .filter_map(|c| Some((c, why_excluded(c)?)))
+        .map(|(c, why)| format!("  {} {}: {}", c.traffic, c.policy, reason_words(why)))
+        .collect();
+    if !excluded.is_empty() {
+        text.push_str(
+            "\n\nExcluded from what costs least, because the bill is not for the whole work:\n",
+        );
+        text.push_str(&excluded.join("\n"));
+    }
+    text
+}

@@ -1,0 +1,241 @@
+//! One replication: the real metrics system in the virtual world.
+//!
+//! `phases` is when it begins and when it counts, `world` what is simulated, `serve` what it does
+//! with an arrival, `sample` what is written down at intervals, `storage` the level that storage
+//! comes to, `account` the checks and the bill at the end.
+
+mod account;
+pub mod arrived;
+mod demand;
+pub mod measure;
+pub mod metric;
+mod phases;
+pub mod precision;
+pub mod result;
+mod sample;
+pub mod scenario;
+pub mod series;
+mod serve;
+pub mod spans;
+mod storage;
+mod triggers;
+mod world;
+
+use self::result::RunResult;
+use self::scenario::Scenario;
+use self::series::Sample;
+use self::spans::Span;
+use crate::models::quantity::{Count, Rate};
+use crate::sim::executor::Executor;
+use crate::sim::random::Streams;
+use crate::telemetry::policy::Policy;
+use crate::units::Timestamp;
+use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
+pub use phases::Phases;
+use std::time::Duration;
+pub(crate) use storage::SteadyStorage;
+use triggers::Triggers;
+use world::World;
+
+/// Measurements of whole time buckets start on a Monday, 2026-11-02 00:00 UTC, whatever the
+/// warm-up; others somewhere in the first bucket from then on (see [`Phases::of`]).
+pub const ORIGIN: Timestamp = Timestamp::from_secs(1_793_577_600);
+
+/// One point of an experiment: a policy at a traffic level, in one replication.
+#[derive(Debug, Clone, Copy)]
+pub struct Point<'a> {
+    pub scenario: &'a Scenario,
+    pub policy: &'a Policy,
+    /// Recorded requests in a month of 30 days.
+    pub traffic: Count,
+    pub replication: u64,
+}
+
+/// Simulates a point.
+///
+/// # Errors
+/// If an invariant does not hold at the end: a record gone astray, an operation not metered
+/// once, an invoice that does not add up. That is a defect of kvplan, not of the input.
+pub fn simulate(point: &Point) -> Result<RunResult, String> {
+    observe(point, &Observation::default()).map(|(result, _)| result)
+}
+
+/// What to write down of a run beside its result.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// A sample at the end of each interval. Intervals are counted from the start of the
+    /// measurement, backwards through the warm-up too; the first and the last are cut short where
+    /// they do not fit.
+    pub interval: Option<Duration>,
+    /// Invocations to trace, from the start of the measurement on.
+    pub traces: usize,
+}
+
+/// What was written down.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub samples: Vec<Sample>,
+    pub traces: Vec<Span>,
+}
+
+/// Simulates a point and observes it; the result is the same as without.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
+    let scenario = point.scenario;
+    let timeline = Phases::of(scenario, point.traffic, point.replication);
+    let end = timeline.origin + scenario.horizon(point.traffic);
+    let mut arrivals = arrivals(point, timeline.start);
+    let mut run = Run::new(point, timeline, observation);
+    while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
+        run.arrive(&arrival);
+    }
+    run.finish(end, Billed::Month)
+}
+
+/// The arrivals of a point, from `start` on.
+pub fn arrivals(point: &Point, start: Timestamp) -> WorkloadStream {
+    let traffic = Rate::per_month(point.traffic.0 as f64);
+    let streams = Streams::new(point.scenario.seed, point.replication);
+    WorkloadStream::new(&everywhere(point.scenario), traffic, start, &streams)
+}
+
+/// The workload with the shape that it has over all places together.
+fn everywhere(scenario: &Scenario) -> WorkloadSpec {
+    let shares = scenario.fleet.shares();
+    let mut workload = scenario.workload.clone();
+    if shares.iter().any(|s| s.1 != 0) {
+        workload.shape = workload.shape.map(|s| s.over_zones(&shares));
+    }
+    workload
+}
+
+/// The time whose use goes on the invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Billed {
+    /// A month of 30 days at the rate of the measured period.
+    Month,
+    /// The measured period itself; the plan's fee and allowances remain those of a month.
+    Period,
+}
+
+/// A run that takes its arrivals one by one, wherever they come from.
+pub struct Run<'a> {
+    point: Point<'a>,
+    executor: Executor,
+    world: World,
+    triggers: Triggers,
+    measuring: bool,
+    traces: usize,
+}
+
+impl<'a> Run<'a> {
+    /// A run that nothing has come to.
+    pub fn new(point: &Point<'a>, timeline: Phases, observation: &Observation) -> Self {
+        let streams = Streams::new(point.scenario.seed, point.replication);
+        let executor = Executor::new(timeline.start);
+        let triggers = Triggers::new(point.policy, timeline, observation.interval);
+        Run {
+            point: *point,
+            world: World::new(point, timeline, executor.handle(), &streams),
+            executor,
+            triggers,
+            measuring: false,
+            traces: observation.traces,
+        }
+    }
+
+    /// Lets everything happen that is due before `arrival`, then the arrival. They must come in
+    /// the order of their times.
+    #[inline]
+    pub fn arrive(&mut self, arrival: &Arrival) {
+        let timeline = self.world.timeline;
+        if !self.measuring && arrival.at >= timeline.origin {
+            self.start_measuring();
+        }
+        let (executor, world) = (&self.executor, &mut self.world);
+        self.triggers.run_until(arrival.at, executor, world);
+        if arrival.at >= timeline.queries_from || matches!(arrival.kind, ArrivalKind::Record { .. })
+        {
+            self.world.handle(arrival);
+        }
+    }
+
+    fn start_measuring(&mut self) {
+        let origin = self.world.timeline.origin;
+        self.triggers
+            .run_until(origin, &self.executor, &mut self.world);
+        self.world.start_measuring(self.traces);
+        match self.world.missing(self.point.policy) {
+            Ok(missing) => self.world.missing_before = missing,
+            // What cannot be read now cannot be read at the end, which tells so.
+            Err(e) => _ = self.world.retired.borrow_mut().broken.get_or_insert(e),
+        }
+        self.measuring = true;
+    }
+
+    /// Ends the run at `end`, after the last arrival.
+    ///
+    /// # Errors
+    /// As [`simulate`].
+    pub fn finish(
+        mut self,
+        end: Timestamp,
+        billed: Billed,
+    ) -> Result<(RunResult, Observed), String> {
+        if !self.measuring {
+            self.start_measuring();
+        }
+        self.triggers
+            .run_until(end, &self.executor, &mut self.world);
+        if self.triggers.samples() {
+            self.world.sample_rest();
+        }
+        let observed = Observed {
+            samples: std::mem::take(&mut self.world.samples),
+            traces: self.world.tracer.take_spans(),
+        };
+        let period = end.since(self.world.timeline.origin);
+        Ok((self.world.finish(&self.point, period, billed)?, observed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::scenario::Scenario;
+    use crate::telemetry::ports::OpKind;
+
+    fn point<'a>(scenario: &'a Scenario, policy: usize, traffic: u64) -> Point<'a> {
+        Point {
+            scenario,
+            policy: &scenario.policies[policy],
+            traffic: Count(traffic),
+            replication: 0,
+        }
+    }
+
+    #[test]
+    fn naive_costs_one_write_and_one_read_for_each_request() {
+        let mut scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        scenario.workload.analytics_queries = Default::default();
+        scenario.workload.health_checks = Default::default();
+        let r = simulate(&point(&scenario, 0, 1_000_000)).unwrap();
+        assert!(r.arrived.records > 45_000);
+        assert_eq!(r.kv.issued(OpKind::Read), r.arrived.metrics_reads);
+        // A write refused with 429 near the end of an hour is made up for in the next one.
+        let writes = r.kv.issued(OpKind::Write) as f64 / r.arrived.records as f64;
+        assert!((1.0..1.001).contains(&writes), "{writes}");
+    }
+
+    #[test]
+    fn the_same_point_gives_the_same_result() {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let run = || {
+            let r = simulate(&point(&scenario, 1, 3_000_000)).unwrap();
+            (r.kv, r.counters, r.usage, r.invoice.total)
+        };
+        assert_eq!(run(), run());
+    }
+}

@@ -1,0 +1,161 @@
+//! What one replication measured.
+
+use super::arrived::Arrived;
+use super::measure::{Calls, Measurable};
+use crate::cloud::fleet::FleetCounters;
+use crate::cloud::kv::{KvMeter, ReadAges};
+use crate::pricing::{Invoice, Usage};
+use crate::sim::latencies::Latencies;
+use crate::telemetry::counters::Counters;
+use crate::telemetry::ports::OpKind;
+use std::time::Duration;
+
+/// Latencies of one kind of call, and how many of the calls failed.
+#[derive(Clone, Default)]
+pub struct CallStats {
+    pub latencies: Latencies,
+    /// Calls that failed, by whatever cause.
+    pub errors: u64,
+}
+
+impl CallStats {
+    /// Counts a call.
+    #[inline]
+    pub fn add(&mut self, latency: Duration, ok: bool) {
+        self.latencies.add(latency);
+        self.errors += u64::from(!ok);
+    }
+
+    /// Adds the calls of another time.
+    pub fn merge(&mut self, other: &CallStats) {
+        self.latencies.merge(&other.latencies);
+        self.errors += other.errors;
+    }
+
+    /// Sum of all latencies in milliseconds.
+    pub fn sum_ms(&self) -> f64 {
+        self.latencies.sum_ms()
+    }
+
+    /// Calls that have ended.
+    pub fn count(&self) -> u64 {
+        self.latencies.count()
+    }
+
+    /// A percentile of the latency within 0.05%, in milliseconds; NaN without calls. However few
+    /// they are: measures ask for more.
+    pub fn quantile_ms(&self, q: f64) -> f64 {
+        self.latencies.quantile_ms(q)
+    }
+}
+
+/// What one replication measured, over its period and scaled to a month.
+#[derive(Clone)]
+pub struct RunResult {
+    /// The time simulated after the warm-up.
+    pub period: Duration,
+    pub arrived: Arrived,
+    pub record: CallStats,
+    pub metrics: CallStats,
+    pub analytics: CallStats,
+    pub health: CallStats,
+    /// How long requests waited for an isolate to start, where they did.
+    pub cold_start: CallStats,
+    /// How long before its query an answer was read from the store.
+    pub answer_age: CallStats,
+    /// Isolates that started and ended in the period, and that lived at its end.
+    pub fleet: FleetCounters,
+    pub isolates: u64,
+    /// Share of the records thought to be stored that are not in the KV: lost updates, less those
+    /// counted twice. None if keys have expired.
+    pub missing_share: Option<f64>,
+    /// Records of the period that a lost update took from the KV again; 0 where no two writers
+    /// share a key. None if it cannot be known, because keys have expired.
+    pub lost_updates: Option<u64>,
+    /// Estimated memory of the largest isolate.
+    pub memory_peak_bytes: u64,
+    /// How old the KV's answers were; none where all see every write at once.
+    pub read_ages: Option<ReadAges>,
+    pub counters: Counters,
+    /// How many records may be lost at one stroke: those in the buffer of an isolate that ends or whose write
+    /// is overwritten; one where neither happens.
+    pub lost_at_once: u64,
+    /// Whether the plan may refuse requests, and operations.
+    pub requests_limited: bool,
+    pub operations_limited: bool,
+    /// Records still in memory at the end.
+    pub records_in_memory: u64,
+    /// Records that were in memory at the start of the measurement: they too may be lost in it.
+    pub in_memory_before: u64,
+    pub kv: KvMeter,
+    /// Most operations of each kind in a UTC day.
+    pub busiest_day: [u64; OpKind::ALL.len()],
+    /// What is wanted as a share of each daily (on average) or monthly allowance, by kind: what the
+    /// plan refuses is in it, so that it may exceed 1. NaN without allowance.
+    pub quota_use: [f64; OpKind::ALL.len()],
+    /// A month of 30 days at this rate.
+    pub usage: Usage,
+    /// The same, were nothing refused for a used-up quota.
+    pub wanted: Usage,
+    pub invoice: Invoice,
+}
+
+impl RunResult {
+    /// A count of this period, for a month of 30 days at the same rate.
+    pub fn per_month(&self, count: u64) -> f64 {
+        count as f64 * crate::pricing::MONTH.as_secs_f64() / self.period.as_secs_f64()
+    }
+
+    /// KV operations of all kinds, however they ended, in the period.
+    pub fn kv_operations(&self) -> u64 {
+        self.kv.operation_count()
+    }
+
+    /// Cache hits over lookups; NaN if there was none.
+    pub fn hit_ratio(&self) -> f64 {
+        let c = &self.counters.cache;
+        c.hits as f64 / (c.hits + c.misses) as f64
+    }
+
+    /// Calls of any kind.
+    pub fn call_count(&self) -> u64 {
+        self.calls().iter().map(|c| c.count()).sum()
+    }
+
+    /// Those that failed.
+    pub fn call_errors(&self) -> u64 {
+        self.calls().iter().map(|c| c.errors).sum()
+    }
+
+    fn calls(&self) -> [&CallStats; 4] {
+        [&self.record, &self.metrics, &self.analytics, &self.health]
+    }
+
+    /// Calls of any kind that failed, as a share of all.
+    pub fn error_rate(&self) -> f64 {
+        self.call_errors() as f64 / self.call_count() as f64
+    }
+}
+
+impl Measurable for RunResult {
+    fn latencies(&self, calls: Calls) -> Option<&Latencies> {
+        match calls {
+            Calls::Record => Some(&self.record.latencies),
+            Calls::Metrics => Some(&self.metrics.latencies),
+            Calls::Analytics => Some(&self.analytics.latencies),
+            Calls::Health => Some(&self.health.latencies),
+            Calls::ColdStart => Some(&self.cold_start.latencies),
+            Calls::AnswerAge => Some(&self.answer_age.latencies),
+            Calls::ReadAge => self.read_ages.as_ref().map(ReadAges::ages),
+            Calls::Query | Calls::Fetch | Calls::Write => None,
+        }
+    }
+
+    fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    fn invoice(&self) -> &Invoice {
+        &self.invoice
+    }
+}

@@ -1,0 +1,459 @@
+//! Scenarios: one TOML file that names a workload, policies, a world and a plan.
+
+use super::arrived::Arrived;
+use super::precision::Precision;
+use crate::cloud::consistency::ConsistencySpec;
+use crate::cloud::failure::FailureSpec;
+use crate::cloud::fleet::FleetSpec;
+use crate::cloud::kv::KvLimits;
+use crate::cloud::latency::LatencyProfile;
+use crate::models::quantity::{self, Count, Rate};
+use crate::models::{self, ConfigError, FieldError, Model, Override};
+use crate::pricing::{Catalog, Date, MONTH, MeterItem, Plan};
+use crate::telemetry::alerts::AlertRules;
+use crate::telemetry::policy::{Discover, KeyLayout, Policy};
+use crate::workload::WorkloadSpec;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+
+/// A scenario as its file has it: other model files are named, not included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// One line for lists and chart subtitles.
+    pub title: String,
+    /// Workload: a name in `models/workloads` or a path.
+    pub workload: String,
+    /// Policies to set side by side: names in `models/policies` or paths.
+    pub policies: Vec<String>,
+    /// Latency profile of the KV: a name in `models/latency` or a path.
+    pub latency: String,
+    /// Limits of the KV: a name in `models/limits` or a path.
+    #[serde(default = "default_limits")]
+    pub limits: String,
+    /// Alert thresholds: a name in `models/alerts` or a path.
+    #[serde(default = "default_alerts")]
+    pub alerts: String,
+    pub billing: Billing,
+    /// Traffic of `kvplan run`: requests in a month of 30 days.
+    pub traffic_per_month: Count,
+    /// Levels of `kvplan sweep`: requests in a month of 30 days.
+    #[serde(default = "default_levels")]
+    pub sweep_per_month: Vec<Count>,
+    /// Independent replications of each point.
+    #[serde(default = "default_replications")]
+    pub replications: u32,
+    /// Seed of all random streams.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    #[serde(default)]
+    pub period: Period,
+    #[serde(default)]
+    pub failures: FailureSpec,
+    /// Isolates and places: a name in `models/fleets` or a path.
+    #[serde(default = "default_fleet")]
+    pub fleet: String,
+    /// Late visibility of writes: a name in `models/consistency` or a path. If not given, all
+    /// see every write at once, and a read takes the profile's `read` time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<String>,
+    #[serde(default)]
+    pub cpu: CpuCost,
+    /// Add replications until the estimates are so precise; if not given, `replications` are all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+}
+
+fn default_fleet() -> String {
+    "single".into()
+}
+fn default_limits() -> String {
+    "cloudflare".into()
+}
+fn default_alerts() -> String {
+    "seed".into()
+}
+fn default_replications() -> u32 {
+    10
+}
+fn default_seed() -> u64 {
+    20_260_113
+}
+fn default_levels() -> Vec<Count> {
+    [
+        10_000u64,
+        30_000,
+        100_000,
+        300_000,
+        1_000_000,
+        3_000_000,
+        10_000_000,
+        30_000_000,
+        100_000_000,
+    ]
+    .map(Count)
+    .to_vec()
+}
+
+/// Which prices and which plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// A name in `models/prices` or a path.
+    pub catalog: String,
+    /// One of the catalog's plans.
+    pub plan: String,
+    /// Day whose prices are taken; if not given, the day on which the catalog was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Date>,
+}
+
+/// How long a stretch of the month is simulated before it is scaled to 30 days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Period {
+    /// Simulate until about so many requests have come ...
+    pub requests: Count,
+    /// ... and until about so many calls have come of each kind that comes at all, for percentiles
+    /// of rare calls need them, or four times as many requests ...
+    pub calls: Count,
+    /// ... but no less than this ...
+    #[serde(with = "quantity::duration")]
+    pub at_least: Duration,
+    /// ... and no more than this. Workloads with a daily shape are simulated
+    /// for whole days, those with a weekly shape for whole weeks.
+    #[serde(with = "quantity::duration")]
+    pub at_most: Duration,
+    /// Simulated before the warm-up with recordings only: the keys that queries will find.
+    #[serde(with = "quantity::duration")]
+    pub history: Duration,
+    /// Simulated before the measurement starts, and not counted.
+    #[serde(with = "quantity::duration")]
+    pub warm_up: Duration,
+    /// Whether a daily or weekly shape, or daily limits, make it whole days or weeks.
+    pub whole_days: bool,
+}
+
+impl Default for Period {
+    fn default() -> Self {
+        Period {
+            requests: Count(50_000),
+            calls: Count(60),
+            at_least: Duration::from_secs(3_600),
+            at_most: Duration::from_secs(7 * 86_400),
+            history: Duration::ZERO,
+            warm_up: Duration::from_secs(60),
+            whole_days: true,
+        }
+    }
+}
+
+/// CPU time that the metrics system takes from a Worker invocation, in microseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CpuCost {
+    /// A recorded request, with the gateway's own work and the metrics read that may come with it.
+    pub request_us: u64,
+    /// A request that only queries (analytics query, health check, metrics read on its own), or a
+    /// cron trigger.
+    pub query_us: u64,
+}
+
+impl Default for CpuCost {
+    fn default() -> Self {
+        CpuCost {
+            request_us: 1_000,
+            query_us: 5_000,
+        }
+    }
+}
+
+impl CpuCost {
+    /// CPU time of what arrived, in microseconds.
+    pub fn of(&self, arrived: &Arrived) -> u64 {
+        let queries = arrived.requests() - arrived.records + arrived.cron;
+        arrived.records * self.request_us + queries * self.query_us
+    }
+}
+
+/// A scenario with everything it names read in; enough to repeat a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    pub name: String,
+    /// The options of the command line that gave it; for readers, nothing depends on them.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    pub title: String,
+    pub workload: WorkloadSpec,
+    pub policies: Vec<Policy>,
+    pub latency: LatencyProfile,
+    pub limits: KvLimits,
+    pub alerts: AlertRules,
+    /// With the prices in force on the day of `prices_on`.
+    pub catalog: Catalog,
+    /// Day whose prices are taken.
+    pub prices_on: Date,
+    pub plan: String,
+    pub traffic_per_month: Count,
+    pub sweep_per_month: Vec<Count>,
+    pub replications: u32,
+    pub seed: u64,
+    pub period: Period,
+    pub failures: FailureSpec,
+    pub fleet: FleetSpec,
+    pub consistency: Option<ConsistencySpec>,
+    pub cpu: CpuCost,
+    pub precision: Option<Precision>,
+}
+
+impl Period {
+    /// What is simulated before the measurement starts.
+    pub fn before(&self) -> Duration {
+        self.history + self.warm_up
+    }
+}
+
+/// How many times the wanted requests are simulated at most, so that rare calls come.
+const MOST_FOR_CALLS: f64 = 4.0;
+
+impl Model for ScenarioFile {
+    const FOLDER: &'static str = "scenarios";
+
+    fn validate(&self) -> Result<(), FieldError> {
+        if self.policies.is_empty() {
+            return Err(FieldError::new(
+                "policies",
+                "found none, expected at least one",
+            ));
+        }
+        if self.replications == 0 {
+            return Err(FieldError::new(
+                "replications",
+                "found 0, expected 1 or more",
+            ));
+        }
+        if self.sweep_per_month.is_empty() || self.sweep_per_month.contains(&Count(0)) {
+            return Err(FieldError::new(
+                "sweep_per_month",
+                "found no level or a level of 0, expected requests per month of 1 or more",
+            ));
+        }
+        if self.period.at_least.is_zero() || self.period.at_least > self.period.at_most {
+            return Err(FieldError::new(
+                "period.at_least",
+                format!(
+                    "found {}, expected more than 0 s and no more than period.at_most = {}",
+                    quantity::format_duration(self.period.at_least),
+                    quantity::format_duration(self.period.at_most)
+                ),
+            ));
+        }
+        if let Some(precision) = &self.precision {
+            precision.validate().map_err(|e| e.within("precision"))?;
+        }
+        self.failures.validate().map_err(|e| e.within("failures"))
+    }
+}
+
+impl Scenario {
+    /// Loads a scenario by name or path, with everything it names.
+    ///
+    /// `policies` and `plan`, if given, replace the scenario's. An override whose path begins
+    /// with `policy`, `workload`, `latency`, `limits`, `alerts`, `prices`, `fleet` or `consistency` changes that model,
+    /// any other the scenario itself.
+    pub fn load(
+        name: &str,
+        policies: &[String],
+        plan: Option<&str>,
+        overrides: &[Override],
+    ) -> Result<Self, ConfigError> {
+        let (label, _, dir) = models::source_text(ScenarioFile::FOLDER, name, None)?;
+        let dir: Option<&Path> = dir.as_deref();
+        let of = |model: &str| -> Vec<Override> {
+            let mine = overrides
+                .iter()
+                .filter(|o| o.path[0] == model && o.path.len() > 1);
+            mine.map(|o| Override {
+                path: o.path[1..].to_vec(),
+                ..o.clone()
+            })
+            .collect()
+        };
+        const MODELS: [&str; 8] = [
+            "policy",
+            "workload",
+            "latency",
+            "limits",
+            "alerts",
+            "prices",
+            "fleet",
+            "consistency",
+        ];
+        let own: Vec<Override> = overrides
+            .iter()
+            .filter(|o| !(MODELS.contains(&o.path[0].as_str()) && o.path.len() > 1))
+            .cloned()
+            .collect();
+        let file: ScenarioFile = models::load(name, None, &own)?;
+        let (policy_names, policy_dir) = if policies.is_empty() {
+            (&file.policies[..], dir)
+        } else {
+            (policies, None)
+        };
+        let policies: Vec<Policy> = policy_names
+            .iter()
+            .map(|p| models::load(p, policy_dir, &of("policy")))
+            .collect::<Result<_, _>>()?;
+        for (i, p) in policies.iter().enumerate() {
+            if policies[..i].iter().any(|q| q.name == p.name) {
+                return Err(ConfigError::new(
+                    &label,
+                    format!(
+                        "found two policies called \"{}\", expected different names",
+                        p.name
+                    ),
+                ));
+            }
+        }
+        let fleet: FleetSpec = models::load(&file.fleet, dir, &of("fleet"))?;
+        let consistency: Option<ConsistencySpec> = match &file.consistency {
+            Some(name) => Some(models::load(name, dir, &of("consistency"))?),
+            None => None,
+        };
+        for p in policies.iter().filter(|_| fleet.has_many_writers()) {
+            if p.layout.keys == KeyLayout::Rollup && p.layout.discover == Discover::Own {
+                return Err(ConfigError {
+                    field: Some("fleet".into()),
+                    ..ConfigError::new(
+                        &label,
+                        format!(
+                            "found \"{}\" ({}) with policy \"{}\", whose queries see their own isolate's keys only; expected a policy with layout.discover = \"list\", such as optimised-fleet",
+                            file.fleet, fleet.title, p.name
+                        ),
+                    )
+                });
+            }
+        }
+        let catalog: Catalog = models::load(&file.billing.catalog, dir, &of("prices"))?;
+        let prices_on = file.billing.on.unwrap_or_else(|| catalog.checked_on());
+        let catalog = catalog.on(prices_on);
+        let plan = plan.unwrap_or(&file.billing.plan).to_owned();
+        catalog.plan(&plan).map_err(|e| ConfigError {
+            field: Some("billing.plan".into()),
+            ..ConfigError::new(&label, e.message)
+        })?;
+        let scenario = Scenario {
+            name: name.to_owned(),
+            arguments: vec!["--scenario".into(), name.to_owned()],
+            title: file.title,
+            workload: models::load(&file.workload, dir, &of("workload"))?,
+            policies,
+            latency: models::load(&file.latency, dir, &of("latency"))?,
+            limits: models::load(&file.limits, dir, &of("limits"))?,
+            alerts: models::load(&file.alerts, dir, &of("alerts"))?,
+            catalog,
+            prices_on,
+            plan,
+            traffic_per_month: file.traffic_per_month,
+            sweep_per_month: file.sweep_per_month,
+            replications: file.replications,
+            seed: file.seed,
+            period: file.period,
+            failures: file.failures,
+            fleet,
+            consistency,
+            cpu: file.cpu,
+            precision: file.precision,
+        };
+        scenario.check_cpu().map_err(|e| ConfigError {
+            field: Some(e.field),
+            ..ConfigError::new(&label, e.message)
+        })?;
+        Ok(scenario)
+    }
+
+    /// Whether a request and whether a query takes more CPU time than the plan allows an
+    /// invocation: then none of them is answered.
+    pub fn too_much_cpu(&self) -> [bool; 2] {
+        let limit = self.limits.of_plan(&self.plan).cpu_per_invocation;
+        let takes = [self.cpu.request_us, self.cpu.query_us].map(Duration::from_micros);
+        takes.map(|cpu| limit.is_some_and(|limit| cpu > limit))
+    }
+
+    /// Whether invocations stay within the CPU time that the plan allows.
+    ///
+    /// # Errors
+    /// Says which does not, and what the plan allows.
+    pub fn check_cpu(&self) -> Result<(), FieldError> {
+        let [request, query] = self.too_much_cpu();
+        let (field, found) = match (request, query) {
+            (true, _) => ("cpu.request_us", self.cpu.request_us),
+            (_, true) => ("cpu.query_us", self.cpu.query_us),
+            _ => return Ok(()),
+        };
+        let limit = self.limits.of_plan(&self.plan).cpu_per_invocation;
+        let limit = limit.unwrap_or_default();
+        Err(FieldError::new(
+            field,
+            format!(
+                "found {found}, expected at most {}: plan \"{}\" allows an invocation {} of CPU time and ends what takes longer",
+                limit.as_micros(),
+                self.plan,
+                quantity::format_duration(limit)
+            ),
+        ))
+    }
+
+    /// The plan that is billed.
+    ///
+    /// # Panics
+    /// If the catalog has no plan of that name; loading has checked that it does.
+    pub fn plan(&self) -> &Plan {
+        self.catalog.plan(&self.plan).expect("checked when loaded")
+    }
+
+    /// The stretch of time to simulate at a traffic level.
+    ///
+    /// As long as it takes for [`Period::requests`] and for [`Period::calls`] of the rarest kind to
+    /// arrive, within the period's bounds; whole
+    /// days if the rate has a daily shape or the plan daily limits, whole weeks if it has a
+    /// weekly one (then also beyond the upper bound, if that is less).
+    pub fn horizon(&self, traffic: Count) -> Duration {
+        let wanted = MONTH.as_secs_f64() * self.period.requests.0 as f64 / traffic.0.max(1) as f64;
+        let records_per_s = Rate::per_month(traffic.0 as f64).as_per_second();
+        let w = &self.workload;
+        let rarest = [w.metrics_reads, w.analytics_queries, w.health_checks]
+            .map(|calls| calls.per_request * records_per_s + calls.rate.as_per_second())
+            .into_iter()
+            .filter(|per_s| *per_s > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        let for_calls = self.period.calls.0 as f64 / rarest;
+        let wanted = wanted.max(for_calls.min(MOST_FOR_CALLS * wanted));
+        let bounded = Duration::from_secs_f64(wanted.clamp(1.0, MONTH.as_secs_f64()).ceil())
+            .clamp(self.period.at_least, self.period.at_most);
+        let day = Duration::from_secs(86_400);
+        let limited = |kind| {
+            self.plan()
+                .daily_limit(MeterItem::of_operation(kind))
+                .is_some()
+        };
+        let unit = match &self.workload.shape {
+            _ if !self.period.whole_days => return bounded,
+            Some(shape) if shape.is_weekly() => day * 7,
+            Some(_) => day,
+            None if crate::telemetry::ports::OpKind::ALL
+                .into_iter()
+                .any(limited) =>
+            {
+                day
+            }
+            None => return bounded,
+        };
+        let units = (bounded.as_secs_f64() / unit.as_secs_f64())
+            .round()
+            .max(1.0);
+        unit.mul_f64(units)
+    }
+}

@@ -1,0 +1,267 @@
+//! A run as it unfolds: one sample per interval, and what follows from them.
+
+use crate::cloud::failure::Window;
+use crate::telemetry::alerts::{Alert, AlertInputs, AlertRules, Level};
+
+/// What one interval showed; rates are per second of the interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Start and end of the interval, in seconds from the start of the measurement, which is
+    /// within no interval; the warm-up is negative.
+    pub start_s: f64,
+    pub end_s: f64,
+    /// In the order of [`COLUMNS`]; NaN where the interval gives none.
+    pub values: [f64; COLUMNS.len()],
+}
+
+/// Columns of a series: name with unit, and meaning.
+pub const COLUMNS: [(&str, &str); 30] = [
+    ("requests_per_s", "recorded requests that came"),
+    ("goodput_per_s", "calls of all kinds that ended well"),
+    ("stored_per_s", "records stored"),
+    ("concurrency", "invocations under way, mean"),
+    (
+        "queue_depth_records",
+        "records in memory at the end of the interval",
+    ),
+    ("hit_ratio", "cache hits / lookups"),
+    (
+        "record_p95_ms",
+        "how long a request waits for its recording, 95th percentile",
+    ),
+    ("metrics_p50_ms", "metrics endpoint, median"),
+    ("metrics_p95_ms", "metrics endpoint, 95th percentile"),
+    ("metrics_p99_ms", "metrics endpoint, 99th percentile"),
+    ("analytics_p50_ms", "analytics query, median"),
+    ("analytics_p95_ms", "analytics query, 95th percentile"),
+    ("analytics_p99_ms", "analytics query, 99th percentile"),
+    ("health_p95_ms", "health report, 95th percentile"),
+    ("kv_reads_per_s", "KV reads"),
+    ("kv_writes_per_s", "KV writes"),
+    ("kv_deletes_per_s", "KV deletes"),
+    ("kv_lists_per_s", "KV lists"),
+    ("error_rate", "calls that failed / calls"),
+    (
+        "kv_unavailable_per_s",
+        "operations that failed in the service",
+    ),
+    ("kv_timeout_per_s", "operations without an answer"),
+    ("kv_rate_limited_per_s", "operations refused with 429"),
+    (
+        "kv_quota_exceeded_per_s",
+        "operations refused for a used-up quota",
+    ),
+    ("retries_per_s", "writes tried again"),
+    ("lost_per_s", "records lost"),
+    (
+        "breakers_open",
+        "isolates whose circuit breaker is open or half open",
+    ),
+    ("breaker_changes_per_s", "changes of state of all breakers"),
+    ("cold_starts_per_s", "isolates started"),
+    ("isolates", "isolates alive"),
+    ("memory_mb", "estimated memory of the largest isolate"),
+];
+
+impl Sample {
+    /// The value of a column.
+    ///
+    /// # Panics
+    /// If there is no column of that name.
+    pub fn get(&self, name: &str) -> f64 {
+        self.values[column(name)]
+    }
+}
+
+/// The position of a column in [`COLUMNS`].
+///
+/// # Panics
+/// If there is no column of that name.
+pub fn column(name: &str) -> usize {
+    let index = COLUMNS.iter().position(|c| c.0 == name);
+    index.unwrap_or_else(|| panic!("no column is called {name}"))
+}
+
+/// An alert from when it was raised to when it was over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertSpan {
+    pub start_s: f64,
+    /// The end of the last interval in which it fired.
+    pub end_s: f64,
+    /// Whether it still fired in the last sample.
+    pub lasting: bool,
+    /// As it first fired, with the worst level and value that it reached.
+    pub worst: Alert,
+}
+
+/// The alerts that the samples of the measurement raise, by the time of their start.
+pub fn alert_timeline(samples: &[Sample], rules: &AlertRules) -> Vec<AlertSpan> {
+    let mut open: Vec<AlertSpan> = Vec::new();
+    let mut over = Vec::new();
+    for sample in samples.iter().filter(|s| s.end_s > 0.0) {
+        let operations: f64 = ["reads", "writes", "deletes", "lists"]
+            .iter()
+            .map(|kind| sample.get(&format!("kv_{kind}_per_s")))
+            .sum();
+        let fired = rules.evaluate(&AlertInputs {
+            metrics_p95_ms: sample.get("metrics_p95_ms"),
+            analytics_p95_ms: sample.get("analytics_p95_ms"),
+            error_rate: sample.get("error_rate"),
+            kv_operations_per_day: 86_400.0 * operations,
+            cache_hit_ratio: sample.get("hit_ratio"),
+        });
+        let goes_on = |span: &AlertSpan| fired.iter().any(|a| a.metric == span.worst.metric);
+        over.extend(open.extract_if(.., |span| !goes_on(span)));
+        for alert in fired {
+            match open.iter_mut().find(|s| s.worst.metric == alert.metric) {
+                Some(span) => {
+                    span.end_s = sample.end_s;
+                    let distance = |a: &Alert| (a.value - a.threshold).abs();
+                    let worse = (alert.level == Level::Critical, distance(&alert))
+                        > (span.worst.level == Level::Critical, distance(&span.worst));
+                    if worse {
+                        span.worst = alert;
+                    }
+                }
+                None => open.push(AlertSpan {
+                    start_s: sample.start_s,
+                    end_s: sample.end_s,
+                    lasting: false,
+                    worst: alert,
+                }),
+            }
+        }
+    }
+    over.extend(open.into_iter().map(|s| AlertSpan { lasting: true, ..s }));
+    over.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+    over
+}
+
+/// How a failure window passed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recovery {
+    pub start_s: f64,
+    pub end_s: f64,
+    /// Goodput before the window, and the least in it, per second.
+    pub before_per_s: f64,
+    pub least_per_s: f64,
+    /// From the end of the window until goodput and the error rate were back (at least 90% of the
+    /// goodput before; no more than one percentage point of errors above before); `None` if they
+    /// were not by the end of the run.
+    pub recovered_after_s: Option<f64>,
+}
+
+/// What became of goodput in each failure window of the run.
+pub fn recoveries(samples: &[Sample], windows: &[Window]) -> Vec<Recovery> {
+    let mean = |of: &[&Sample], column: &str| {
+        of.iter().map(|s| s.get(column)).sum::<f64>() / of.len() as f64
+    };
+    let errors = |s: &Sample| {
+        Some(s.get("error_rate"))
+            .filter(|e| !e.is_nan())
+            .unwrap_or(0.0)
+    };
+    let passed = windows.iter().filter_map(|w| {
+        let start_s = w.start.as_secs_f64();
+        let end_s = start_s + w.length.as_secs_f64();
+        let before: Vec<&Sample> = samples.iter().filter(|s| s.end_s <= start_s).collect();
+        let before = &before[before.len().saturating_sub(20)..];
+        let during = samples
+            .iter()
+            .filter(|s| s.end_s > start_s && s.end_s <= end_s + 1e-6);
+        let least = during.map(|s| s.get("goodput_per_s")).reduce(f64::min)?;
+        if before.is_empty() {
+            return None;
+        }
+        let before_per_s = mean(before, "goodput_per_s");
+        let usual = before.iter().map(|s| errors(s)).sum::<f64>() / before.len() as f64;
+        let good =
+            |s: &Sample| s.get("goodput_per_s") >= 0.9 * before_per_s && errors(s) <= usual + 0.01;
+        let after = samples.iter().filter(|s| s.end_s > end_s + 1e-6);
+        let recovered = after.into_iter().find(|s| good(s));
+        Some(Recovery {
+            start_s,
+            end_s,
+            before_per_s,
+            least_per_s: least,
+            recovered_after_s: recovered.map(|s| s.end_s - end_s),
+        })
+    });
+    passed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::quantity::Probability;
+    use std::time::Duration;
+
+    fn sample(end_s: f64, set: &[(&str, f64)]) -> Sample {
+        let mut values = [f64::NAN; COLUMNS.len()];
+        for (name, value) in set {
+            let i = COLUMNS.iter().position(|c| c.0 == *name).unwrap();
+            values[i] = *value;
+        }
+        Sample {
+            start_s: end_s - 60.0,
+            end_s,
+            values,
+        }
+    }
+
+    #[test]
+    fn an_alert_lasts_as_long_as_its_rule_fires() {
+        let rules: AlertRules =
+            toml::from_str(include_str!("../../models/alerts/seed.toml")).unwrap();
+        let hits = [
+            (0.0, 0.1),
+            (60.0, 0.9),
+            (120.0, 0.6),
+            (180.0, 0.4),
+            (240.0, 0.8),
+            (300.0, 0.65),
+        ];
+        let samples: Vec<Sample> = hits
+            .iter()
+            .map(|(t, h)| sample(*t, &[("hit_ratio", *h)]))
+            .collect();
+        let spans = alert_timeline(&samples, &rules);
+        let short: Vec<_> = spans
+            .iter()
+            .map(|s| (s.start_s, s.end_s, s.lasting, s.worst.level, s.worst.value))
+            .collect();
+        assert_eq!(
+            short,
+            [
+                (60.0, 180.0, false, Level::Critical, 0.4),
+                (240.0, 300.0, true, Level::Warning, 0.65)
+            ]
+        );
+    }
+
+    #[test]
+    fn recovery_is_when_goodput_and_errors_are_back() {
+        let window = Window {
+            start: Duration::from_secs(20),
+            length: Duration::from_secs(20),
+            error: Probability::new(1.0).unwrap(),
+            rate_limited: Probability::default(),
+            place: None,
+            latency_factor: 1.0,
+        };
+        let at = |end_s: f64, goodput: f64, errors: f64| {
+            sample(end_s, &[("goodput_per_s", goodput), ("error_rate", errors)])
+        };
+        let mut samples = vec![
+            at(10.0, 100.0, 0.0),
+            at(20.0, 100.0, 0.0),
+            at(30.0, 5.0, 0.9),
+        ];
+        samples.extend([at(40.0, 2.0, 0.9), at(50.0, 95.0, 0.3), at(60.0, 92.0, 0.0)]);
+        let r = &recoveries(&samples, std::slice::from_ref(&window))[0];
+        assert_eq!((r.before_per_s, r.least_per_s), (100.0, 2.0));
+        assert_eq!(r.recovered_after_s, Some(20.0));
+        let r = &recoveries(&samples[..5], &[window])[0];
+        assert_eq!(r.recovered_after_s, None);
+    }
+}

@@ -1,0 +1,491 @@
+//! Break-even analysis: the traffic at which a quota is first exceeded, the free plan gives way
+//! to the paid one, a policy pays for itself, or two policies cross in cost.
+
+use super::stats::Estimate;
+use super::sweep::SweepError;
+use crate::cloud::kv::BillingRules;
+use crate::models::quantity::Count;
+use crate::pricing::MONTH;
+use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
+use crate::run::metric;
+use crate::run::scenario::Scenario;
+use crate::run::{Point, simulate};
+use crate::study::stats::pool::Billing;
+use crate::study::stats::root::{Crossing, Onset, onset};
+use crate::telemetry::ports::OpKind;
+use rayon::prelude::*;
+use std::cmp::Ordering as Order;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Relative distance, in traffic, at which a search stops: far below the sampling error.
+const TOLERANCE: f64 = 0.005;
+
+/// What to look for, beside the scenario.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Levels between which onsets are searched, rising; the first and the last bound the range.
+    pub levels: Vec<Count>,
+    /// What a policy costs beside its bill, per month, to be earned back by its saving.
+    pub fixed_cost: Money,
+    /// Share of operations or requests that the free plan may refuse.
+    pub refused: f64,
+}
+
+/// What begins to hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Question {
+    /// An average day's use of this item exceeds what the free plan gives for a day (of storage:
+    /// what it includes).
+    Quota(MeterItem),
+    /// The first of these.
+    FirstQuota,
+    /// The free plan refuses something on some day of the simulated period.
+    Refuses,
+    /// The free plan refuses more than [`Settings::refused`] of operations or of requests.
+    RefusesMore,
+    /// A month's use of this item exceeds what the paid plan includes.
+    Allowance(MeterItem),
+    /// The paid plan's bill exceeds its fee.
+    BillExceedsFee,
+    /// This policy's bill is lower than that of the other (a position among the policies) by more
+    /// than the fixed cost.
+    PaysOff(usize),
+    /// The cheaper of the two becomes the dearer.
+    Crosses(usize),
+}
+
+/// A question about a policy, and its answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Position among the scenario's policies.
+    pub policy: usize,
+    pub question: Question,
+    pub crossing: Crossing,
+    /// Of [`Question::FirstQuota`]: which item came first, and in how many replications.
+    pub first: Option<(MeterItem, usize)>,
+    /// Of [`Question::PaysOff`]: the least traffic at which the mean of the paired differences is
+    /// above the fixed cost with 95% confidence.
+    pub significant: Option<Onset>,
+}
+
+/// The answers, and the cost at each level under the paid plan.
+#[derive(Debug, Clone)]
+pub struct Breakeven {
+    pub free: Option<String>,
+    pub paid: String,
+    pub answers: Vec<Answer>,
+    /// By policy, then level.
+    pub costs: Vec<Vec<Estimate>>,
+    /// Replications simulated, of all points together.
+    pub simulated: usize,
+}
+
+/// The plan that is free of charge and has daily quotas, if the catalog has one.
+pub fn free_plan(catalog: &Catalog) -> Option<&Plan> {
+    let quotas =
+        |p: &&Plan| p.monthly_fee == Money::ZERO && p.items.iter().any(|i| i.daily_limit.is_some());
+    catalog.plans.iter().find(quotas)
+}
+
+/// What one replication showed.
+#[derive(Clone)]
+struct Sample {
+    /// Use per month, by item; of operations those that count towards a quota.
+    demand: [f64; MeterItem::ALL.len()],
+    /// Billed use per month.
+    billed: [f64; MeterItem::ALL.len()],
+    usage: Usage,
+    cost: Money,
+    refused: f64,
+}
+
+/// One replication: its samples so far, by whether on the free plan, policy and traffic.
+struct Replication<'a> {
+    paid: &'a Scenario,
+    free: Option<&'a Scenario>,
+    number: u64,
+    samples: HashMap<(bool, usize, u64), Sample>,
+    stop: &'a AtomicBool,
+}
+
+impl Replication<'_> {
+    fn sample(
+        &mut self,
+        on_free: bool,
+        policy: usize,
+        traffic: u64,
+    ) -> Result<&Sample, SweepError> {
+        let key = (on_free, policy, traffic);
+        if !self.samples.contains_key(&key) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(SweepError::Interrupted);
+            }
+            let scenario = self.free.filter(|_| on_free).unwrap_or(self.paid);
+            let sample = observe(scenario, policy, traffic, self.number)?;
+            self.samples.insert(key, sample);
+        }
+        Ok(&self.samples[&key])
+    }
+
+    fn onset(
+        &mut self,
+        policy: usize,
+        question: Question,
+        levels: &[u64],
+        settings: &Settings,
+    ) -> Result<Onset, SweepError> {
+        let fixed = settings.fixed_cost;
+        let threshold = match question {
+            Question::Quota(item) => self.free.and_then(|s| allowance(s.plan(), item)),
+            Question::Allowance(item) => allowance(self.paid.plan(), item),
+            _ => None,
+        }
+        .unwrap_or(f64::INFINITY);
+        let fee = self.paid.plan().monthly_fee;
+        let mut cheaper_at_first = None;
+        onset(levels, TOLERANCE, |x| {
+            Ok(match question {
+                Question::Quota(item) => {
+                    self.sample(false, policy, x)?.demand[item as usize] > threshold
+                }
+                Question::Allowance(item) => {
+                    self.sample(false, policy, x)?.billed[item as usize] > threshold
+                }
+                Question::BillExceedsFee => self.sample(false, policy, x)?.cost > fee,
+                Question::Refuses => self.sample(true, policy, x)?.refused > 0.0,
+                Question::RefusesMore => self.sample(true, policy, x)?.refused > settings.refused,
+                Question::PaysOff(other) => {
+                    let mine = self.sample(false, policy, x)?.cost;
+                    self.sample(false, other, x)?.cost - mine > fixed
+                }
+                Question::Crosses(other) => {
+                    let mine = self.sample(false, policy, x)?.cost;
+                    let order = mine.cmp(&self.sample(false, other, x)?.cost);
+                    if order != Order::Equal && cheaper_at_first.is_none() {
+                        cheaper_at_first = Some(order);
+                    }
+                    cheaper_at_first.is_some_and(|first| order == first.reverse())
+                }
+                Question::FirstQuota => unreachable!("derived from the quotas of each item"),
+            })
+        })
+    }
+}
+
+fn observe(
+    scenario: &Scenario,
+    policy: usize,
+    traffic: u64,
+    replication: u64,
+) -> Result<Sample, SweepError> {
+    let point = Point {
+        scenario,
+        policy: &scenario.policies[policy],
+        traffic: Count(traffic),
+        replication,
+    };
+    let result = simulate(&point).map_err(SweepError::Broken)?;
+    let measure = |name: &str| {
+        let i = metric::index_of(name).expect("a measure of that name");
+        metric::METRICS[i].value(&result)
+    };
+    let billed = MeterItem::ALL.map(|item| result.usage.get(item) as f64);
+    let mut demand = billed;
+    for kind in OpKind::ALL {
+        // What is refused with 429 is billed, perhaps, but not counted.
+        let counted = result.kv.billed(kind, BillingRules::DONE);
+        demand[MeterItem::of_operation(kind) as usize] = result.per_month(counted);
+    }
+    let refused = measure("kv_quota_exceeded_share")
+        .max(measure("requests_refused_share"))
+        .max(0.0);
+    Ok(Sample {
+        demand,
+        billed,
+        cost: result.invoice.total,
+        usage: result.usage,
+        refused,
+    })
+}
+
+/// What a plan allows of an item in a month; none without a limit.
+fn allowance(plan: &Plan, item: MeterItem) -> Option<f64> {
+    plan.monthly_allowance(item)
+        .filter(|a| *a > 0)
+        .map(|a| a as f64)
+}
+
+/// All questions about the policies of a scenario, in the order of the answers.
+fn questions(paid: &Scenario, free: Option<&Scenario>) -> Vec<(usize, Question)> {
+    let items = |s: &Scenario| -> Vec<MeterItem> {
+        let all = s.plan().items.iter().map(|i| i.meter);
+        all.filter(|i| i.is_simulated() && allowance(s.plan(), *i).is_some())
+            .collect()
+    };
+    let mut all = Vec::new();
+    let policies = 0..paid.policies.len();
+    for policy in policies.clone() {
+        let mut ask = |question| all.push((policy, question));
+        if let Some(free) = free {
+            items(free)
+                .into_iter()
+                .map(Question::Quota)
+                .for_each(&mut ask);
+            ask(Question::FirstQuota);
+            ask(Question::Refuses);
+            ask(Question::RefusesMore);
+        }
+        items(paid)
+            .into_iter()
+            .map(Question::Allowance)
+            .for_each(&mut ask);
+        ask(Question::BillExceedsFee);
+    }
+    for policy in policies.clone() {
+        for other in policies.clone().filter(|o| *o != policy) {
+            all.push((policy, Question::PaysOff(other)));
+        }
+    }
+    for policy in policies.clone() {
+        let others = policies.clone().filter(|o| *o > policy);
+        all.extend(others.map(|o| (policy, Question::Crosses(o))));
+    }
+    all
+}
+
+/// How often `finished` will be called.
+pub fn steps(scenario: &Scenario) -> u64 {
+    let (paid, free) = plans(scenario);
+    questions(&paid, free.as_ref()).len() as u64 * u64::from(scenario.replications)
+}
+
+/// The scenario under the paid and under the free plan.
+fn plans(scenario: &Scenario) -> (Scenario, Option<Scenario>) {
+    // No question is about percentiles of rare calls.
+    let mut scenario = scenario.clone();
+    scenario.period.calls = Count(0);
+    let with = |plan: &str| Scenario {
+        plan: plan.to_owned(),
+        ..scenario.clone()
+    };
+    let free = free_plan(&scenario.catalog).map(|p| with(&p.name));
+    let with_a_fee = scenario
+        .catalog
+        .plans
+        .iter()
+        .find(|p| p.monthly_fee > Money::ZERO);
+    let paid = match (&free, with_a_fee) {
+        (Some(f), Some(p)) if f.plan == scenario.plan => with(&p.name),
+        _ => scenario.clone(),
+    };
+    (paid, free)
+}
+
+/// Answers all questions. Each replication finds its own onsets, all policies under common random
+/// numbers; the intervals are over replications. `finished` is called after each question of a
+/// replication; `stop` ends the search.
+pub fn breakeven(
+    scenario: &Scenario,
+    settings: &Settings,
+    finished: &(dyn Fn() + Sync),
+    stop: &AtomicBool,
+) -> Result<Breakeven, SweepError> {
+    let (paid, free) = plans(scenario);
+    let questions = questions(&paid, free.as_ref());
+    let levels: Vec<u64> = settings.levels.iter().map(|c| c.0).collect();
+    let found: Vec<(Vec<Option<Onset>>, Replication)> = (0..scenario.replications)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|number| {
+            let mut replication = Replication {
+                paid: &paid,
+                free: free.as_ref(),
+                number: u64::from(number),
+                samples: HashMap::new(),
+                stop,
+            };
+            let mut onsets = Vec::new();
+            for (policy, question) in &questions {
+                onsets.push(match question {
+                    Question::FirstQuota => None,
+                    _ => Some(replication.onset(*policy, *question, &levels, settings)?),
+                });
+                finished();
+            }
+            for policy in 0..paid.policies.len() {
+                for level in &levels {
+                    replication.sample(false, policy, *level)?;
+                }
+            }
+            Ok((onsets, replication))
+        })
+        .collect::<Result<_, _>>()?;
+    let (onsets, mut replications): (Vec<Vec<_>>, Vec<_>) = found.into_iter().unzip();
+    let mut answers = Vec::new();
+    for (i, (policy, question)) in questions.iter().enumerate() {
+        let mut first = None;
+        let of_question: Vec<Onset> = if *question == Question::FirstQuota {
+            let quotas = quotas_of(&questions, *policy);
+            let firsts: Vec<_> = onsets.iter().map(|o| first_quota(&quotas, o)).collect();
+            first = most_frequent(firsts.iter().filter_map(|f| f.1));
+            firsts.into_iter().map(|f| f.0).collect()
+        } else {
+            onsets.iter().filter_map(|o| o[i]).collect()
+        };
+        let significant = match question {
+            Question::PaysOff(other) => {
+                let fixed = settings.fixed_cost;
+                Some(significant(
+                    paid.plan(),
+                    &mut replications,
+                    *policy,
+                    *other,
+                    fixed,
+                    &levels,
+                )?)
+            }
+            _ => None,
+        };
+        answers.push(Answer {
+            policy: *policy,
+            question: *question,
+            crossing: Crossing::of(&of_question),
+            first,
+            significant,
+        });
+    }
+    let cost = |policy: usize, level: &u64| {
+        let samples = replications.iter();
+        let usages = samples.map(|r| &r.samples[&(false, policy, *level)].usage);
+        let billing = Billing::new(paid.plan(), usages.collect());
+        billing.lines(|_| true).estimate()
+    };
+    let costs = (0..paid.policies.len())
+        .map(|policy| levels.iter().map(|l| cost(policy, l)).collect())
+        .collect();
+    Ok(Breakeven {
+        free: free.as_ref().map(|s| s.plan.clone()),
+        paid: paid.plan.clone(),
+        answers,
+        costs,
+        simulated: replications.iter().map(|r| r.samples.len()).sum(),
+    })
+}
+
+/// The positions of a policy's quotas among the questions.
+fn quotas_of(questions: &[(usize, Question)], policy: usize) -> Vec<(usize, MeterItem)> {
+    let all = questions.iter().enumerate();
+    all.filter_map(|(i, (p, q))| match q {
+        Question::Quota(item) if *p == policy => Some((i, *item)),
+        _ => None,
+    })
+    .collect()
+}
+
+/// The earliest onset among the quotas of a replication, and whose it is.
+fn first_quota(
+    quotas: &[(usize, MeterItem)],
+    onsets: &[Option<Onset>],
+) -> (Onset, Option<MeterItem>) {
+    let rank = |o: Onset| match o {
+        Onset::Already => 0.0,
+        Onset::At(x) => x,
+        Onset::Never => f64::INFINITY,
+    };
+    let all = quotas
+        .iter()
+        .filter_map(|(i, item)| Some((onsets[*i]?, *item)));
+    match all.min_by(|a, b| rank(a.0).total_cmp(&rank(b.0))) {
+        Some((o, item)) if o != Onset::Never => (o, Some(item)),
+        _ => (Onset::Never, None),
+    }
+}
+
+fn most_frequent(items: impl Iterator<Item = MeterItem>) -> Option<(MeterItem, usize)> {
+    let items: Vec<MeterItem> = items.collect();
+    let count = |item: MeterItem| items.iter().filter(|i| **i == item).count();
+    let mut kinds = items.clone();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+        .into_iter()
+        .map(|i| (i, count(i)))
+        .max_by_key(|(_, n)| *n)
+}
+
+/// Where the mean saving over all replications is first above the fixed cost with 95% confidence.
+fn significant(
+    plan: &Plan,
+    replications: &mut [Replication],
+    policy: usize,
+    other: usize,
+    fixed: Money,
+    levels: &[u64],
+) -> Result<Onset, SweepError> {
+    onset(levels, TOLERANCE, |x| {
+        let pairs: Vec<[Usage; 2]> = replications
+            .par_iter_mut()
+            .with_max_len(1)
+            .map(|r| {
+                let mine = r.sample(false, policy, x)?.usage.clone();
+                Ok([mine, r.sample(false, other, x)?.usage.clone()])
+            })
+            .collect::<Result<_, SweepError>>()?;
+        let costs = |which: usize| {
+            let usages = pairs.iter().map(|p| &p[which]).collect();
+            Billing::new(plan, usages).lines(|_| true)
+        };
+        let (mine, others) = (costs(0), costs(1));
+        let savings = mine.contributions.iter().zip(&others.contributions);
+        let resolution = mine.resolution + others.resolution;
+        let saving = Estimate::within(savings.map(|(m, o)| o - m), resolution);
+        Ok(saving.low() > fixed.to_usd())
+    })
+}
+
+/// Days of the simulated period at a level, under the free plan; a quota is judged on each of them.
+pub fn days_judged(scenario: &Scenario, free: &str, traffic: Count) -> f64 {
+    let scenario = Scenario {
+        plan: free.to_owned(),
+        ..scenario.clone()
+    };
+    scenario.horizon(traffic).as_secs_f64() * 30.0 / MONTH.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_free_plan_is_the_one_without_a_fee_but_with_quotas() {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        assert_eq!(free_plan(&scenario.catalog).unwrap().name, "free");
+        let on_free = Scenario::load("free-plan", &[], None, &[]).unwrap();
+        let (paid, free) = plans(&on_free);
+        assert_eq!(
+            (paid.plan.as_str(), free.unwrap().plan.as_str()),
+            ("paid", "free")
+        );
+        let seed = Scenario::load("seed-load-test", &[], None, &[]).unwrap();
+        let (paid, free) = plans(&seed);
+        assert_eq!(paid.plan, "per-gb");
+        assert_eq!(free.unwrap().plan, "free-as-claimed");
+    }
+
+    #[test]
+    fn the_first_quota_is_the_earliest_onset() {
+        use MeterItem::*;
+        let quotas = [(0, KvReads), (1, KvWrites), (2, KvLists)];
+        let first = |o: [Onset; 3]| first_quota(&quotas, &o.map(Some));
+        assert_eq!(
+            first([Onset::At(5.0), Onset::At(3.0), Onset::Never]),
+            (Onset::At(3.0), Some(KvWrites))
+        );
+        assert_eq!(
+            first([Onset::At(5.0), Onset::At(3.0), Onset::Already]),
+            (Onset::Already, Some(KvLists))
+        );
+        assert_eq!(first([Onset::Never; 3]), (Onset::Never, None));
+    }
+}

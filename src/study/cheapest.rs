@@ -1,0 +1,181 @@
+//! Which policy costs least at a traffic level, of those that do the work.
+
+use super::sweep::{Cell, paired_difference};
+use crate::models::quantity::Count;
+use crate::run::metric::index_of;
+
+/// Share of requests or operations that a plan may refuse, and of records that may be lost, where
+/// nothing else is asked for.
+pub const TOLERATED: f64 = 0.001;
+
+/// Measures of which no more than [`TOLERATED`] is borne where no objective says otherwise.
+pub const BOUNDED: [&str; 3] = [
+    "requests_refused_share",
+    "kv_quota_exceeded_share",
+    "loss_rate",
+];
+
+/// Why a bill stands for less than the work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reason {
+    /// The plan refuses this share of the requests.
+    RefusesRequests(f64),
+    /// The plan refuses this share of the KV operations.
+    RefusesOperations(f64),
+    /// This share of the records is lost.
+    Loses(f64),
+    /// How many records are lost cannot be known.
+    LossUnknown,
+}
+
+/// How a policy's cost compares with that of the others at its traffic level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Standing {
+    /// It costs least of those that do the work.
+    Least,
+    /// It cannot be told from another that costs least.
+    Tied,
+    /// Another costs less.
+    Dearer,
+    /// It does not do the work, so that its bill says nothing.
+    Excluded(Reason),
+}
+
+/// Why a policy's bill does not count, by the means of the measures [`BOUNDED`].
+pub fn why_excluded(cell: &Cell) -> Option<Reason> {
+    let mean = |name: &str| cell.estimate(name).mean;
+    let [requests, operations, loss] = BOUNDED.map(mean);
+    if requests > TOLERATED {
+        Some(Reason::RefusesRequests(requests))
+    } else if operations > TOLERATED {
+        Some(Reason::RefusesOperations(operations))
+    } else if loss > TOLERATED {
+        Some(Reason::Loses(loss))
+    } else if loss.is_nan() && cell.estimate("requests_per_month").mean > 0.0 {
+        Some(Reason::LossUnknown)
+    } else {
+        None
+    }
+}
+
+/// The standing of every cell among those of its level, in their order. Costs are told apart by the
+/// paired differences of the replications, at 95% for each pair by itself; of one replication alone
+/// by what it cost.
+pub fn standings(cells: &[Cell]) -> Vec<Standing> {
+    let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
+    levels.sort();
+    levels.dedup();
+    let mut all = vec![Standing::Dearer; cells.len()];
+    for level in levels {
+        let of_level = (0..cells.len()).filter(|i| cells[*i].traffic == level);
+        let mut able = Vec::new();
+        for i in of_level {
+            match why_excluded(&cells[i]) {
+                Some(reason) => all[i] = Standing::Excluded(reason),
+                None => able.push(i),
+            }
+        }
+        let least = least(cells, &able);
+        let winner = if least.len() > 1 {
+            Standing::Tied
+        } else {
+            Standing::Least
+        };
+        least.into_iter().for_each(|i| all[i] = winner);
+    }
+    all
+}
+
+/// The one with the least mean cost, and those that cannot be told from it.
+fn least(cells: &[Cell], able: &[usize]) -> Vec<usize> {
+    let cost = index_of("cost_usd").expect("a measure of that name");
+    let mean = |i: &usize| cells[*i].pooled.estimates[cost].mean;
+    let Some(first) = able.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else {
+        return Vec::new();
+    };
+    let is_least = |i: &usize| {
+        let more = paired_difference(&cells[*first], &cells[*i], cost);
+        let margin = if more.half_width.is_nan() {
+            0.0
+        } else {
+            more.half_width
+        };
+        i == first || more.mean - margin <= 0.0
+    };
+    able.iter().copied().filter(is_least).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::Usage;
+    use crate::run::metric::METRICS;
+    use crate::run::scenario::Scenario;
+    use crate::study::stats::Estimate;
+    use crate::study::stats::pool::Pooled;
+    use std::time::Duration;
+
+    /// A policy with these costs by replication, that refuses and loses so much.
+    fn cell(costs: &[f64], refused: f64, lost: f64) -> Cell {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let of = |cost: f64| -> Vec<f64> {
+            let value = |name| match name {
+                "cost_usd" => cost,
+                "requests_per_month" => 1e6,
+                "requests_refused_share" => refused,
+                "loss_rate" => lost,
+                _ => 0.0,
+            };
+            METRICS.iter().map(|m| value(m.name)).collect()
+        };
+        let contributions: Vec<Vec<f64>> = costs.iter().map(|c| of(*c)).collect();
+        let column = |i: usize| Estimate::of(contributions.iter().map(|r| r[i]));
+        Cell {
+            traffic: Count(1_000_000),
+            policy: "p".into(),
+            period: Duration::from_secs(3_600),
+            replications: contributions.clone(),
+            pooled: Pooled {
+                resolution: vec![0.0; METRICS.len()],
+                estimates: (0..METRICS.len()).map(column).collect(),
+                too_few: vec![false; METRICS.len()],
+                invoice: scenario.plan().invoice(&Usage::default()),
+                contributions,
+            },
+            attained: None,
+        }
+    }
+
+    #[test]
+    fn costs_are_told_apart_in_pairs_though_their_intervals_overlap() {
+        let cheap = cell(&[10.0, 20.0, 30.0], 0.0, 0.0);
+        let dear = cell(&[10.9, 21.0, 31.1], 0.0, 0.0);
+        let cost = |c: &Cell| c.estimate("cost_usd");
+        assert!(cost(&cheap).high() > cost(&dear).low());
+        assert_eq!(
+            standings(&[dear.clone(), cheap.clone()]),
+            [Standing::Dearer, Standing::Least]
+        );
+        let alike = cell(&[10.9, 19.0, 30.2], 0.0, 0.0);
+        assert_eq!(standings(&[cheap, alike]), [Standing::Tied; 2]);
+    }
+
+    #[test]
+    fn what_refuses_or_loses_is_not_the_cheapest() {
+        let honest = cell(&[5.0, 5.1], 0.0, 0.0005);
+        let refuses = cell(&[0.0, 0.0], 0.85, 0.0);
+        let loses = cell(&[1.0, 1.0], 0.0, 0.67);
+        let unknown = cell(&[1.0, 1.0], 0.0, f64::NAN);
+        let all = [refuses, loses, unknown, honest];
+        assert_eq!(
+            standings(&all),
+            [
+                Standing::Excluded(Reason::RefusesRequests(0.85)),
+                Standing::Excluded(Reason::Loses(0.67)),
+                Standing::Excluded(Reason::LossUnknown),
+                Standing::Least
+            ]
+        );
+        assert!(!standings(&all[..3]).contains(&Standing::Least));
+    }
+}

@@ -1,0 +1,356 @@
+//! The simulated points that the claims of a ledger need.
+
+use super::spec::{Claim, Grid, Ledger, Quantity};
+use crate::models::quantity::Count;
+use crate::models::{ConfigError, Override, parse_overrides};
+use crate::pricing::MONTH;
+use crate::pricing::{LineItem, MeterItem, Usage};
+use crate::run::measure::Outcome;
+use crate::run::metric;
+use crate::run::scenario::Scenario;
+use crate::run::{Point, simulate};
+use crate::study::grid::pooled;
+use crate::study::stats::pool::{Billing, Column, Pooled};
+use crate::study::sweep::SweepError;
+use crate::telemetry::policy::Policy;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How much is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// Nothing: arithmetic, prices and published facts only.
+    None,
+    /// One isolate and the realistic fleet, the traffic that claims name, shorter periods.
+    Quick,
+    /// Every point of every grid.
+    Full,
+}
+
+/// The simulated points: where, and what all replications together gave.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    points: BTreeMap<Key, Replications>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    grid: String,
+    isolates: u32,
+    traffic: Count,
+    policy: String,
+}
+
+/// What is kept of the replications of a point.
+#[derive(Debug, Clone)]
+struct Replications {
+    pooled: Pooled,
+    usages: Vec<Usage>,
+}
+
+/// What to simulate: scenarios by grid and number of isolates, and the policies of each.
+#[derive(Debug)]
+pub struct Plan {
+    setups: Vec<Setup>,
+    /// The points that are simulated, by grid.
+    pub axes: BTreeMap<String, Axes>,
+}
+
+/// The isolates and traffic of a grid that are simulated.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Axes {
+    pub isolates: Vec<u32>,
+    pub traffic: Vec<Count>,
+    pub reference: Count,
+    pub fleet: u32,
+}
+
+#[derive(Debug)]
+struct Setup {
+    grid: String,
+    isolates: u32,
+    /// With the period for each level of traffic.
+    scenarios: Vec<(Count, Scenario)>,
+}
+
+impl Plan {
+    /// Loads the scenarios that the claims need.
+    ///
+    /// # Errors
+    /// If a scenario, a policy or a setting of a grid cannot be used.
+    pub fn prepare(
+        ledger: &Ledger,
+        claims: &[&Claim],
+        effort: Effort,
+        replications: Option<u32>,
+        seed: Option<u64>,
+    ) -> Result<Self, ConfigError> {
+        let mut plan = Plan {
+            setups: Vec::new(),
+            axes: BTreeMap::new(),
+        };
+        for grid in &ledger.file.grids {
+            let simulations = || {
+                claims
+                    .iter()
+                    .flat_map(|c| &c.checks)
+                    .filter_map(|k| k.simulation())
+            };
+            let mine = || simulations().filter(|s| s.grid == grid.name);
+            let policies: BTreeSet<&str> = mine().flat_map(|s| s.policies()).collect();
+            if policies.is_empty() || effort == Effort::None {
+                continue;
+            }
+            let stated: BTreeSet<Count> = mine().filter_map(|s| s.traffic).collect();
+            let axes = axes(grid, &stated, effort);
+            for isolates in &axes.isolates {
+                let mut scenario = load(ledger, grid, *isolates, &policies)?;
+                scenario.replications = replications.unwrap_or(grid.replications);
+                scenario.seed = seed.unwrap_or(scenario.seed);
+                let levels = axes.traffic.iter();
+                let scenarios =
+                    levels.map(|t| (*t, with_period(&scenario, grid, *isolates, *t, effort)));
+                plan.setups.push(Setup {
+                    grid: grid.name.clone(),
+                    isolates: *isolates,
+                    scenarios: scenarios.collect(),
+                });
+            }
+            plan.axes.insert(grid.name.clone(), axes);
+        }
+        Ok(plan)
+    }
+
+    /// The replications to simulate.
+    pub fn steps(&self) -> usize {
+        self.points().len()
+    }
+
+    /// The scenarios without their periods, for the record.
+    pub fn scenarios(&self) -> impl Iterator<Item = (&str, u32, &Scenario)> {
+        let setups = self.setups.iter();
+        setups.filter_map(|s| Some((s.grid.as_str(), s.isolates, &s.scenarios.first()?.1)))
+    }
+
+    fn points(&self) -> Vec<(Key, Point<'_>)> {
+        let mut points = Vec::new();
+        for setup in &self.setups {
+            for (traffic, scenario) in &setup.scenarios {
+                for policy in &scenario.policies {
+                    for replication in 0..u64::from(scenario.replications) {
+                        let key = Key {
+                            grid: setup.grid.clone(),
+                            isolates: setup.isolates,
+                            traffic: *traffic,
+                            policy: policy.name.clone(),
+                        };
+                        points.push((
+                            key,
+                            Point {
+                                scenario,
+                                policy,
+                                traffic: *traffic,
+                                replication,
+                            },
+                        ));
+                    }
+                }
+            }
+        }
+        points
+    }
+}
+
+/// What is simulated of a grid. `stated` are the levels that claims name.
+fn axes(grid: &Grid, stated: &BTreeSet<Count>, effort: Effort) -> Axes {
+    let mut axes = Axes {
+        isolates: grid.isolates.clone(),
+        traffic: grid.traffic.clone(),
+        reference: grid.reference,
+        fleet: grid.fleet,
+    };
+    if effort == Effort::Quick {
+        axes.isolates.retain(|n| *n == 1 || *n == grid.fleet);
+        axes.traffic
+            .retain(|t| *t == grid.reference || stated.contains(t));
+    }
+    axes
+}
+
+fn load(
+    ledger: &Ledger,
+    grid: &Grid,
+    isolates: u32,
+    policies: &BTreeSet<&str>,
+) -> Result<Scenario, ConfigError> {
+    let own = if isolates == 1 {
+        &grid.set_single
+    } else {
+        &grid.set_fleet
+    };
+    let mut settings: Vec<String> = grid.set.iter().chain(own).cloned().collect();
+    settings.push(format!("fleet.isolates={isolates}"));
+    let overrides: Vec<Override> = parse_overrides(&settings)?;
+    let path = |name: &str| match &ledger.folder {
+        // A file beside the claims file goes before a model of that name.
+        Some(folder) if folder.join(name).is_file() => folder.join(name).display().to_string(),
+        _ => name.to_owned(),
+    };
+    let policies: Vec<String> = policies.iter().map(|p| path(p)).collect();
+    Scenario::load(&path(&grid.scenario), &policies, None, &overrides).map_err(|e| ConfigError {
+        message: format!(
+            "{} (grid \"{}\" on {isolates} isolate(s))",
+            e.message, grid.name
+        ),
+        ..e
+    })
+}
+
+/// Periods are as short as precision allows: the cost of simulating a query grows with the isolates.
+const QUICK_FRACTION: u64 = 4;
+
+fn with_period(
+    scenario: &Scenario,
+    grid: &Grid,
+    isolates: u32,
+    traffic: Count,
+    effort: Effort,
+) -> Scenario {
+    let p = &grid.period;
+    let cut = |n: u64| {
+        if effort == Effort::Quick {
+            (n / QUICK_FRACTION).max(1)
+        } else {
+            n
+        }
+    };
+    let requests = p
+        .requests
+        .0
+        .min(p.requests_x_isolates.0 / u64::from(isolates));
+    let history_s = MONTH.as_secs_f64() * cut(p.history_requests.0) as f64 / traffic.0 as f64;
+    let mut scenario = scenario.clone();
+    scenario.period.requests = Count(cut(requests).max(1));
+    // Where a verdict is told. Elsewhere a query of a large fleet costs more than what it tells.
+    let is_lens = isolates == 1 || isolates == grid.fleet;
+    scenario.period.calls = if is_lens { p.calls } else { Count(0) };
+    scenario.period.at_least = p.at_least;
+    scenario.period.at_most = p.at_most;
+    scenario.period.warm_up = p.warm_up;
+    scenario.period.history = p.history.min(Duration::from_secs_f64(history_s.ceil()));
+    scenario
+}
+
+/// The scenario for a policy. Without a cache there is nothing to warm up by queries: recordings
+/// alone fill that time, and the arrivals stay the same.
+fn without_needless_queries(scenario: &Scenario, policy: &Policy) -> Option<Scenario> {
+    if policy.cache.enabled || scenario.period.warm_up <= Duration::from_secs(1) {
+        return None;
+    }
+    let mut scenario = scenario.clone();
+    let spared = scenario.period.warm_up - Duration::from_secs(1);
+    scenario.period.warm_up -= spared;
+    scenario.period.history += spared;
+    Some(scenario)
+}
+
+/// Simulates all points of a plan. `finished` is called after each replication; `stop` ends it
+/// before the next one.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
+pub fn simulate_cells(
+    plan: &Plan,
+    finished: &(dyn Fn() + Sync),
+    stop: &AtomicBool,
+) -> Result<Cells, SweepError> {
+    let mut points = plan.points();
+    // Long ones first, so that no thread is left with one at the end.
+    points.sort_by_key(|(k, p)| {
+        let cached = p.policy.cache.enabled;
+        std::cmp::Reverse((k.isolates, k.traffic, !cached))
+    });
+    let outcomes: Vec<Outcome> = points
+        .par_iter()
+        .with_max_len(1)
+        .map(|(_, point)| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(SweepError::Interrupted);
+            }
+            let shorter = without_needless_queries(point.scenario, point.policy);
+            let point = Point {
+                scenario: shorter.as_ref().unwrap_or(point.scenario),
+                ..*point
+            };
+            let result = simulate(&point).map_err(SweepError::Broken)?;
+            finished();
+            Ok(metric::outcome_of(&result))
+        })
+        .collect::<Result<_, _>>()?;
+    // The sort is stable: the replications of a point are in order.
+    let mut of_points: BTreeMap<Key, (&Scenario, Vec<Outcome>)> = BTreeMap::new();
+    for ((key, point), outcome) in points.into_iter().zip(outcomes) {
+        let of_point = of_points.entry(key);
+        let (_, all) = of_point.or_insert_with(|| (point.scenario, Vec::new()));
+        all.push(outcome);
+    }
+    let together = |(key, (scenario, outcomes)): (Key, (&Scenario, Vec<Outcome>))| {
+        let pooled = pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
+        let usages = outcomes.into_iter().map(|o| o.usage).collect();
+        (key, Replications { pooled, usages })
+    };
+    Ok(Cells {
+        points: of_points.into_iter().map(together).collect(),
+    })
+}
+
+impl Cells {
+    /// A quantity of a point: what each replication contributes to it; none if the point was not
+    /// simulated.
+    pub fn column(
+        &self,
+        ledger: &Ledger,
+        grid: &str,
+        isolates: u32,
+        traffic: Count,
+        policy: &str,
+        quantity: &Quantity,
+    ) -> Option<Column> {
+        let key = Key {
+            grid: grid.to_owned(),
+            isolates,
+            traffic,
+            policy: policy.to_owned(),
+        };
+        let Replications { pooled, usages } = self.points.get(&key)?;
+        Some(match quantity {
+            Quantity::Metric(i) => pooled.column(*i),
+            Quantity::Used(item) => Column {
+                contributions: usages.iter().map(|u| u.get(*item) as f64).collect(),
+                resolution: 0.0,
+                too_few: false,
+            },
+            Quantity::Cost(tariff, items) => {
+                let billed: Vec<Usage> = usages
+                    .iter()
+                    .map(|u| ledger.as_billed(*tariff, u))
+                    .collect();
+                let billing = Billing::new(ledger.plan(*tariff), billed.iter().collect());
+                billing.lines(|line| is_of(line, items))
+            }
+        })
+    }
+}
+
+/// Whether a line of an invoice is for one of these items, of any service; of the KV, if none is
+/// named. Never the plan's fee.
+fn is_of(line: &LineItem, items: &[MeterItem]) -> bool {
+    line.item.is_some_and(|item| match items {
+        [] => item.name().starts_with("kv."),
+        named => named.contains(&item),
+    })
+}

@@ -1,0 +1,104 @@
+//! How often the intervals hold the truth: many small experiments against one large one.
+//!
+//! A point is simulated `experiments` times with so many replications each, all independent. The
+//! interval of each experiment is compared with the estimate from all replications of all of
+//! them, whose own error is smaller by the root of their number.
+
+use super::grid::pooled;
+use super::sweep::SweepError;
+use crate::models::quantity::Count;
+use crate::run::measure::Outcome;
+use crate::run::metric::{self, METRICS};
+use crate::run::scenario::Scenario;
+use crate::run::{Point, simulate};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How the interval of one measure did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coverage {
+    pub measure: &'static str,
+    /// From all replications together.
+    pub truth: f64,
+    pub experiments: usize,
+    /// Experiments that stated an interval.
+    pub stated: usize,
+    /// Experiments that had values, but too few for this percentile.
+    pub too_few: usize,
+    /// Stated intervals that hold the truth.
+    pub covered: usize,
+    /// Mean half-width of the stated intervals.
+    pub half_width: f64,
+}
+
+impl Coverage {
+    /// Share of the stated intervals that hold the truth; NaN without any.
+    pub fn share(&self) -> f64 {
+        self.covered as f64 / self.stated as f64
+    }
+
+    /// Whether the measure varies at all: an interval of nothing around a constant says nothing.
+    pub fn varies(&self) -> bool {
+        self.half_width > 0.0
+    }
+}
+
+/// Measures the coverage of every interval at a point, the first policy of the scenario. `finished` is
+/// called after each replication; `stop` ends it before the next.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
+pub fn coverage(
+    scenario: &Scenario,
+    traffic: Count,
+    experiments: u32,
+    finished: &(dyn Fn() + Sync),
+    stop: &AtomicBool,
+) -> Result<Vec<Coverage>, SweepError> {
+    let n = scenario.replications as usize;
+    let outcomes: Vec<Outcome> = (0..u64::from(experiments) * n as u64)
+        .into_par_iter()
+        .map(|replication| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(SweepError::Interrupted);
+            }
+            let point = Point {
+                scenario,
+                policy: &scenario.policies[0],
+                traffic,
+                replication,
+            };
+            let outcome = metric::outcome_of(&simulate(&point).map_err(SweepError::Broken)?);
+            finished();
+            Ok(outcome)
+        })
+        .collect::<Result<_, _>>()?;
+    let all: Vec<&Outcome> = outcomes.iter().collect();
+    let truth = pooled(scenario, &all).estimates;
+    let experiments: Vec<_> = all
+        .par_chunks(n)
+        .map(|of_one| pooled(scenario, of_one))
+        .collect();
+    let judge = |(i, m): (usize, &metric::Metric)| {
+        let truth = truth[i].mean;
+        let stated = || {
+            let estimates = experiments.iter().map(|p| p.estimates[i]);
+            estimates.filter(|e| e.half_width.is_finite())
+        };
+        let holds = |low: f64, high: f64| {
+            // What is equal but for the order of a sum is equal.
+            let slack = 1e-9 * truth.abs();
+            low - slack <= truth && truth <= high + slack
+        };
+        Coverage {
+            measure: m.name,
+            truth,
+            experiments: experiments.len(),
+            stated: stated().count(),
+            too_few: experiments.iter().filter(|p| p.too_few[i]).count(),
+            covered: stated().filter(|e| holds(e.low(), e.high())).count(),
+            half_width: stated().map(|e| e.half_width).sum::<f64>() / stated().count() as f64,
+        }
+    };
+    Ok(METRICS.iter().enumerate().map(judge).collect())
+}

@@ -1,0 +1,265 @@
+//! What a month costs at any traffic, from simulations at a few levels.
+
+use super::grid::pooled;
+use super::sweep::SweepError;
+use crate::models::quantity::Count;
+use crate::pricing::{Invoice, MeterItem, Plan, Usage};
+use crate::run::measure::Outcome;
+use crate::run::metric::{index_of, outcome_of};
+use crate::run::scenario::Scenario;
+use crate::run::{Point, simulate};
+use crate::study::stats::pool::Pooled;
+use crate::telemetry::alerts::AlertInputs;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Levels per factor of ten. Between two of them a use that follows a power law is exact, and a
+/// use u with curvature c = d2 ln u / d(ln x)2 is wrong by c (ln 10 / 6)^2 / 8 = 1.8% of c at most.
+const LEVELS_PER_DECADE: f64 = 6.0;
+
+/// Figures that are interpolated: the use of each item, what is wanted of each, then those that alerts
+/// watch, then the share of the work that the plan refuses.
+const FIGURES: usize = WATCHED + 6;
+const WANTED: usize = MeterItem::ALL.len();
+const WATCHED: usize = 2 * MeterItem::ALL.len();
+
+/// Figures of every replication at every level.
+#[derive(Debug, Clone)]
+pub struct Curve {
+    /// Natural logarithms of the levels, rising.
+    log_levels: Vec<f64>,
+    /// By level, then replication.
+    values: Vec<Vec<[f64; FIGURES]>>,
+}
+
+/// Means over some choice of replications, by level.
+#[derive(Debug, Clone)]
+pub struct MeanCurve {
+    log_levels: Vec<f64>,
+    means: Vec<[f64; FIGURES]>,
+}
+
+/// Levels that cover a range, evenly on the logarithm.
+pub fn levels(low: f64, high: f64) -> Vec<Count> {
+    let (low, high) = (low.max(1.0), high.max(low).max(1.0));
+    let steps = ((high / low).log10() * LEVELS_PER_DECADE).ceil().max(1.0);
+    let mut levels: Vec<Count> = (0..=steps as u32)
+        .map(|i| Count((low * (high / low).powf(f64::from(i) / steps)).round() as u64))
+        .collect();
+    levels.dedup();
+    levels
+}
+
+/// Simulates a curve for each policy of the scenario. `finished` is called after each
+/// replication; `stop` ends the work.
+pub fn curves(
+    scenario: &Scenario,
+    levels: &[Count],
+    finished: &(dyn Fn() + Sync),
+    stop: &AtomicBool,
+) -> Result<Vec<Curve>, SweepError> {
+    let n = scenario.replications as usize;
+    let points: Vec<Point> = scenario
+        .policies
+        .iter()
+        .flat_map(|policy| {
+            levels.iter().flat_map(move |traffic| {
+                (0..n as u64).map(move |replication| Point {
+                    scenario,
+                    policy,
+                    traffic: *traffic,
+                    replication,
+                })
+            })
+        })
+        .collect();
+    let outcomes: Vec<(Outcome, Usage)> = points
+        .par_iter()
+        .with_max_len(1)
+        .map(|point| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(SweepError::Interrupted);
+            }
+            let result = simulate(point).map_err(SweepError::Broken)?;
+            finished();
+            Ok((outcome_of(&result), result.wanted))
+        })
+        .collect::<Result<_, _>>()?;
+    let of_policy = outcomes.chunks(n * levels.len());
+    Ok(of_policy
+        .map(|of_levels| Curve {
+            log_levels: levels.iter().map(|l| (l.0 as f64).ln()).collect(),
+            values: of_levels.chunks(n).map(|o| figures(scenario, o)).collect(),
+        })
+        .collect())
+}
+
+/// The figures of a level by replication: their means are the estimates of all replications taken
+/// together.
+fn figures(scenario: &Scenario, outcomes: &[(Outcome, Usage)]) -> Vec<[f64; FIGURES]> {
+    let all: Vec<&Outcome> = outcomes.iter().map(|(o, _)| o).collect();
+    let pooled = pooled(scenario, &all);
+    let of_replication = |(r, (outcome, wanted)): (usize, &(Outcome, Usage))| {
+        let mut all = [f64::NAN; FIGURES];
+        for (i, item) in MeterItem::ALL.into_iter().enumerate() {
+            all[i] = outcome.usage.get(item) as f64;
+            all[WANTED + i] = wanted.get(item) as f64;
+        }
+        all[WATCHED..].copy_from_slice(&watched(&pooled, r));
+        all
+    };
+    outcomes.iter().enumerate().map(of_replication).collect()
+}
+
+/// What a replication contributes to the figures that alerts watch, in the order of [`AlertInputs`],
+/// and to the share that is refused.
+fn watched(pooled: &Pooled, replication: usize) -> [f64; 6] {
+    let of = |name: &str| {
+        let metric = index_of(name).expect("a measure of that name");
+        pooled.contributions[replication][metric]
+    };
+    // NaN where there was no operation: nothing was refused.
+    let share = |name: &str| of(name).max(0.0);
+    [
+        of("metrics_p95_ms"),
+        of("query_p95_ms"),
+        of("error_rate"),
+        of("kv_operations_per_day"),
+        of("hit_ratio"),
+        share("requests_refused_share").max(share("kv_quota_exceeded_share")),
+    ]
+}
+
+impl Curve {
+    /// Replications at each level.
+    pub fn replications(&self) -> usize {
+        self.values[0].len()
+    }
+
+    /// The means over these replications (repetitions count repeatedly).
+    pub fn mean_of(&self, replications: &[usize]) -> MeanCurve {
+        let mean = |level: &Vec<[f64; FIGURES]>, i: usize| {
+            let values = replications.iter().map(|r| level[*r][i]);
+            let (mut sum, mut n) = (0.0, 0.0);
+            for v in values.filter(|v| !v.is_nan()) {
+                (sum, n) = (sum + v, n + 1.0);
+            }
+            sum / n
+        };
+        let of_level = |level| std::array::from_fn(|i| mean(level, i));
+        MeanCurve {
+            log_levels: self.log_levels.clone(),
+            means: self.values.iter().map(of_level).collect(),
+        }
+    }
+
+    /// The means over all replications.
+    pub fn mean(&self) -> MeanCurve {
+        self.mean_of(&(0..self.replications()).collect::<Vec<_>>())
+    }
+}
+
+impl MeanCurve {
+    /// All figures at a traffic; beyond the ends those of the ends.
+    ///
+    /// Straight between the logarithms of two levels and of their values, and so monotone where
+    /// the levels are; where one of the values is 0, straight between the values themselves.
+    fn at(&self, traffic: f64) -> [f64; FIGURES] {
+        let x = traffic.ln();
+        let last = self.log_levels.len() - 1;
+        let right = self.log_levels.partition_point(|l| *l < x).min(last);
+        let left = right.saturating_sub(1);
+        let (x0, x1) = (self.log_levels[left], self.log_levels[right]);
+        let f = if x1 > x0 {
+            ((x - x0) / (x1 - x0)).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        let (a, b) = (&self.means[left], &self.means[right]);
+        std::array::from_fn(|i| match (a[i], b[i]) {
+            (a, b) if a == b => a,
+            (a, b) if a > 0.0 && b > 0.0 => a * (b / a).powf(f),
+            (a, b) => a + (b - a) * f,
+        })
+    }
+
+    /// A month's use of everything at a traffic.
+    pub fn usage(&self, traffic: f64) -> Usage {
+        usage(&self.at(traffic)[..WANTED])
+    }
+
+    /// A month's use, what is wanted of it, and the figures that alerts watch.
+    pub fn month(&self, traffic: f64) -> Month {
+        let all = self.at(traffic);
+        let f = &all[WATCHED..];
+        let inputs = AlertInputs {
+            metrics_p95_ms: f[0],
+            analytics_p95_ms: f[1],
+            error_rate: f[2],
+            kv_operations_per_day: f[3],
+            cache_hit_ratio: f[4],
+        };
+        Month {
+            usage: usage(&all[..WANTED]),
+            wanted: usage(&all[WANTED..WATCHED]),
+            alert_inputs: inputs,
+            refused: all[FIGURES - 1],
+        }
+    }
+
+    /// The bill at a traffic: the use is interpolated, prices apply to it exactly, so that the
+    /// kinks where allowances end stay where they are.
+    pub fn invoice(&self, plan: &Plan, traffic: f64) -> Invoice {
+        plan.invoice(&self.usage(traffic))
+    }
+}
+
+/// A month at some traffic.
+#[derive(Debug, Clone)]
+pub struct Month {
+    pub usage: Usage,
+    /// What it would be, were nothing refused for a used-up quota.
+    pub wanted: Usage,
+    pub alert_inputs: AlertInputs,
+    /// Share of the requests or, if more, of the KV operations that the plan refuses.
+    pub refused: f64,
+}
+
+fn usage(figures: &[f64]) -> Usage {
+    let mut usage = Usage::default();
+    for (i, item) in MeterItem::ALL.into_iter().enumerate() {
+        usage.add(item, figures[i].max(0.0).round() as u128);
+    }
+    usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(points: &[(f64, f64)]) -> MeanCurve {
+        MeanCurve {
+            log_levels: points.iter().map(|p| p.0.ln()).collect(),
+            means: points.iter().map(|p| [p.1; FIGURES]).collect(),
+        }
+    }
+
+    #[test]
+    fn a_power_law_is_met_exactly_and_ends_are_kept() {
+        let c = curve(&[(1e4, 1e2), (1e6, 1e5)]);
+        assert!((c.at(1e5)[0] - 10_f64.powf(3.5)).abs() < 1e-6);
+        assert_eq!((c.at(1.0)[0], c.at(1e9)[0]), (1e2, 1e5));
+        let from_nothing = curve(&[(1.0, 0.0), (100.0, 8.0)]);
+        assert!((from_nothing.at(10.0)[0] - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn levels_cover_the_range() {
+        let l = levels(1e6, 1e8);
+        assert_eq!(
+            (l[0], l[12], l.len()),
+            (Count(1_000_000), Count(100_000_000), 13)
+        );
+        assert_eq!(levels(5.0, 5.0), [Count(5)]);
+    }
+}

@@ -1,0 +1,24 @@
+//! Many runs, and what is asked of them.
+//!
+//! `stats` takes replications together, `grid`, `sweep` and `partial` say which runs there are and do them;
+//! every other module is a question: what does it cost at any traffic, where does a quota end, which
+//! policy is best, does a document tell the truth.
+
+pub mod breakeven;
+pub mod cheapest;
+pub mod claims;
+pub mod coverage;
+pub mod curve;
+pub mod fit;
+pub mod forecast;
+pub mod grid;
+pub mod partial;
+pub mod plan;
+pub mod rehearsal;
+pub mod replay;
+pub mod schema;
+pub mod sensitivity;
+pub mod stats;
+pub mod stores;
+pub mod sweep;
+pub mod timeline;

@@ -1,0 +1,185 @@
+//! Objectives as people write them: `p95_query<500ms,loss<0.1%,cost<20USD`.
+
+use crate::models::quantity::{Count, Probability, parse_duration};
+use crate::run::metric::{METRICS, index_of};
+
+/// A bound on a measure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objective {
+    /// As it was written.
+    pub text: String,
+    /// Position in [`METRICS`].
+    pub metric: usize,
+    /// Whether the measure must be below the bound (or above it).
+    pub below: bool,
+    /// In the measure's unit.
+    pub bound: f64,
+}
+
+/// Short names for measures.
+const ALIASES: [(&str, &str); 9] = [
+    ("cost", "cost_usd"),
+    ("errors", "error_rate"),
+    ("hit", "hit_ratio"),
+    ("loss", "loss_rate"),
+    ("lost_updates", "lost_update_rate"),
+    ("refused", "requests_refused_share"),
+    ("staleness_p50", "answer_age_p50_s"),
+    ("staleness_p99", "answer_age_p99_s"),
+    ("store_delay", "store_delay_mean_s"),
+];
+
+impl Objective {
+    /// How far a value is from the bound, as a share of it: negative where it meets it.
+    pub fn excess(&self, value: f64) -> f64 {
+        let beyond = if self.below {
+            value - self.bound
+        } else {
+            self.bound - value
+        };
+        beyond / self.bound.abs().max(f64::MIN_POSITIVE)
+    }
+
+    /// The name of the measure.
+    pub fn name(&self) -> &'static str {
+        METRICS[self.metric].name
+    }
+}
+
+/// Reads objectives that are separated by commas.
+///
+/// # Errors
+/// Says what was found and what was expected, with the names there are.
+pub fn parse(text: &str) -> Result<Vec<Objective>, String> {
+    let all: Vec<Objective> = text
+        .split(',')
+        .map(|t| parse_one(t.trim()))
+        .collect::<Result<_, _>>()?;
+    for (i, o) in all.iter().enumerate() {
+        if all[..i]
+            .iter()
+            .any(|p| (p.metric, p.below) == (o.metric, o.below))
+        {
+            return Err(format!(
+                "found two bounds of one kind on {}, expected one",
+                o.name()
+            ));
+        }
+    }
+    Ok(all)
+}
+
+fn parse_one(text: &str) -> Result<Objective, String> {
+    let fail = || {
+        format!(
+            "found \"{text}\", expected a measure, < or >, and a bound, such as p95_query<500ms"
+        )
+    };
+    let at = text.find(['<', '>']).ok_or_else(fail)?;
+    let (name, rest) = text.split_at(at);
+    let below = rest.starts_with('<');
+    let value = rest[1..].trim_start_matches('=').trim();
+    if value.is_empty() || name.trim().is_empty() {
+        return Err(fail());
+    }
+    let metric = measure(name.trim())?;
+    let bound = bound(METRICS[metric].name, value)
+        .map_err(|expected| format!("found \"{text}\", expected {expected}"))?;
+    Ok(Objective {
+        text: text.to_owned(),
+        metric,
+        below,
+        bound,
+    })
+}
+
+/// The measure (a position in [`METRICS`]) of a name: an alias, `p95_query` for `query_p95_ms`, or
+/// the name itself.
+///
+/// # Errors
+/// Lists the names there are.
+pub fn measure(name: &str) -> Result<usize, String> {
+    let alias = ALIASES.iter().find(|a| a.0 == name).map(|a| a.1.to_owned());
+    let percentile = name
+        .split_once('_')
+        .filter(|(p, _)| p.starts_with('p'))
+        .map(|(p, call)| format!("{call}_{p}_ms"));
+    let candidates = [alias, percentile, Some(name.to_owned())];
+    candidates
+        .into_iter()
+        .flatten()
+        .find_map(|n| index_of(&n))
+        .ok_or_else(|| {
+            let aliases: Vec<&str> = ALIASES.iter().map(|a| a.0).collect();
+            let names: Vec<&str> = METRICS.iter().map(|m| m.name).collect();
+            format!(
+                "found the measure \"{name}\", expected one of: {}, p50_query, p95_query, p99_query (likewise record, metrics, health), {}",
+                aliases.join(", "),
+                names.join(", ")
+            )
+        })
+}
+
+/// A bound in the unit of its measure; the error says what was expected.
+fn bound(measure: &str, text: &str) -> Result<f64, String> {
+    let number = |t: &str| t.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+    let duration = |per: f64| {
+        number(text)
+            .or_else(|| parse_duration(text).ok().map(|d| d.as_secs_f64() * per))
+            .ok_or_else(|| "a duration such as 500ms or 2s".to_owned())
+    };
+    if measure.ends_with("_ms") {
+        duration(1e3)
+    } else if measure.ends_with("_s") {
+        duration(1.0)
+    } else if measure.ends_with("_usd") {
+        let amount = text.trim_start_matches('$').trim_end_matches("USD");
+        number(amount).ok_or_else(|| "an amount such as 20USD".to_owned())
+    } else if ["_rate", "_share", "_ratio"]
+        .iter()
+        .any(|s| measure.ends_with(s))
+    {
+        let share = text.parse::<Probability>().map(Probability::get);
+        share.map_err(|_| "a share such as 0.1%".to_owned())
+    } else {
+        number(text)
+            .or_else(|| text.parse::<Count>().ok().map(|c| c.0 as f64))
+            .ok_or_else(|| "a number such as 250 or 2.5M".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_bounds_and_units_are_understood() {
+        let all = parse("p95_query<500ms, loss<0.1%,staleness_p99<1min,cost<=20USD,hit>80%,kv_reads_per_month<2.5M").unwrap();
+        let seen: Vec<_> = all.iter().map(|o| (o.name(), o.below, o.bound)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("query_p95_ms", true, 500.0),
+                ("loss_rate", true, 0.001),
+                ("answer_age_p99_s", true, 60.0),
+                ("cost_usd", true, 20.0),
+                ("hit_ratio", false, 0.8),
+                ("kv_reads_per_month", true, 2.5e6),
+            ]
+        );
+        assert!((all[0].excess(600.0) - 0.2).abs() < 1e-12);
+        assert!((all[4].excess(0.6) - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn errors_say_what_was_expected() {
+        let error = |t| parse(t).unwrap_err();
+        insta::assert_snapshot!(error("p95_query"), @r#"found "p95_query", expected a measure, < or >, and a bound, such as p95_query<500ms"#);
+        insta::assert_snapshot!(error("p95_query<fast"), @r#"found "p95_query<fast", expected a duration such as 500ms or 2s"#);
+        insta::assert_snapshot!(error("loss<5"), @r#"found "loss<5", expected a share such as 0.1%"#);
+        insta::assert_snapshot!(error("cost<1USD,cost<2USD"), @"found two bounds of one kind on cost_usd, expected one");
+        let unknown = error("speed<1");
+        assert!(unknown.starts_with("found the measure \"speed\", expected one of: cost, errors"));
+        assert!(unknown.contains("query_p95_ms"), "{unknown}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Replications taken together: estimates with intervals, quantiles, roots, and when to stop.
+
+mod estimate;
+pub mod pool;
+pub mod root;
+pub mod stopping;
+pub mod warm_up;
+
+pub use estimate::*;

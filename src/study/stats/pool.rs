@@ -1,0 +1,710 @@
+//! Replications taken together.
+//!
+//! The mean of the replications' quantiles, or of their bills, is not what is wanted: a quantile of
+//! few values is biased, and so is the bill of a short period beside an allowance. So what is
+//! pooled is the data: latencies into one histogram, counts into one ratio, usage into one mean
+//! that is priced once. Replications remain what the interval rests on: each estimate is
+//! linearised into a contribution of every replication, whose mean is the estimate and whose spread
+//! is its error. Paired differences of contributions are then those of the estimates, too.
+//!
+//! - Ratios: the ratio estimator (Law, "Simulation Modeling and Analysis", 5th ed., 9.5.3).
+//! - Quantiles: Woodruff, "Confidence intervals for medians and other position measures", JASA 47
+//!   (1952): the interval of the share of values below the estimate, over replications, is read back
+//!   through the pooled distribution. The width of a bin is added.
+//! - Bills: the invoice for the mean usage. It is the bill of a month with the expected use of
+//!   every item; a month's own chance (a count of a million varies by a thousand) is not in
+//!   it. A line whose use may exceed what is included varies at its price; one whose use is rounded
+//!   up varies by whole units.
+
+use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
+use crate::run::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
+use crate::sim::latencies::{Bin, Bins, Pool};
+use crate::study::stats::{CONFIDENCE, Estimate, t_quantile};
+use statrs::distribution::{ContinuousCDF, Gamma, StudentsT};
+
+/// Replications taken together, by measure.
+#[derive(Debug, Clone)]
+pub struct Pooled {
+    /// What each replication contributes, by replication, then measure; NaN where it has none.
+    pub contributions: Vec<Vec<f64>>,
+    /// Half the width of what the replications cannot tell apart, by measure: bins of latencies, whole units
+    /// of a bill, what was never seen to happen.
+    pub resolution: Vec<f64>,
+    pub estimates: Vec<Estimate>,
+    /// Whether there are values, but too few for this quantile.
+    pub too_few: Vec<bool>,
+    /// For the mean usage.
+    pub invoice: Invoice,
+}
+
+impl Pooled {
+    /// A measure by its number.
+    pub fn column(&self, measure: usize) -> Column {
+        Column {
+            contributions: self.contributions.iter().map(|r| r[measure]).collect(),
+            resolution: self.resolution[measure],
+            too_few: self.too_few[measure],
+        }
+    }
+}
+
+/// One measure of all replications; see [`Pooled`].
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub contributions: Vec<f64>,
+    pub resolution: f64,
+    pub too_few: bool,
+}
+
+impl Column {
+    /// The estimate with its interval.
+    pub fn estimate(&self) -> Estimate {
+        Estimate::within(self.contributions.iter().copied(), self.resolution)
+    }
+
+    /// The quotient of two estimates: each replication contributes what it does to its linearisation.
+    pub fn ratio(&self, of: &Column) -> Column {
+        let (a, b) = (self.estimate().mean, of.estimate().mean);
+        let r = a / b;
+        self.with(
+            of,
+            (self.resolution + r.abs() * of.resolution) / b.abs(),
+            |x, y| r + (x - a - r * (y - b)) / b,
+        )
+    }
+
+    /// The difference of two estimates.
+    pub fn less(&self, other: &Column) -> Column {
+        self.with(other, self.resolution + other.resolution, |x, y| x - y)
+    }
+
+    /// `offset + factor * estimate`.
+    pub fn affine(&self, offset: f64, factor: f64) -> Column {
+        Column {
+            contributions: self
+                .contributions
+                .iter()
+                .map(|c| offset + factor * c)
+                .collect(),
+            resolution: factor.abs() * self.resolution,
+            too_few: self.too_few,
+        }
+    }
+
+    /// Replications with the same number met the same arrivals, so they are paired.
+    fn with(&self, other: &Column, resolution: f64, make: impl Fn(f64, f64) -> f64) -> Column {
+        let pairs = self.contributions.iter().zip(&other.contributions);
+        Column {
+            contributions: pairs.map(|(x, y)| make(*x, *y)).collect(),
+            resolution,
+            too_few: self.too_few || other.too_few,
+        }
+    }
+
+    fn none(n: usize, too_few: bool) -> Self {
+        Column {
+            contributions: vec![f64::NAN; n],
+            resolution: 0.0,
+            too_few,
+        }
+    }
+}
+
+/// Takes replications together; their usage is billed by `plan`.
+pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> Pooled {
+    let calls = calls_of(measures);
+    let pools = Pools::new(&calls, outcomes);
+    let billing = Billing::new(plan, outcomes.iter().map(|o| &o.usage).collect());
+    let all: Vec<Column> = measures
+        .iter()
+        .enumerate()
+        .map(|(i, m)| match m.get {
+            Get::Each(_) => each(outcomes, i),
+            Get::Ratio(_) => ratio(outcomes, i),
+            Get::Rate(_) | Get::Events(..) => rate(outcomes, i),
+            Get::Level(_) => Column {
+                resolution: f64::NAN,
+                ..each(outcomes, i)
+            },
+            Get::Quantile { of, q, unit_ms } => pools.quantile(of, q, unit_ms),
+            Get::Bill(of) => billing.lines(of),
+        })
+        .collect();
+    let of_replication = |r: usize| all.iter().map(|column| column.contributions[r]).collect();
+    Pooled {
+        contributions: (0..outcomes.len()).map(of_replication).collect(),
+        resolution: all.iter().map(|column| column.resolution).collect(),
+        estimates: all.iter().map(Column::estimate).collect(),
+        too_few: all.iter().map(|column| column.too_few).collect(),
+        invoice: billing.invoice,
+    }
+}
+
+fn each(outcomes: &[&Outcome], i: usize) -> Column {
+    Column {
+        contributions: outcomes.iter().map(|o| o.terms[i].value).collect(),
+        resolution: 0.0,
+        too_few: false,
+    }
+}
+
+/// The sums of both parts of a ratio, over the replications that have them.
+fn sums(outcomes: &[&Outcome], i: usize) -> (f64, f64, usize) {
+    let terms = outcomes.iter().map(|o| o.terms[i]);
+    terms
+        .filter(|t| !t.numerator.is_nan() && !t.denominator.is_nan())
+        .fold((0.0, 0.0, 0), |(a, b, n), t| {
+            (a + t.numerator, b + t.denominator, n + 1)
+        })
+}
+
+fn ratio(outcomes: &[&Outcome], i: usize) -> Column {
+    let (a, b, n) = sums(outcomes, i);
+    if b == 0.0 {
+        return Column::none(outcomes.len(), false);
+    }
+    let r = a / b;
+    let contribution = |o: &&Outcome| {
+        let t = o.terms[i];
+        r + (t.numerator - r * t.denominator) * n as f64 / b
+    };
+    Column {
+        contributions: outcomes.iter().map(contribution).collect(),
+        resolution: 0.0,
+        too_few: false,
+    }
+}
+
+/// Events below which the spread between replications says little of a rate.
+const FEW_EVENTS: f64 = 10.0;
+
+fn rate(outcomes: &[&Outcome], i: usize) -> Column {
+    let mut one = ratio(outcomes, i);
+    if let Some(upper) = rate_upper(outcomes, i, (1.0 - CONFIDENCE) / 2.0) {
+        let e = Estimate::of(one.contributions.iter().copied());
+        one.resolution = (upper - e.mean - e.half_width.max(0.0)).max(0.0);
+    }
+    one
+}
+
+/// The upper bound of a rate of which few events were seen: as many at once as ever, their number a
+/// Poisson count. `None` if there were many, or if there can be none.
+fn rate_upper(outcomes: &[&Outcome], i: usize, error: f64) -> Option<f64> {
+    let (a, b, _) = sums(outcomes, i);
+    let clusters = outcomes.iter().map(|o| o.terms[i].cluster);
+    let cluster = clusters.filter(|c| !c.is_nan()).fold(0.0, f64::max);
+    let events = a / cluster;
+    let few = b > 0.0 && cluster > 0.0 && (0.0..FEW_EVENTS).contains(&events);
+    few.then(|| cluster * poisson_upper(events, error) / b)
+}
+
+/// The largest mean of a Poisson count of which so few are seen with the probability `error`
+/// (Garwood 1936).
+fn poisson_upper(seen: f64, error: f64) -> f64 {
+    let gamma = Gamma::new(seen + 1.0, 1.0);
+    gamma.map_or(f64::INFINITY, |g| g.inverse_cdf(1.0 - error))
+}
+
+/// One-sided bounds of a measure, each wrong with the probability `error`, where the symmetric ones
+/// of its contributions will not do: of quantiles, whose errors are skewed, and of few events.
+pub fn one_sided<R>(
+    measures: &[Measure<R>],
+    i: usize,
+    outcomes: &[&Outcome],
+    error: f64,
+) -> Option<(f64, f64)> {
+    let n = outcomes.len();
+    let t = StudentsT::new(0.0, 1.0, n.saturating_sub(1) as f64).ok()?;
+    let t = t.inverse_cdf(1.0 - error);
+    match measures[i].get {
+        Get::Quantile { of, q, unit_ms } => {
+            let calls = [of];
+            let at = calls_of(measures).iter().position(|c| *c == of)?;
+            let parts: Vec<&Bins> = outcomes.iter().map(|o| &o.latencies[at]).collect();
+            let pools = Pools {
+                calls: &calls,
+                pooled: vec![Pool::new(&parts)],
+                parts: vec![parts],
+            };
+            pools.bounds(of, q, unit_ms, t)
+        }
+        Get::Rate(_) | Get::Events(..) => {
+            let upper = rate_upper(outcomes, i, error)?;
+            let e = Estimate::of(ratio(outcomes, i).contributions);
+            let reach = t * e.half_width.max(0.0) / t_quantile(n - 1);
+            Some((e.mean - reach, upper.max(e.mean + reach)))
+        }
+        _ => None,
+    }
+}
+
+/// How many times half its width an interval of a quantile reaches to one side before it is taken
+/// for lopsided.
+const LOPSIDED: f64 = 1.5;
+
+/// The latencies of all replications.
+struct Pools<'a> {
+    calls: &'a [Calls],
+    parts: Vec<Vec<&'a Bins>>,
+    pooled: Vec<Pool>,
+}
+
+impl<'a> Pools<'a> {
+    fn new(calls: &'a [Calls], outcomes: &[&'a Outcome]) -> Self {
+        let parts: Vec<Vec<&Bins>> = (0..calls.len())
+            .map(|c| outcomes.iter().map(|o| &o.latencies[c]).collect())
+            .collect();
+        Pools {
+            calls,
+            pooled: parts.iter().map(|p| Pool::new(p)).collect(),
+            parts,
+        }
+    }
+
+    fn of(&self, of: Calls) -> (&[&'a Bins], &Pool) {
+        let at = self.calls.iter().position(|c| *c == of);
+        let at = at.expect("every measure's calls are among them");
+        (&self.parts[at], &self.pooled[at])
+    }
+
+    /// The bin of a quantile, how much more of each replication's values than of all lie below it,
+    /// and the standard error of the share that does; `None` if there are too few values.
+    fn position(&self, of: Calls, q: f64) -> Option<(Bin, Vec<f64>, f64)> {
+        let (parts, pool) = self.of(of);
+        let (n, r) = (pool.count() as f64, parts.len() as f64);
+        let bin = pool.quantile(q).filter(|_| are_enough(pool.count(), q))?;
+        let below: Vec<f64> = parts.iter().map(|p| p.up_to(bin) as f64).collect();
+        let share = below.iter().sum::<f64>() / n;
+        let excess: Vec<f64> = parts
+            .iter()
+            .zip(&below)
+            .map(|(p, below)| below - share * p.count() as f64)
+            .collect();
+        let squares: f64 = excess.iter().map(|e| e * e).sum();
+        let error = (squares * r / (r - 1.0)).sqrt() / n;
+        Some((bin, excess, error))
+    }
+
+    fn quantile(&self, of: Calls, q: f64, unit_ms: f64) -> Column {
+        let (parts, pool) = self.of(of);
+        let (n, r) = (pool.count() as f64, parts.len() as f64);
+        let Some((bin, excess, error)) = self.position(of, q) else {
+            return Column::none(parts.len(), n > 0.0);
+        };
+        let unit_ns = 1e6 * unit_ms;
+        let value = bin.middle_ns() / unit_ns;
+        let mut resolution = bin.half_width_ns() / unit_ns;
+        let slope = if parts.len() > 1 {
+            let reach = t_quantile(parts.len() - 1) * error;
+            let (low, high) = ((q - reach).max(0.0), (q + reach).min(1.0));
+            let ends = pool.quantile(low).zip(pool.quantile(high));
+            let (l, h) = ends.map_or((value, value), |(l, h)| {
+                (l.middle_ns() / unit_ns, h.middle_ns() / unit_ns)
+            });
+            let width = h - l;
+            // Beside a gap between two kinds of calls one side reaches much further than the other:
+            // then both are given that reach.
+            let longer = (h - value).max(value - l);
+            if longer > LOPSIDED * width / 2.0 {
+                resolution += longer - width / 2.0;
+            }
+            if high > low {
+                width / (high - low)
+            } else {
+                0.0
+            }
+        } else {
+            0.0
+        };
+        Column {
+            contributions: excess.iter().map(|e| value - e * slope * r / n).collect(),
+            resolution,
+            too_few: false,
+        }
+    }
+
+    /// Woodruff's bounds, `t` standard errors of the share away; without end where the data end.
+    fn bounds(&self, of: Calls, q: f64, unit_ms: f64, t: f64) -> Option<(f64, f64)> {
+        let (parts, pool) = self.of(of);
+        let (_, _, error) = self.position(of, q)?;
+        if parts.len() < 2 {
+            return Some((f64::NEG_INFINITY, f64::INFINITY));
+        }
+        let unit_ns = 1e6 * unit_ms;
+        let (low, high) = (q - t * error, q + t * error);
+        let at = |q: f64, side: f64| {
+            let bin = pool.quantile(q);
+            bin.map(|b| (b.middle_ns() + side * b.half_width_ns()) / unit_ns)
+        };
+        let low = if low > 0.0 { at(low, -1.0)? } else { 0.0 };
+        let high = if high < 1.0 {
+            at(high, 1.0)?
+        } else {
+            f64::INFINITY
+        };
+        Some((low, high))
+    }
+}
+
+/// The invoice for the mean of several usages, and how its lines vary with the usage.
+#[derive(Debug)]
+pub struct Billing<'a> {
+    pub invoice: Invoice,
+    plan: &'a Plan,
+    usages: Vec<&'a Usage>,
+    mean: Usage,
+}
+
+impl<'a> Billing<'a> {
+    /// The bill of the usages of all replications.
+    pub fn new(plan: &'a Plan, usages: Vec<&'a Usage>) -> Self {
+        let mean = mean_usage(&usages);
+        Billing {
+            invoice: plan.invoice(&mean),
+            plan,
+            usages,
+            mean,
+        }
+    }
+
+    /// What some of the lines come to, in dollars.
+    pub fn lines(&self, of: impl Fn(&LineItem) -> bool) -> Column {
+        let amount = bill(&self.invoice, &of).to_usd();
+        let mut contributions = vec![amount; self.usages.len()];
+        let mut resolution = 0.0;
+        for line in self.invoice.lines.iter().filter(|l| of(l)) {
+            let Some(item) = line.item else { continue };
+            let used = |usage: &Usage| usage.get(item) as f64;
+            let mean = used(&self.mean);
+            let uses = Estimate::of(self.usages.iter().map(|u| used(u)));
+            let reach = uses.half_width.max(0.0); // 0 for one replication
+            if mean + reach <= line.included as f64 {
+                continue;
+            }
+            let price = line.unit_price.to_usd() / line.per as f64;
+            for (c, usage) in contributions.iter_mut().zip(&self.usages) {
+                *c += price * (used(usage) - uses.mean);
+            }
+            // Whole units: how much further the amount goes than the price along the slope.
+            let step = |usage: f64| self.amount(item, usage) - line.amount.to_usd();
+            let further = step(mean + reach).max(-step((mean - reach).max(0.0)));
+            resolution += (further - price * reach).max(0.0);
+        }
+        Column {
+            contributions,
+            resolution,
+            too_few: false,
+        }
+    }
+
+    /// What an item costs when so much of it is used.
+    fn amount(&self, item: MeterItem, used: f64) -> f64 {
+        let mut usage = Usage::default();
+        usage.add(item, used.round() as u128);
+        self.plan.invoice(&usage).amount(item).to_usd()
+    }
+}
+
+/// The mean of usages, each item rounded to a whole number.
+pub fn mean_usage(usages: &[&Usage]) -> Usage {
+    let mut sum = Usage::default();
+    for usage in usages {
+        sum.merge(usage);
+    }
+    sum.scaled(1, usages.len().max(1) as u128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::load;
+    use crate::pricing::Catalog;
+    use crate::sim::latencies::Latencies;
+    use crate::sim::random::{StreamRng, Streams};
+    use rand::RngExt;
+    use rand_distr::{Distribution, Exp1, Poisson};
+    use std::time::Duration;
+
+    /// A run that shows what it is given.
+    struct Fake {
+        latencies: Latencies,
+        usage: Usage,
+        invoice: Invoice,
+        events: f64,
+        chances: f64,
+    }
+
+    impl crate::run::measure::Measurable for Fake {
+        fn latencies(&self, _: Calls) -> Option<&Latencies> {
+            Some(&self.latencies)
+        }
+        fn usage(&self) -> &Usage {
+            &self.usage
+        }
+        fn invoice(&self) -> &Invoice {
+            &self.invoice
+        }
+    }
+
+    const fn quantile(q: f64) -> Get<Fake> {
+        Get::Quantile {
+            of: Calls::Query,
+            q,
+            unit_ms: 1.0,
+        }
+    }
+
+    const MEASURES: [Measure<Fake>; 6] = [
+        Measure {
+            name: "p50",
+            meaning: "",
+            get: quantile(0.5),
+        },
+        Measure {
+            name: "p95",
+            meaning: "",
+            get: quantile(0.95),
+        },
+        Measure {
+            name: "p99",
+            meaning: "",
+            get: quantile(0.99),
+        },
+        Measure {
+            name: "cost",
+            meaning: "",
+            get: Get::Bill(|_| true),
+        },
+        Measure {
+            name: "ratio",
+            meaning: "",
+            get: Get::Ratio(|f| (f.events, f.chances)),
+        },
+        Measure {
+            name: "rate",
+            meaning: "",
+            get: Get::Rate(|f| (f.events, f.chances)),
+        },
+    ];
+
+    fn paid() -> Plan {
+        let catalog: Catalog = load("cloudflare", None, &[]).unwrap();
+        catalog.plan("paid").unwrap().clone()
+    }
+
+    /// A run with `n` exponential latencies of mean 20 ms, a Poisson number of KV writes (of the
+    /// thousandth of a month, scaled), and events at one in a hundred.
+    fn run(plan: &Plan, rng: &mut StreamRng, n: u64, writes: f64, chances: u32) -> Fake {
+        let mut latencies = Latencies::default();
+        for _ in 0..n {
+            let x: f64 = Exp1.sample(rng);
+            latencies.add(Duration::from_secs_f64(0.02 * x));
+        }
+        let mut usage = Usage::default();
+        let counted: f64 = Poisson::new(writes / 1_000.0).unwrap().sample(rng);
+        usage.add(MeterItem::KvWrites, 1_000 * counted as u128);
+        Fake {
+            latencies,
+            invoice: plan.invoice(&usage),
+            usage,
+            events: (0..chances).filter(|_| rng.random_bool(0.01)).count() as f64,
+            chances: f64::from(chances),
+        }
+    }
+
+    const EXPERIMENTS: u64 = 1_000;
+
+    /// The share of experiments of ten replications whose interval holds the truth, by measure, of
+    /// those that state one; and the mean of their estimates.
+    fn covered(n: u64, writes: f64, chances: u32, truth: [f64; 6]) -> Vec<(f64, f64, f64)> {
+        let plan = paid();
+        let mut stated = vec![(0.0, 0.0, 0.0); MEASURES.len()];
+        for experiment in 0..EXPERIMENTS {
+            let mut rng = Streams::new(experiment, 0).stream("pool");
+            let outcomes: Vec<Outcome> = (0..10)
+                .map(|_| run(&plan, &mut rng, n, writes, chances))
+                .map(|r| Outcome::of(&MEASURES, &r))
+                .collect();
+            let pooled = pool(&MEASURES, &plan, &outcomes.iter().collect::<Vec<_>>());
+            for ((s, e), truth) in stated.iter_mut().zip(&pooled.estimates).zip(truth) {
+                if !e.mean.is_nan() {
+                    s.0 += 1.0;
+                    s.1 += f64::from(u8::from(e.low() <= truth && truth <= e.high()));
+                    s.2 += e.mean;
+                }
+            }
+        }
+        stated
+            .into_iter()
+            .map(|(n, covered, sum)| (n / EXPERIMENTS as f64, covered / n, sum / n))
+            .collect()
+    }
+
+    /// Four binomial standard deviations of a coverage of 95%.
+    fn bound() -> f64 {
+        4.0 * (0.95 * 0.05 / EXPERIMENTS as f64).sqrt()
+    }
+
+    /// Against the closed form: quantiles of the exponential distribution, the bill of a usage well
+    /// beyond and exactly at its allowance, a share of one in a hundred.
+    #[test]
+    fn intervals_hold_the_closed_form_as_often_as_they_say() {
+        let exponential = |q: f64| -20.0 * (1.0 - q).ln();
+        let truth = |cost: f64| {
+            let q = [0.5, 0.95, 0.99].map(exponential);
+            [q[0], q[1], q[2], cost, 0.01, 0.01]
+        };
+        // 400 latencies: 20 beyond the 95th percentile, 4 beyond the 99th.
+        let few = covered(40, 3_000_000.0, 1_000, truth(15.0));
+        for (i, what) in [
+            (0, "p50"),
+            (1, "p95"),
+            (3, "cost"),
+            (4, "ratio"),
+            (5, "rate"),
+        ] {
+            assert_eq!(few[i].0, 1.0, "{what}");
+            assert!((few[i].1 - 0.95).abs() < bound(), "{what}: {:?}", few[i]);
+        }
+        assert_eq!(
+            few[2].0, 0.0,
+            "a 99th percentile with four values beyond it"
+        );
+        let more = covered(120, 1_000_000.0, 5, truth(5.0));
+        assert_eq!(more[2].0, 1.0);
+        assert!((more[2].1 - 0.95).abs() < bound(), "p99: {:?}", more[2]);
+        assert!(
+            (more[2].2 / truth(5.0)[2] - 1.0).abs() < 0.02,
+            "{:?}",
+            more[2]
+        );
+        // At the allowance an estimate below is exact, so that only one side can miss.
+        assert!((more[3].1 - 0.975).abs() < bound(), "cost: {:?}", more[3]);
+        // Half a standard error above it, an estimate below is not sure to be exact.
+        let above = covered(40, 1_005_000.0, 5, truth(5.025));
+        assert!(above[3].1 > 0.95 - bound(), "cost: {:?}", above[3]);
+        // Half an event in all: the spread between replications says nothing, the count does.
+        assert!(more[5].1 > 0.95 - bound(), "rate: {:?}", more[5]);
+        assert!(more[4].1 < 0.9, "without that: {:?}", more[4]);
+    }
+
+    /// Mean bills of replications are too high beside an allowance, by far; so are intervals of the means of
+    /// quantiles too low.
+    #[test]
+    fn means_of_replications_are_biased_where_pooling_is_not() {
+        let plan = paid();
+        let mut rng = Streams::new(1, 0).stream("bias");
+        let runs: Vec<Fake> = (0..2_000)
+            .map(|_| run(&plan, &mut rng, 20, 1_000_000.0, 1))
+            .collect();
+        let of_means = Estimate::of(runs.iter().map(|r| r.invoice.total.to_usd()));
+        // Poisson of mean 1,000, each standing for 1,000: 5 USD for each million beyond the mean.
+        let expected = 5.0 + 5.0 * 1_000_f64.sqrt() * 0.398_942 / 1_000.0;
+        assert!((of_means.mean - expected).abs() < 2.0 * of_means.half_width);
+        let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(&MEASURES, r)).collect();
+        let pooled = pool(&MEASURES, &plan, &outcomes.iter().collect::<Vec<_>>());
+        let cost = pooled.estimates[3];
+        assert!(
+            (cost.mean - 5.0).abs() < cost.half_width && cost.mean < 5.01,
+            "{cost:?}"
+        );
+        let quantiles = runs.iter().map(|r| r.latencies.quantile_ms(0.99));
+        let truth = -20.0 * 0.01_f64.ln();
+        let of_quantiles = Estimate::of(quantiles);
+        assert!(of_quantiles.high() < truth, "{of_quantiles:?}");
+        let p99 = pooled.estimates[2];
+        assert!(p99.low() < truth && truth < p99.high(), "{p99:?}");
+    }
+
+    /// Decisions rest on one side: the upper bound of a skewed quantile and of few events is passed
+    /// as seldom as it says, at the error that is asked for.
+    #[test]
+    fn one_sided_bounds_miss_as_seldom_as_they_say() {
+        let plan = paid();
+        let truth = -20.0 * 0.05_f64.ln();
+        for error in [0.025, 0.0125] {
+            let (mut quantile, mut rate) = (0.0, 0.0);
+            for experiment in 0..EXPERIMENTS {
+                let mut rng = Streams::new(experiment, 0).stream("one side");
+                let outcomes: Vec<Outcome> = (0..10)
+                    .map(|_| run(&plan, &mut rng, 40, 1.0, 50))
+                    .map(|r| Outcome::of(&MEASURES, &r))
+                    .collect();
+                let all: Vec<&Outcome> = outcomes.iter().collect();
+                let (_, high) = one_sided(&MEASURES, 1, &all, error).unwrap();
+                quantile += f64::from(u8::from(high < truth));
+                // Five events in all: none or few are seen.
+                let high = one_sided(&MEASURES, 5, &all, error).map_or(1.0, |b| b.1);
+                rate += f64::from(u8::from(high < 0.01));
+            }
+            let n = EXPERIMENTS as f64;
+            let most = error + 4.0 * (error * (1.0 - error) / n).sqrt();
+            assert!(quantile / n < most, "{error}: quantile {}", quantile / n);
+            assert!(rate / n < most, "{error}: rate {}", rate / n);
+        }
+    }
+
+    /// Twenty at once in one of ten replications, so that a third of the experiments see none: the
+    /// bound of a count of single events would be a fifth of the truth.
+    #[test]
+    fn what_happens_to_many_at_once_is_seldom() {
+        let events = Measure::<Fake> {
+            name: "events",
+            meaning: "",
+            get: Get::Events(|f| (f.events, f.chances), |_| 20.0),
+        };
+        let (plan, measures, mut covered) = (paid(), [events], 0.0);
+        for experiment in 0..EXPERIMENTS {
+            let mut rng = Streams::new(experiment, 0).stream("many");
+            let outcomes: Vec<Outcome> = (0..10)
+                .map(|_| Fake {
+                    events: if rng.random_bool(0.1) { 20.0 } else { 0.0 },
+                    ..run(&plan, &mut rng, 0, 1.0, 1)
+                })
+                .map(|r| Outcome::of(&measures, &r))
+                .collect();
+            let all: Vec<&Outcome> = outcomes.iter().collect();
+            let e = pool(&measures, &plan, &all).estimates[0];
+            covered += f64::from(u8::from(e.low() <= 2.0 && 2.0 <= e.high()));
+        }
+        assert!(covered / EXPERIMENTS as f64 > 0.95 - bound(), "{covered}");
+    }
+
+    #[test]
+    fn contributions_have_the_estimate_as_their_mean() {
+        let plan = paid();
+        let mut rng = Streams::new(2, 0).stream("contributions");
+        let outcomes: Vec<Outcome> = [50, 150, 100, 0, 80]
+            .map(|n| run(&plan, &mut rng, n, 2_000_000.0, 1_000))
+            .iter()
+            .map(|r| Outcome::of(&MEASURES, r))
+            .collect();
+        let all: Vec<&Outcome> = outcomes.iter().collect();
+        let pooled = pool(&MEASURES, &plan, &all);
+        let latencies: Vec<&Bins> = outcomes.iter().map(|o| &o.latencies[0]).collect();
+        let p95 = Pool::new(&latencies).quantile(0.95).unwrap().middle_ns() / 1e6;
+        assert!((pooled.estimates[1].mean / p95 - 1.0).abs() < 1e-9);
+        let total = pooled.invoice.total.to_usd();
+        assert!((pooled.estimates[3].mean / total - 1.0).abs() < 1e-9);
+        assert_eq!(pooled.contributions.len(), 5);
+        // One replication has a value and no interval.
+        let one = pool(&MEASURES, &plan, &all[..1]);
+        assert!(one.estimates[0].mean > 0.0 && one.estimates[0].half_width.is_nan());
+        assert!(one.too_few[1] && one.estimates[1].mean.is_nan());
+    }
+
+    /// Ten times 10 ms and nothing else: known, but for the width of a bin.
+    #[test]
+    fn a_constant_is_itself_within_a_bin() {
+        let plan = paid();
+        let mut rng = Streams::new(3, 0).stream("constant");
+        let mut fake = run(&plan, &mut rng, 0, 1.0, 1);
+        for _ in 0..100 {
+            fake.latencies.add(Duration::from_millis(10));
+        }
+        let outcome = Outcome::of(&MEASURES, &fake);
+        let e = pool(&MEASURES, &plan, &[&outcome; 10]).estimates[0];
+        assert!(e.low() <= 10.0 && 10.0 <= e.high(), "{e:?}");
+        assert!(e.half_width > 0.0 && e.half_width < 0.006, "{e:?}");
+    }
+}

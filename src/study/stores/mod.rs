@@ -1,0 +1,252 @@
+//! The same work on different stores: what each costs, how fast it is, and where it ends.
+
+mod backend;
+mod measure;
+mod verdict;
+mod world;
+
+pub use measure::{MEASURES, Measure, index_of};
+pub use verdict::Verdict;
+pub use world::{StoreRun, records_per_month, simulate_store};
+
+use super::stats::Estimate;
+use super::sweep::SweepError;
+use crate::cloud::stores::StoreSpec;
+use crate::models::quantity::Count;
+use crate::pricing::MONTH;
+use crate::run::measure::Outcome;
+use crate::run::scenario::Scenario;
+use crate::study::stats::pool::{Pooled, mean_usage, pool};
+use crate::telemetry::policy::Policy;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A store under a policy at a traffic level, in one replication.
+#[derive(Debug, Clone, Copy)]
+pub struct StorePoint<'a> {
+    pub scenario: &'a Scenario,
+    pub store: &'a StoreSpec,
+    pub policy: &'a Policy,
+    /// Recorded requests in a month of 30 days.
+    pub traffic: Count,
+    pub replication: u64,
+}
+
+/// A store under a policy at a traffic level: all replications.
+#[derive(Debug, Clone)]
+pub struct StoreCell {
+    pub traffic: Count,
+    pub policy: String,
+    pub store: String,
+    /// The stretch of the month that was simulated.
+    pub period: Duration,
+    /// All replications together, in the order of [`MEASURES`].
+    pub pooled: Pooled,
+    pub verdict: Verdict,
+    /// No other store that is able costs less, as far as the replications can tell.
+    pub cheapest: bool,
+}
+
+impl StoreCell {
+    /// The estimate of a measure.
+    ///
+    /// # Panics
+    /// If there is no measure of that name.
+    pub fn estimate(&self, name: &str) -> Estimate {
+        let index = index_of(name);
+        self.pooled.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
+    }
+
+    /// Whether too few calls came for a percentile.
+    pub fn is_too_few(&self, name: &str) -> bool {
+        index_of(name).is_some_and(|i| self.pooled.too_few[i])
+    }
+
+    /// Months in the simulated period.
+    pub fn scale(&self) -> f64 {
+        MONTH.as_secs_f64() / self.period.as_secs_f64()
+    }
+
+    fn costs(&self) -> impl Iterator<Item = f64> {
+        let cost = index_of("cost_usd").expect("a measure of that name");
+        self.pooled.contributions.iter().map(move |r| r[cost])
+    }
+
+    /// What this costs more than the other, over the replications.
+    pub fn cost_above(&self, other: &StoreCell) -> Estimate {
+        Estimate::of(self.costs().zip(other.costs()).map(|(a, b)| a - b))
+    }
+}
+
+/// Whether a comparison can do what a scenario asks for: policies of one store, and a fixed number
+/// of replications.
+///
+/// # Errors
+/// What it cannot do.
+pub fn check(scenario: &Scenario) -> Result<(), String> {
+    if scenario.precision.is_some() {
+        return Err(
+            "precision: found a wanted precision, expected a number of replications (-n)".into(),
+        );
+    }
+    for p in &scenario.policies {
+        for (what, wanted) in [("tiers", p.tiers.is_some()), ("cron", p.cron.is_some())] {
+            if wanted {
+                return Err(format!(
+                    "policy \"{}\": found [{what}], expected a policy that uses one store and no cron trigger, such as optimised",
+                    p.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Simulates every level with every policy on every store. The cells come in the order of levels,
+/// policies, stores. `finished` is called after each replication; `stop` ends the comparison
+/// before the next one.
+///
+/// # Errors
+/// If it was stopped, or an invariant does not hold.
+pub fn compare_stores(
+    scenario: &Scenario,
+    stores: &[StoreSpec],
+    levels: &[Count],
+    finished: &(dyn Fn() + Sync),
+    stop: &AtomicBool,
+) -> Result<Vec<StoreCell>, SweepError> {
+    let replications = u64::from(scenario.replications);
+    let mut points = Vec::new();
+    for traffic in levels {
+        for policy in &scenario.policies {
+            for store in stores {
+                points.extend((0..replications).map(|replication| StorePoint {
+                    scenario,
+                    store,
+                    policy,
+                    traffic: *traffic,
+                    replication,
+                }));
+            }
+        }
+    }
+    let runs: Vec<StoreRun> = points
+        .par_iter()
+        .with_max_len(1)
+        .map(|point| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(SweepError::Interrupted);
+            }
+            let run = simulate_store(point).map_err(SweepError::Broken)?;
+            finished();
+            Ok(run)
+        })
+        .collect::<Result<_, _>>()?;
+    let n = replications as usize;
+    let mut cells: Vec<StoreCell> = points
+        .chunks(n)
+        .zip(runs.chunks(n))
+        .map(|(points, runs)| cell(&points[0], runs))
+        .collect();
+    for group in cells.chunk_by_mut(|a, b| a.traffic == b.traffic && a.policy == b.policy) {
+        mark_cheapest(group);
+    }
+    Ok(cells)
+}
+
+fn cell(point: &StorePoint, runs: &[StoreRun]) -> StoreCell {
+    let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(MEASURES, r)).collect();
+    let outcomes: Vec<&Outcome> = outcomes.iter().collect();
+    let mut cell = StoreCell {
+        traffic: point.traffic,
+        policy: point.policy.name.clone(),
+        store: point.store.name.clone(),
+        period: point.scenario.horizon(point.traffic),
+        pooled: pool(MEASURES, point.scenario.plan(), &outcomes),
+        verdict: Verdict::default(),
+        cheapest: false,
+    };
+    let usage = mean_usage(&runs.iter().map(|r| &r.usage).collect::<Vec<_>>());
+    cell.verdict = verdict::judge(point, &cell, &usage);
+    cell
+}
+
+/// Marks, of the stores that are able, the one whose mean cost is least, and those whose cost
+/// does not differ from it significantly.
+fn mark_cheapest(cells: &mut [StoreCell]) {
+    let cost = |c: &StoreCell| c.estimate("cost_usd").mean;
+    let able = cells.iter().filter(|c| c.verdict.able);
+    let Some(least) = able.min_by(|a, b| cost(a).total_cmp(&cost(b))).cloned() else {
+        return;
+    };
+    for c in cells.iter_mut().filter(|c| c.verdict.able) {
+        let more = c.cost_above(&least);
+        c.cheapest = c.store == least.store || more.mean == 0.0 || more.low() <= 0.0;
+    }
+}
+
+/// Where one store takes over from another as the cheapest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeOver {
+    pub policy: String,
+    pub from: String,
+    pub to: String,
+    /// Requests a month, interpolated between two levels on logarithmic scales.
+    pub at: Estimate,
+}
+
+/// The take-overs between neighbouring levels: `from` is cheapest at one and not at the next,
+/// `to` the other way round.
+pub fn take_overs(cells: &[StoreCell]) -> Vec<TakeOver> {
+    let mut found = Vec::new();
+    let cheapest = |c: &&StoreCell| c.cheapest;
+    for from in cells.iter().filter(cheapest) {
+        let next = cells.iter().filter(|c| c.policy == from.policy);
+        let Some(level) = next.map(|c| c.traffic).filter(|t| *t > from.traffic).min() else {
+            continue;
+        };
+        let at = |store: &str, traffic: Count| {
+            let mut of_policy = cells.iter().filter(|c| c.policy == from.policy);
+            of_policy.find(|c| c.store == store && c.traffic == traffic)
+        };
+        let (Some(from_then), next) = (at(&from.store, level), cells.iter()) else {
+            continue;
+        };
+        if from_then.cheapest {
+            continue;
+        }
+        for to_then in next.filter(|c| c.policy == from.policy && c.traffic == level && c.cheapest)
+        {
+            let Some(to) = at(&to_then.store, from.traffic).filter(|t| !t.cheapest) else {
+                continue;
+            };
+            if !(from_then.verdict.able && to.verdict.able) {
+                continue;
+            }
+            let ratios = |a: &StoreCell, b: &StoreCell| -> Vec<f64> {
+                a.costs()
+                    .zip(b.costs())
+                    .map(|(a, b)| (a / b).ln())
+                    .collect()
+            };
+            let (x0, x1) = (from.traffic.0 as f64, level.0 as f64);
+            let pairs = ratios(from, to).into_iter().zip(ratios(from_then, to_then));
+            let points = pairs.map(|(before, after)| {
+                let f = before / (before - after);
+                if (0.0..=1.0).contains(&f) {
+                    x0 * (x1 / x0).powf(f)
+                } else {
+                    f64::NAN
+                }
+            });
+            found.push(TakeOver {
+                policy: from.policy.clone(),
+                from: from.store.clone(),
+                to: to.store.clone(),
+                at: Estimate::of(points),
+            });
+        }
+    }
+    found
+}

@@ -1,0 +1,232 @@
+//! Replications as they unfold: their series averaged, their alerts, recoveries and warm-up.
+
+use super::grid::pooled;
+use super::stats::Estimate;
+use super::sweep::{Cell, SweepError};
+use crate::models::quantity::Count;
+use crate::run::measure::Outcome;
+use crate::run::metric;
+use crate::run::result::RunResult;
+use crate::run::scenario::Scenario;
+use crate::run::series::{AlertSpan, COLUMNS, Recovery, Sample, alert_timeline, recoveries};
+use crate::run::{Observation, Observed, Point, observe};
+use crate::study::stats::pool::Pooled;
+use crate::study::stats::warm_up::mser5;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// All replications of a policy at one traffic level, with what they showed over time.
+pub struct Timeline {
+    pub policy: String,
+    pub interval: Duration,
+    /// By replication.
+    pub results: Vec<RunResult>,
+    pub observed: Vec<Observed>,
+}
+
+/// The mean over replications of what one interval showed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Start of the interval, likewise.
+    pub start_s: f64,
+    /// End of the interval, in seconds from the start of the measurement.
+    pub end_s: f64,
+    /// In the order of [`COLUMNS`].
+    pub estimates: Vec<Estimate>,
+}
+
+/// Where the warm-up of a column ends, by MSER-5 on the mean over replications.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settling {
+    pub column: &'static str,
+    /// From the start of the simulated queries; `None` if the run is too short to tell.
+    pub settled_after: Option<Duration>,
+}
+
+/// Simulates every policy of the scenario and observes each replication. Traces are kept of the
+/// first one only. `finished` is called after each replication; `stop` ends it before the next.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
+pub fn observe_all(
+    scenario: &Scenario,
+    traffic: Count,
+    interval: Duration,
+    traces: usize,
+    finished: &(dyn Fn() + Sync),
+    stop: &AtomicBool,
+) -> Result<Vec<Timeline>, SweepError> {
+    let n = u64::from(scenario.replications);
+    let policies = scenario.policies.iter();
+    let points: Vec<Point> = policies
+        .flat_map(|policy| {
+            (0..n).map(move |replication| Point {
+                scenario,
+                policy,
+                traffic,
+                replication,
+            })
+        })
+        .collect();
+    let runs: Vec<(RunResult, Observed)> = points
+        .par_iter()
+        .with_max_len(1)
+        .map(|point| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(SweepError::Interrupted);
+            }
+            let observation = Observation {
+                interval: Some(interval),
+                traces: if point.replication == 0 { traces } else { 0 },
+            };
+            let run = observe(point, &observation).map_err(SweepError::Broken)?;
+            finished();
+            Ok(run)
+        })
+        .collect::<Result<_, _>>()?;
+    let mut runs = runs.into_iter();
+    Ok(scenario
+        .policies
+        .iter()
+        .map(|policy| {
+            let (results, observed) = runs.by_ref().take(n as usize).unzip();
+            Timeline {
+                policy: policy.name.clone(),
+                interval,
+                results,
+                observed,
+            }
+        })
+        .collect())
+}
+
+/// An interval that gives a period some 200 samples: a round number of seconds, minutes or hours.
+pub fn fitting_interval(period: Duration) -> Duration {
+    const ROUND_S: [u64; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
+    let wanted_s = period.as_secs_f64() / 240.0;
+    let enough = ROUND_S.into_iter().find(|s| *s as f64 >= wanted_s);
+    Duration::from_secs(enough.unwrap_or(3_600))
+}
+
+impl Timeline {
+    /// The replications taken together.
+    pub fn pooled(&self, scenario: &Scenario) -> Pooled {
+        let outcomes: Vec<Outcome> = self.results.iter().map(metric::outcome_of).collect();
+        pooled(scenario, &outcomes.iter().collect::<Vec<_>>())
+    }
+
+    /// The same as a cell of a sweep, with the number of replications that was observed.
+    pub fn cell(&self, scenario: &Scenario, traffic: Count) -> Cell {
+        let values = |r: &RunResult| metric::METRICS.iter().map(|m| m.value(r)).collect();
+        Cell {
+            traffic,
+            policy: self.policy.clone(),
+            period: scenario.horizon(traffic),
+            replications: self.results.iter().map(values).collect(),
+            pooled: self.pooled(scenario),
+            attained: None,
+        }
+    }
+
+    /// The mean series over all replications, the warm-up included.
+    pub fn steps(&self) -> Vec<Step> {
+        let samples = self.observed.iter().map(|o| o.samples.len()).min();
+        let step = |i: usize| Step {
+            start_s: self.observed[0].samples[i].start_s,
+            end_s: self.observed[0].samples[i].end_s,
+            estimates: (0..COLUMNS.len())
+                .map(|c| Estimate::of(self.observed.iter().map(|o| o.samples[i].values[c])))
+                .collect(),
+        };
+        (0..samples.unwrap_or(0)).map(step).collect()
+    }
+
+    /// The alerts of each replication, with its number.
+    pub fn alerts(&self, scenario: &Scenario) -> Vec<(usize, AlertSpan)> {
+        let of = |samples: &[Sample]| alert_timeline(samples, &scenario.alerts);
+        let runs = self.observed.iter().enumerate();
+        runs.flat_map(|(i, o)| of(&o.samples).into_iter().map(move |a| (i, a)))
+            .collect()
+    }
+
+    /// How each replication came through the failure windows, with its number.
+    pub fn recoveries(&self, scenario: &Scenario) -> Vec<(usize, Recovery)> {
+        let of = |samples: &[Sample]| recoveries(samples, &scenario.failures.windows);
+        let runs = self.observed.iter().enumerate();
+        runs.flat_map(|(i, o)| of(&o.samples).into_iter().map(move |r| (i, r)))
+            .collect()
+    }
+
+    /// Where the warm-up ends for every column that changes at all. Failure windows are no
+    /// warm-up, so only what comes before the first of them is looked at.
+    pub fn settling(&self, scenario: &Scenario) -> Vec<Settling> {
+        let windows = scenario.failures.windows.iter();
+        let quiet_s = windows
+            .map(|w| w.start.as_secs_f64())
+            .fold(f64::INFINITY, f64::min);
+        let steps = self.steps();
+        let quiet: Vec<&Step> = steps.iter().filter(|s| s.end_s <= quiet_s).collect();
+        let columns = COLUMNS.iter().enumerate();
+        columns
+            .filter_map(|(c, (column, _))| {
+                let series: Vec<f64> = quiet.iter().map(|s| s.estimates[c].mean).collect();
+                let seen = series.iter().find(|v| !v.is_nan())?;
+                let changes = series.iter().any(|v| !v.is_nan() && v != seen);
+                // The first interval may be cut short.
+                let cut = |n: usize| match n {
+                    0 => Duration::ZERO,
+                    n => Duration::from_secs_f64(quiet[n - 1].end_s - quiet[0].start_s),
+                };
+                changes.then(|| Settling {
+                    column,
+                    settled_after: mser5(&series).map(cut),
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_round_and_give_about_two_hundred_samples() {
+        let of = |s: u64| fitting_interval(Duration::from_secs(s)).as_secs();
+        assert_eq!([of(13), of(600), of(3_600)], [1, 5, 15]);
+        assert_eq!(of(48 * 3_600), 900);
+        assert_eq!(of(7 * 86_400), 3_600);
+        assert_eq!(of(90 * 86_400), 3_600);
+    }
+
+    #[test]
+    fn the_mean_series_is_that_of_the_replications() {
+        let mut scenario = Scenario::load("default", &["optimised".into()], None, &[]).unwrap();
+        scenario.replications = 3;
+        scenario.period.at_least = Duration::from_secs(600);
+        scenario.period.at_most = Duration::from_secs(600);
+        let stop = AtomicBool::new(false);
+        let interval = Duration::from_secs(30);
+        let timelines =
+            observe_all(&scenario, Count(3_000_000), interval, 5, &|| (), &stop).unwrap();
+        let t = &timelines[0];
+        let steps = t.steps();
+        // Two intervals of warm-up, twenty of measurement.
+        assert_eq!(steps.len(), 22);
+        assert_eq!((steps[0].end_s, steps[21].end_s), (-30.0, 600.0));
+        let requests = crate::run::series::column("requests_per_s");
+        for (i, result) in t.results.iter().enumerate() {
+            let measured = t.observed[i].samples.iter().filter(|s| s.end_s > 0.0);
+            let seen: f64 = measured.map(|s| 30.0 * s.values[requests]).sum();
+            assert!(
+                (seen - result.arrived.records as f64).abs() < 1e-6,
+                "{seen}"
+            );
+        }
+        let mean = t.observed.iter().map(|o| o.samples[5].values[requests]);
+        assert!((steps[5].estimates[requests].mean - mean.sum::<f64>() / 3.0).abs() < 1e-9);
+        let traced: Vec<usize> = t.observed.iter().map(|o| o.traces.len()).collect();
+        assert_eq!(traced, [5, 0, 0]);
+    }
+}
