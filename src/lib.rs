@@ -23,6 +23,7 @@
 pub use kvplan_telemetry as telemetry;
 pub use kvplan_telemetry::units;
 
+pub mod app;
 pub mod cloud;
 pub mod models;
 pub mod pricing;

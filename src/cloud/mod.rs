@@ -7,4 +7,6 @@ pub mod fleet;
 pub mod kv;
 pub mod latency;
 pub mod object;
+pub mod runtime;
+pub mod spans;
 pub mod stores;

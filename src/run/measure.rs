@@ -3,6 +3,7 @@
 use crate::pricing::{Invoice, LineItem, Usage};
 use crate::sim::latencies::{Bins, Latencies};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A measure of runs of kind `R`.
 pub struct Measure<R> {
@@ -53,13 +54,28 @@ pub enum Calls {
     Write,
 }
 
+impl<R> Clone for Get<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Get<R> {}
+
+impl<R> Clone for Measure<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Measure<R> {}
+
 /// A run that measures can be taken of.
 pub trait Measurable {
     /// The latencies of these calls; none if there are no such calls.
-    fn latencies(&self, calls: Calls) -> Option<&Latencies>;
-    /// A month at the rate of the run.
-    fn usage(&self) -> &Usage;
-    fn invoice(&self) -> &Invoice;
+    fn latencies(&self, calls: Calls) -> Option<Cow<'_, Latencies>>;
+    /// A month at the rate of the run, and its invoice; none if it is not billed.
+    fn bill(&self) -> Option<(&Usage, &Invoice)>;
 }
 
 /// Values beyond a quantile that there must be, on either side, for it to be stated.
@@ -85,7 +101,9 @@ impl<R: Measurable> Measure<R> {
                 Some(all) if are_enough(all.count(), q) => all.quantile_ms(q) / unit_ms,
                 _ => f64::NAN,
             },
-            Get::Bill(of) => bill(run.invoice(), of).to_usd(),
+            Get::Bill(of) => run
+                .bill()
+                .map_or(f64::NAN, |(_, invoice)| bill(invoice, of).to_usd()),
         }
     }
 }
@@ -149,14 +167,14 @@ impl Outcome {
                 cluster,
             }
         };
-        let bins = |calls| run.latencies(calls).map(Latencies::bins);
+        let bins = |calls| run.latencies(calls).map(|l| l.bins());
         Outcome {
             terms: measures.iter().map(term).collect(),
             latencies: calls_of(measures)
                 .into_iter()
                 .map(|c| bins(c).unwrap_or_default())
                 .collect(),
-            usage: run.usage().clone(),
+            usage: run.bill().map_or_else(Usage::default, |b| b.0.clone()),
         }
     }
 

@@ -21,7 +21,7 @@ macro_rules! metrics {
 }
 
 /// A quantile in milliseconds.
-const fn ms(of: Calls, q: f64) -> Get<RunResult> {
+pub(crate) const fn ms<R>(of: Calls, q: f64) -> Get<R> {
     Get::Quantile {
         of,
         q,
@@ -63,9 +63,9 @@ pub const METRICS: &[Metric] = metrics![
     "health_p95_ms", "the same, 95th percentile", ms(Calls::Health, 0.95);
     "health_p99_ms", "the same, 99th percentile", ms(Calls::Health, 0.99);
     "error_rate", "calls of all kinds that failed / calls", Get::Rate(|r| share(r.call_errors(), r.call_count()));
-    "record_error_rate", "recordings that failed or were not stored at once / recordings", Get::Rate(|r| share(r.record.errors, r.record.count()));
+    "record_error_rate", "recordings that failed or were not stored at once / recordings", Get::Rate(|r| share(r.calls.record.errors, r.calls.record.count()));
     "query_error_rate", "metrics reads, analytics queries and health reports that failed / calls", Get::Rate(|r| {
-        let calls = [&r.metrics, &r.analytics, &r.health];
+        let calls = [&r.calls.metrics, &r.calls.analytics, &r.calls.health];
         share(calls.iter().map(|c| c.errors).sum(), calls.iter().map(|c| c.count()).sum())
     });
     "kv_rate_limited_share", "KV operations refused with 429 / operations", Get::Rate(|r| outcome(r, &[OpOutcome::RateLimited]));
@@ -114,7 +114,7 @@ pub const METRICS: &[Metric] = metrics![
     "isolates_peak", "most isolates alive at once in the period", Get::Level(|r| r.fleet.peak as f64);
     "spilled_share", "requests served by another machine because their shard server was overloaded / requests", Get::Ratio(|r| share(r.fleet.spilled, r.arrived.requests()));
     "cold_starts_per_month", "isolates started", Get::Events(|r| a_month(r, r.fleet.started), isolates);
-    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Events(|r| share(r.cold_start.count(), r.arrived.requests()), isolates);
+    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Events(|r| share(r.calls.cold_start.count(), r.arrived.requests()), isolates);
     "cold_start_p95_ms", "how long they waited, 95th percentile", ms(Calls::ColdStart, 0.95);
     "isolates_ended_idle_per_month", "isolates ended for want of requests", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Idle as usize]));
     "isolates_ended_random_per_month", "isolates ended by the platform", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Random as usize]));
@@ -130,7 +130,7 @@ pub const METRICS: &[Metric] = metrics![
 ];
 
 /// The two parts of a ratio of counts.
-fn share(a: u64, b: u64) -> (f64, f64) {
+pub(crate) fn share(a: u64, b: u64) -> (f64, f64) {
     (a as f64, b as f64)
 }
 
@@ -163,7 +163,10 @@ fn lost_updates(r: &RunResult) -> (f64, f64) {
 
 fn lost_in_all(r: &RunResult) -> (f64, f64) {
     let (updates, records) = lost_updates(r);
-    (r.counters.lost_total() as f64 + updates, records)
+    (
+        (r.counters.lost_total() + r.beyond.lost) as f64 + updates,
+        records,
+    )
 }
 
 /// Operations of all kinds that ended so, and all.

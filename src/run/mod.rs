@@ -1,10 +1,11 @@
 //! One replication: the real metrics system in the virtual world.
 //!
-//! `phases` is when it begins and when it counts, `world` what is simulated, `serve` what it does
+//! `phases` is when it begins and when it counts, `world` what is simulated, `arrive` what it does
 //! with an arrival, `sample` what is written down at intervals, `storage` the level that storage
 //! comes to, `account` the checks and the bill at the end.
 
 mod account;
+mod arrive;
 pub mod arrived;
 mod demand;
 pub mod measure;
@@ -15,7 +16,6 @@ pub mod result;
 mod sample;
 pub mod scenario;
 pub mod series;
-mod serve;
 pub mod spans;
 mod storage;
 mod triggers;
@@ -24,7 +24,11 @@ mod world;
 use self::result::RunResult;
 use self::scenario::Scenario;
 use self::series::Sample;
-use self::spans::Span;
+
+use crate::app::Application;
+use crate::app::telemetry::Telemetry;
+use crate::cloud::spans::Span;
+use crate::cloud::stores::Service;
 use crate::models::quantity::{Count, Rate};
 use crate::sim::executor::Executor;
 use crate::sim::random::Streams;
@@ -35,7 +39,7 @@ pub use phases::Phases;
 use std::time::Duration;
 pub(crate) use storage::SteadyStorage;
 use triggers::Triggers;
-use world::World;
+use world::{Ground, World};
 
 /// Measurements of whole time buckets start on a Monday, 2026-11-02 00:00 UTC, whatever the
 /// warm-up; others somewhere in the first bucket from then on (see [`Phases::of`]).
@@ -83,11 +87,33 @@ pub struct Observed {
 /// # Errors
 /// As [`simulate`].
 pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
-    let scenario = point.scenario;
-    let timeline = Phases::of(scenario, point.traffic, point.replication);
-    let end = timeline.origin + scenario.horizon(point.traffic);
-    let mut arrivals = arrivals(point, timeline.start);
-    let mut run = Run::new(point, timeline, observation);
+    observe_on(point, &Service::Kv, observation)
+}
+
+/// The same on another store than Workers KV.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn observe_on(
+    point: &Point,
+    service: &Service,
+    observation: &Observation,
+) -> Result<(RunResult, Observed), String> {
+    let timeline = Phases::of(point.scenario, point.traffic, point.replication);
+    let start = Start::new(point, timeline, service);
+    match service {
+        Service::AnalyticsEngine(spec) => {
+            drive(start.run(observation, |g| g.points(spec.visible_after)))
+        }
+        _ => drive(start.run(observation, Ground::telemetry)),
+    }
+}
+
+/// Lets everything arrive that a point asks for.
+fn drive<A: Application>(mut run: Run<A>) -> Result<(RunResult, Observed), String> {
+    let (point, timeline) = (run.point, run.world.timeline);
+    let end = timeline.origin + point.scenario.horizon(point.traffic);
+    let mut arrivals = arrivals(&point, timeline.start);
     while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
         run.arrive(&arrival);
     }
@@ -121,31 +147,68 @@ pub enum Billed {
 }
 
 /// A run that takes its arrivals one by one, wherever they come from.
-pub struct Run<'a> {
+pub struct Run<'a, A: Application = Telemetry> {
     point: Point<'a>,
     executor: Executor,
-    world: World,
+    world: World<A>,
     triggers: Triggers,
     measuring: bool,
     traces: usize,
 }
 
-impl<'a> Run<'a> {
-    /// A run that nothing has come to.
-    pub fn new(point: &Point<'a>, timeline: Phases, observation: &Observation) -> Self {
-        let streams = Streams::new(point.scenario.seed, point.replication);
+/// A run that has no world yet.
+struct Start<'a> {
+    point: &'a Point<'a>,
+    executor: Executor,
+    ground: Ground<'a>,
+}
+
+impl<'a> Start<'a> {
+    fn new(point: &'a Point<'a>, timeline: Phases, service: &'a Service) -> Self {
         let executor = Executor::new(timeline.start);
-        let triggers = Triggers::new(point.policy, timeline, observation.interval);
-        Run {
-            point: *point,
-            world: World::new(point, timeline, executor.handle(), &streams),
+        Start {
+            point,
+            ground: Ground {
+                point,
+                timeline,
+                service,
+                sim: executor.handle(),
+                streams: Streams::new(point.scenario.seed, point.replication),
+            },
             executor,
-            triggers,
+        }
+    }
+
+    fn run<A: Application>(
+        self,
+        observation: &Observation,
+        world: impl FnOnce(Ground<'a>) -> World<A>,
+    ) -> Run<'a, A> {
+        let timeline = self.ground.timeline;
+        let world = world(self.ground);
+        Run {
+            point: *self.point,
+            triggers: Triggers::new(world.app.crons(), timeline, observation.interval),
+            executor: self.executor,
+            world,
             measuring: false,
             traces: observation.traces,
         }
     }
+}
 
+impl<'a> Run<'a> {
+    /// A run of the metrics system on Workers KV that nothing has come to.
+    pub fn new(point: &Point<'a>, timeline: Phases, observation: &Observation) -> Self {
+        let run = Start::new(point, timeline, &Service::Kv).run(observation, Ground::telemetry);
+        Run {
+            point: *point,
+            ..run
+        }
+    }
+}
+
+impl<A: Application> Run<'_, A> {
     /// Lets everything happen that is due before `arrival`, then the arrival. They must come in
     /// the order of their times.
     #[inline]
@@ -167,11 +230,6 @@ impl<'a> Run<'a> {
         self.triggers
             .run_until(origin, &self.executor, &mut self.world);
         self.world.start_measuring(self.traces);
-        match self.world.missing(self.point.policy) {
-            Ok(missing) => self.world.missing_before = missing,
-            // What cannot be read now cannot be read at the end, which tells so.
-            Err(e) => _ = self.world.retired.borrow_mut().broken.get_or_insert(e),
-        }
         self.measuring = true;
     }
 
@@ -194,7 +252,7 @@ impl<'a> Run<'a> {
         }
         let observed = Observed {
             samples: std::mem::take(&mut self.world.samples),
-            traces: self.world.tracer.take_spans(),
+            traces: self.world.services.tracer.borrow_mut().take_spans(),
         };
         let period = end.since(self.world.timeline.origin);
         Ok((self.world.finish(&self.point, period, billed)?, observed))

@@ -1,53 +1,16 @@
 //! What one replication measured.
 
 use super::arrived::Arrived;
-use super::measure::{Calls, Measurable};
+use super::measure::{self, Measurable};
+use crate::app::{Beyond, Calls};
 use crate::cloud::fleet::FleetCounters;
 use crate::cloud::kv::{KvMeter, ReadAges};
 use crate::pricing::{Invoice, Usage};
 use crate::sim::latencies::Latencies;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::ports::OpKind;
+use std::borrow::Cow;
 use std::time::Duration;
-
-/// Latencies of one kind of call, and how many of the calls failed.
-#[derive(Clone, Default)]
-pub struct CallStats {
-    pub latencies: Latencies,
-    /// Calls that failed, by whatever cause.
-    pub errors: u64,
-}
-
-impl CallStats {
-    /// Counts a call.
-    #[inline]
-    pub fn add(&mut self, latency: Duration, ok: bool) {
-        self.latencies.add(latency);
-        self.errors += u64::from(!ok);
-    }
-
-    /// Adds the calls of another time.
-    pub fn merge(&mut self, other: &CallStats) {
-        self.latencies.merge(&other.latencies);
-        self.errors += other.errors;
-    }
-
-    /// Sum of all latencies in milliseconds.
-    pub fn sum_ms(&self) -> f64 {
-        self.latencies.sum_ms()
-    }
-
-    /// Calls that have ended.
-    pub fn count(&self) -> u64 {
-        self.latencies.count()
-    }
-
-    /// A percentile of the latency within 0.05%, in milliseconds; NaN without calls. However few
-    /// they are: measures ask for more.
-    pub fn quantile_ms(&self, q: f64) -> f64 {
-        self.latencies.quantile_ms(q)
-    }
-}
 
 /// What one replication measured, over its period and scaled to a month.
 #[derive(Clone)]
@@ -55,14 +18,7 @@ pub struct RunResult {
     /// The time simulated after the warm-up.
     pub period: Duration,
     pub arrived: Arrived,
-    pub record: CallStats,
-    pub metrics: CallStats,
-    pub analytics: CallStats,
-    pub health: CallStats,
-    /// How long requests waited for an isolate to start, where they did.
-    pub cold_start: CallStats,
-    /// How long before its query an answer was read from the store.
-    pub answer_age: CallStats,
+    pub calls: Calls,
     /// Isolates that started and ended in the period, and that lived at its end.
     pub fleet: FleetCounters,
     pub isolates: u64,
@@ -72,6 +28,10 @@ pub struct RunResult {
     /// Records of the period that a lost update took from the KV again; 0 where no two writers
     /// share a key. None if it cannot be known, because keys have expired.
     pub lost_updates: Option<u64>,
+    /// What became of records after they left the isolates, since the beginning of the run.
+    pub beyond: Beyond,
+    /// Most requests or messages in a second, where the store has such a bound.
+    pub peak_per_second: Option<u64>,
     /// Estimated memory of the largest isolate.
     pub memory_peak_bytes: u64,
     /// How old the KV's answers were; none where all see every write at once.
@@ -93,6 +53,8 @@ pub struct RunResult {
     /// What is wanted as a share of each daily (on average) or monthly allowance, by kind: what the
     /// plan refuses is in it, so that it may exceed 1. NaN without allowance.
     pub quota_use: [f64; OpKind::ALL.len()],
+    /// Bytes stored, on average once old keys expire.
+    pub stored_bytes: u128,
     /// A month of 30 days at this rate.
     pub usage: Usage,
     /// The same, were nothing refused for a used-up quota.
@@ -119,16 +81,12 @@ impl RunResult {
 
     /// Calls of any kind.
     pub fn call_count(&self) -> u64 {
-        self.calls().iter().map(|c| c.count()).sum()
+        self.calls.requests().iter().map(|c| c.count()).sum()
     }
 
     /// Those that failed.
     pub fn call_errors(&self) -> u64 {
-        self.calls().iter().map(|c| c.errors).sum()
-    }
-
-    fn calls(&self) -> [&CallStats; 4] {
-        [&self.record, &self.metrics, &self.analytics, &self.health]
+        self.calls.requests().iter().map(|c| c.errors).sum()
     }
 
     /// Calls of any kind that failed, as a share of all.
@@ -138,24 +96,31 @@ impl RunResult {
 }
 
 impl Measurable for RunResult {
-    fn latencies(&self, calls: Calls) -> Option<&Latencies> {
-        match calls {
-            Calls::Record => Some(&self.record.latencies),
-            Calls::Metrics => Some(&self.metrics.latencies),
-            Calls::Analytics => Some(&self.analytics.latencies),
-            Calls::Health => Some(&self.health.latencies),
-            Calls::ColdStart => Some(&self.cold_start.latencies),
-            Calls::AnswerAge => Some(&self.answer_age.latencies),
-            Calls::ReadAge => self.read_ages.as_ref().map(ReadAges::ages),
-            Calls::Query | Calls::Fetch | Calls::Write => None,
-        }
+    fn latencies(&self, of: measure::Calls) -> Option<Cow<'_, Latencies>> {
+        let c = &self.calls;
+        let calls = match of {
+            measure::Calls::Record => &c.record,
+            measure::Calls::Metrics => &c.metrics,
+            measure::Calls::Analytics => &c.analytics,
+            measure::Calls::Health => &c.health,
+            measure::Calls::ColdStart => &c.cold_start,
+            measure::Calls::AnswerAge => &c.answer_age,
+            measure::Calls::Fetch => &c.fetch,
+            measure::Calls::Write => &c.write,
+            measure::Calls::ReadAge => {
+                return self.read_ages.as_ref().map(|a| Cow::Borrowed(a.ages()));
+            }
+            measure::Calls::Query => {
+                let mut all = c.metrics.latencies.clone();
+                all.merge(&c.analytics.latencies);
+                all.merge(&c.health.latencies);
+                return Some(Cow::Owned(all));
+            }
+        };
+        Some(Cow::Borrowed(&calls.latencies))
     }
 
-    fn usage(&self) -> &Usage {
-        &self.usage
-    }
-
-    fn invoice(&self) -> &Invoice {
-        &self.invoice
+    fn bill(&self) -> Option<(&Usage, &Invoice)> {
+        Some((&self.usage, &self.invoice))
     }
 }

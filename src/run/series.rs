@@ -1,75 +1,150 @@
 //! A run as it unfolds: one sample per interval, and what follows from them.
 
+use super::measure::{self, Calls, Get, Measurable, Measure, Outcome};
+use super::metric::ms;
 use crate::cloud::failure::Window;
+use crate::cloud::kv::{KvMeter, OpOutcome};
+use crate::pricing::{Invoice, Usage};
+use crate::sim::latencies::Latencies;
 use crate::telemetry::alerts::{Alert, AlertInputs, AlertRules, Level};
+use crate::telemetry::counters::Counters;
+use crate::telemetry::ports::OpKind;
+use std::borrow::Cow;
+use std::time::Duration;
 
-/// What one interval showed; rates are per second of the interval.
+/// What one interval showed in one replication; rates are per second of the interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// Start and end of the interval, in seconds from the start of the measurement, which is
     /// within no interval; the warm-up is negative.
     pub start_s: f64,
     pub end_s: f64,
-    /// In the order of [`COLUMNS`]; NaN where the interval gives none.
-    pub values: [f64; COLUMNS.len()],
+    /// For the measures of [`COLUMNS`].
+    pub outcome: Outcome,
 }
 
-/// Columns of a series: name with unit, and meaning.
-pub const COLUMNS: [(&str, &str); 30] = [
-    ("requests_per_s", "recorded requests that came"),
-    ("goodput_per_s", "calls of all kinds that ended well"),
-    ("stored_per_s", "records stored"),
-    ("concurrency", "invocations under way, mean"),
-    (
-        "queue_depth_records",
-        "records in memory at the end of the interval",
-    ),
-    ("hit_ratio", "cache hits / lookups"),
-    (
-        "record_p95_ms",
-        "how long a request waits for its recording, 95th percentile",
-    ),
-    ("metrics_p50_ms", "metrics endpoint, median"),
-    ("metrics_p95_ms", "metrics endpoint, 95th percentile"),
-    ("metrics_p99_ms", "metrics endpoint, 99th percentile"),
-    ("analytics_p50_ms", "analytics query, median"),
-    ("analytics_p95_ms", "analytics query, 95th percentile"),
-    ("analytics_p99_ms", "analytics query, 99th percentile"),
-    ("health_p95_ms", "health report, 95th percentile"),
-    ("kv_reads_per_s", "KV reads"),
-    ("kv_writes_per_s", "KV writes"),
-    ("kv_deletes_per_s", "KV deletes"),
-    ("kv_lists_per_s", "KV lists"),
-    ("error_rate", "calls that failed / calls"),
-    (
-        "kv_unavailable_per_s",
-        "operations that failed in the service",
-    ),
-    ("kv_timeout_per_s", "operations without an answer"),
-    ("kv_rate_limited_per_s", "operations refused with 429"),
-    (
-        "kv_quota_exceeded_per_s",
-        "operations refused for a used-up quota",
-    ),
-    ("retries_per_s", "writes tried again"),
-    ("lost_per_s", "records lost"),
-    (
-        "breakers_open",
-        "isolates whose circuit breaker is open or half open",
-    ),
-    ("breaker_changes_per_s", "changes of state of all breakers"),
-    ("cold_starts_per_s", "isolates started"),
-    ("isolates", "isolates alive"),
-    ("memory_mb", "estimated memory of the largest isolate"),
+/// What was counted in an interval.
+pub struct Interval {
+    pub span: Duration,
+    /// Requests that came to be recorded.
+    pub requests: u64,
+    /// Time that requests spent at their providers.
+    pub busy_ms: f64,
+    pub counters: Counters,
+    pub kv: KvMeter,
+    pub calls: crate::app::Calls,
+    /// Isolates started.
+    pub started: u64,
+    /// At its end: records in memory, isolates whose breaker is open or half open, isolates alive, and
+    /// the estimated memory of the largest.
+    pub records_held: u64,
+    pub breakers_open: u64,
+    pub isolates: u64,
+    pub memory_peak_bytes: u64,
+}
+
+impl Interval {
+    fn rate(&self, n: u64) -> f64 {
+        n as f64 / self.span.as_secs_f64()
+    }
+
+    fn issued(&self, kind: OpKind) -> f64 {
+        self.rate(self.kv.issued(kind))
+    }
+
+    fn ended(&self, outcomes: &[OpOutcome]) -> f64 {
+        let of = |o: &OpOutcome| {
+            OpKind::ALL
+                .iter()
+                .map(|k| self.kv.count(*k, *o))
+                .sum::<u64>()
+        };
+        self.rate(outcomes.iter().map(of).sum())
+    }
+
+    fn calls(&self) -> u64 {
+        self.calls.requests().iter().map(|c| c.count()).sum()
+    }
+
+    fn errors(&self) -> u64 {
+        self.calls.requests().iter().map(|c| c.errors).sum()
+    }
+
+    /// Little's law: what was spent in the interval, over its length.
+    fn concurrency(&self) -> f64 {
+        let waited_ms: f64 = self.calls.requests().iter().map(|c| c.sum_ms()).sum();
+        (self.busy_ms + waited_ms) / 1e3 / self.span.as_secs_f64()
+    }
+}
+
+impl Measurable for Interval {
+    fn latencies(&self, of: measure::Calls) -> Option<Cow<'_, Latencies>> {
+        let calls = match of {
+            measure::Calls::Record => &self.calls.record,
+            measure::Calls::Metrics => &self.calls.metrics,
+            measure::Calls::Analytics => &self.calls.analytics,
+            measure::Calls::Health => &self.calls.health,
+            _ => return None,
+        };
+        Some(Cow::Borrowed(&calls.latencies))
+    }
+
+    fn bill(&self) -> Option<(&Usage, &Invoice)> {
+        None
+    }
+}
+
+macro_rules! columns {
+    ($($name:literal, $meaning:literal, $get:expr;)*) => {
+        &[$(Measure { name: $name, meaning: $meaning, get: $get }),*]
+    };
+}
+
+/// All columns, in the order of the CSV files.
+pub const COLUMNS: &[Measure<Interval>] = columns![
+    "requests_per_s", "recorded requests that came", Get::Each(|i| i.rate(i.requests));
+    "goodput_per_s", "calls of all kinds that ended well", Get::Each(|i| i.rate(i.calls() - i.errors()));
+    "stored_per_s", "records stored", Get::Each(|i| i.rate(i.counters.stored));
+    "concurrency", "invocations under way, mean", Get::Each(Interval::concurrency);
+    "queue_depth_records", "records in memory at the end of the interval", Get::Each(|i| i.records_held as f64);
+    "hit_ratio", "cache hits / lookups", Get::Ratio(|i| {
+        let cache = &i.counters.cache;
+        (cache.hits as f64, (cache.hits + cache.misses) as f64)
+    });
+    "record_p95_ms", "how long a request waits for its recording, 95th percentile", ms(Calls::Record, 0.95);
+    "metrics_p50_ms", "metrics endpoint, median", ms(Calls::Metrics, 0.5);
+    "metrics_p95_ms", "metrics endpoint, 95th percentile", ms(Calls::Metrics, 0.95);
+    "metrics_p99_ms", "metrics endpoint, 99th percentile", ms(Calls::Metrics, 0.99);
+    "analytics_p50_ms", "analytics query, median", ms(Calls::Analytics, 0.5);
+    "analytics_p95_ms", "analytics query, 95th percentile", ms(Calls::Analytics, 0.95);
+    "analytics_p99_ms", "analytics query, 99th percentile", ms(Calls::Analytics, 0.99);
+    "health_p95_ms", "health report, 95th percentile", ms(Calls::Health, 0.95);
+    "kv_reads_per_s", "KV reads", Get::Each(|i| i.issued(OpKind::Read));
+    "kv_writes_per_s", "KV writes", Get::Each(|i| i.issued(OpKind::Write));
+    "kv_deletes_per_s", "KV deletes", Get::Each(|i| i.issued(OpKind::Delete));
+    "kv_lists_per_s", "KV lists", Get::Each(|i| i.issued(OpKind::List));
+    "error_rate", "calls that failed / calls", Get::Ratio(|i| (i.errors() as f64, i.calls() as f64));
+    "kv_unavailable_per_s", "operations that failed in the service", Get::Each(|i| i.ended(&[OpOutcome::Unavailable]));
+    "kv_timeout_per_s", "operations without an answer", Get::Each(|i| i.ended(&[OpOutcome::Timeout, OpOutcome::AnswerLost]));
+    "kv_rate_limited_per_s", "operations refused with 429", Get::Each(|i| i.ended(&[OpOutcome::RateLimited]));
+    "kv_quota_exceeded_per_s", "operations refused for a used-up quota", Get::Each(|i| i.ended(&[OpOutcome::QuotaExceeded]));
+    "retries_per_s", "writes tried again", Get::Each(|i| i.rate(i.counters.retries));
+    "lost_per_s", "records lost", Get::Each(|i| i.rate(i.counters.lost_total()));
+    "breakers_open", "isolates whose circuit breaker is open or half open", Get::Each(|i| i.breakers_open as f64);
+    "breaker_changes_per_s", "changes of state of all breakers", Get::Each(|i| i.rate(i.counters.breaker_changes));
+    "cold_starts_per_s", "isolates started", Get::Each(|i| i.rate(i.started));
+    "isolates", "isolates alive", Get::Each(|i| i.isolates as f64);
+    "memory_mb", "estimated memory of the largest isolate", Get::Each(|i| i.memory_peak_bytes as f64 / 1e6);
 ];
 
 impl Sample {
-    /// The value of a column.
+    /// The value of a column in the interval by itself; NaN where it gives none, and of a percentile
+    /// with too few calls.
     ///
     /// # Panics
     /// If there is no column of that name.
     pub fn get(&self, name: &str) -> f64 {
-        self.values[column(name)]
+        self.outcome.terms[column(name)].value
     }
 }
 
@@ -78,7 +153,7 @@ impl Sample {
 /// # Panics
 /// If there is no column of that name.
 pub fn column(name: &str) -> usize {
-    let index = COLUMNS.iter().position(|c| c.0 == name);
+    let index = COLUMNS.iter().position(|c| c.name == name);
     index.unwrap_or_else(|| panic!("no column is called {name}"))
 }
 
@@ -197,15 +272,14 @@ mod tests {
     use std::time::Duration;
 
     fn sample(end_s: f64, set: &[(&str, f64)]) -> Sample {
-        let mut values = [f64::NAN; COLUMNS.len()];
+        let mut values = vec![f64::NAN; COLUMNS.len()];
         for (name, value) in set {
-            let i = COLUMNS.iter().position(|c| c.0 == *name).unwrap();
-            values[i] = *value;
+            values[column(name)] = *value;
         }
         Sample {
             start_s: end_s - 60.0,
             end_s,
-            values,
+            outcome: Outcome::of_values(COLUMNS, &values),
         }
     }
 

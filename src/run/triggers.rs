@@ -2,31 +2,24 @@
 
 use super::Phases;
 use super::world::World;
+use crate::app::{Application, Cron};
 use crate::sim::executor::Executor;
-use crate::telemetry::policy::Policy;
-use crate::units::{DAY, Timestamp};
+use crate::units::Timestamp;
 use std::time::Duration;
 
-/// The cron triggers of a policy and the samples, and when they are due next; the ends of time
+/// The cron triggers of an application and the samples, and when they are due next; the ends of time
 /// buckets are known to the world.
 pub(super) struct Triggers {
-    warm_up: Option<(Duration, Timestamp)>,
-    archive: Option<Timestamp>,
+    crons: Vec<(Cron, Timestamp)>,
     /// Every how long, and when next: at first when queries begin, for the state then.
     sample: Option<(Duration, Timestamp)>,
 }
 
 impl Triggers {
-    pub(super) fn new(policy: &Policy, timeline: Phases, sample: Option<Duration>) -> Self {
-        let start = timeline.start;
-        let archives = policy
-            .tiers
-            .as_ref()
-            .is_some_and(|t| t.archive_after.is_some());
+    pub(super) fn new(crons: Vec<Cron>, timeline: Phases, sample: Option<Duration>) -> Self {
+        let due = |cron: Cron| (cron, cron.first(timeline.start));
         Triggers {
-            warm_up: policy.cron.as_ref().map(|c| (c.every, start + c.every)),
-            // Shortly after midnight, when the last batches of the day are written.
-            archive: archives.then(|| start.floor_to(DAY) + DAY + Duration::from_secs(300)),
+            crons: crons.into_iter().map(due).collect(),
             sample: sample.map(|every| (every, timeline.queries_from)),
         }
     }
@@ -37,16 +30,20 @@ impl Triggers {
     }
 
     #[inline]
-    fn next_due(&self, world: &World) -> Timestamp {
-        let warm_up = self.warm_up.map(|w| w.1);
-        let sample = self.sample.map(|s| s.1);
-        let triggers = [warm_up, self.archive, sample].into_iter().flatten();
+    fn next_due<A: Application>(&self, world: &World<A>) -> Timestamp {
+        let crons = self.crons.iter().map(|c| c.1);
+        let triggers = crons.chain(self.sample.map(|s| s.1));
         triggers.fold(world.steady_storage.next_due(), Timestamp::min)
     }
 
     /// Runs everything up to `end`, the triggers among it.
     #[inline]
-    pub(super) fn run_until(&mut self, end: Timestamp, executor: &Executor, world: &mut World) {
+    pub(super) fn run_until<A: Application>(
+        &mut self,
+        end: Timestamp,
+        executor: &Executor,
+        world: &mut World<A>,
+    ) {
         loop {
             let due = self.next_due(world);
             if due > end {
@@ -56,17 +53,9 @@ impl Triggers {
             if world.steady_storage.next_due() == due {
                 world.note_storage();
             }
-            if let Some((every, at)) = &mut self.warm_up
-                && *at == due
-            {
-                *at = *at + *every;
-                world.scheduled();
-            }
-            if let Some(at) = &mut self.archive
-                && *at == due
-            {
-                *at = *at + DAY;
-                world.archive();
+            for (cron, at) in self.crons.iter_mut().filter(|c| c.1 == due) {
+                *at = *at + cron.period();
+                world.scheduled(*cron);
             }
             if let Some((every, at)) = &mut self.sample
                 && *at == due

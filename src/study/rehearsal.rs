@@ -2,7 +2,7 @@
 
 use super::stats::Estimate;
 use super::sweep::SweepError;
-use super::timeline::{Timeline, observe_all};
+use super::timeline::{Step, Timeline, observe_all};
 use crate::models::quantity::{Count, Probability};
 use crate::models::{FieldError, Model};
 use crate::run::metric;
@@ -147,7 +147,7 @@ impl Model for Checklist {
                 } => {
                     measure(i, "measure", name)?;
                     if let Some(c) = column {
-                        let good = series::COLUMNS.iter().any(|known| known.0 == c);
+                        let good = series::COLUMNS.iter().any(|known| known.name == c);
                         known(i, "series", c, good, "a column of series.csv")?;
                     }
                     if below.is_some() == above.is_some() {
@@ -285,15 +285,18 @@ fn judged(
                     }
                 };
                 let index = series::column(column);
-                let all = timeline.observed.iter().flat_map(|o| &o.samples);
-                let values: Vec<f64> = all
-                    .map(|s| s.values[index])
-                    .filter(|v| !v.is_nan())
-                    .collect();
-                let n = values.iter().filter(|v| broken(**v)).count();
-                judged.broken_share = Some(n as f64 / values.len() as f64);
-                let steps = timeline.steps();
-                let first_broken = steps.iter().find(|s| broken(s.estimates[index].mean));
+                // All replications together: a percentile of one in an interval rests on too few calls.
+                let steps = timeline.steps(first);
+                let values = steps.iter().map(|s| (s, s.estimates[index].mean));
+                let known: Vec<(&Step, f64)> = values.filter(|k| !k.1.is_nan()).collect();
+                let of_broken = || known.iter().filter(|k| broken(k.1));
+                if known.is_empty() {
+                    judged.reason = format!("no interval has enough calls for {column}");
+                } else {
+                    let n = of_broken().count();
+                    judged.broken_share = Some(n as f64 / known.len() as f64);
+                }
+                let first_broken = of_broken().next().map(|k| k.0);
                 judged.first_broken_s = first_broken.map(|s| s.end_s);
             }
         }

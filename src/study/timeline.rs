@@ -10,7 +10,7 @@ use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
 use crate::run::series::{AlertSpan, COLUMNS, Recovery, Sample, alert_timeline, recoveries};
 use crate::run::{Observation, Observed, Point, observe};
-use crate::study::stats::pool::Pooled;
+use crate::study::stats::pool::{Pooled, pool};
 use crate::study::stats::warm_up::mser5;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,12 +25,11 @@ pub struct Timeline {
     pub observed: Vec<Observed>,
 }
 
-/// The mean over replications of what one interval showed.
+/// What one interval showed in all replications together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Start of the interval, likewise.
+    /// Start and end of the interval, in seconds from the start of the measurement.
     pub start_s: f64,
-    /// End of the interval, in seconds from the start of the measurement.
     pub end_s: f64,
     /// In the order of [`COLUMNS`].
     pub estimates: Vec<Estimate>,
@@ -101,6 +100,21 @@ pub fn observe_all(
         .collect())
 }
 
+/// Takes the samples of replications together, interval by interval: ratios are sums over sums, and
+/// percentiles those of all calls, or none where these are too few.
+pub fn steps(scenario: &Scenario, replications: &[&[Sample]]) -> Vec<Step> {
+    let intervals = replications.iter().map(|samples| samples.len()).min();
+    let step = |i: usize| {
+        let outcomes: Vec<&Outcome> = replications.iter().map(|s| &s[i].outcome).collect();
+        Step {
+            start_s: replications[0][i].start_s,
+            end_s: replications[0][i].end_s,
+            estimates: pool(COLUMNS, scenario.plan(), &outcomes).estimates,
+        }
+    };
+    (0..intervals.unwrap_or(0)).map(step).collect()
+}
+
 /// An interval that gives a period some 200 samples: a round number of seconds, minutes or hours.
 pub fn fitting_interval(period: Duration) -> Duration {
     const ROUND_S: [u64; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
@@ -129,17 +143,10 @@ impl Timeline {
         }
     }
 
-    /// The mean series over all replications, the warm-up included.
-    pub fn steps(&self) -> Vec<Step> {
-        let samples = self.observed.iter().map(|o| o.samples.len()).min();
-        let step = |i: usize| Step {
-            start_s: self.observed[0].samples[i].start_s,
-            end_s: self.observed[0].samples[i].end_s,
-            estimates: (0..COLUMNS.len())
-                .map(|c| Estimate::of(self.observed.iter().map(|o| o.samples[i].values[c])))
-                .collect(),
-        };
-        (0..samples.unwrap_or(0)).map(step).collect()
+    /// The series of all replications together, the warm-up included.
+    pub fn steps(&self, scenario: &Scenario) -> Vec<Step> {
+        let samples: Vec<&[Sample]> = self.observed.iter().map(|o| &o.samples[..]).collect();
+        steps(scenario, &samples)
     }
 
     /// The alerts of each replication, with its number.
@@ -165,11 +172,11 @@ impl Timeline {
         let quiet_s = windows
             .map(|w| w.start.as_secs_f64())
             .fold(f64::INFINITY, f64::min);
-        let steps = self.steps();
+        let steps = self.steps(scenario);
         let quiet: Vec<&Step> = steps.iter().filter(|s| s.end_s <= quiet_s).collect();
         let columns = COLUMNS.iter().enumerate();
         columns
-            .filter_map(|(c, (column, _))| {
+            .filter_map(|(c, column)| {
                 let series: Vec<f64> = quiet.iter().map(|s| s.estimates[c].mean).collect();
                 let seen = series.iter().find(|v| !v.is_nan())?;
                 let changes = series.iter().any(|v| !v.is_nan() && v != seen);
@@ -179,7 +186,7 @@ impl Timeline {
                     n => Duration::from_secs_f64(quiet[n - 1].end_s - quiet[0].start_s),
                 };
                 changes.then(|| Settling {
-                    column,
+                    column: column.name,
                     settled_after: mser5(&series).map(cut),
                 })
             })
@@ -211,20 +218,23 @@ mod tests {
         let timelines =
             observe_all(&scenario, Count(3_000_000), interval, 5, &|| (), &stop).unwrap();
         let t = &timelines[0];
-        let steps = t.steps();
+        let steps = t.steps(&scenario);
         // Two intervals of warm-up, twenty of measurement.
         assert_eq!(steps.len(), 22);
         assert_eq!((steps[0].end_s, steps[21].end_s), (-30.0, 600.0));
         let requests = crate::run::series::column("requests_per_s");
         for (i, result) in t.results.iter().enumerate() {
             let measured = t.observed[i].samples.iter().filter(|s| s.end_s > 0.0);
-            let seen: f64 = measured.map(|s| 30.0 * s.values[requests]).sum();
+            let seen: f64 = measured.map(|s| 30.0 * s.get("requests_per_s")).sum();
             assert!(
                 (seen - result.arrived.records as f64).abs() < 1e-6,
                 "{seen}"
             );
         }
-        let mean = t.observed.iter().map(|o| o.samples[5].values[requests]);
+        let mean = t
+            .observed
+            .iter()
+            .map(|o| o.samples[5].get("requests_per_s"));
         assert!((steps[5].estimates[requests].mean - mean.sum::<f64>() / 3.0).abs() < 1e-9);
         let traced: Vec<usize> = t.observed.iter().map(|o| o.traces.len()).collect();
         assert_eq!(traced, [5, 0, 0]);

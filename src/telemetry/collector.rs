@@ -7,7 +7,7 @@ use super::flush::Covered;
 use super::keys::{Bucket, Slot};
 use super::load::race;
 use super::policy::{KeyLayout, Overflow, Policy, WriteMode};
-use super::ports::{Clock, Kv, KvError};
+use super::ports::Clock;
 use super::query::{Decoded, Flight, QueryKey};
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
@@ -218,28 +218,6 @@ impl<C: Clock> Collector<C> {
                 Recorded::Lost(LossCause::WaitedTooLong)
             }
         }
-    }
-
-    /// The seed's `recordRequest`: records, and writes the batch if that fills it. A batch
-    /// that is not full stays until [`Collector::flush`] or [`Collector::flush_when_due`].
-    pub async fn record_request<K: Kv>(
-        &self,
-        kv: &K,
-        provider: &str,
-        latency: Duration,
-        success: bool,
-        tokens: u32,
-    ) -> Result<Recorded, KvError> {
-        let provider = self.provider(provider);
-        let recorded = self.record(provider, latency, success, tokens);
-        let recorded = match recorded {
-            Recorded::MustWait(record) => self.record_when_room(record).await,
-            other => other,
-        };
-        if recorded == Recorded::Full {
-            self.flush_batch(kv).await?;
-        }
-        Ok(recorded)
     }
 
     /// What has been done so far.

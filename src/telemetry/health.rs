@@ -1,9 +1,7 @@
 //! The system health report.
 
 use super::aggregate::{Figures, ProviderMetrics};
-use super::collector::Collector;
 use super::policy::HealthThresholds;
-use super::ports::{Clock, Kv, KvError};
 use serde::Serialize;
 use std::fmt;
 
@@ -69,15 +67,6 @@ fn status(m: &ProviderMetrics, t: &HealthThresholds) -> Status {
         Status::Degraded
     } else {
         Status::Healthy
-    }
-}
-
-impl<C: Clock> Collector<C> {
-    /// The system health report on the window of the metrics endpoint.
-    pub async fn health<K: Kv>(&self, kv: &K) -> Result<HealthReport, KvError> {
-        let window = self.policy.queries.metrics_window;
-        let metrics = self.get_aggregated_metrics(kv, window).await?;
-        Ok(health_report(&metrics, &self.policy.health))
     }
 }
 

@@ -15,6 +15,7 @@ pub mod counters;
 pub mod field;
 pub mod flush;
 pub mod health;
+pub mod host;
 pub mod keys;
 pub mod load;
 pub mod policy;

@@ -1,7 +1,8 @@
-//! The two ports through which the metrics system reaches the world.
+//! The ports through which the metrics system reaches the world.
 
 use crate::units::Timestamp;
 use std::fmt;
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,13 @@ pub trait Clock {
     fn now(&self) -> Timestamp;
     /// Completes when `delay` has passed.
     async fn sleep(&self, delay: Duration);
+}
+
+/// How an invocation goes on after its response.
+pub trait WaitUntil {
+    /// Starts `work` beside the caller. The platform lets it go on for some time after the response, and
+    /// then drops it; Workers call that `ctx.waitUntil`.
+    fn wait_until(&self, work: impl Future<Output = ()> + 'static);
 }
 
 /// The kinds of operation a KV namespace offers; each has its own price and quota.
@@ -145,6 +153,28 @@ pub trait Archive {
     async fn get(&self, key: &str) -> Result<Option<Value>, KvError>;
     /// Writes an object.
     async fn put(&self, key: &str, value: Vec<u8>) -> Result<(), KvError>;
+}
+
+/// No shared cache: every lookup is a miss.
+impl SharedCache for () {
+    async fn get(&self, _: &str) -> Result<Option<Value>, KvError> {
+        Ok(None)
+    }
+
+    async fn put(&self, _: &str, _: Vec<u8>, _: Duration) -> Result<(), KvError> {
+        Ok(())
+    }
+}
+
+/// No archive: nothing is found in it, and nothing can be put there.
+impl Archive for () {
+    async fn get(&self, _: &str) -> Result<Option<Value>, KvError> {
+        Ok(None)
+    }
+
+    async fn put(&self, _: &str, _: Vec<u8>) -> Result<(), KvError> {
+        Err(KvError::Invalid("there is no archive"))
+    }
 }
 
 /// A Workers KV namespace as seen from one Worker invocation.

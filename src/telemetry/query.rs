@@ -59,25 +59,6 @@ impl<C: Clock> Collector<C> {
         }
     }
 
-    /// Metrics of the window that ends now, per provider and overall, as far as they are
-    /// stored; from the cache if it has them.
-    pub async fn get_aggregated_metrics<K: Kv>(
-        &self,
-        kv: &K,
-        window: Duration,
-    ) -> Result<Rc<Metrics>, KvError> {
-        match self.cached_metrics(window) {
-            Some(metrics) => Ok(metrics),
-            None => self.fetch_metrics(kv, window).await,
-        }
-    }
-
-    /// An analytics query over the policy's window (24 h unless it says otherwise).
-    pub async fn analytics<K: Kv>(&self, kv: &K) -> Result<Rc<Metrics>, KvError> {
-        self.get_aggregated_metrics(kv, self.policy.queries.analytics_window)
-            .await
-    }
-
     /// Metrics of one provider. With per-provider entries the result is cached apart, so that
     /// queries for one provider do not depend on the age of another's.
     pub async fn get_provider_metrics<K: Kv>(
@@ -87,7 +68,10 @@ impl<C: Clock> Collector<C> {
         window: Duration,
     ) -> Result<Rc<Metrics>, KvError> {
         if !self.policy.cache.per_provider {
-            return self.get_aggregated_metrics(kv, window).await;
+            return match self.cached_metrics(window) {
+                Some(metrics) => Ok(metrics),
+                None => self.fetch_metrics(kv, window).await,
+            };
         }
         let provider = Some(self.provider(provider));
         let key = QueryKey { window, provider };

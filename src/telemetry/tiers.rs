@@ -9,13 +9,6 @@ use crate::units::{DAY, Timestamp};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The stores beside the KV.
-#[derive(Debug, Clone)]
-pub struct Tiers<S, A> {
-    pub shared: S,
-    pub archive: A,
-}
-
 fn day_key(day: Timestamp) -> String {
     format!("a/{:06}", day.utc_day())
 }
@@ -27,7 +20,7 @@ impl<C: Clock> Collector<C> {
     pub async fn fetch_tiered<K: Kv, S: SharedCache, A: Archive>(
         &self,
         kv: &K,
-        tiers: &Tiers<S, A>,
+        (shared, archive): (&S, &A),
         window: Duration,
     ) -> Result<Rc<Metrics>, KvError> {
         let Some(policy) = &self.policy.tiers else {
@@ -39,7 +32,7 @@ impl<C: Clock> Collector<C> {
         };
         let key = format!("q/{}", window.as_secs());
         if policy.shared_ttl.is_some()
-            && let Ok(Some(value)) = tiers.shared.get(&key).await
+            && let Ok(Some(value)) = shared.get(&key).await
             && let Some((as_of, total)) = self.decode_answer(&value)
         {
             self.state.borrow_mut().counters.shared_hits += 1;
@@ -53,7 +46,7 @@ impl<C: Clock> Collector<C> {
             let archived = (now - after).floor_to(DAY);
             while from < archived {
                 let day = from.floor_to(DAY);
-                if let Some(value) = tiers.archive.get(&day_key(day)).await? {
+                if let Some(value) = archive.get(&day_key(day)).await? {
                     self.merge_value(&mut total, &value);
                 }
                 from = day + DAY;
@@ -77,7 +70,7 @@ impl<C: Clock> Collector<C> {
                 bytes
             };
             // Whether or not that succeeds, this query has its answer.
-            let _ = tiers.shared.put(&key, answer, ttl).await;
+            let _ = shared.put(&key, answer, ttl).await;
         }
         Ok(self.remember_total(query, total, now))
     }
@@ -96,11 +89,6 @@ impl<C: Clock> Collector<C> {
         }
         let bytes = total.encode(&self.state.borrow().names);
         archive.put(&day_key(end - DAY), bytes).await
-    }
-
-    /// What a cron trigger does: reads the metrics of every window into the cache.
-    pub async fn scheduled<K: Kv>(&self, kv: &K) {
-        self.refresh(kv).await;
     }
 
     fn decode_answer(&self, value: &[u8]) -> Option<(Timestamp, Aggregate)> {

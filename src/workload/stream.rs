@@ -40,6 +40,17 @@ pub enum ArrivalKind {
     HealthCheck,
 }
 
+impl ArrivalKind {
+    /// Whether it is a read of the metrics, on its own or as part of a request.
+    #[inline]
+    pub fn is_metrics_read(self) -> bool {
+        matches!(
+            self,
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord
+        )
+    }
+}
+
 /// An endless stream of arrivals.
 #[derive(Debug, Clone)]
 pub struct WorkloadStream {

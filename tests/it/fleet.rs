@@ -91,14 +91,14 @@ fn cold_starts_follow_the_gaps_between_requests() {
         let used = if routing == "shard" { 1.0 } else { machines };
         let expected = (-per_second / used * f64::from(idle_s)).exp();
         let n = r.arrived.records as f64;
-        let share = r.cold_start.count() as f64 / n;
+        let share = r.calls.cold_start.count() as f64 / n;
         let bound = 4.0 * (expected * (1.0 - expected) / n).sqrt();
         println!("{routing}, {idle_s} s: {share:.4} vs {expected:.4} ± {bound:.4}");
         assert!(
             (share - expected).abs() < bound,
             "{routing}, {idle_s} s: {share} vs {expected}"
         );
-        assert_eq!(r.fleet.started, r.cold_start.count());
+        assert_eq!(r.fleet.started, r.calls.cold_start.count());
     }
 }
 

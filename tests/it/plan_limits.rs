@@ -89,7 +89,7 @@ fn the_simulator_uses_the_limits_of_the_plan_in_force() {
     // A query lists the isolates' keys and then reads them: two operations.
     let failing = |settings: &[&str]| {
         let r = run(&scenario("fleet-20", "paid", settings).unwrap());
-        assert!(r.analytics.count() + r.metrics.count() > 0);
+        assert!(r.calls.analytics.count() + r.calls.metrics.count() > 0);
         measure(&r, "query_error_rate")
     };
     assert_eq!(failing(&[]), 0.0);
@@ -163,7 +163,7 @@ fn a_queue_deletes_what_waits_for_longer_than_its_retention() {
     let sim = executor.handle();
     let rng = Streams::new(1, 0).stream("queue.send");
     // A consumer that is never done with its first message.
-    let queue = Queue::new(spec, sim.clone(), rng, |_: &Rc<Queue>, _| {});
+    let queue = Queue::new(spec, sim.clone(), rng, Box::new(|_: &Rc<Queue>, _| {}));
     let (producer, clock, waited) = (queue.producer(), sim.clone(), Rc::clone(&queue));
     executor.block_on(async move {
         for body in [b"a", b"b", b"c"] {

@@ -81,7 +81,7 @@ fn storm(extra: &[&str]) -> (u64, f64) {
     let r = run("naive", 1.0, &[&STORM[..], extra].concat());
     (
         r.kv_operations(),
-        share(r.metrics.errors, r.metrics.count()),
+        share(r.calls.metrics.errors, r.calls.metrics.count()),
     )
 }
 
@@ -113,7 +113,7 @@ fn a_tight_budget_does_not_pay_where_failures_are_independent() {
             "policy.queries.retry={backoff=\"fixed\",max_attempts=5,base=\"100 ms\",cap=\"1 s\"}",
         ];
         let r = run("naive", 1.0, &[&settings[..], budget].concat());
-        share(r.metrics.errors, r.metrics.count())
+        share(r.calls.metrics.errors, r.calls.metrics.count())
     };
     let free = errors(&[]);
     let tight = errors(&["policy.queries.retry.budget={per_attempt=\"5%\",capacity=5}"]);
@@ -264,7 +264,7 @@ fn full_buffer(per_second: f64, overflow: &str) -> (f64, f64) {
         ],
     );
     let lost = share(r.counters.lost_total(), r.counters.accepted);
-    (lost, r.record.quantile_ms(0.999))
+    (lost, r.calls.record.quantile_ms(0.999))
 }
 
 #[test]
@@ -350,8 +350,8 @@ fn a_shared_cache_spares_a_fleet_its_reads_and_ages_its_answers() {
         run("tiered", 2.0, &FLEET),
     );
     assert!(tiered.kv.issued(OpKind::Read) * 20 < alone.kv.issued(OpKind::Read));
-    assert!(tiered.answer_age.quantile_ms(0.5) > 60_000.0);
-    assert!(alone.answer_age.quantile_ms(0.99) < 6_000.0);
+    assert!(tiered.calls.answer_age.quantile_ms(0.5) > 60_000.0);
+    assert!(alone.calls.answer_age.quantile_ms(0.99) < 6_000.0);
     // Its requests are metered: one for each miss, two for each that reads the KV.
     let misses = tiered.counters.shared_hits + tiered.counters.fetches;
     let requests = tiered.usage.get(kvplan::pricing::MeterItem::DoRequests) as f64;
@@ -363,7 +363,7 @@ fn a_shared_cache_spares_a_fleet_its_reads_and_ages_its_answers() {
     // Ten seconds instead of an hour: still a fraction of the reads, and answers of at most 15 s.
     let fresh = run("tiered-fresh", 2.0, &FLEET);
     assert!(fresh.kv.issued(OpKind::Read) * 4 < alone.kv.issued(OpKind::Read));
-    assert!(fresh.answer_age.quantile_ms(0.99) < 15_500.0);
+    assert!(fresh.calls.answer_age.quantile_ms(0.99) < 15_500.0);
 }
 
 /// One isolate reads one key for the metrics endpoint: asking a Durable Object first takes longer.
@@ -382,7 +382,7 @@ fn a_shared_cache_does_not_pay_for_a_single_isolate() {
             &[&settings[..], &["policy.layout.discover=\"own\""]].concat(),
         ),
     );
-    assert!(fresh.metrics.quantile_ms(0.95) > alone.metrics.quantile_ms(0.95));
+    assert!(fresh.calls.metrics.quantile_ms(0.95) > alone.calls.metrics.quantile_ms(0.95));
 }
 
 /// A cron trigger keeps one isolate warm. With sharding that is the one which requests meet; among
@@ -406,7 +406,7 @@ fn a_cron_trigger_warms_one_machine_only() {
         ];
         let r = run(policy, 0.003, &settings);
         (
-            share(r.cold_start.count(), r.arrived.records),
+            share(r.calls.cold_start.count(), r.arrived.records),
             r.arrived.cron,
         )
     };
@@ -425,7 +425,7 @@ fn a_cron_trigger_warms_one_machine_only() {
 
 mod archive {
     use kvplan::cloud::kv::KvStore;
-    use kvplan::cloud::object::{DurableObject, R2Bucket};
+    use kvplan::cloud::object::R2Bucket;
     use kvplan::models::dist::Sampler;
     use kvplan::models::load;
     use kvplan::pricing::MeterItem;
@@ -433,7 +433,6 @@ mod archive {
     use kvplan::sim::random::Streams;
     use kvplan::telemetry::collector::Collector;
     use kvplan::telemetry::policy::{Discover, Policy, TierPolicy};
-    use kvplan::telemetry::tiers::Tiers;
     use kvplan::units::Timestamp;
     use std::rc::Rc;
     use std::time::Duration;
@@ -457,31 +456,29 @@ mod archive {
         });
         let collector = Rc::new(Collector::new(Rc::new(policy), sim.clone(), "w", 1));
         let rng = |name: &str| Streams::new(1, 0).stream(name);
-        let tiers = Rc::new(Tiers {
-            shared: DurableObject::new(sim.clone(), Sampler::constant(Duration::ZERO), rng("o")),
-            archive: R2Bucket::new(sim.clone(), Sampler::constant(Duration::ZERO), rng("a")),
-        });
+        let archive = R2Bucket::new(sim.clone(), Sampler::constant(Duration::ZERO), rng("a"));
         let p = collector.provider("p");
         for hour in 0..240_u64 {
             executor.run_until(start + Duration::from_secs(3_600 * hour + 1_800));
             let _ = collector.record(p, Duration::from_millis(5), true, 1);
-            let (c, kv, t) = (Rc::clone(&collector), store.invocation(), Rc::clone(&tiers));
+            let (c, kv, t) = (Rc::clone(&collector), store.invocation(), archive.clone());
             executor.block_on(async move {
                 c.flush(&kv).await.unwrap();
                 if hour % 24 == 0 {
-                    c.archive_day(&kv, &t.archive).await.unwrap();
+                    c.archive_day(&kv, &t).await.unwrap();
                 }
             });
         }
-        let (c, kv, t) = (Rc::clone(&collector), store.invocation(), Rc::clone(&tiers));
-        let metrics = executor.block_on(async move { c.fetch_tiered(&kv, &t, 6 * DAY).await });
+        let (c, kv, t) = (Rc::clone(&collector), store.invocation(), archive.clone());
+        let metrics =
+            executor.block_on(async move { c.fetch_tiered(&kv, (&(), &t), 6 * DAY).await });
         // From day 3, 23:30 on; the archive gives that day whole: days 3 to 9 are 168 hours.
         assert_eq!(metrics.unwrap().overall.count, 168);
-        let usage = tiers.archive.usage();
+        let usage = archive.usage();
         assert_eq!(usage.get(MeterItem::R2ClassA), 10);
         // Days 3 to 6 are past two days at the end of day 9.
         assert_eq!(usage.get(MeterItem::R2ClassB), 4);
-        assert!(tiers.archive.bytes() > 0);
+        assert!(archive.bytes() > 0);
         // Without the archive the KV knows the last four days only.
         let (c, kv) = (Rc::clone(&collector), store.invocation());
         let metrics = executor.block_on(async move { c.fetch_metrics(&kv, 6 * DAY).await });

@@ -79,8 +79,8 @@ fn assert_same(a: &RunResult, b: &RunResult) {
     assert_eq!(a.period, b.period);
     for q in [0.5, 0.99] {
         assert_eq!(
-            a.analytics.quantile_ms(q).to_bits(),
-            b.analytics.quantile_ms(q).to_bits()
+            a.calls.analytics.quantile_ms(q).to_bits(),
+            b.calls.analytics.quantile_ms(q).to_bits()
         );
     }
 }
@@ -211,7 +211,7 @@ fn replications_differ_in_latencies_only() {
     assert!(cell.estimate("metrics_p99_ms").half_width > 0.0);
     // One row per sample interval, with an interval over the four replications.
     assert!(r.series[0].len() >= 60);
-    assert!(r.series[0].iter().all(|p| p.values[0].n == 4));
+    assert!(r.series[0].iter().all(|p| p.estimates[0].n == 4));
 }
 
 /// The number of calls kept is binomial; four standard deviations.

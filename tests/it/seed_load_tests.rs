@@ -2,16 +2,18 @@
 //! and a sharper one. Latency is that of Workers KV 2025, so the bounds mean something.
 
 use kvplan::cloud::failure::FailureSpec;
-use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLimits, KvStore};
+use kvplan::cloud::kv::{DailyQuota, KvConfig, KvHandle, KvLimits, KvStore};
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::load;
 use kvplan::sim::executor::{Executor, SimHandle};
 use kvplan::sim::random::Streams;
+use kvplan::telemetry::aggregate::Metrics;
 use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::health::Status;
+use kvplan::telemetry::host::{Host, Invocation, Query};
 use kvplan::telemetry::load::{LoadResult, run_concurrent_requests};
 use kvplan::telemetry::policy::Policy;
-use kvplan::telemetry::ports::{KvError, OpKind};
+use kvplan::telemetry::ports::{KvError, OpKind, WaitUntil};
 use kvplan::units::Timestamp;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,7 +25,38 @@ struct Bench {
     executor: Executor,
     sim: SimHandle,
     store: Rc<KvStore>,
-    collector: Rc<Collector<SimHandle>>,
+    host: Host<SimHandle>,
+}
+
+/// An invocation of the Worker under test: what it hands to `waitUntil` goes on to its end.
+#[derive(Clone)]
+struct Request {
+    kv: Rc<KvHandle>,
+    sim: SimHandle,
+}
+
+impl WaitUntil for Request {
+    fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
+        self.sim.spawn(work);
+    }
+}
+
+impl Invocation for Request {
+    type Kv = KvHandle;
+    type Shared = ();
+    type Archive = ();
+
+    fn kv(&self) -> &KvHandle {
+        &self.kv
+    }
+
+    fn shared(&self) -> &() {
+        &()
+    }
+
+    fn archive(&self) -> &() {
+        &()
+    }
 }
 
 fn bench(policy: &str, failures: FailureSpec) -> Bench {
@@ -42,12 +75,12 @@ fn bench(policy: &str, failures: FailureSpec) -> Bench {
     };
     let store = KvStore::new(config, sim.clone(), &Streams::new(1, 0));
     let policy: Policy = load(policy, None, &[]).unwrap();
-    let collector = Rc::new(Collector::new(Rc::new(policy), sim.clone(), "w0", 1));
+    let collector = Collector::new(Rc::new(policy), sim.clone(), "w0", 1);
     Bench {
         executor,
         sim,
         store,
-        collector,
+        host: Host::new(collector),
     }
 }
 
@@ -62,77 +95,83 @@ fn failing_writes(error: &str, answer_lost: &str) -> FailureSpec {
     .unwrap()
 }
 
+/// The seed's `recordRequest`.
+async fn record(
+    host: &Host<SimHandle>,
+    request: &Request,
+    provider: &str,
+    latency: Duration,
+    success: bool,
+) -> Result<(), KvError> {
+    let provider = host.collector().provider(provider);
+    let recorded = host.record(provider, latency, success, 500, request);
+    recorded.wait().await.expect("there is room");
+    Ok(())
+}
+
 impl Bench {
     /// Runs requests side by side, each in an invocation of its own.
     fn burst<F, Fut>(&self, count: usize, request: F) -> LoadResult
     where
-        F: Fn(usize, Rc<Collector<SimHandle>>, kvplan::cloud::kv::KvHandle) -> Fut + 'static,
+        F: Fn(usize, Host<SimHandle>, Request) -> Fut + 'static,
         Fut: Future<Output = Result<(), KvError>> + 'static,
     {
-        let (sim, store, collector) = (
-            self.sim.clone(),
-            Rc::clone(&self.store),
-            Rc::clone(&self.collector),
-        );
+        let (sim, store, host) = (self.sim.clone(), Rc::clone(&self.store), self.host.clone());
         self.executor.block_on(async move {
-            run_concurrent_requests(&sim, count, |i| {
-                request(i, Rc::clone(&collector), store.invocation())
-            })
-            .await
+            let invocation = || Request {
+                kv: Rc::new(store.invocation()),
+                sim: sim.clone(),
+            };
+            run_concurrent_requests(&sim, count, |i| request(i, host.clone(), invocation())).await
         })
+    }
+
+    fn collector(&self) -> &Collector<SimHandle> {
+        self.host.collector()
     }
 
     /// Records `count` requests at once over `providers`; every `fail_every`-th has failed.
     fn record(&self, count: usize, providers: usize, fail_every: usize) -> LoadResult {
-        self.burst(count, move |i, collector, kv| async move {
+        self.burst(count, move |i, host, request| async move {
             let provider = PROVIDERS[i % providers];
             let success = fail_every == 0 || i % fail_every != 0;
-            collector
-                .record_request(
-                    &kv,
-                    provider,
-                    Duration::from_millis(100 + i as u64 % 100),
-                    success,
-                    500,
-                )
-                .await
-                .map(|_| ())
+            let latency = Duration::from_millis(100 + i as u64 % 100);
+            record(&host, &request, provider, latency, success).await
         })
     }
 
     fn flush(&self) -> Result<(), KvError> {
-        let (collector, kv) = (Rc::clone(&self.collector), self.store.invocation());
+        let (host, kv) = (self.host.clone(), self.store.invocation());
         self.executor
-            .block_on(async move { collector.flush(&kv).await })
+            .block_on(async move { host.collector().flush(&kv).await })
     }
 
-    fn metrics(&self) -> Rc<kvplan::telemetry::aggregate::Metrics> {
-        let (collector, kv) = (Rc::clone(&self.collector), self.store.invocation());
+    fn metrics(&self) -> Rc<Metrics> {
+        let (host, kv) = (self.host.clone(), self.store.invocation());
         self.executor
-            .block_on(async move { collector.fetch_metrics(&kv, HOUR).await })
+            .block_on(async move { host.collector().fetch_metrics(&kv, HOUR).await })
             .unwrap()
     }
 
-    fn queries(&self, count: usize, window: Duration) -> LoadResult {
-        self.burst(count, move |_, collector, kv| async move {
-            collector
-                .get_aggregated_metrics(&kv, window)
-                .await
-                .map(|_| ())
+    fn queries(&self, count: usize, query: Query) -> LoadResult {
+        self.burst(count, move |_, host, request| async move {
+            host.query(query, &request).wait().await.map(|_| ())
         })
     }
 
     fn health(&self, count: usize) -> LoadResult {
-        self.burst(count, |_, collector, kv| async move {
-            collector.health(&kv).await.map(|_| ())
+        self.burst(count, |_, host, request| async move {
+            let metrics = host.query(Query::Health, &request).wait().await?;
+            assert_ne!(host.judge(&metrics).overall, Status::Down);
+            Ok(())
         })
     }
 
     /// Everything accepted is stored, nothing is counted twice, every operation is metered.
     fn settle(&self, accepted: u64) {
-        self.collector.check_conservation().unwrap();
+        self.collector().check_conservation().unwrap();
         self.store.meter().check().unwrap();
-        let c = self.collector.counters();
+        let c = self.collector().counters();
         assert_eq!(
             (c.accepted, c.stored, c.lost_total()),
             (accepted, accepted, 0)
@@ -180,18 +219,13 @@ fn t03_half_of_the_requests_fail() {
 #[test]
 fn t04_concurrent_reads_and_writes() {
     let b = optimised();
-    let load = b.burst(200, |i, collector, kv| async move {
+    let load = b.burst(200, |i, host, request| async move {
         if i % 2 == 0 {
             let latency = Duration::from_millis(150);
-            collector
-                .record_request(&kv, "gemini", latency, true, 500)
-                .await
-                .map(|_| ())
+            record(&host, &request, "gemini", latency, true).await
         } else {
-            collector
-                .get_aggregated_metrics(&kv, HOUR)
-                .await
-                .map(|_| ())
+            let metrics = host.query(Query::Metrics, &request).wait();
+            metrics.await.map(|_| ())
         }
     });
     assert!(load.duration < Duration::from_secs(10), "{load:?}");
@@ -207,12 +241,12 @@ fn t05_the_cache_keeps_reads_off_the_kv() {
     b.flush().unwrap();
     b.store.reset_counters();
     for _ in 0..100 {
-        assert_eq!(b.queries(1, HOUR).errors, 0);
+        assert_eq!(b.queries(1, Query::Metrics).errors, 0);
     }
     assert!(b.store.operation_count() < 50);
     // One read fills the cache; the other 99 come within its 5 s and hit.
     assert_eq!(b.store.operation_count(), 1);
-    assert_eq!(b.collector.counters().cache.hits, 99);
+    assert_eq!(b.collector().counters().cache.hits, 99);
 }
 
 #[test]
@@ -221,7 +255,7 @@ fn t06_an_analytics_query_over_24_hours() {
     let _ = b.record(1_000, 3, 0);
     b.flush().unwrap();
     b.store.reset_counters();
-    let load = b.queries(1, HOUR * 24);
+    let load = b.queries(1, Query::Analytics);
     assert!(load.duration < Duration::from_secs(2), "{load:?}");
     // One bulk read of 24 hourly rollups, each a billed read.
     assert_eq!(b.store.meter().issued(OpKind::Read), 24);
@@ -233,7 +267,7 @@ fn t07_twenty_concurrent_analytics_queries() {
     let _ = b.record(1_000, 3, 0);
     b.flush().unwrap();
     b.store.reset_counters();
-    let load = b.queries(20, HOUR * 24);
+    let load = b.queries(20, Query::Analytics);
     assert!(load.duration < Duration::from_secs(5), "{load:?}");
     assert_eq!(load.errors, 0);
     // A cache alone does not share what is under way: all twenty miss and read.
@@ -247,11 +281,7 @@ fn t08_a_system_health_report() {
     b.flush().unwrap();
     let load = b.health(1);
     assert!(load.duration < Duration::from_secs(1), "{load:?}");
-    let (collector, kv) = (Rc::clone(&b.collector), b.store.invocation());
-    let report = b
-        .executor
-        .block_on(async move { collector.health(&kv).await })
-        .unwrap();
+    let report = b.host.judge(&b.metrics());
     assert_eq!(report.overall, Status::Healthy);
     assert_eq!(report.providers.len(), 3);
 }
@@ -285,7 +315,7 @@ fn t11_sustained_load() {
     }
     b.flush().unwrap();
     b.settle(1_500);
-    assert!(b.collector.counters().buffer_high_water <= 1_500);
+    assert!(b.collector().counters().buffer_high_water <= 1_500);
 }
 
 #[test]
@@ -295,17 +325,21 @@ fn t12_failing_writes_lose_nothing_and_count_nothing_twice() {
             let b = bench(policy, failing_writes(seed_rate, lost));
             let _ = b.record(1_000, 3, 0);
             // After a failed flush the records stay; a later one takes them along.
-            while !b.collector.is_clean() {
+            while !b.collector().is_clean() {
                 let _ = b.flush();
             }
-            b.collector.check_conservation().unwrap();
-            let c = b.collector.counters();
+            b.collector().check_conservation().unwrap();
+            let c = b.collector().counters();
             assert_eq!((c.stored, c.lost_total()), (1_000, 0));
             // Reads fail too: ask until one is answered.
-            let (collector, store) = (Rc::clone(&b.collector), Rc::clone(&b.store));
+            let (host, store) = (b.host.clone(), Rc::clone(&b.store));
             let count = b.executor.block_on(async move {
                 loop {
-                    if let Ok(m) = collector.fetch_metrics(&store.invocation(), HOUR).await {
+                    if let Ok(m) = host
+                        .collector()
+                        .fetch_metrics(&store.invocation(), HOUR)
+                        .await
+                    {
                         return m.overall.count;
                     }
                 }
@@ -324,7 +358,7 @@ fn t13_two_hundred_concurrent_updates_stay_consistent() {
         let b = bench(policy, FailureSpec::default());
         let _ = b.record(200, 1, 0);
         // Naive writes refused with 429 ride on the next one, a second later.
-        while !b.collector.is_clean() {
+        while !b.collector().is_clean() {
             let wait = b.sim.clone();
             b.executor.block_on(async move {
                 kvplan::telemetry::ports::Clock::sleep(&wait, Duration::from_secs(1)).await;

@@ -1,20 +1,22 @@
 //! The stores under comparison: what each bills, against counts made independently.
 
 use assert_cmd::Command;
+use kvplan::cloud::kv::OpOutcome;
 use kvplan::cloud::stores::{Queue, Service, StoreSpec};
 use kvplan::models::quantity::Count;
 use kvplan::models::{load, parse_overrides};
 use kvplan::pricing::MONTH;
 use kvplan::pricing::MeterItem;
 use kvplan::pricing::meter::scale;
+use kvplan::run::result::RunResult;
 use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::study::stores::{
-    StoreCell, StorePoint, StoreRun, compare_stores, simulate_store, take_overs,
+    MEASURES, StoreCell, StorePoint, compare_stores, index_of, simulate_store, take_overs,
 };
-use kvplan::telemetry::ports::{Kv, KvError, PutOptions};
+use kvplan::telemetry::ports::{Kv, KvError, OpKind, PutOptions};
 use kvplan::units::Timestamp;
 use std::fs;
 use std::path::Path;
@@ -41,7 +43,7 @@ fn instant(name: &str) -> StoreSpec {
     store(name, &settings.each_ref().map(String::as_str))
 }
 
-fn run(scenario: &Scenario, store: &StoreSpec, policy: usize, traffic: u64) -> StoreRun {
+fn run(scenario: &Scenario, store: &StoreSpec, policy: usize, traffic: u64) -> RunResult {
     simulate_store(&StorePoint {
         scenario,
         store,
@@ -56,12 +58,12 @@ const NAIVE: usize = 0;
 const OPTIMISED: usize = 1;
 
 /// What a count in the period is in a month.
-fn monthly(run: &StoreRun, count: u64) -> u128 {
+fn monthly(run: &RunResult, count: u64) -> u128 {
     scale(u128::from(count), MONTH.as_nanos(), run.period.as_nanos())
 }
 
 /// Hours of the period that have begun: each has a key of its own.
-fn hours(run: &StoreRun) -> u64 {
+fn hours(run: &RunResult) -> u64 {
     run.period.as_secs().div_ceil(3_600)
 }
 
@@ -85,10 +87,10 @@ fn workers_kv_uses_what_the_main_simulation_says() {
         assert_eq!(mine.invoice, main.invoice);
         assert_eq!(mine.arrived, main.arrived);
         assert_eq!(
-            mine.record.quantile_ms(0.95).to_bits(),
-            main.record.quantile_ms(0.95).to_bits()
+            mine.calls.record.quantile_ms(0.95).to_bits(),
+            main.calls.record.quantile_ms(0.95).to_bits()
         );
-        assert_eq!(mine.cache_hits, main.counters.cache.hits);
+        assert_eq!(mine.counters.cache.hits, main.counters.cache.hits);
     }
 }
 
@@ -139,10 +141,10 @@ fn analytics_engine_bills_a_point_per_record_and_a_query_per_miss() {
     );
     assert_eq!(
         r.usage.get(MeterItem::AeReadQueries),
-        monthly(&r, r.cache_misses)
+        monthly(&r, r.counters.cache.misses)
     );
-    assert_eq!(r.cache_hits + r.cache_misses, queries);
-    assert!(r.cache_hits > 0);
+    assert_eq!(r.counters.cache.hits + r.counters.cache.misses, queries);
+    assert!(r.counters.cache.hits > 0);
 }
 
 /// Poisson lookups at a rate `l` hit a TTL cache in a share of `l T / (1 + l T)`, whatever answers
@@ -163,7 +165,10 @@ fn the_cache_in_front_of_sql_queries_hits_as_the_closed_form_says() {
         };
     }
     let r = run(&scenario(&settings), &dataset, OPTIMISED, 5_000_000);
-    let (hits, all) = (r.cache_hits as f64, (r.cache_hits + r.cache_misses) as f64);
+    let (hits, all) = (
+        r.counters.cache.hits as f64,
+        (r.counters.cache.hits + r.counters.cache.misses) as f64,
+    );
     let expected = 0.4 * 5.0 / (1.0 + 0.4 * 5.0);
     let error = (expected * (1.0 - expected) / all).sqrt();
     assert!(all > 3_000.0);
@@ -183,9 +188,15 @@ fn r2_bills_writes_as_class_a_and_each_key_read_as_class_b() {
     let reads = a.metrics_reads + a.health_checks + 24 * a.analytics_queries;
     assert_eq!(r.usage.get(MeterItem::R2ClassB), monthly(&r, reads));
     // A refused write is tried again with the next record, or in the next hour.
-    assert_eq!(r.usage.get(MeterItem::R2ClassA), monthly(&r, r.writes));
-    assert!(r.writes >= a.records && r.writes <= a.records + hours(&r) + 1);
-    assert!(r.writes_refused > 0);
+    assert_eq!(
+        r.usage.get(MeterItem::R2ClassA),
+        monthly(&r, r.kv.issued(OpKind::Write))
+    );
+    assert!(
+        r.kv.issued(OpKind::Write) >= a.records
+            && r.kv.issued(OpKind::Write) <= a.records + hours(&r) + 1
+    );
+    assert!(refused_writes(&r) > 0);
     // No list, no delete, nothing of another service.
     for item in [
         MeterItem::KvReads,
@@ -201,8 +212,8 @@ fn d1_bills_rows() {
     let scenario = scenario(&[]);
     let r = run(&scenario, &instant("d1"), NAIVE, 500_000);
     let a = &r.arrived;
-    assert_eq!(r.writes, a.records);
-    assert_eq!(r.writes_refused, 0);
+    assert_eq!(r.kv.issued(OpKind::Write), a.records);
+    assert_eq!(refused_writes(&r), 0);
     // Each hour's key: a row and its index entry when it comes and when it goes, less the update
     // that its first write is not.
     let inserted = hours(&r);
@@ -240,6 +251,15 @@ fn queue_spec() -> kvplan::cloud::stores::QueueSpec {
     }
 }
 
+/// A measure of the comparison, in a run by itself.
+fn measured(run: &RunResult, name: &str) -> f64 {
+    MEASURES[index_of(name).unwrap()].value(run)
+}
+
+fn refused_writes(run: &RunResult) -> u64 {
+    run.kv.count(OpKind::Write, OpOutcome::RateLimited)
+}
+
 /// Sends bodies of these sizes at once and acknowledges each batch after a second.
 fn through_a_queue(sizes: &[usize]) -> (Rc<Queue>, Vec<Result<(), KvError>>) {
     let executor = Executor::new(Timestamp::from_secs(1_000_000));
@@ -250,14 +270,14 @@ fn through_a_queue(sizes: &[usize]) -> (Rc<Queue>, Vec<Result<(), KvError>>) {
         queue_spec(),
         sim.clone(),
         rng,
-        move |queue: &Rc<Queue>, batch| {
+        Box::new(move |queue: &Rc<Queue>, batch| {
             let (queue, clock) = (Rc::clone(queue), consumer.clone());
             consumer.spawn(async move {
                 use kvplan::telemetry::ports::Clock;
                 clock.sleep(Duration::from_secs(1)).await;
                 queue.acknowledge(&batch);
             });
-        },
+        }),
     );
     let producer = queue.producer();
     let sizes = sizes.to_vec();
@@ -322,13 +342,13 @@ fn queues_bill_messages_and_the_consumer_writes_within_the_limits_of_the_kv() {
     );
     // The wait for a batch, for its turn to write and for the write: no backlog.
     assert!(
-        r.stored_after_s > 1.0 && r.stored_after_s < 10.0,
+        measured(&r, "stored_after_mean_s") > 1.0 && measured(&r, "stored_after_mean_s") < 10.0,
         "{}",
-        r.stored_after_s
+        measured(&r, "stored_after_mean_s")
     );
     let busy = scenario_at_a_billion();
     let flooded = run(&busy, &queues, NAIVE, 1_000_000_000);
-    let after_s = flooded.stored_after_s;
+    let after_s = measured(&flooded, "stored_after_mean_s");
     assert!(after_s < 3.0, "{after_s}");
     // Batches of the collector are messages too, and far fewer.
     let batched = run(&scenario, &queues, OPTIMISED, 20_000_000);
@@ -347,13 +367,13 @@ fn scenario_at_a_billion() -> Scenario {
 fn every_store_gets_the_same_work_and_leads_to_the_same_answers() {
     let scenario = scenario(&[]);
     for policy in [NAIVE, OPTIMISED] {
-        let runs: Vec<StoreRun> = STORES
+        let runs: Vec<RunResult> = STORES
             .iter()
             .map(|name| run(&scenario, &store(name, &[]), policy, 3_000_000))
             .collect();
         for r in &runs {
             assert_eq!(r.arrived, runs[0].arrived);
-            assert_eq!(r.lost, Some(0));
+            assert_eq!(r.counters.lost_total() + r.beyond.lost, 0);
             r.invoice.check().unwrap();
         }
     }
@@ -390,7 +410,7 @@ fn a_fleet_that_comes_and_goes_breaks_no_invariant() {
             let r = run(&scenario, &store(name, &[]), policy, 30_000_000);
             assert!(r.arrived.records > 500);
             if name == "analytics-engine" {
-                assert_eq!(r.lost, Some(0));
+                assert_eq!(r.counters.lost_total() + r.beyond.lost, 0);
             }
         }
     }

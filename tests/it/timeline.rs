@@ -224,7 +224,7 @@ fn intervals_add_up_to_the_totals_and_history_is_in_none() {
     let measured = || samples.iter().filter(|s| s.end_s > 0.0);
     let sum = |column: &str| measured().map(|s| count(s, column)).sum::<u64>();
     use kvplan::telemetry::ports::OpKind;
-    let kinds = [&r.record, &r.metrics, &r.analytics, &r.health];
+    let kinds = r.calls.requests();
     let ended_well: u64 = kinds.iter().map(|k| k.count() - k.errors).sum();
     assert!(kinds.iter().any(|k| k.errors > 0));
     assert_eq!(sum("requests_per_s"), r.arrived.records);

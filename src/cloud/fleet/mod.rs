@@ -9,5 +9,5 @@ mod spec;
 
 pub use counters::FleetCounters;
 pub use isolate::{EndCause, Isolate};
-pub use routing::Fleet;
-pub use spec::{FleetSpec, Life, Memory, Place, Routing, Zipf};
+pub use routing::{Fleet, Reaper};
+pub use spec::{FleetSpec, Life, MemoryLimits, Place, Routing, Zipf};

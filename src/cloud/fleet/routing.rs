@@ -62,6 +62,22 @@ impl<T: 'static> Ends<T> {
     }
 }
 
+/// Ends isolates that use more memory than they may.
+pub struct Reaper<T: 'static> {
+    ends: Rc<Ends<T>>,
+    sim: SimHandle,
+}
+
+impl<T: 'static> Reaper<T> {
+    /// Ends an isolate, unless it has ended.
+    pub fn end_for_memory(&self, isolate: &Isolate<T>) {
+        if !isolate.ended.get() {
+            self.ends.gauge.borrow_mut().decide(EndCause::Memory);
+            self.ends.end(isolate, &self.sim);
+        }
+    }
+}
+
 impl<T: 'static> Fleet<T> {
     /// A fleet whose isolates begin with what `make` gives for (place, number) and end with
     /// `bury`. `shape` is the workload's, which places in other time zones see shifted.
@@ -194,11 +210,11 @@ impl<T: 'static> Fleet<T> {
         self.draining.extend(gone.filter(|i| !i.ended.get()));
     }
 
-    /// Ends an isolate that uses more memory than it may.
-    pub fn end_for_memory(&self, isolate: &Isolate<T>) {
-        if !isolate.ended.get() {
-            self.ends.gauge.borrow_mut().decide(EndCause::Memory);
-            self.ends.end(isolate, &self.sim);
+    /// What ends isolates for their memory.
+    pub fn reaper(&self) -> Reaper<T> {
+        Reaper {
+            ends: Rc::clone(&self.ends),
+            sim: self.sim.clone(),
         }
     }
 

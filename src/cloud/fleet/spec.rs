@@ -29,7 +29,7 @@ pub struct FleetSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Life>,
     #[serde(default)]
-    pub memory: Memory,
+    pub memory: MemoryLimits,
 }
 
 /// Which machine of its place serves a request.
@@ -109,7 +109,7 @@ pub struct Life {
 /// How the memory of an isolate is estimated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Memory {
+pub struct MemoryLimits {
     /// More than this ends an isolate (where they end at all). Published: 128 MB.
     pub limit: Bytes,
     /// An isolate that holds nothing (assumed).
@@ -118,9 +118,9 @@ pub struct Memory {
     pub per_request: Bytes,
 }
 
-impl Default for Memory {
+impl Default for MemoryLimits {
     fn default() -> Self {
-        Memory {
+        MemoryLimits {
             limit: Bytes(128_000_000),
             base: Bytes(10_000_000),
             per_request: Bytes(100_000),
@@ -231,7 +231,7 @@ impl FleetSpec {
             places: Vec::new(),
             zipf: None,
             life: None,
-            memory: Memory::default(),
+            memory: MemoryLimits::default(),
         }
     }
 

@@ -39,11 +39,11 @@ impl Database {
         })
     }
 
-    /// Access for a Worker invocation.
-    pub fn invocation(self: &Rc<Self>) -> DatabaseHandle {
+    /// Access for a Worker invocation whose operations on the rows go through `rows`.
+    pub fn invocation_by(self: &Rc<Self>, rows: KvHandle) -> DatabaseHandle {
         DatabaseHandle {
             database: Rc::clone(self),
-            rows: self.rows.invocation(),
+            rows,
         }
     }
 

@@ -10,6 +10,7 @@ mod points;
 mod queue;
 mod server;
 mod spec;
+mod store;
 mod tally;
 
 pub use database::{Database, DatabaseHandle};
@@ -21,3 +22,4 @@ pub use spec::{
     Bound, BoundMeasure, DatabaseSpec, ObjectsSpec, OpLatency, PointsSpec, QueuePlan, QueueSpec,
     RowsSpec, ServerSpec, Service, StoreSpec,
 };
+pub use store::{Access, Deliver, Handle, Site, Store};

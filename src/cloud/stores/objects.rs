@@ -23,11 +23,11 @@ impl ObjectStore {
         })
     }
 
-    /// Access for a Worker invocation.
-    pub fn invocation(self: &Rc<Self>) -> ObjectHandle {
+    /// Access for a Worker invocation whose operations on the objects go through `objects`.
+    pub fn invocation_by(self: &Rc<Self>, objects: KvHandle) -> ObjectHandle {
         ObjectHandle {
             bucket: Rc::clone(self),
-            objects: self.objects.invocation(),
+            objects,
         }
     }
 

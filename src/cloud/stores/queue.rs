@@ -2,6 +2,7 @@
 
 use super::server::PeakSecond;
 use super::spec::QueueSpec;
+use super::store::Deliver;
 use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
@@ -31,9 +32,6 @@ pub struct Queue {
     deliver: Deliver,
 }
 
-/// Starts an invocation of the consumer.
-type Deliver = Box<dyn Fn(&Rc<Queue>, Vec<Message>)>;
-
 struct State {
     rng: StreamRng,
     waiting: VecDeque<Message>,
@@ -57,12 +55,7 @@ struct State {
 impl Queue {
     /// An empty queue. `deliver` starts an invocation of the consumer, which must give the batch
     /// to [`Queue::acknowledge`] when it is done with it.
-    pub fn new(
-        spec: QueueSpec,
-        clock: SimHandle,
-        rng: StreamRng,
-        deliver: impl Fn(&Rc<Queue>, Vec<Message>) + 'static,
-    ) -> Rc<Self> {
+    pub fn new(spec: QueueSpec, clock: SimHandle, rng: StreamRng, deliver: Deliver) -> Rc<Self> {
         Rc::new(Queue {
             clock,
             send: spec.send.sampler(),
@@ -82,7 +75,7 @@ impl Queue {
                 operations: 0,
                 waited: Duration::ZERO,
             }),
-            deliver: Box::new(deliver),
+            deliver,
         })
     }
 

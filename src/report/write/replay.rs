@@ -10,7 +10,8 @@ use crate::run::Billed;
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
 use crate::run::series::COLUMNS;
-use crate::study::replay::{Replay, ReplaySpec, SeriesPoint};
+use crate::study::replay::{Replay, ReplaySpec};
+use crate::study::timeline::Step;
 use crate::workload::trace::{BadReason, FIELDS, rfc3339};
 use serde_json::json;
 use std::time::Duration;
@@ -98,7 +99,7 @@ impl Report<'_> {
         let header = ["policy", "start_s", "end_s"].map(str::to_owned);
         let columns = COLUMNS
             .iter()
-            .flat_map(|c| [c.0.to_owned(), format!("{}_ci95", c.0)]);
+            .flat_map(|c| [c.name.to_owned(), format!("{}_ci95", c.name)]);
         let policies = self.replay.cells.iter().zip(&self.replay.series);
         let rows = policies.flat_map(|(cell, points)| {
             points.iter().map(|p| {
@@ -107,7 +108,7 @@ impl Report<'_> {
                     format::csv_number(p.start_s),
                     format::csv_number(p.end_s),
                 ];
-                let values = p.values.iter();
+                let values = p.estimates.iter();
                 let values = values
                     .flat_map(|e| [format::csv_number(e.mean), format::csv_number(e.half_width)]);
                 head.into_iter().chain(values).collect()
@@ -326,15 +327,15 @@ impl Report<'_> {
         let mut series = Vec::new();
         for (colour, (cell, points)) in policies.take(most).enumerate() {
             for (column, dash, what) in columns {
-                let index = COLUMNS.iter().position(|c| c.0 == *column);
+                let index = COLUMNS.iter().position(|c| c.name == *column);
                 let index = index.unwrap_or_else(|| panic!("no column is called {column}"));
                 let name = match (most, *what) {
                     (1, _) => "requests".to_owned(),
                     (_, "") => cell.policy.clone(),
                     (_, what) => format!("{}: {what}", cell.policy),
                 };
-                let datum = |p: &SeriesPoint| {
-                    let e = p.values[index];
+                let datum = |p: &Step| {
+                    let e = p.estimates[index];
                     let floor = least.unwrap_or(f64::NEG_INFINITY);
                     // NaN (nothing came in the interval) stays.
                     let raised = |v: f64| if v < floor { floor } else { v };

@@ -27,7 +27,7 @@ pub fn write(
     timelines: &[&Timeline],
     out: &OutputDir,
 ) -> Result<(), String> {
-    out.write("series.csv", &series_csv(timelines))?;
+    out.write("series.csv", &series_csv(scenario, timelines))?;
     out.write("alerts.csv", &alerts_csv(scenario, timelines))?;
     out.write("warm_up.csv", &warm_up_csv(scenario, timelines))?;
     if !scenario.failures.windows.is_empty() {
@@ -53,13 +53,13 @@ pub fn write(
 
 /// One row per policy and interval: the mean over replications of each column, with its 95%
 /// half-width in `<name>_ci95`.
-fn series_csv(timelines: &[&Timeline]) -> Vec<u8> {
+fn series_csv(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<u8> {
     let header = ["policy", "start_s", "end_s", "replications"].map(str::to_owned);
     let columns = COLUMNS
         .iter()
-        .flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_ci95")]);
+        .flat_map(|c| [c.name.to_owned(), format!("{}_ci95", c.name)]);
     let rows = timelines.iter().flat_map(|t| {
-        t.steps().into_iter().map(|step| {
+        t.steps(scenario).into_iter().map(|step| {
             let point = [
                 t.policy.clone(),
                 format::csv_number(step.start_s),
@@ -298,7 +298,7 @@ struct Plotter<'a> {
 fn charts(scenario: &Scenario, traffic: Count, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
     let policies: Vec<(&str, Vec<Step>)> = timelines
         .iter()
-        .map(|t| (t.policy.as_str(), t.steps()))
+        .map(|t| (t.policy.as_str(), t.steps(scenario)))
         .collect();
     let ends = policies.iter().filter_map(|p| p.1.last());
     let end_s = ends.map(|s| s.end_s).fold(0.0, f64::max);

@@ -10,15 +10,15 @@ pub use export::{Extent, write_trace};
 pub use feed::FeedCounts;
 
 use super::grid;
-use super::stats::Estimate;
 use super::sweep::Cell;
+use super::timeline::{self, Step};
 use crate::models::ConfigError;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome as Kept;
 use crate::run::metric;
 use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
-use crate::run::series::{COLUMNS, Sample};
+use crate::run::series::Sample;
 use crate::run::{Billed, Observation, Observed, Phases, Point, Run};
 use crate::sim::random::Streams;
 use crate::units::Timestamp;
@@ -72,7 +72,7 @@ pub struct Replay {
     /// The first replication of each policy.
     pub first: Vec<RunResult>,
     /// The samples of each policy.
-    pub series: Vec<Vec<SeriesPoint>>,
+    pub series: Vec<Vec<Step>>,
     pub interval: Duration,
     pub timeline: Phases,
     pub end: Timestamp,
@@ -80,16 +80,6 @@ pub struct Replay {
     pub counts: FeedCounts,
     /// Columns of the log that the replay used.
     pub columns: Vec<&'static str>,
-}
-
-/// What one interval showed, over the replications.
-#[derive(Debug, Clone)]
-pub struct SeriesPoint {
-    /// Start and end of the interval, in seconds from the start of the measurement.
-    pub start_s: f64,
-    pub end_s: f64,
-    /// In the order of [`COLUMNS`].
-    pub values: Vec<Estimate>,
 }
 
 /// Why a replay gave no result.
@@ -190,7 +180,7 @@ pub fn replay(
         cells: policies()
             .map(|(runs, policy)| cell(scenario, &policy.name, period, runs))
             .collect(),
-        series: policies().map(|(runs, _)| series(runs)).collect(),
+        series: policies().map(|(runs, _)| series(scenario, runs)).collect(),
         first: policies().map(|(runs, _)| runs[0].0.clone()).collect(),
         interval,
         timeline,
@@ -355,18 +345,11 @@ fn cell(
     }
 }
 
-fn series(runs: &[(RunResult, Observed)]) -> Vec<SeriesPoint> {
+fn series(scenario: &Scenario, runs: &[(RunResult, Observed)]) -> Vec<Step> {
     let samples: Vec<&[Sample]> = runs.iter().map(|(_, o)| &o.samples[..]).collect();
-    let measured = samples[0].iter().enumerate().filter(|(_, s)| s.end_s > 0.0);
-    measured
-        .map(|(i, sample)| SeriesPoint {
-            start_s: sample.start_s,
-            end_s: sample.end_s,
-            values: (0..COLUMNS.len())
-                .map(|c| Estimate::of(samples.iter().map(|s| s[i].values[c])))
-                .collect(),
-        })
-        .collect()
+    let mut steps = timeline::steps(scenario, &samples);
+    steps.retain(|s| s.end_s > 0.0);
+    steps
 }
 
 /// An interval that gives about a hundred samples, where the length of the log is known or can

@@ -435,14 +435,11 @@ mod tests {
     }
 
     impl crate::run::measure::Measurable for Fake {
-        fn latencies(&self, _: Calls) -> Option<&Latencies> {
-            Some(&self.latencies)
+        fn latencies(&self, _: Calls) -> Option<std::borrow::Cow<'_, Latencies>> {
+            Some(std::borrow::Cow::Borrowed(&self.latencies))
         }
-        fn usage(&self) -> &Usage {
-            &self.usage
-        }
-        fn invoice(&self) -> &Invoice {
-            &self.invoice
+        fn bill(&self) -> Option<(&Usage, &Invoice)> {
+            Some((&self.usage, &self.invoice))
         }
     }
 

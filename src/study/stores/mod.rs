@@ -1,13 +1,10 @@
 //! The same work on different stores: what each costs, how fast it is, and where it ends.
 
-mod backend;
 mod measure;
 mod verdict;
-mod world;
 
-pub use measure::{MEASURES, Measure, index_of};
+pub use measure::{MEASURES, index_of};
 pub use verdict::Verdict;
-pub use world::{StoreRun, records_per_month, simulate_store};
 
 use super::stats::Estimate;
 use super::sweep::SweepError;
@@ -15,7 +12,9 @@ use crate::cloud::stores::StoreSpec;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::run::measure::Outcome;
+use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
+use crate::run::{Observation, Point, observe_on};
 use crate::study::stats::pool::{Pooled, mean_usage, pool};
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
@@ -79,8 +78,32 @@ impl StoreCell {
     }
 }
 
-/// Whether a comparison can do what a scenario asks for: policies of one store, and a fixed number
-/// of replications.
+impl<'a> StorePoint<'a> {
+    /// The point without its store.
+    pub fn point(&self) -> Point<'a> {
+        Point {
+            scenario: self.scenario,
+            policy: self.policy,
+            traffic: self.traffic,
+            replication: self.replication,
+        }
+    }
+}
+
+/// Simulates a point on its store.
+///
+/// # Errors
+/// As [`crate::run::simulate`].
+pub fn simulate_store(point: &StorePoint) -> Result<RunResult, String> {
+    let observed = observe_on(
+        &point.point(),
+        &point.store.service,
+        &Observation::default(),
+    );
+    Ok(observed?.0)
+}
+
+/// Whether a comparison can do what a scenario asks for: a fixed number of replications.
 ///
 /// # Errors
 /// What it cannot do.
@@ -89,16 +112,6 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
         return Err(
             "precision: found a wanted precision, expected a number of replications (-n)".into(),
         );
-    }
-    for p in &scenario.policies {
-        for (what, wanted) in [("tiers", p.tiers.is_some()), ("cron", p.cron.is_some())] {
-            if wanted {
-                return Err(format!(
-                    "policy \"{}\": found [{what}], expected a policy that uses one store and no cron trigger, such as optimised",
-                    p.name
-                ));
-            }
-        }
     }
     Ok(())
 }
@@ -131,7 +144,7 @@ pub fn compare_stores(
             }
         }
     }
-    let runs: Vec<StoreRun> = points
+    let runs: Vec<RunResult> = points
         .par_iter()
         .with_max_len(1)
         .map(|point| {
@@ -155,15 +168,15 @@ pub fn compare_stores(
     Ok(cells)
 }
 
-fn cell(point: &StorePoint, runs: &[StoreRun]) -> StoreCell {
-    let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(MEASURES, r)).collect();
+fn cell(point: &StorePoint, runs: &[RunResult]) -> StoreCell {
+    let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(&MEASURES, r)).collect();
     let outcomes: Vec<&Outcome> = outcomes.iter().collect();
     let mut cell = StoreCell {
         traffic: point.traffic,
         policy: point.policy.name.clone(),
         store: point.store.name.clone(),
         period: point.scenario.horizon(point.traffic),
-        pooled: pool(MEASURES, point.scenario.plan(), &outcomes),
+        pooled: pool(&MEASURES, point.scenario.plan(), &outcomes),
         verdict: Verdict::default(),
         cheapest: false,
     };

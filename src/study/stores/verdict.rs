@@ -73,9 +73,8 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
             percent(by_quota)
         ));
     }
-    // The comparison does not count what writers of one key take from each other.
     if mean("loss_rate").is_nan() {
-        unable("lost updates of a key that writers share are not counted here".into());
+        unable("how many updates of a key that writers share are lost is not known".into());
     }
     let refused = mean("writes_refused_share");
     let key_writes = point.store.bounds.iter().filter(here);

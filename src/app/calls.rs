@@ -1,0 +1,109 @@
+//! Calls by kind: how long they took, and how many failed.
+
+use crate::sim::latencies::Latencies;
+use std::time::Duration;
+
+/// A kind of call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    Record,
+    Metrics,
+    Analytics,
+    Health,
+}
+
+/// Latencies of one kind of call, and how many of the calls failed.
+#[derive(Clone, Default)]
+pub struct CallStats {
+    pub latencies: Latencies,
+    /// Calls that failed, by whatever cause.
+    pub errors: u64,
+}
+
+impl CallStats {
+    /// Counts a call.
+    #[inline]
+    pub fn add(&mut self, latency: Duration, ok: bool) {
+        self.latencies.add(latency);
+        self.errors += u64::from(!ok);
+    }
+
+    /// Adds the calls of another time.
+    pub fn merge(&mut self, other: &CallStats) {
+        self.latencies.merge(&other.latencies);
+        self.errors += other.errors;
+    }
+
+    /// Sum of all latencies in milliseconds.
+    pub fn sum_ms(&self) -> f64 {
+        self.latencies.sum_ms()
+    }
+
+    /// Calls that have ended.
+    pub fn count(&self) -> u64 {
+        self.latencies.count()
+    }
+
+    /// A percentile of the latency within 0.05%, in milliseconds; NaN without calls. However few
+    /// they are: measures ask for more.
+    pub fn quantile_ms(&self, q: f64) -> f64 {
+        self.latencies.quantile_ms(q)
+    }
+}
+
+/// All calls of a time.
+#[derive(Clone, Default)]
+pub struct Calls {
+    pub record: CallStats,
+    pub metrics: CallStats,
+    pub analytics: CallStats,
+    pub health: CallStats,
+    /// How long requests waited for an isolate to start, where they did.
+    pub cold_start: CallStats,
+    /// How long before its query an answer was read from the store.
+    pub answer_age: CallStats,
+    /// Queries that asked the store, without the wait for an isolate.
+    pub fetch: CallStats,
+    /// Single writes to the store, or messages sent.
+    pub write: CallStats,
+}
+
+impl Calls {
+    /// Those of a kind.
+    #[inline]
+    pub fn of(&mut self, call: Call) -> &mut CallStats {
+        match call {
+            Call::Record => &mut self.record,
+            Call::Metrics => &mut self.metrics,
+            Call::Analytics => &mut self.analytics,
+            Call::Health => &mut self.health,
+        }
+    }
+
+    /// The requests among them: recordings, metrics reads, analytics queries and health reports.
+    pub fn requests(&self) -> [&CallStats; 4] {
+        [&self.record, &self.metrics, &self.analytics, &self.health]
+    }
+
+    /// Adds the calls of another time.
+    pub fn merge(&mut self, other: &Calls) {
+        let Calls {
+            record,
+            metrics,
+            analytics,
+            health,
+            cold_start,
+            answer_age,
+            fetch,
+            write,
+        } = self;
+        record.merge(&other.record);
+        metrics.merge(&other.metrics);
+        analytics.merge(&other.analytics);
+        health.merge(&other.health);
+        cold_start.merge(&other.cold_start);
+        answer_age.merge(&other.answer_age);
+        fetch.merge(&other.fetch);
+        write.merge(&other.write);
+    }
+}

@@ -1,0 +1,242 @@
+//! What an application reaches the virtual world through, in one invocation.
+
+use super::calls::{Call, Calls};
+use crate::cloud::object::{DurableObject, R2Bucket};
+use crate::cloud::runtime::{Context, Memory};
+use crate::cloud::spans::Tracer;
+use crate::cloud::stores::{Access, AnalyticsEngine, Handle, Store};
+use crate::sim::executor::SimHandle;
+use crate::telemetry::host::{Answer, Enter, Invocation, Task};
+use crate::telemetry::ports::{
+    Clock, Kv, KvError, ListPage, PutOptions, ReadOptions, Value, WaitUntil,
+};
+use crate::telemetry::record::Record;
+use crate::units::Timestamp;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What all invocations reach, and where their calls are counted.
+pub struct Services {
+    pub sim: SimHandle,
+    pub store: Rc<Store>,
+    pub shared: DurableObject,
+    pub archive: R2Bucket,
+    pub calls: RefCell<Calls>,
+    pub tracer: RefCell<Tracer>,
+}
+
+/// An invocation as its application sees it.
+pub struct Host<M: 'static> {
+    context: Context<M>,
+    services: Rc<Services>,
+    /// Until its isolate has started.
+    wait: Duration,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Response {
+    pub ok: bool,
+    /// When its answer was read from the store, if it is one.
+    pub as_of: Option<Timestamp>,
+}
+
+impl<M: Memory> Host<M> {
+    /// A host for an invocation that waits so long for its isolate.
+    #[inline]
+    pub fn new(context: Context<M>, services: &Rc<Services>, wait: Duration) -> Self {
+        Host {
+            context,
+            services: Rc::clone(services),
+            wait,
+        }
+    }
+
+    /// What its isolate holds.
+    #[inline]
+    pub fn memory(&self) -> &M {
+        self.context.memory()
+    }
+
+    /// The clock.
+    #[inline]
+    pub fn clock(&self) -> &SimHandle {
+        &self.services.sim
+    }
+
+    /// The store itself, for what is no key and value.
+    #[inline]
+    pub fn store(&self) -> &Store {
+        &self.services.store
+    }
+
+    /// Answers a call and counts it: at once, or when the answer is there; in an isolate that has to
+    /// start for it, after that start.
+    #[inline]
+    pub fn respond<F: Future<Output = Response> + 'static>(
+        &self,
+        call: Call,
+        answer: Answer<Response, F>,
+    ) {
+        match answer {
+            Answer::Now(response) => {
+                let calls = &mut *self.services.calls.borrow_mut();
+                note(calls, call, self.wait, response, self.services.sim.now());
+            }
+            Answer::Later(answer) => self.respond_later(call, answer),
+        }
+    }
+
+    fn respond_later(&self, call: Call, answer: impl Future<Output = Response> + 'static) {
+        let (services, wait) = (Rc::clone(&self.services), self.wait);
+        self.context.run(async move {
+            let start = services.sim.now();
+            if !wait.is_zero() {
+                services.sim.sleep(wait).await;
+            }
+            let response = answer.await;
+            let now = services.sim.now();
+            let took = now.since(start);
+            let calls = &mut *services.calls.borrow_mut();
+            note(calls, call, took, response, now);
+            if call != Call::Record {
+                calls.fetch.add(took.saturating_sub(wait), response.ok);
+            }
+        });
+    }
+
+    /// `writeDataPoint`: returns at once.
+    pub fn write_point(&self, dataset: &AnalyticsEngine, record: Record) {
+        dataset.write(record);
+        let calls = &mut *self.services.calls.borrow_mut();
+        calls.record.add(Duration::ZERO, true);
+        calls.write.add(Duration::ZERO, true);
+    }
+
+    /// Notes in the trace that a query was answered from the isolate's cache.
+    #[inline]
+    pub fn note_cached(&self, task: Task) {
+        let now = self.services.sim.now();
+        let tracer = &mut *self.services.tracer.borrow_mut();
+        tracer.note_cached(task.name(), now);
+    }
+
+    /// Runs a cron trigger in the invocation.
+    pub fn run(&self, work: impl Future<Output = ()> + 'static) {
+        self.context.run(work);
+    }
+}
+
+#[inline]
+fn note(calls: &mut Calls, call: Call, took: Duration, response: Response, now: Timestamp) {
+    calls.of(call).add(took, response.ok);
+    if let Some(as_of) = response.as_of {
+        calls.answer_age.add(now.since(as_of), true);
+    }
+}
+
+impl<M: Memory> Enter for Host<M> {
+    type Invocation = Ports<M>;
+
+    fn enter(&self, task: Task) -> Ports<M> {
+        let access = match task {
+            Task::FlushWhenDue | Task::FlushFullBatch | Task::RecordWhenRoom => Access::Write,
+            _ => Access::Read,
+        };
+        let place = self.context.place();
+        let services = &self.services;
+        // Cron triggers are no requests, and not traced.
+        let log = match task {
+            Task::WarmUp | Task::ArchiveDay => None,
+            _ => {
+                let tracer = &mut *services.tracer.borrow_mut();
+                tracer.begin(task.name(), place, services.sim.now())
+            }
+        };
+        Ports {
+            context: self.context.clone(),
+            kv: Rc::new(Watched {
+                handle: services.store.invocation(access, place, log),
+                services: Rc::clone(services),
+            }),
+        }
+    }
+}
+
+/// The ports of an invocation.
+pub struct Ports<M: 'static> {
+    context: Context<M>,
+    kv: Rc<Watched>,
+}
+
+impl<M> Clone for Ports<M> {
+    fn clone(&self) -> Self {
+        Ports {
+            context: self.context.clone(),
+            kv: Rc::clone(&self.kv),
+        }
+    }
+}
+
+impl<M: Memory> WaitUntil for Ports<M> {
+    fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
+        self.context.wait_until(work);
+    }
+}
+
+impl<M: Memory> Invocation for Ports<M> {
+    type Kv = Watched;
+    type Shared = DurableObject;
+    type Archive = R2Bucket;
+
+    fn kv(&self) -> &Watched {
+        &self.kv
+    }
+
+    fn shared(&self) -> &DurableObject {
+        &self.kv.services.shared
+    }
+
+    fn archive(&self) -> &R2Bucket {
+        &self.kv.services.archive
+    }
+}
+
+/// A handle that notes how long writes take.
+pub struct Watched {
+    handle: Handle,
+    services: Rc<Services>,
+}
+
+impl Kv for Watched {
+    async fn read(
+        &self,
+        keys: &[&str],
+        options: ReadOptions,
+    ) -> Result<Vec<Option<Value>>, KvError> {
+        self.handle.read(keys, options).await
+    }
+
+    async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
+        let start = self.services.sim.now();
+        let done = self.handle.put(key, value, options).await;
+        let took = self.services.sim.now().since(start);
+        let calls = &mut *self.services.calls.borrow_mut();
+        calls.write.add(took, done.is_ok());
+        done
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KvError> {
+        self.handle.delete(key).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<ListPage, KvError> {
+        self.handle.list(prefix, cursor, limit).await
+    }
+}

@@ -1,0 +1,83 @@
+//! The Workers runtime: which requests are let in, where their invocations run, and what ends with them.
+//!
+//! A request context belongs to the runtime. What an invocation starts before its response ends with
+//! its isolate at the latest; what it hands to `waitUntil` ends when that time is over.
+
+mod admission;
+mod context;
+
+pub use admission::Admission;
+pub use context::{Context, Memory};
+
+use super::fleet::{Fleet, FleetCounters, FleetSpec, Isolate};
+use crate::sim::executor::SimHandle;
+use crate::sim::random::Streams;
+use crate::units::Timestamp;
+use crate::workload::Shape;
+use context::Rules;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The runtime of a Worker whose isolates hold an `M`.
+pub struct Runtime<M: 'static> {
+    fleet: Fleet<M>,
+    admission: Admission,
+    rules: Rc<Rules<M>>,
+}
+
+impl<M: Memory> Runtime<M> {
+    /// A runtime without requests; for `make` and `bury` see [`Fleet::new`].
+    pub fn new(
+        spec: &FleetSpec,
+        shape: Option<&Shape>,
+        admission: Admission,
+        sim: SimHandle,
+        streams: &Streams,
+        make: impl FnMut(usize, u64) -> M + 'static,
+        bury: impl Fn(&Isolate<M>) + 'static,
+    ) -> Self {
+        let fleet = Fleet::new(spec, shape, sim.clone(), streams, make, bury);
+        let wait_until = spec.life.as_ref().map(|l| l.wait_until);
+        let rules = Rules::new(sim, wait_until, spec.memory.clone(), fleet.reaper());
+        Runtime {
+            admission,
+            rules: Rc::new(rules),
+            fleet,
+        }
+    }
+
+    /// Whether a request that arrives now is let in, counted if there is a limit.
+    #[inline]
+    pub fn admits(&mut self, now: Timestamp) -> bool {
+        self.admission.admits(now)
+    }
+
+    /// The invocation of a request that arrives now at a place (drawn if not given) and keeps its
+    /// isolate busy for `busy`, and how long it waits for that to start.
+    #[inline]
+    pub fn invoke(&mut self, place: Option<u16>, busy: Duration) -> (Context<M>, Duration) {
+        let (isolate, wait) = self.fleet.serve(place, busy);
+        (Context::new(isolate, &self.rules), wait)
+    }
+
+    /// What the isolates alive have in their memory.
+    pub fn memories(&self) -> impl Iterator<Item = &M> {
+        self.fleet.isolates().map(|i| &i.memory)
+    }
+
+    /// Starts and ends of isolates.
+    pub fn counters(&self) -> FleetCounters {
+        self.fleet.counters()
+    }
+
+    /// The estimated memory of the largest isolate, in bytes.
+    pub fn memory_peak(&self) -> u64 {
+        self.rules.memory_peak(self.memories())
+    }
+
+    /// Forgets the peaks so far.
+    pub fn reset_peaks(&mut self) {
+        self.fleet.reset_peak();
+        self.rules.reset_peak();
+    }
+}

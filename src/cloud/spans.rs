@@ -1,0 +1,82 @@
+//! A trace of a bounded number of invocations.
+
+use super::kv::{OpLog, Operation};
+use crate::units::Timestamp;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// An invocation with its operations on the KV.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    pub name: &'static str,
+    pub place: Option<usize>,
+    pub start: Timestamp,
+    pub operations: Vec<Operation>,
+}
+
+impl Span {
+    /// When the last operation ended.
+    pub fn end(&self) -> Timestamp {
+        let ends = self.operations.iter().map(|o| o.end);
+        ends.max().unwrap_or(self.start)
+    }
+}
+
+/// Writes down the first so many invocations.
+#[derive(Default)]
+pub struct Tracer {
+    left: usize,
+    open: Vec<(Span, OpLog)>,
+}
+
+impl Tracer {
+    /// A tracer for `limit` invocations.
+    pub fn new(limit: usize) -> Self {
+        Tracer {
+            left: limit,
+            open: Vec::new(),
+        }
+    }
+
+    /// Where an invocation that starts now is to write down what it does, if there is room.
+    pub fn begin(&mut self, name: &'static str, place: usize, now: Timestamp) -> Option<OpLog> {
+        if self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        let log: OpLog = Rc::new(RefCell::new(Vec::new()));
+        let span = Span {
+            name,
+            place: Some(place),
+            start: now,
+            operations: Vec::new(),
+        };
+        self.open.push((span, Rc::clone(&log)));
+        Some(log)
+    }
+
+    /// Notes an invocation that was answered from the cache.
+    #[inline]
+    pub fn note_cached(&mut self, name: &'static str, now: Timestamp) {
+        if self.left > 0 {
+            self.left -= 1;
+            let span = Span {
+                name,
+                place: None,
+                start: now,
+                operations: Vec::new(),
+            };
+            self.open.push((span, OpLog::default()));
+        }
+    }
+
+    /// What was written down, in the order of the starts.
+    pub fn take_spans(&mut self) -> Vec<Span> {
+        let open = std::mem::take(&mut self.open);
+        let with_operations = |(span, log): (Span, OpLog)| Span {
+            operations: log.take(),
+            ..span
+        };
+        open.into_iter().map(with_operations).collect()
+    }
+}
