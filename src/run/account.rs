@@ -36,13 +36,10 @@ impl World {
         invoice.check()?;
         let busiest_day = self.store.busiest_day();
         let wanted = self.wanted(point, &kv, &usage, period);
-        let quota_use = OpKind::ALL.map(|kind| {
-            let item = MeterItem::of_operation(kind);
-            match scenario.plan().monthly_allowance(item) {
-                None | Some(0) => f64::NAN,
-                Some(allowed) => wanted.get(item) as f64 / allowed as f64,
-            }
-        });
+        let quota_use = |item| match scenario.plan().monthly_allowance(item) {
+            None | Some(0) => f64::NAN,
+            Some(allowed) => wanted.get(item) as f64 / allowed as f64,
+        };
         let mut calls = std::mem::take(&mut *self.calls.borrow_mut());
         calls.merge(std::mem::take(&mut self.calls_before));
         let counters = self.counters().since(&self.counters_before);
@@ -72,7 +69,8 @@ impl World {
             in_memory_before: self.in_memory_before,
             kv,
             busiest_day,
-            quota_use,
+            quota_use: OpKind::ALL.map(|kind| quota_use(MeterItem::of_operation(kind))),
+            quota_use_requests: quota_use(MeterItem::WorkersRequests),
             usage,
             wanted,
             invoice,

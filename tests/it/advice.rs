@@ -277,6 +277,71 @@ fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
     );
 }
 
+/// A batch of ten minutes spares reads and writes, so that a free plan's Worker requests are the first
+/// that are used up.
+#[test]
+fn used_up_worker_requests_are_marked_and_told() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let batches = [
+        "--set",
+        "policy.batch.max_age=\"10 min\"",
+        "--set",
+        "policy.batch.max_records=10000",
+    ];
+    let args = [
+        "sweep",
+        "--plan",
+        "free",
+        "--policy",
+        "optimised",
+        "-n",
+        "2",
+    ];
+    let levels = ["--traffic", "3M,20M", "--out", out];
+    let (text, _) = kvplan(&[&args[..], &batches, &levels].concat());
+    assert!(text.contains("requests wanted"), "{text}");
+    let all = rows(&dir.path().join("sweep.csv"));
+    // Of 3M a month; the metrics page and others send some, too.
+    let wanted = number(&all[1], "quota_use_requests");
+    assert!((20.0 / 3.0..7.1).contains(&wanted), "{wanted}");
+    let chart = fs::read_to_string(dir.path().join("cost.svg")).unwrap();
+    let mark = "optimised: Worker requests of plan &quot;free&quot; used up at every level from 3M";
+    assert!(chart.contains(mark), "{chart}");
+    let chart = fs::read_to_string(dir.path().join("quota_use.svg")).unwrap();
+    assert!(chart.contains("optimised: Worker requests"));
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("optimised: Worker requests at every level from 3M"));
+    assert!(!page.contains("optimised: nowhere"));
+    assert!(page.contains("requests wanted"));
+    println!("{text}");
+}
+
+/// Break-even counts Worker requests as the chart does.
+#[test]
+fn the_mark_of_used_up_requests_is_that_of_breakeven() {
+    let sets = ["period.requests=\"5k\"", "period.calls=0"];
+    let mut scenario = scenario("default", Some("free"), &sets, 3);
+    scenario.policies.remove(0);
+    let levels = [1_000_000, 10_000_000];
+    let cells = swept(&scenario, &levels);
+    let all: Vec<&Cell> = cells.iter().collect();
+    let mark = crossing(&all, "quota_use_requests", 1.0).unwrap();
+    let settings = Settings {
+        levels: levels.map(Count).to_vec(),
+        fixed_cost: Money::ZERO,
+        refused: 0.01,
+    };
+    let found = breakeven(&scenario, &settings, &|| {}, &AtomicBool::new(false)).unwrap();
+    let requests = Question::Quota(MeterItem::WorkersRequests);
+    let answer = found.answers.iter().find(|a| a.question == requests);
+    let at = answer.unwrap().crossing.at;
+    println!("mark {mark:.0}, break-even {at:.0}");
+    // Three replications of 5,000 requests know a rate to 2%.
+    assert!((mark / at - 1.0).abs() < 0.04, "{mark} against {at}");
+}
+
 /// Much more was lost before the period than is stored in it.
 #[test]
 fn lost_updates_are_counted_over_the_period_and_lie_within_it() {

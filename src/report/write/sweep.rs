@@ -7,7 +7,7 @@ use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
 use crate::report::table::table;
-use crate::run::metric::METRICS;
+use crate::run::metric::{ALLOWANCES, METRICS};
 use crate::run::scenario::Scenario;
 use crate::study::cheapest::{Reason, Standing, standings, why_excluded};
 use crate::study::sweep::{Cell, crossing};
@@ -305,14 +305,19 @@ impl Plotter<'_> {
             chart.y.max = Some(10.0);
             chart.note.push_str(" No cost is drawn at $0.01.");
         }
-        let limits = [("quota_use_reads", "reads"), ("quota_use_writes", "writes")];
         for (i, policy) in self.policies().into_iter().enumerate() {
-            for (metric, what) in limits {
-                if let Some(at) = crossing(&self.of_policy(policy), metric, 1.0) {
+            let cells = self.of_policy(policy);
+            for (metric, what) in ALLOWANCES {
+                let first = cells.first().filter(|c| c.estimate(metric).mean >= 1.0);
+                let used_up = match first {
+                    Some(cell) => Some((cell.traffic.0 as f64, "at every level from")),
+                    None => crossing(&cells, metric, 1.0).map(|at| (at, "at")),
+                };
+                if let Some((at, from)) = used_up {
                     chart.marks.push(Mark {
                         at,
                         label: format!(
-                            "{policy}: {what} of plan \"{}\" used up at {}",
+                            "{policy}: {what} of plan \"{}\" used up {from} {}",
                             self.scenario.plan,
                             format::count(at)
                         ),
@@ -434,6 +439,7 @@ impl Plotter<'_> {
     }
 
     fn quota_use(&self) -> Chart {
+        let [reads, writes, _, _, requests] = ALLOWANCES;
         let axis = Axis {
             label: "share of the plan's allowance used".into(),
             scale: Scale::Log,
@@ -443,10 +449,10 @@ impl Plotter<'_> {
         };
         let mut series = Vec::new();
         for (i, policy) in self.policies().into_iter().enumerate() {
-            for (dash, what) in ["reads", "writes"].into_iter().enumerate() {
+            for (dash, (metric, what)) in [reads, writes, requests].into_iter().enumerate() {
                 series.push(Series {
                     name: format!("{policy}: {what}"),
-                    data: self.series(policy, &format!("quota_use_{what}")),
+                    data: self.series(policy, metric),
                     colour: i,
                     dash,
                     scatter: false,
@@ -480,6 +486,7 @@ pub fn summary(cells: &[Cell]) -> String {
         "lost",
         "reads wanted",
         "writes wanted",
+        "requests wanted",
         "costs least",
     ];
     let with_precision = cells.iter().any(|c| c.attained.is_some());
@@ -508,6 +515,7 @@ pub fn summary(cells: &[Cell]) -> String {
             format::share_or_unknown(mean("loss_rate")),
             format::percent(mean("quota_use_reads")),
             format::percent(mean("quota_use_writes")),
+            format::percent(mean("quota_use_requests")),
             match standing {
                 Standing::Excluded(_) => "excluded".into(),
                 told => standing_words(told),
