@@ -22,7 +22,8 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     out.write("replications.csv", &replications_csv(scenario, cells))?;
     let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
     levels.dedup();
-    out.write("run.json", &run_json("sweep", scenario, &levels)?)?;
+    let settings = settings_line(scenario, cells);
+    out.write("run.json", &run_json("sweep", scenario, &levels, settings)?)?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}")))?;
@@ -168,13 +169,18 @@ month. The error of that is the sampling error, which the 95% intervals over rep
 and the edge of the period: at most one unwritten batch and one cache fill per replication. \
 Storage is extrapolated to the retention time.";
 
-/// What it takes to repeat a command on a scenario.
-pub fn run_json(command: &str, scenario: &Scenario, levels: &[Count]) -> Result<Vec<u8>, String> {
+/// What it takes to repeat a command on a scenario, and the settings that were in force.
+pub fn run_json(
+    command: &str,
+    scenario: &Scenario,
+    levels: &[Count],
+    settings: String,
+) -> Result<Vec<u8>, String> {
     let run = Run {
         kvplan: env!("CARGO_PKG_VERSION"),
         command,
         seed: scenario.seed,
-        settings: settings(scenario).at(levels).line(),
+        settings,
         traffic_per_month: levels.iter().map(|c| c.0).collect(),
         scaling: SCALING,
         scenario,
