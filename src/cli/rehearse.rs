@@ -8,6 +8,7 @@ use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
+use kvplan::report::write::run::not_billed;
 use kvplan::report::write::{rehearsal, sweep, timeline};
 use kvplan::study::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
 use kvplan::study::timeline::fitting_interval;
@@ -99,6 +100,9 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         for r in &rehearsals {
             println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
             println!("{}", rehearsal::checklist_table(r));
+            if let Some(note) = not_billed(&first.plan, &r.cell) {
+                println!("{note}");
+            }
         }
         println!(
             "\n{} replications, seed {}. {} files written to {}",

@@ -342,6 +342,28 @@ fn the_mark_of_used_up_requests_is_that_of_breakeven() {
     assert!((mark / at - 1.0).abs() < 0.04, "{mark} against {at}");
 }
 
+#[test]
+fn what_a_rehearsal_refuses_stands_beside_its_cost() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let args = ["rehearse", "--plan", "free", "--traffic", "1M", "-n", "1"];
+    let (text, _) = kvplan(&[&args[..], &["--length", "6 h", "--out", out]].concat());
+    assert!(text.contains("of the KV operations are refused"), "{text}");
+    let all = rows(&dir.path().join("rehearsal.csv"));
+    let cost = all.iter().find(|r| r["measure"] == "cost_usd").unwrap();
+    assert_eq!((&*cost["found"], &*cost["verdict"]), ("0", "not met"));
+    assert!(
+        cost["reason"].contains("kv_quota_exceeded_share ")
+            && cost["reason"].contains("which is not for the whole work"),
+        "{cost:?}"
+    );
+    for row in &all {
+        assert!(number(row, "kv_quota_exceeded_share") > 0.001, "{row:?}");
+        assert!(number(row, "loss_rate") >= 0.0, "{row:?}");
+    }
+    println!("{text}");
+}
+
 /// Options of a command that change what its figures mean, and where they have to be told.
 #[test]
 fn every_command_tells_its_own_options() {
