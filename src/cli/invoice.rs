@@ -58,6 +58,8 @@ enum Format {
 pub fn run(args: Args) -> Result<u8, Failure> {
     let all: Catalog = models::load(&args.prices, None, &of_prices(&args.overrides)?)?;
     let on = args.on.unwrap_or_else(|| all.checked_on());
+    all.check_known(on)
+        .map_err(|e| Failure::usage(format!("--on: {e}")))?;
     let plan = all
         .plan(&args.plan)
         .map_err(|e| Failure::usage(format!("--plan: {}", e.message)))?;

@@ -117,6 +117,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     let report = PlanReport {
         scenario: &scenario,
         settings: &settings,
+        search: &args.search,
         dimensions: search.dimensions.iter().map(|d| d.name.as_str()).collect(),
         space: &space,
         result: &result,

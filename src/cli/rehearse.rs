@@ -8,6 +8,7 @@ use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
+use kvplan::report::write::run::not_billed;
 use kvplan::report::write::{rehearsal, sweep, timeline};
 use kvplan::study::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
 use kvplan::study::timeline::fitting_interval;
@@ -83,18 +84,25 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     );
     bar.finish_and_clear();
     let rehearsals = rehearsals.map_err(sweep_failure)?;
-    write(&first, traffic, &rehearsals, &out).map_err(Failure::usage)?;
+    let settings = settings(&first)
+        .at(&[traffic])
+        .with("--length", format_duration(args.length))
+        .with("--checklist", &args.checklist)
+        .line();
+    write(&first, traffic, &settings, &rehearsals, &out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;
     if !args.simulation.quiet {
         println!(
-            "{}\nThe first {} after a deployment: {}",
-            settings(&first).at(&[traffic]).line(),
+            "{settings}\nThe first {} after a deployment: {}",
             format_duration(args.length),
             checklist.title
         );
         for r in &rehearsals {
             println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
             println!("{}", rehearsal::checklist_table(r));
+            if let Some(note) = not_billed(&first.plan, &r.cell) {
+                println!("{note}");
+            }
         }
         println!(
             "\n{} replications, seed {}. {} files written to {}",
@@ -116,11 +124,13 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
 fn write(
     first: &kvplan::run::scenario::Scenario,
     traffic: Count,
+    settings: &str,
     rehearsals: &[Rehearsal],
     out: &OutputDir,
 ) -> Result<(), String> {
     out.write("rehearsal.csv", &rehearsal::rehearsal_csv(rehearsals))?;
-    out.write("run.json", &sweep::run_json("rehearse", first, &[traffic])?)?;
+    let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned())?;
+    out.write("run.json", &run)?;
     let timelines: Vec<_> = rehearsals.iter().map(|r| &r.timeline).collect();
-    timeline::write(first, traffic, &timelines, out)
+    timeline::write(first, settings, &timelines, out)
 }

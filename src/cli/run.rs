@@ -6,6 +6,7 @@ use super::common::{
 };
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::output::OutputDir;
+use kvplan::report::settings::settings;
 use kvplan::report::write::precision::precision_note;
 use kvplan::report::write::sweep::settings_line;
 use kvplan::report::write::{run as report, timeline};
@@ -81,7 +82,9 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         report::write(&scenario, traffic, &cells, &out)
             .and_then(|()| {
                 let timelines: Vec<&Timeline> = timelines.iter().collect();
-                timeline::write(&scenario, traffic, &timelines, &out)
+                // Those over time are of the scenario's replications, however many a precision took.
+                let settings = settings(&scenario).at(&[traffic]).line();
+                timeline::write(&scenario, &settings, &timelines, &out)
             })
             .and_then(|()| out.commit())
             .map_err(Failure::usage)?;

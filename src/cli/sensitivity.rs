@@ -84,7 +84,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         loaded.policies = loaded.policies.pop().into_iter().collect();
         Ok(loaded)
     };
-    let base = load(&inputs.at_base())?;
+    let mut base = load(&inputs.at_base())?;
+    base.arguments.clone_from(&scenario.arguments);
     let settings = Settings {
         metric: args.measure.0,
         replications: scenario.replications,
@@ -104,6 +105,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let report = SensitivityReport {
         scenario: &base,
         inputs: &inputs,
+        inputs_name: &args.inputs,
         settings: &settings,
         result: &result,
     };

@@ -82,6 +82,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     let comparison = Comparison {
         scenario: &scenario,
         stores: &stores,
+        changed: &mine,
         take_overs: &take_overs(&cells),
         cells: &cells,
     };

@@ -150,6 +150,24 @@ impl Catalog {
         self.checked.parse().expect("checked when loaded")
     }
 
+    /// Whether the prices of a day are known: those of days before the catalog was checked are not,
+    /// unless some are dated.
+    ///
+    /// # Errors
+    /// Says from when on they are.
+    pub fn check_known(&self, day: Date) -> Result<(), String> {
+        let items = self.plans.iter().flat_map(|p| &p.items);
+        let checked = self.checked_on();
+        let first = items.filter_map(|i| i.from).fold(checked, Date::min);
+        if day >= first {
+            return Ok(());
+        }
+        Err(format!(
+            "found {day}, expected {first} or later: \"{}\" has no prices of days before",
+            self.title
+        ))
+    }
+
     /// The catalog with the prices in force on a day, and `round_up` applied.
     pub fn on(mut self, day: Date) -> Self {
         for plan in &mut self.plans {

@@ -2,13 +2,17 @@
 
 use crate::models::quantity::Count;
 use crate::run::scenario::Scenario;
+use std::fmt::Display;
 
 /// What a result was made with: the scenario, the plan, the traffic, the fleet, the latency, the
 /// prices, what was set otherwise than the scenario has it, replications and seed.
 #[derive(Debug, Clone)]
 pub struct Settings<'a> {
     scenario: &'a Scenario,
+    title: String,
     traffic: Option<String>,
+    /// Options of the command, which are no settings of the scenario.
+    own: Vec<String>,
     replications: Option<String>,
 }
 
@@ -16,7 +20,9 @@ pub struct Settings<'a> {
 pub fn settings(scenario: &Scenario) -> Settings<'_> {
     Settings {
         scenario,
+        title: scenario.title.clone(),
         traffic: None,
+        own: Vec::new(),
         replications: None,
     }
 }
@@ -32,6 +38,32 @@ impl Settings<'_> {
         self
     }
 
+    /// Of requests that a recorded log has, where the scenario's title tells of arrivals of its own.
+    pub fn of_log(mut self, log: &str) -> Self {
+        let rest = &self.scenario.name;
+        self.title = format!("the recorded log {log}, the rest by scenario \"{rest}\"");
+        self
+    }
+
+    /// With an option of the command that has an effect.
+    pub fn with(mut self, option: &str, value: impl Display) -> Self {
+        let value = value.to_string();
+        self.own.push(match value.contains([' ', '<', '>']) {
+            true => format!("{option} \"{value}\""),
+            false => format!("{option} {value}"),
+        });
+        self
+    }
+
+    /// The same, where it has one.
+    pub fn with_if(self, has_effect: bool, option: &str, value: impl Display) -> Self {
+        if has_effect {
+            self.with(option, value)
+        } else {
+            self
+        }
+    }
+
     /// With so many replications, where they are not those of the scenario.
     pub fn replicated(mut self, replications: impl ToString) -> Self {
         self.replications = Some(replications.to_string());
@@ -45,33 +77,51 @@ impl Settings<'_> {
         let n = self.replications.as_ref().unwrap_or(&n);
         let many = if n == "1" { "" } else { "s" };
         let parts = [
-            Some(s.title.clone()),
+            Some(self.title.clone()),
             Some(format!("plan \"{}\"", s.plan)),
             self.traffic.clone(),
             Some(s.fleet.title.clone()),
             Some(format!("KV latency: {}", s.latency.title)),
             Some(format!("prices: {} ({})", s.catalog.title, s.prices_on)),
-            overrides(&s.arguments),
+            self.options(),
             Some(format!("{n} replication{many}, seed {}", s.seed)),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
-}
 
-/// `with --policy naive --set cpu.query_us=1`: the options that changed the scenario and are not
-/// told by a part of their own.
-fn overrides(arguments: &[String]) -> Option<String> {
-    let pairs = arguments.chunks_exact(2);
-    let given: Vec<String> = pairs
-        .filter(|p| p[0] == "--policy" || p[0] == "--set" || p[0] == "--precision")
-        .map(|p| p.join(" "))
-        .collect();
-    (!given.is_empty()).then(|| format!("with {}", given.join(" ")))
+    /// `with --policy naive --set cpu.query_us=1 --fixed-cost $3.00`: the options that changed the
+    /// scenario and are not told by a part of their own, and those of the command.
+    fn options(&self) -> Option<String> {
+        let of_scenario = self.scenario.arguments.chunks_exact(2);
+        let given: Vec<String> = of_scenario
+            .filter(|p| ["--policy", "--set", "--precision"].contains(&p[0].as_str()))
+            .map(|p| p.join(" "))
+            .chain(self.own.iter().cloned())
+            .collect();
+        (!given.is_empty()).then(|| format!("with {}", given.join(" ")))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_line_tells_the_options_of_the_command_and_its_log() {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let line = settings(&scenario)
+            .of_log("a.csv")
+            .with("--jitter", "5 s")
+            .with_if(false, "--speed", 1)
+            .with_if(true, "--amplify", 3)
+            .line();
+        let first = "the recorded log a.csv, the rest by scenario \"default\"; plan \"paid\"; ";
+        assert!(line.starts_with(first), "{line}");
+        assert!(
+            line.contains("; with --jitter \"5 s\" --amplify 3; "),
+            "{line}"
+        );
+    }
 
     #[test]
     fn the_line_tells_what_options_have_changed() {

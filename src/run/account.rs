@@ -39,13 +39,10 @@ impl<A: Application> World<A> {
             true => self.wanted(point, &kv, &usage, period),
             false => self.wanted(point, &KvMeter::default(), &usage, period),
         };
-        let quota_use = OpKind::ALL.map(|kind| {
-            let item = MeterItem::of_operation(kind);
-            match scenario.plan().monthly_allowance(item) {
-                None | Some(0) => f64::NAN,
-                Some(allowed) => wanted.get(item) as f64 / allowed as f64,
-            }
-        });
+        let quota_use = |item| match scenario.plan().monthly_allowance(item) {
+            None | Some(0) => f64::NAN,
+            Some(allowed) => wanted.get(item) as f64 / allowed as f64,
+        };
         let mut calls = self.services.calls.take();
         calls.merge(&self.calls_before);
         let counters = self.counters().since(&self.before.counters);
@@ -73,7 +70,8 @@ impl<A: Application> World<A> {
             in_memory_before: self.before.in_memory,
             kv,
             busiest_day: values.map_or_else(Default::default, |kv| kv.busiest_day()),
-            quota_use,
+            quota_use: OpKind::ALL.map(|kind| quota_use(MeterItem::of_operation(kind))),
+            quota_use_requests: quota_use(MeterItem::WorkersRequests),
             stored_bytes: usage.get(self.store().storage_item()),
             usage,
             wanted,

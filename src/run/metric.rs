@@ -84,6 +84,7 @@ pub const METRICS: &[Metric] = metrics![
     "quota_use_writes", "writes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Write as usize]);
     "quota_use_deletes", "deletes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Delete as usize]);
     "quota_use_lists", "lists wanted / allowed", Get::Each(|r| r.quota_use[OpKind::List as usize]);
+    "quota_use_requests", "Worker requests of all kinds wanted, refused ones among them / allowed", Get::Each(|r| r.quota_use_requests);
     "stored_bytes", "bytes stored, on average once old keys expire", Get::Each(|r| r.usage.get(MeterItem::KvStorage) as f64);
     "invoice_fee_usd", "plan fee per month", Get::Bill(|l| l.item.is_none());
     "invoice_kv_reads_usd", "KV reads beyond what is included, per month", Get::Bill(|l| l.item == Some(MeterItem::KvReads));
@@ -127,6 +128,15 @@ pub const METRICS: &[Metric] = metrics![
     "read_age_mean_s", "for how long a newer value had existed, mean over keys read", Get::Ratio(|r| age(r, |a| (a.age_sum_s, a.reads as f64)));
     "read_age_p99_s", "the same, 99th percentile", s(Calls::ReadAge, 0.99);
     "cost_usd", "total of the invoice per month", Get::Bill(|_| true);
+];
+
+/// The measures of what is wanted as a share of what the plan allows, each with what it is of.
+pub const ALLOWANCES: [(&str, &str); 5] = [
+    ("quota_use_reads", "reads"),
+    ("quota_use_writes", "writes"),
+    ("quota_use_deletes", "deletes"),
+    ("quota_use_lists", "lists"),
+    ("quota_use_requests", "Worker requests"),
 ];
 
 /// The two parts of a ratio of counts.

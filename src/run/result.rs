@@ -53,6 +53,8 @@ pub struct RunResult {
     /// What is wanted as a share of each daily (on average) or monthly allowance, by kind: what the
     /// plan refuses is in it, so that it may exceed 1. NaN without allowance.
     pub quota_use: [f64; OpKind::ALL.len()],
+    /// The same of Worker requests.
+    pub quota_use_requests: f64,
     /// Bytes stored, on average once old keys expire.
     pub stored_bytes: u128,
     /// A month of 30 days at this rate.

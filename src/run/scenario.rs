@@ -338,6 +338,10 @@ impl Scenario {
         }
         let catalog: Catalog = models::load(&file.billing.catalog, dir, &of("prices"))?;
         let prices_on = file.billing.on.unwrap_or_else(|| catalog.checked_on());
+        catalog.check_known(prices_on).map_err(|e| ConfigError {
+            field: Some("billing.on".into()),
+            ..ConfigError::new(&label, e)
+        })?;
         let catalog = catalog.on(prices_on);
         let plan = plan.unwrap_or(&file.billing.plan).to_owned();
         catalog.plan(&plan).map_err(|e| ConfigError {

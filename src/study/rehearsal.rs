@@ -1,14 +1,14 @@
 //! The first hours after a deployment, judged by a checklist.
 
+use super::cheapest::{BOUNDED, Reason, why_excluded};
 use super::stats::Estimate;
-use super::sweep::SweepError;
+use super::sweep::{Cell, SweepError};
 use super::timeline::{Step, Timeline, observe_all};
 use crate::models::quantity::{Count, Probability};
 use crate::models::{FieldError, Model};
 use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::run::series;
-use crate::study::stats::pool::Pooled;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
@@ -176,6 +176,8 @@ impl Model for Checklist {
 /// What a rehearsal of one policy found.
 pub struct Rehearsal {
     pub timeline: Timeline,
+    /// All measures of the time: what was refused and lost stands beside its bill.
+    pub cell: Cell,
     /// In the order of the checklist.
     pub judged: Vec<Judged>,
 }
@@ -206,29 +208,20 @@ pub fn rehearse(
 ) -> Result<Vec<Rehearsal>, SweepError> {
     let timelines = observe_all(first, traffic, interval, 0, finished, stop)?;
     let judge = |timeline: Timeline| {
-        let pooled = timeline.pooled(first);
+        let cell = timeline.cell(first, traffic);
         let items = checklist.items.iter();
         Rehearsal {
             judged: items
-                .map(|item| judged(item, first, traffic, &timeline, &pooled))
+                .map(|item| judged(item, first, &timeline, &cell))
                 .collect(),
             timeline,
+            cell,
         }
     };
     Ok(timelines.into_iter().map(judge).collect())
 }
 
-fn estimate(pooled: &Pooled, measure: &str) -> Estimate {
-    pooled.estimates[metric::index_of(measure).expect("checked when loaded")]
-}
-
-fn judged(
-    item: &Item,
-    first: &Scenario,
-    traffic: Count,
-    timeline: &Timeline,
-    pooled: &Pooled,
-) -> Judged {
+fn judged(item: &Item, first: &Scenario, timeline: &Timeline, cell: &Cell) -> Judged {
     let mut judged = Judged {
         section: item.section.clone(),
         quote: item.quote.clone(),
@@ -239,13 +232,13 @@ fn judged(
         first_broken_s: None,
         reason: String::new(),
     };
-    let find = |name: &String| (name.clone(), estimate(pooled, name));
+    let find = |name: &str| (name.to_owned(), cell.estimate(name));
     match &item.judge {
         Judge::NotTestable { reason } => {
             judged.verdict = Verdict::NotTestable;
             judged.reason = reason.clone();
         }
-        Judge::Review { measures } => judged.found = measures.iter().map(find).collect(),
+        Judge::Review { measures } => judged.found = measures.iter().map(|m| find(m)).collect(),
         Judge::Alerts => {
             let alerts = timeline.alerts(first);
             let runs = timeline.observed.len();
@@ -305,12 +298,15 @@ fn judged(
             at_traffic,
             tolerance,
         } => {
-            let cost = estimate(pooled, "cost_usd");
+            let cost = cell.estimate("cost_usd");
             judged.found = vec![("cost_usd".into(), cost)];
-            if *at_traffic != traffic {
+            // What the bill is not for.
+            judged.found.extend(BOUNDED.map(find));
+            if *at_traffic != cell.traffic {
                 judged.verdict = Verdict::NotTestable;
                 judged.reason = format!(
-                    "the document projects {at_traffic} requests a month, this is a rehearsal of {traffic}"
+                    "the document projects {at_traffic} requests a month, this is a rehearsal of {}",
+                    cell.traffic
                 );
             } else {
                 let slack = stated_usd * tolerance.get();
@@ -319,6 +315,14 @@ fn judged(
                 judged.verdict = over.max(under);
                 judged.bound = Some(format!("{stated_usd} ± {slack:.3}"));
                 judged.reason = "the bill of the time, scaled to a month of 30 days".into();
+                judged.verdict = match why_excluded(cell) {
+                    None => judged.verdict,
+                    Some(Reason::LossUnknown) => judged.verdict.max(Verdict::Undecided),
+                    Some(_) => Verdict::NotMet,
+                };
+                if why_excluded(cell).is_some() {
+                    judged.reason.push_str(", which is not for the whole work");
+                }
             }
         }
     }

@@ -277,6 +277,228 @@ fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
     );
 }
 
+/// A batch of ten minutes spares reads and writes, so that a free plan's Worker requests are the first
+/// that are used up.
+#[test]
+fn used_up_worker_requests_are_marked_and_told() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let batches = [
+        "--set",
+        "policy.batch.max_age=\"10 min\"",
+        "--set",
+        "policy.batch.max_records=10000",
+    ];
+    let args = [
+        "sweep",
+        "--plan",
+        "free",
+        "--policy",
+        "optimised",
+        "-n",
+        "2",
+    ];
+    let levels = ["--traffic", "3M,20M", "--out", out];
+    let (text, _) = kvplan(&[&args[..], &batches, &levels].concat());
+    assert!(text.contains("requests wanted"), "{text}");
+    let all = rows(&dir.path().join("sweep.csv"));
+    // Of 3M a month; the metrics page and others send some, too.
+    let wanted = number(&all[1], "quota_use_requests");
+    assert!((20.0 / 3.0..7.1).contains(&wanted), "{wanted}");
+    let chart = fs::read_to_string(dir.path().join("cost.svg")).unwrap();
+    let mark = "optimised: Worker requests of plan &quot;free&quot; used up at every level from 3M";
+    assert!(chart.contains(mark), "{chart}");
+    let chart = fs::read_to_string(dir.path().join("quota_use.svg")).unwrap();
+    assert!(chart.contains("optimised: Worker requests"));
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("optimised: Worker requests at every level from 3M"));
+    assert!(!page.contains("optimised: nowhere"));
+    assert!(page.contains("requests wanted"));
+    println!("{text}");
+}
+
+/// Break-even counts Worker requests as the chart does.
+#[test]
+fn the_mark_of_used_up_requests_is_that_of_breakeven() {
+    let sets = ["period.requests=\"5k\"", "period.calls=0"];
+    let mut scenario = scenario("default", Some("free"), &sets, 3);
+    scenario.policies.remove(0);
+    let levels = [1_000_000, 10_000_000];
+    let cells = swept(&scenario, &levels);
+    let all: Vec<&Cell> = cells.iter().collect();
+    let mark = crossing(&all, "quota_use_requests", 1.0).unwrap();
+    let settings = Settings {
+        levels: levels.map(Count).to_vec(),
+        fixed_cost: Money::ZERO,
+        refused: 0.01,
+    };
+    let found = breakeven(&scenario, &settings, &|| {}, &AtomicBool::new(false)).unwrap();
+    let requests = Question::Quota(MeterItem::WorkersRequests);
+    let answer = found.answers.iter().find(|a| a.question == requests);
+    let at = answer.unwrap().crossing.at;
+    println!("mark {mark:.0}, break-even {at:.0}");
+    // Three replications of 5,000 requests know a rate to 2%.
+    assert!((mark / at - 1.0).abs() < 0.04, "{mark} against {at}");
+}
+
+#[test]
+fn what_a_rehearsal_refuses_stands_beside_its_cost() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let args = ["rehearse", "--plan", "free", "--traffic", "1M", "-n", "1"];
+    let (text, _) = kvplan(&[&args[..], &["--length", "6 h", "--out", out]].concat());
+    assert!(text.contains("of the KV operations are refused"), "{text}");
+    let all = rows(&dir.path().join("rehearsal.csv"));
+    let cost = all.iter().find(|r| r["measure"] == "cost_usd").unwrap();
+    assert_eq!((&*cost["found"], &*cost["verdict"]), ("0", "not met"));
+    assert!(
+        cost["reason"].contains("kv_quota_exceeded_share ")
+            && cost["reason"].contains("which is not for the whole work"),
+        "{cost:?}"
+    );
+    for row in &all {
+        assert!(number(row, "kv_quota_exceeded_share") > 0.001, "{row:?}");
+        assert!(number(row, "loss_rate") >= 0.0, "{row:?}");
+    }
+    println!("{text}");
+}
+
+/// Options of a command that change what its figures mean, and where they have to be told.
+#[test]
+fn every_command_tells_its_own_options() {
+    let dir = TempDir::new().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let search = path("search.toml");
+    fs::write(&search, LAYOUTS.replace("shared", "batch_keys")).unwrap();
+    let log = path("log.csv");
+    let times: Vec<String> = (0..200).map(|i| (1_700_000_000 + i).to_string()).collect();
+    fs::write(&log, format!("timestamp\n{}\n", times.join("\n"))).unwrap();
+    let in_log = format!("the recorded log {log}, ");
+    let in_search = format!("--search {search}");
+    let commands: [(&[&str], &[&str]); 7] = [
+        (
+            &["replay", &log, "--amplify", "3", "--speed", "2"],
+            &[&in_log, "--speed 2 --amplify 3 --jitter \"1 s\""],
+        ),
+        (
+            &["forecast", "--months", "2", "--month-sd", "7%"],
+            &["--month-sd 7%"],
+        ),
+        (
+            &["breakeven", "--traffic", "1M,10M", "--fixed-cost", "3"],
+            &["--fixed-cost $3.00 --refused 1%"],
+        ),
+        (
+            &[
+                "plan",
+                "--slo",
+                "cost<900USD",
+                "--tie",
+                "30%",
+                "--search",
+                &search,
+            ],
+            &["--slo \"cost<900USD\"", &in_search, "--tie 30%"],
+        ),
+        (
+            &["rehearse", "--length", "1 h"],
+            &["--length \"1 h\" --checklist load-testing"],
+        ),
+        (
+            &["sensitivity", "--morris", "0", "--policy", "naive"],
+            &["--policy naive", "--measure cost_usd --inputs default"],
+        ),
+        (
+            &[
+                "compare-stores",
+                "--store",
+                "d1",
+                "--set",
+                "store.d1.service.limits.bulk_read_keys=50",
+            ],
+            &["--set store.d1.service.limits.bulk_read_keys=50"],
+        ),
+    ];
+    for (command, told) in commands {
+        let out = path(command[0]);
+        let mut args = [command, &["--out", &out, "-n", "2"]].concat();
+        if command[0] != "rehearse" && command[0] != "replay" {
+            args.extend([
+                "--set",
+                "period.requests=\"200\"",
+                "--set",
+                "period.calls=0",
+            ]);
+        }
+        let (text, _) = kvplan(&args);
+        let line = text.lines().next().unwrap();
+        for option in told {
+            assert!(line.contains(option), "{option} is not told: {line}");
+        }
+        assert!(
+            command[0] != "replay" || !text.contains("Poisson"),
+            "{text}"
+        );
+        println!("{line}");
+        // The same line on every chart (its <desc>) and in run.json.
+        let escaped = kvplan::report::draw::hover::escape(line);
+        let files = fs::read_dir(&out).unwrap().map(|e| e.unwrap().path());
+        let mut charts = 0;
+        for file in files {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            if name.ends_with(".svg") {
+                charts += 1;
+                let svg = fs::read_to_string(&file).unwrap();
+                assert!(
+                    svg.contains(&escaped),
+                    "{name} of {}: {escaped}",
+                    command[0]
+                );
+            }
+            if name == "run.json" || name == "stores.json" {
+                let run: serde_json::Value =
+                    serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+                assert_eq!(run["settings"], line, "{name} of {}", command[0]);
+            }
+        }
+        assert!(charts > 0, "{}", command[0]);
+    }
+    let marks = fs::read_to_string(dir.path().join("breakeven/breakeven_cost.svg")).unwrap();
+    assert!(
+        marks.contains("optimised saves more than $3.00 a month against naive at "),
+        "{marks}"
+    );
+}
+
+#[test]
+fn the_replications_told_are_those_that_a_precision_took() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let args = ["run", "--precision", "1%", "-n", "3", "--out", out];
+    let short = [
+        "--policy",
+        "naive",
+        "--traffic",
+        "1M",
+        "--set",
+        "period.requests=\"200\"",
+        "--set",
+        "period.calls=0",
+        "--precision-of",
+        "operations_per_request",
+    ];
+    let (text, _) = kvplan(&[&args[..], &short].concat());
+    let measures = rows(&dir.path().join("measures.csv"));
+    let rest_on = &measures[0]["replications"];
+    let told = format!("; {rest_on} replications, seed ");
+    assert!(rest_on.parse::<u32>().unwrap() > 3, "{rest_on}");
+    assert!(text.lines().next().unwrap().contains(&told), "{text}");
+    let run: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.path().join("run.json")).unwrap()).unwrap();
+    assert!(run["settings"].as_str().unwrap().contains(&told), "{run}");
+}
+
 /// Much more was lost before the period than is stored in it.
 #[test]
 fn lost_updates_are_counted_over_the_period_and_lie_within_it() {

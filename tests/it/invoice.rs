@@ -495,6 +495,12 @@ fn a_day_chooses_the_prices() {
         refused(&["--on", "2026-02-30", "kv.reads=1"])
             .contains("found \"2026-02-30\", expected a date")
     );
+    // Nobody has noted what was paid before.
+    assert!(
+        refused(&["--on", "2020-01-01", "kv.reads=1"]).contains(
+            "--on: found 2020-01-01, expected 2026-11-25 or later: \"Cloudflare, as published\" has no prices of days before"
+        )
+    );
 }
 
 #[test]

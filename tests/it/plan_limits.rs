@@ -229,6 +229,13 @@ fn the_day_of_the_prices_is_chosen_and_recorded() {
         serde_json::from_str::<Value>(&text).unwrap()["scenario"].take()
     };
     assert_eq!(recorded(&[])["prices_on"], "2026-11-25");
+    let before = scenario("default", "paid", &["billing.on=\"2026-11-24\""]);
+    assert!(
+        before
+            .unwrap_err()
+            .to_string()
+            .contains("`billing.on`: found 2026-11-24, expected 2026-11-25 or later")
+    );
     let run = recorded(&["--on", "2026-12-15"]);
     assert_eq!(run["prices_on"], "2026-12-15");
     let arguments = run["arguments"].to_string();

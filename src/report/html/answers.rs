@@ -3,6 +3,7 @@
 use super::folder::Csv;
 use super::table::{Cell, Column, Table};
 use crate::report::format;
+use crate::run::metric::ALLOWANCES;
 use crate::study::stats::Estimate;
 use crate::study::sweep::crossing_of;
 
@@ -32,8 +33,6 @@ const TROUBLES: [(&str, &str); 4] = [
     ("loss_rate", "of the records are lost"),
     ("error_rate", "of the calls fail"),
 ];
-
-const KINDS: [&str; 4] = ["reads", "writes", "deletes", "lists"];
 
 /// The answers and tables of `sweep.csv`; none if it is not a sweep of traffic by policy, with one
 /// row for each.
@@ -220,8 +219,8 @@ impl<'a> Sweep<'a> {
         let mut some = false;
         for policy in &self.policies {
             let mut used_up = Vec::new();
-            for kind in KINDS {
-                let line = self.line(policy, &format!("quota_use_{kind}"));
+            for (measure, kind) in ALLOWANCES {
+                let line = self.line(policy, measure);
                 let Some((_, first)) = line.first() else {
                     continue;
                 };
@@ -233,8 +232,8 @@ impl<'a> Sweep<'a> {
                 }
             }
             if used_up.is_empty() {
-                let most = KINDS.iter().filter_map(|kind| {
-                    let line = self.line(policy, &format!("quota_use_{kind}"));
+                let most = ALLOWANCES.iter().filter_map(|(measure, kind)| {
+                    let line = self.line(policy, measure);
                     let (x, y) = line.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
                     Some((kind, x, y))
                 });
@@ -370,7 +369,7 @@ impl<'a> Sweep<'a> {
 
     fn key_figures(&self) -> Table {
         type Write = fn(f64) -> String;
-        const FIGURES: [(&str, &str, Write); 11] = [
+        const FIGURES: [(&str, &str, Write); 12] = [
             (
                 "operations_per_request",
                 "KV operations per request",
@@ -393,6 +392,7 @@ impl<'a> Sweep<'a> {
             ("loss_rate", "records lost", format::percent),
             ("quota_use_reads", "reads wanted", format::percent),
             ("quota_use_writes", "writes wanted", format::percent),
+            ("quota_use_requests", "requests wanted", format::percent),
             ("stored_bytes", "stored bytes", format::count),
         ];
         let has = |name: &str| self.csv.header.iter().any(|h| h == name);

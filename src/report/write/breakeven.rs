@@ -1,6 +1,7 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
 use super::sweep::csv_bytes;
+use crate::pricing::Money;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;
@@ -230,7 +231,16 @@ impl BreakevenReport<'_> {
 
     /// The settings in force; answers are about both plans.
     pub fn settings(&self) -> String {
-        let line = settings(self.scenario).at(&self.settings.levels).line();
+        let (fixed, refused) = (self.settings.fixed_cost, self.settings.refused);
+        let line = settings(self.scenario)
+            .at(&self.settings.levels)
+            .with_if(fixed > Money::ZERO, "--fixed-cost", fixed)
+            .with_if(
+                self.result.free.is_some(),
+                "--refused",
+                format::percent(refused),
+            )
+            .line();
         match &self.result.free {
             Some(free) => format!("Plans \"{free}\" and \"{}\": {line}", self.result.paid),
             None => line,
@@ -320,19 +330,15 @@ impl BreakevenReport<'_> {
             });
         let marks = self.result.answers.iter().filter_map(|a| {
             let at = a.crossing.at;
-            let label = match a.question {
-                Question::PaysOff(o) => {
-                    format!(
-                        "{} pays off against {}",
-                        self.policy(a.policy),
-                        self.policy(o)
-                    )
-                }
-                _ => return None,
-            };
-            (at > 0.0 && at.is_finite()).then(|| Mark {
+            let pays_off = matches!(a.question, Question::PaysOff(_));
+            (pays_off && at > 0.0 && at.is_finite()).then(|| Mark {
                 at,
-                label: format!("{label} at {}", format::count(at)),
+                label: format!(
+                    "{} {} at {}",
+                    self.policy(a.policy),
+                    self.words(a),
+                    format::count(at)
+                ),
                 vertical: true,
                 colour: Some(a.policy),
             })

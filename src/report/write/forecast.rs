@@ -205,7 +205,13 @@ impl ForecastReport<'_> {
             format::count(self.growth.start),
             format::percent(self.growth.rate),
             format::percent(self.growth.rate_sd),
-            settings(self.scenario).line()
+            settings(self.scenario)
+                .with_if(
+                    self.growth.month_sd > 0.0,
+                    "--month-sd",
+                    format::percent(self.growth.month_sd)
+                )
+                .line()
         )
     }
 

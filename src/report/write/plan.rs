@@ -17,6 +17,8 @@ use crate::study::stats::Estimate;
 pub struct PlanReport<'a> {
     pub scenario: &'a Scenario,
     pub settings: &'a Settings,
+    /// What the search is called: a name or a file.
+    pub search: &'a str,
     /// Names of the dimensions of the search.
     pub dimensions: Vec<&'a str>,
     pub space: &'a Space,
@@ -60,8 +62,13 @@ impl PlanReport<'_> {
         } else {
             format!("{first} to {most}")
         };
+        let asked = self.result.objectives.iter().filter(|o| !is_implied(o));
+        let slo: Vec<&str> = asked.map(|o| o.text.as_str()).collect();
         settings(&scenario)
             .at(&[self.settings.traffic])
+            .with("--slo", slo.join(","))
+            .with("--search", self.search)
+            .with("--tie", format::percent(self.settings.tie))
             .replicated(n)
             .line()
     }

@@ -3,9 +3,11 @@
 use super::sweep::csv_bytes;
 use crate::report::format;
 use crate::report::table::table;
+use crate::study::cheapest::BOUNDED;
 use crate::study::rehearsal::{Judged, Rehearsal, Verdict};
 
-/// One row per policy and item.
+/// One row per policy and item. What was refused and lost of the whole time ends each of them, for any
+/// of them may tell a cost.
 pub fn rehearsal_csv(rehearsals: &[Rehearsal]) -> Vec<u8> {
     let header = [
         "policy",
@@ -20,11 +22,12 @@ pub fn rehearsal_csv(rehearsals: &[Rehearsal]) -> Vec<u8> {
         "first_broken_s",
         "reason",
     ];
+    let header = header.into_iter().chain(BOUNDED).map(str::to_owned);
     let rows = rehearsals.iter().flat_map(|r| {
         r.judged.iter().map(|j| {
             let first = j.found.first();
             let number = |v: Option<f64>| v.map(format::csv_number).unwrap_or_default();
-            vec![
+            let mut row = vec![
                 r.timeline.policy.clone(),
                 j.section.clone(),
                 j.quote.clone(),
@@ -36,10 +39,12 @@ pub fn rehearsal_csv(rehearsals: &[Rehearsal]) -> Vec<u8> {
                 number(j.broken_share),
                 number(j.first_broken_s),
                 evidence(j),
-            ]
+            ];
+            row.extend(BOUNDED.map(|m| number(Some(r.cell.estimate(m).mean))));
+            row
         })
     });
-    csv_bytes(header.map(str::to_owned).into(), rows)
+    csv_bytes(header.collect(), rows)
 }
 
 /// What stands beside a verdict: all measures after the first, and the reason.

@@ -12,6 +12,7 @@ use crate::run::scenario::Scenario;
 use crate::run::series::COLUMNS;
 use crate::study::replay::{Replay, ReplaySpec};
 use crate::study::timeline::Step;
+use crate::units::Timestamp;
 use crate::workload::trace::{BadReason, FIELDS, rfc3339};
 use serde_json::json;
 use std::time::Duration;
@@ -294,7 +295,23 @@ impl Report<'_> {
 
     /// The log and the settings in force.
     pub fn settings(&self) -> String {
-        format!("{}: {}", self.label, settings(self.scenario).line())
+        let spec = self.spec;
+        let time = |t: Option<Timestamp>| t.map(rfc3339).unwrap_or_default();
+        settings(self.scenario)
+            .of_log(self.label)
+            .with_if(spec.speed != 1.0, "--speed", spec.speed)
+            .with_if(spec.amplify != 1.0, "--amplify", spec.amplify)
+            // Only copies come later.
+            .with_if(spec.amplify > 1.0, "--jitter", format_duration(spec.jitter))
+            .with_if(spec.from.is_some(), "--from", time(spec.from))
+            .with_if(spec.to.is_some(), "--to", time(spec.to))
+            .with_if(
+                !spec.warm_up.is_zero(),
+                "--warm-up",
+                format_duration(spec.warm_up),
+            )
+            .with_if(spec.billed == Billed::Period, "--bill", self.billed())
+            .line()
     }
 
     fn log_chart(

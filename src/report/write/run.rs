@@ -1,6 +1,6 @@
 //! One scenario's results for the terminal and as CSV.
 
-use super::sweep::{csv_bytes, run_json};
+use super::sweep::{csv_bytes, run_json, settings_line};
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, Money};
 use crate::report::format;
@@ -25,7 +25,11 @@ pub fn write(
 ) -> Result<(), String> {
     out.write("measures.csv", &measures_csv(cells))?;
     out.write("invoice.csv", &invoice_csv(cells))?;
-    out.write("run.json", &run_json("run", scenario, &[traffic])?)
+    let settings = settings_line(scenario, cells);
+    out.write(
+        "run.json",
+        &run_json("run", scenario, &[traffic], settings)?,
+    )
 }
 
 fn measures_csv(cells: &[Cell]) -> Vec<u8> {

@@ -17,6 +17,8 @@ pub struct SensitivityReport<'a> {
     /// At the base of all inputs.
     pub scenario: &'a Scenario,
     pub inputs: &'a Inputs,
+    /// What the inputs are called: a name or a file.
+    pub inputs_name: &'a str,
     pub settings: &'a Settings,
     pub result: &'a Sensitivity,
 }
@@ -271,8 +273,12 @@ impl SensitivityReport<'_> {
 
     /// The settings in force at the base.
     pub fn settings(&self) -> String {
-        let base = settings(self.scenario).at(&[self.scenario.traffic_per_month]);
-        let line = base.replicated(self.settings.replications).line();
+        let line = settings(self.scenario)
+            .at(&[self.scenario.traffic_per_month])
+            .with("--measure", self.measure())
+            .with("--inputs", self.inputs_name)
+            .replicated(self.settings.replications)
+            .line();
         format!(
             "Policy {}; at the base: {line}",
             self.scenario.policies[0].name

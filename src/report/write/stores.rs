@@ -16,6 +16,8 @@ use serde::Serialize;
 pub struct Comparison<'a> {
     pub scenario: &'a Scenario,
     pub stores: &'a [StoreSpec],
+    /// The settings of stores that were given: `store.NAME.FIELD=VALUE`.
+    pub changed: &'a [String],
     pub cells: &'a [StoreCell],
     pub take_overs: &'a [TakeOver],
 }
@@ -67,7 +69,9 @@ impl Comparison<'_> {
     pub fn settings(&self) -> String {
         let mut levels: Vec<Count> = self.cells.iter().map(|c| c.traffic).collect();
         levels.dedup();
-        settings(self.scenario).at(&levels).line()
+        let base = settings(self.scenario).at(&levels);
+        let changed = self.changed.iter();
+        changed.fold(base, |s, o| s.with("--set", o)).line()
     }
 
     /// One row per level, policy and store: each measure with its 95% half-width.

@@ -7,7 +7,7 @@ use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
 use crate::report::table::table;
-use crate::run::metric::METRICS;
+use crate::run::metric::{ALLOWANCES, METRICS};
 use crate::run::scenario::Scenario;
 use crate::study::cheapest::{Reason, Standing, standings, why_excluded};
 use crate::study::sweep::{Cell, crossing};
@@ -22,7 +22,8 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     out.write("replications.csv", &replications_csv(scenario, cells))?;
     let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
     levels.dedup();
-    out.write("run.json", &run_json("sweep", scenario, &levels)?)?;
+    let settings = settings_line(scenario, cells);
+    out.write("run.json", &run_json("sweep", scenario, &levels, settings)?)?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}")))?;
@@ -168,13 +169,18 @@ month. The error of that is the sampling error, which the 95% intervals over rep
 and the edge of the period: at most one unwritten batch and one cache fill per replication. \
 Storage is extrapolated to the retention time.";
 
-/// What it takes to repeat a command on a scenario.
-pub fn run_json(command: &str, scenario: &Scenario, levels: &[Count]) -> Result<Vec<u8>, String> {
+/// What it takes to repeat a command on a scenario, and the settings that were in force.
+pub fn run_json(
+    command: &str,
+    scenario: &Scenario,
+    levels: &[Count],
+    settings: String,
+) -> Result<Vec<u8>, String> {
     let run = Run {
         kvplan: env!("CARGO_PKG_VERSION"),
         command,
         seed: scenario.seed,
-        settings: settings(scenario).at(levels).line(),
+        settings,
         traffic_per_month: levels.iter().map(|c| c.0).collect(),
         scaling: SCALING,
         scenario,
@@ -305,14 +311,19 @@ impl Plotter<'_> {
             chart.y.max = Some(10.0);
             chart.note.push_str(" No cost is drawn at $0.01.");
         }
-        let limits = [("quota_use_reads", "reads"), ("quota_use_writes", "writes")];
         for (i, policy) in self.policies().into_iter().enumerate() {
-            for (metric, what) in limits {
-                if let Some(at) = crossing(&self.of_policy(policy), metric, 1.0) {
+            let cells = self.of_policy(policy);
+            for (metric, what) in ALLOWANCES {
+                let first = cells.first().filter(|c| c.estimate(metric).mean >= 1.0);
+                let used_up = match first {
+                    Some(cell) => Some((cell.traffic.0 as f64, "at every level from")),
+                    None => crossing(&cells, metric, 1.0).map(|at| (at, "at")),
+                };
+                if let Some((at, from)) = used_up {
                     chart.marks.push(Mark {
                         at,
                         label: format!(
-                            "{policy}: {what} of plan \"{}\" used up at {}",
+                            "{policy}: {what} of plan \"{}\" used up {from} {}",
                             self.scenario.plan,
                             format::count(at)
                         ),
@@ -434,6 +445,7 @@ impl Plotter<'_> {
     }
 
     fn quota_use(&self) -> Chart {
+        let [reads, writes, _, _, requests] = ALLOWANCES;
         let axis = Axis {
             label: "share of the plan's allowance used".into(),
             scale: Scale::Log,
@@ -443,10 +455,10 @@ impl Plotter<'_> {
         };
         let mut series = Vec::new();
         for (i, policy) in self.policies().into_iter().enumerate() {
-            for (dash, what) in ["reads", "writes"].into_iter().enumerate() {
+            for (dash, (metric, what)) in [reads, writes, requests].into_iter().enumerate() {
                 series.push(Series {
                     name: format!("{policy}: {what}"),
-                    data: self.series(policy, &format!("quota_use_{what}")),
+                    data: self.series(policy, metric),
                     colour: i,
                     dash,
                     scatter: false,
@@ -480,6 +492,7 @@ pub fn summary(cells: &[Cell]) -> String {
         "lost",
         "reads wanted",
         "writes wanted",
+        "requests wanted",
         "costs least",
     ];
     let with_precision = cells.iter().any(|c| c.attained.is_some());
@@ -508,6 +521,7 @@ pub fn summary(cells: &[Cell]) -> String {
             format::share_or_unknown(mean("loss_rate")),
             format::percent(mean("quota_use_reads")),
             format::percent(mean("quota_use_writes")),
+            format::percent(mean("quota_use_requests")),
             match standing {
                 Standing::Excluded(_) => "excluded".into(),
                 told => standing_words(told),

@@ -2,12 +2,10 @@
 
 use super::sweep::csv_bytes;
 use crate::cloud::failure::Window;
-use crate::models::quantity::Count;
 use crate::models::quantity::format_duration;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;
 use crate::run::series::{COLUMNS, Recovery, column};
@@ -17,13 +15,14 @@ use crate::study::timeline::{Step, Timeline};
 use crate::telemetry::alerts::{AlertMetric, AlertRule};
 use std::time::Duration;
 
-/// Writes the series, alerts, recoveries and warm-up of all policies, their traces and charts.
+/// Writes the series, alerts, recoveries and warm-up of all policies, their traces and charts, which
+/// tell the settings in force.
 ///
 /// # Errors
 /// A message that names the file that could not be written.
 pub fn write(
     scenario: &Scenario,
-    traffic: Count,
+    settings: &str,
     timelines: &[&Timeline],
     out: &OutputDir,
 ) -> Result<(), String> {
@@ -43,7 +42,7 @@ pub fn write(
             )?;
         }
     }
-    for (name, chart) in charts(scenario, traffic, timelines) {
+    for (name, chart) in charts(scenario, settings, timelines) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}")))?;
         }
@@ -295,7 +294,7 @@ struct Plotter<'a> {
 }
 
 /// Names and charts of everything that changes over time.
-fn charts(scenario: &Scenario, traffic: Count, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
+fn charts(scenario: &Scenario, settings: &str, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
     let policies: Vec<(&str, Vec<Step>)> = timelines
         .iter()
         .map(|t| (t.policy.as_str(), t.steps(scenario)))
@@ -304,7 +303,7 @@ fn charts(scenario: &Scenario, traffic: Count, timelines: &[&Timeline]) -> Vec<(
     let end_s = ends.map(|s| s.end_s).fold(0.0, f64::max);
     let plotter = Plotter {
         scenario,
-        settings: settings(scenario).at(&[traffic]).line(),
+        settings: settings.to_owned(),
         policies,
         unit: if end_s > 2.0 * 3_600.0 {
             (3_600.0, "h")

@@ -723,10 +723,9 @@ impl Ledger {
             .map(|t| {
                 let mut catalog: Catalog = models::load(&t.catalog, folder.as_deref(), &[])?;
                 catalog.round_up.extend(&t.round_up);
-                catalog.plan(&t.plan).map_err(|e| {
-                    let message = format!("tariff \"{}\": {}", t.name, e.message);
-                    ConfigError::new(&label, message)
-                })?;
+                let plan = catalog.plan(&t.plan).map(|_| ()).map_err(|e| e.message);
+                plan.and_then(|()| t.on.map_or(Ok(()), |on| catalog.check_known(on)))
+                    .map_err(|e| ConfigError::new(&label, format!("tariff \"{}\": {e}", t.name)))?;
                 Ok(catalog)
             })
             .collect::<Result<_, ConfigError>>()?;
