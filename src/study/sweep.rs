@@ -181,10 +181,8 @@ pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
 /// both. Replications with the same number met the same arrivals and failures, so their
 /// differences vary less than the measures themselves.
 pub fn paired_difference(a: &Cell, b: &Cell, metric: usize) -> Estimate {
-    let (a, b) = (&a.pooled, &b.pooled);
-    let pairs = a.contributions.iter().zip(&b.contributions);
-    let resolution = a.resolution[metric] + b.resolution[metric];
-    Estimate::within(pairs.map(|(a, b)| b[metric] - a[metric]), resolution)
+    let (a, b) = (a.pooled.column(metric), b.pooled.column(metric));
+    b.less(&a).estimate()
 }
 
 /// Where a measure first reaches `threshold` as traffic grows, by interpolation between the
