@@ -10,7 +10,7 @@ use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
 use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
-use crate::study::stats::pool::Billing;
+use crate::study::stats::pool::{Billing, EACH_SIDE};
 use crate::study::stats::root::{Crossing, Onset, onset};
 use crate::telemetry::ports::OpKind;
 use rayon::prelude::*;
@@ -359,7 +359,7 @@ pub fn breakeven(
         let samples = replications.iter();
         let usages = samples.map(|r| &r.samples[&(false, policy, *level)].usage);
         let billing = Billing::new(paid.plan(), usages.collect());
-        billing.lines(|_| true).estimate()
+        billing.lines(|_| true, EACH_SIDE).estimate()
     };
     let costs = (0..paid.policies.len())
         .map(|policy| levels.iter().map(|l| cost(policy, l)).collect())
@@ -434,12 +434,10 @@ fn significant(
             .collect::<Result<_, SweepError>>()?;
         let costs = |which: usize| {
             let usages = pairs.iter().map(|p| &p[which]).collect();
-            Billing::new(plan, usages).lines(|_| true)
+            Billing::new(plan, usages).lines(|_| true, EACH_SIDE)
         };
         let (mine, others) = (costs(0), costs(1));
-        let savings = mine.contributions.iter().zip(&others.contributions);
-        let resolution = mine.resolution + others.resolution;
-        let saving = Estimate::within(savings.map(|(m, o)| o - m), resolution);
+        let saving = others.less(&mine).estimate();
         Ok(saving.low() > fixed.to_usd())
     })
 }

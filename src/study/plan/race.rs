@@ -9,20 +9,19 @@
 
 use super::objective::Objective;
 use crate::models::quantity::Count;
-use crate::pricing::MeterItem;
+use crate::pricing::{MeterItem, Plan};
 use crate::run::measure::{Calls, Get, LEAST_BEYOND, Outcome, calls_of};
 use crate::run::metric::{self, METRICS, index_of};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::cheapest::{BOUNDED, TOLERATED};
 use crate::study::grid::pooled;
-use crate::study::stats::pool::{Pooled, one_sided};
+use crate::study::stats::pool::{Billing, Bounds, Column, Pooled, one_sided};
 use crate::study::stats::{CONFIDENCE, Estimate};
 use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
 use crate::telemetry::ports::OpKind;
 use rayon::prelude::*;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A policy under a plan.
@@ -66,6 +65,8 @@ pub enum Status {
 #[derive(Debug, Clone)]
 pub struct Trial {
     pub candidate: Candidate,
+    /// The prices of its plan.
+    pricing: Plan,
     outcomes: Vec<Outcome>,
     /// The error of each objective with which `meets` was decided.
     pub error: f64,
@@ -142,36 +143,6 @@ pub enum Certainty {
     NoValue,
 }
 
-/// One-sided bounds of a mean at a confidence.
-struct Bounds {
-    low: f64,
-    high: f64,
-}
-
-/// `resolution` is what the values cannot tell apart, on both sides.
-fn bounds(values: impl IntoIterator<Item = f64>, resolution: f64, error: f64) -> Bounds {
-    let e = Estimate::of(values);
-    if e.n < 2 {
-        return Bounds {
-            low: f64::NEG_INFINITY,
-            high: f64::INFINITY,
-        };
-    }
-    let t = |p: f64| {
-        StudentsT::new(0.0, 1.0, (e.n - 1) as f64).map_or(f64::INFINITY, |t| t.inverse_cdf(p))
-    };
-    let standard_error = e.half_width / t(0.5 + CONFIDENCE / 2.0);
-    let reach = if standard_error > 0.0 {
-        t(1.0 - error) * standard_error
-    } else {
-        0.0
-    };
-    Bounds {
-        low: e.mean - reach - resolution,
-        high: e.mean + reach + resolution,
-    }
-}
-
 impl Trial {
     /// How many replications it has had.
     pub fn replications(&self) -> usize {
@@ -190,28 +161,28 @@ impl Trial {
         pooled.is_some_and(|(p, metric)| p.too_few[metric])
     }
 
-    fn values(&self, metric: usize) -> impl Iterator<Item = f64> + '_ {
-        let all = self.pooled.iter().flat_map(|p| &p.contributions);
-        all.map(move |r| r[metric])
+    /// A measure's column, for bounds with this error.
+    fn column(&self, metric: usize, error: f64) -> Column {
+        let pooled = self.pooled.as_ref();
+        match METRICS[metric].get {
+            Get::Bill(of) => {
+                let usages = self.outcomes.iter().map(|o| &o.usage).collect();
+                Billing::new(&self.pricing, usages).lines(of, error)
+            }
+            _ => pooled.map_or_else(Column::default, |p| p.column(metric)),
+        }
     }
 
     fn bounds(&self, metric: usize, error: f64) -> Bounds {
         let outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
-        match one_sided(metric::METRICS, metric, &outcomes, error) {
-            Some((low, high)) => Bounds { low, high },
-            None => bounds(self.values(metric), self.resolution(metric), error),
-        }
-    }
-
-    fn resolution(&self, metric: usize) -> f64 {
-        self.pooled.as_ref().map_or(0.0, |p| p.resolution[metric])
+        let own = one_sided(METRICS, metric, &self.pricing, &outcomes, error);
+        own.unwrap_or_else(|| self.column(metric, error).bounds(error))
     }
 
     /// Bounds of what a measure is more here than in `other`, over common replications.
     fn difference(&self, other: &Trial, metric: usize, error: f64) -> Bounds {
-        let pairs = self.values(metric).zip(other.values(metric));
-        let resolution = self.resolution(metric) + other.resolution(metric);
-        bounds(pairs.map(|(a, b)| a - b), resolution, error)
+        let of = |trial: &Trial| trial.column(metric, error);
+        of(self).less(&of(other)).bounds(error)
     }
 
     /// What is known of an objective, with at most this error on either side.
@@ -345,6 +316,7 @@ impl<'a> Race<'a> {
                 } else {
                     Status::Raced
                 },
+                pricing: race.world(&candidate.plan).plan().clone(),
                 candidate,
                 outcomes: Vec::new(),
                 error: error_of_objective(race.objectives.len()),
@@ -692,20 +664,51 @@ impl<'a> Race<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pricing::Usage;
 
+    /// A candidate that writes so often in each replication, under the paid plan.
+    fn trial(writes: &[f64]) -> Trial {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let outcome = |w: &f64| {
+            let mut outcome = Outcome::of_values(METRICS, &vec![0.0; METRICS.len()]);
+            outcome.usage = Usage::default();
+            outcome.usage.add(MeterItem::KvWrites, w.round() as u128);
+            outcome
+        };
+        let outcomes: Vec<Outcome> = writes.iter().map(outcome).collect();
+        Trial {
+            candidate: Candidate {
+                options: Vec::new(),
+                policy: scenario.policies[0].clone(),
+                plan: "paid".into(),
+            },
+            pricing: scenario.plan().clone(),
+            error: 0.0125,
+            pooled: Some(pooled(&scenario, &outcomes.iter().collect::<Vec<_>>())),
+            outcomes,
+            status: Status::Raced,
+            meets: false,
+        }
+    }
+
+    /// As in the pool's test: within the allowance at 2.5%, beyond it at 1.25%.
     #[test]
-    fn one_sided_bounds_are_students() {
-        let b = bounds([1.0, 2.0, 3.0, 4.0], 0.0, 0.05);
-        // t(3, 0.95) = 2.353363; s / 2 = 0.645497.
-        assert!(
-            (b.high - 2.5 - 2.353_363 * 0.645_497).abs() < 1e-5,
-            "{}",
-            b.high
-        );
-        assert!((2.5 - b.low - 2.353_363 * 0.645_497).abs() < 1e-5);
-        let sure = bounds([3.0; 4], 0.0, 1e-9);
-        assert_eq!((sure.low, sure.high), (3.0, 3.0));
-        assert_eq!(bounds([3.0], 0.0, 0.05).high, f64::INFINITY);
+    fn costs_are_judged_at_the_error_of_the_race() {
+        let off = 6_870.0 * 5_f64.sqrt();
+        let writes = [off, -off, off, -off, off, -off].map(|o| 980_672.0 + o);
+        let naive = trial(&writes);
+        let parse = super::super::objective::parse;
+        let objective = &parse("cost<5.01USD").unwrap()[0];
+        let Certainty::Open(worst) = naive.certainty(objective, 0.0125) else {
+            panic!("{:?}", naive.certainty(objective, 0.0125))
+        };
+        assert!((worst - 5.012).abs() < 1e-4, "{worst}");
+        assert_eq!(naive.certainty(objective, 0.025), Certainty::Met(5.0));
+        // What certainly stays within the allowance costs no less for certain.
+        let idle = trial(&[0.0; 6]);
+        let cost = index_of(COST).unwrap();
+        assert_eq!(naive.difference(&idle, cost, 0.025).high, 0.0);
+        assert!(naive.difference(&idle, cost, 0.0125).high > 0.01);
     }
 
     #[test]
