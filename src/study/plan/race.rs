@@ -91,7 +91,11 @@ pub struct Planned {
     pub rejected: Vec<(usize, Trial)>,
     /// The next best that meet all objectives.
     pub runners_up: Vec<usize>,
-    /// The objective that keeps cheaper candidates out, and the cheapest that misses no other.
+    /// Candidates that would be cheaper than the choice, certainly miss no objective, but do not
+    /// certainly meet all; the cheapest first.
+    pub cheaper_unsure: Vec<usize>,
+    /// The objective that certainly keeps cheaper candidates out, and the cheapest that certainly
+    /// misses no other.
     pub binding: Option<(usize, usize)>,
     /// Where nothing meets all: the candidate that comes nearest.
     pub nearest: Option<usize>,
@@ -100,6 +104,18 @@ pub struct Planned {
     pub simulated: usize,
     /// Replications that all candidates would have taken with as many as the choice.
     pub enumeration: usize,
+}
+
+impl Planned {
+    /// What was last found of a candidate: where fresh replications turned it down, these.
+    pub fn latest(&self, i: usize) -> &Trial {
+        latest(&self.trials, &self.rejected, i)
+    }
+}
+
+fn latest<'a>(trials: &'a [Trial], rejected: &'a [(usize, Trial)], i: usize) -> &'a Trial {
+    let fresh = rejected.iter().find(|r| r.0 == i);
+    fresh.map_or(&trials[i], |r| &r.1)
 }
 
 const COST: &str = "cost_usd";
@@ -216,6 +232,22 @@ impl Trial {
         let at = calls_of(METRICS).into_iter().position(|c| c == of);
         let bins = self.outcomes.iter().filter_map(|o| o.latencies.get(at?));
         bins.map(|b| b.count()).sum()
+    }
+
+    /// The objectives (positions among them) of which it is not certain whether it meets them; `None`
+    /// if it certainly misses any.
+    pub fn open(&self, objectives: &[Objective]) -> Option<Vec<usize>> {
+        let all = objectives.iter().enumerate();
+        let all = all.map(|(k, o)| (k, self.certainty(o, self.error)));
+        let mut open = Vec::new();
+        for (k, certainty) in all {
+            match certainty {
+                Certainty::Met(_) => {}
+                Certainty::Open(_) | Certainty::TooFew { .. } => open.push(k),
+                Certainty::Missed | Certainty::NoValue => return None,
+            }
+        }
+        Some(open)
     }
 
     /// Whether the objective is met with at most this error. A measure without a value does not
@@ -589,12 +621,23 @@ impl<'a> Race<'a> {
             self.trials[*i].meets = false;
         }
         let choice = confirmation.as_ref().map(|c| c.0);
+        let cheaper = choice.map_or_else(Vec::new, |i| self.cheaper(i));
+        let latest = |i: usize| latest(&self.trials, &rejected, i);
+        let is_unsure = |i: &usize| {
+            let open = latest(*i).open(&self.objectives);
+            open.is_some_and(|o| !o.is_empty())
+        };
+        let cheaper_unsure = cheaper.iter().copied().filter(is_unsure).collect();
+        let binding = cheaper
+            .iter()
+            .find_map(|i| Some((self.only_miss(latest(*i))?, *i)));
         let runners_up = ranking.iter().copied();
         let runners_up = runners_up.filter(|i| self.trials[*i].meets && Some(*i) != choice);
         let most = choice.map_or(0, |i| self.trials[i].replications());
         Ok(Planned {
             runners_up: runners_up.take(RUNNERS_UP).collect(),
-            binding: choice.and_then(|i| self.binding(i)),
+            cheaper_unsure,
+            binding,
             nearest: if choice.is_none() {
                 self.nearest()
             } else {
@@ -611,30 +654,25 @@ impl<'a> Race<'a> {
         })
     }
 
-    /// Of the candidates that would be cheaper but for one objective: the cheapest, and that
-    /// objective.
-    fn binding(&self, choice: usize) -> Option<(usize, usize)> {
-        let limit = self.trials[choice].mean(COST) - self.tie(choice);
-        let missed = |t: &Trial| -> Vec<usize> {
-            let all = self.objectives.iter().enumerate();
-            all.filter(|(_, o)| {
-                let mean = t.estimate(o.metric).mean;
-                mean.is_nan() || o.excess(mean) >= 0.0
-            })
-            .map(|(k, _)| k)
-            .collect()
+    /// Candidates that cost less than the choice by more than the tie, the cheapest first.
+    fn cheaper(&self, choice: usize) -> Vec<usize> {
+        let cost = |i: &usize| self.trials[*i].mean(COST);
+        let limit = cost(&choice) - self.tie(choice);
+        let all = 0..self.trials.len();
+        let mut all: Vec<usize> = all.filter(|i| cost(i) < limit).collect();
+        all.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
+        all
+    }
+
+    /// The one objective that a candidate certainly misses.
+    fn only_miss(&self, t: &Trial) -> Option<usize> {
+        let is_missed = |o: &Objective| {
+            let certainty = t.certainty(o, t.error);
+            matches!(certainty, Certainty::Missed | Certainty::NoValue)
         };
-        let simulated = self.trials.iter().enumerate();
-        simulated
-            .filter(|(_, t)| t.replications() > 0 && t.mean(COST) < limit)
-            .filter_map(|(i, t)| match missed(t)[..] {
-                [one] => Some((one, i)),
-                _ => None,
-            })
-            .min_by(|a, b| {
-                let cost = |i: usize| self.trials[i].mean(COST);
-                cost(a.1).total_cmp(&cost(b.1))
-            })
+        let all = 0..self.objectives.len();
+        let mut missed = all.filter(|k| is_missed(&self.objectives[*k]));
+        missed.next().filter(|_| missed.next().is_none())
     }
 
     /// The candidate whose worst excess over an objective is least.
