@@ -20,7 +20,8 @@ use kvplan::study::breakeven::{Settings, breakeven, steps};
   kvplan breakeven --scenario fleet-20 -n 20 --refused 5%
 
 Says from which traffic on a free quota is exceeded (and which comes first), the free plan refuses work, the
-paid bill exceeds its fee, and a policy costs less than another. Writes breakeven.csv and charts.")]
+paid bill exceeds its fee, and a policy costs less than another. A policy
+that loses records, or whose plan refuses work, never pays off. Writes breakeven.csv, breakeven_cost.csv and charts.")]
 pub struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
@@ -77,6 +78,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     if !args.simulation.quiet {
         println!("{}\n", report.settings());
         println!("{}\n", report.table());
+        println!("{}\n", report.cost_table());
         println!("{}", report.explanation());
         args.output.print_written(&files);
     }

@@ -129,6 +129,9 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         if result.choice.is_some() {
             println!("{}\n", report.choices_table());
             println!("{}\n", report.objectives_table());
+            if let Some(note) = report.unsure_note() {
+                println!("{note}");
+            }
             println!("{}", report.binding());
         } else {
             println!("{}\n", report.failure());

@@ -57,6 +57,14 @@ pub fn share_or_unknown(x: f64) -> String {
     percent(x)
 }
 
+/// A share with its half-width: `67.1% ± 1.2%`.
+pub fn share_estimate(e: Estimate) -> String {
+    if e.mean.is_nan() || e.half_width.is_nan() {
+        return share_or_unknown(e.mean);
+    }
+    format!("{} ± {}", percent(e.mean), percent(e.half_width))
+}
+
 /// What a plan refuses, of the requests and of the KV operations: `85% / 3%`, `0%` if nothing.
 pub fn refused(requests: f64, operations: f64) -> String {
     let or_none = |x: f64| if x.is_nan() { 0.0 } else { x };

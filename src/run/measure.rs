@@ -87,6 +87,13 @@ pub fn are_enough(values: u64, q: f64) -> bool {
     values as f64 * q.min(1.0 - q) >= LEAST_BEYOND - 1e-6
 }
 
+impl<R> Measure<R> {
+    /// Whether it is a level, of which no interval is stated.
+    pub fn is_level(&self) -> bool {
+        matches!(self.get, Get::Level(_))
+    }
+}
+
 impl<R: Measurable> Measure<R> {
     /// The value in a run by itself; NaN where it gives none (no query came, no batch was written) and
     /// of a quantile with too few values.

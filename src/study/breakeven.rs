@@ -1,17 +1,19 @@
 //! Break-even analysis: the traffic at which a quota is first exceeded, the free plan gives way
 //! to the paid one, a policy pays for itself, or two policies cross in cost.
 
-use super::stats::Estimate;
-use super::sweep::SweepError;
+use super::cheapest::{Reason, why_excluded};
+use super::sweep::{Cell, SweepError};
 use crate::cloud::kv::BillingRules;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
+use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
-use crate::study::stats::pool::Billing;
-use crate::study::stats::root::{Crossing, Onset, onset};
+use crate::sim::latencies::Bins;
+use crate::study::stats::pool::{Billing, EACH_SIDE};
+use crate::study::stats::root::{Crossing, Onset, onset_of_runs};
 use crate::telemetry::ports::OpKind;
 use rayon::prelude::*;
 use std::cmp::Ordering as Order;
@@ -67,6 +69,18 @@ pub struct Answer {
     /// Of [`Question::PaysOff`]: the least traffic at which the mean of the paired differences is
     /// above the fixed cost with 95% confidence.
     pub significant: Option<Onset>,
+    /// Of [`Question::PaysOff`] and [`Question::Crosses`]: the levels that say nothing, because the bill of
+    /// the one that would pay off, or of either that would cross, is not for the whole work.
+    pub excluded: Vec<Exclusion>,
+}
+
+/// A level at which a policy's bill is not for the whole work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exclusion {
+    pub level: Count,
+    /// Position among the scenario's policies.
+    pub policy: usize,
+    pub reason: Reason,
 }
 
 /// The answers, and the cost at each level under the paid plan.
@@ -75,10 +89,57 @@ pub struct Breakeven {
     pub free: Option<String>,
     pub paid: String,
     pub answers: Vec<Answer>,
-    /// By policy, then level.
-    pub costs: Vec<Vec<Estimate>>,
+    /// By policy, then level: what it costs, and what that is not for. Percentiles are left out.
+    pub cells: Vec<Vec<Cell>>,
     /// Replications simulated, of all points together.
     pub simulated: usize,
+}
+
+impl Breakeven {
+    /// Where a policy's bill is not for the whole work.
+    pub fn exclusions(&self, policy: usize) -> Vec<Exclusion> {
+        exclusions(&self.cells, policy).flatten().collect()
+    }
+}
+
+/// By level, whether a policy's bill is not for the whole work.
+fn exclusions(cells: &[Vec<Cell>], policy: usize) -> impl Iterator<Item = Option<Exclusion>> {
+    cells[policy].iter().map(move |cell| {
+        why_excluded(cell).map(|reason| Exclusion {
+            level: cell.traffic,
+            policy,
+            reason,
+        })
+    })
+}
+
+/// By level, why a question is not asked of it: of what a policy costs, only while it does the work.
+fn left_out(
+    cells: &[Vec<Cell>],
+    policy: usize,
+    question: Question,
+    levels: usize,
+) -> Vec<Option<Exclusion>> {
+    let mine = exclusions(cells, policy);
+    match question {
+        Question::PaysOff(_) => mine.collect(),
+        Question::Crosses(other) => mine
+            .zip(exclusions(cells, other))
+            .map(|(mine, others)| mine.or(others))
+            .collect(),
+        _ => vec![None; levels],
+    }
+}
+
+/// Neighbouring levels that are not left out.
+fn runs(levels: &[u64], left_out: &[Option<Exclusion>]) -> Vec<Vec<u64>> {
+    let all: Vec<(u64, bool)> = levels
+        .iter()
+        .zip(left_out)
+        .map(|(level, out)| (*level, out.is_none()))
+        .collect();
+    let runs = all.chunk_by(|a, b| a.1 == b.1).filter(|run| run[0].1);
+    runs.map(|run| run.iter().map(|r| r.0).collect()).collect()
 }
 
 /// The plan that is free of charge and has daily quotas, if the catalog has one.
@@ -95,7 +156,8 @@ struct Sample {
     demand: [f64; MeterItem::ALL.len()],
     /// Billed use per month.
     billed: [f64; MeterItem::ALL.len()],
-    usage: Usage,
+    /// Without latencies, of which there would be too many.
+    outcome: Outcome,
     cost: Money,
     refused: f64,
 }
@@ -132,7 +194,7 @@ impl Replication<'_> {
         &mut self,
         policy: usize,
         question: Question,
-        levels: &[u64],
+        runs: &[Vec<u64>],
         settings: &Settings,
     ) -> Result<Onset, SweepError> {
         let fixed = settings.fixed_cost;
@@ -144,7 +206,8 @@ impl Replication<'_> {
         .unwrap_or(f64::INFINITY);
         let fee = self.paid.plan().monthly_fee;
         let mut cheaper_at_first = None;
-        onset(levels, TOLERANCE, |x| {
+        let least = settings.levels.first().map_or(0, |l| l.0);
+        onset_of_runs(runs, least, TOLERANCE, |x| {
             Ok(match question {
                 Question::Quota(item) => {
                     self.sample(false, policy, x)?.demand[item as usize] > threshold
@@ -197,6 +260,11 @@ fn observe(
         let counted = result.kv.billed(kind, BillingRules::DONE);
         demand[MeterItem::of_operation(kind) as usize] = result.per_month(counted);
     }
+    let mut outcome = metric::outcome_of(&result);
+    outcome
+        .latencies
+        .iter_mut()
+        .for_each(|l| *l = Bins::default());
     let refused = measure("kv_quota_exceeded_share")
         .max(measure("requests_refused_share"))
         .max(0.0);
@@ -204,7 +272,7 @@ fn observe(
         demand,
         billed,
         cost: result.invoice.total,
-        usage: result.usage,
+        outcome,
         refused,
     })
 }
@@ -294,7 +362,9 @@ pub fn breakeven(
     let (paid, free) = plans(scenario);
     let questions = questions(&paid, free.as_ref());
     let levels: Vec<u64> = settings.levels.iter().map(|c| c.0).collect();
-    let found: Vec<(Vec<Option<Onset>>, Replication)> = (0..scenario.replications)
+    let least = levels.first().copied().unwrap_or(0);
+    let policies = 0..paid.policies.len();
+    let mut replications: Vec<Replication> = (0..scenario.replications)
         .into_par_iter()
         .with_max_len(1)
         .map(|number| {
@@ -305,23 +375,44 @@ pub fn breakeven(
                 samples: HashMap::new(),
                 stop,
             };
-            let mut onsets = Vec::new();
-            for (policy, question) in &questions {
-                onsets.push(match question {
-                    Question::FirstQuota => None,
-                    _ => Some(replication.onset(*policy, *question, &levels, settings)?),
-                });
-                finished();
-            }
-            for policy in 0..paid.policies.len() {
+            for policy in policies.clone() {
                 for level in &levels {
                     replication.sample(false, policy, *level)?;
                 }
             }
-            Ok((onsets, replication))
+            Ok(replication)
         })
         .collect::<Result<_, _>>()?;
-    let (onsets, mut replications): (Vec<Vec<_>>, Vec<_>) = found.into_iter().unzip();
+    let cell = |policy: usize, level: &Count| {
+        let samples = replications.iter();
+        let of: Vec<&Outcome> = samples
+            .map(|r| &r.samples[&(false, policy, level.0)].outcome)
+            .collect();
+        Cell::of(&paid, policy, *level, &of)
+    };
+    let cells: Vec<Vec<Cell>> = policies
+        .map(|policy| settings.levels.iter().map(|l| cell(policy, l)).collect())
+        .collect();
+    let left_out: Vec<Vec<Option<Exclusion>>> = questions
+        .iter()
+        .map(|(policy, question)| left_out(&cells, *policy, *question, levels.len()))
+        .collect();
+    let onsets: Vec<Vec<Option<Onset>>> = replications
+        .par_iter_mut()
+        .with_max_len(1)
+        .map(|replication| {
+            let mut onsets = Vec::new();
+            for ((policy, question), left_out) in questions.iter().zip(&left_out) {
+                let runs = runs(&levels, left_out);
+                onsets.push(match question {
+                    Question::FirstQuota => None,
+                    _ => Some(replication.onset(*policy, *question, &runs, settings)?),
+                });
+                finished();
+            }
+            Ok(onsets)
+        })
+        .collect::<Result<_, _>>()?;
     let mut answers = Vec::new();
     for (i, (policy, question)) in questions.iter().enumerate() {
         let mut first = None;
@@ -342,7 +433,7 @@ pub fn breakeven(
                     *policy,
                     *other,
                     fixed,
-                    &levels,
+                    (&runs(&levels, &left_out[i]), least),
                 )?)
             }
             _ => None,
@@ -353,22 +444,14 @@ pub fn breakeven(
             crossing: Crossing::of(&of_question),
             first,
             significant,
+            excluded: left_out[i].iter().flatten().copied().collect(),
         });
     }
-    let cost = |policy: usize, level: &u64| {
-        let samples = replications.iter();
-        let usages = samples.map(|r| &r.samples[&(false, policy, *level)].usage);
-        let billing = Billing::new(paid.plan(), usages.collect());
-        billing.lines(|_| true).estimate()
-    };
-    let costs = (0..paid.policies.len())
-        .map(|policy| levels.iter().map(|l| cost(policy, l)).collect())
-        .collect();
     Ok(Breakeven {
         free: free.as_ref().map(|s| s.plan.clone()),
         paid: paid.plan.clone(),
         answers,
-        costs,
+        cells,
         simulated: replications.iter().map(|r| r.samples.len()).sum(),
     })
 }
@@ -421,25 +504,23 @@ fn significant(
     policy: usize,
     other: usize,
     fixed: Money,
-    levels: &[u64],
+    (runs, least): (&[Vec<u64>], u64),
 ) -> Result<Onset, SweepError> {
-    onset(levels, TOLERANCE, |x| {
+    onset_of_runs(runs, least, TOLERANCE, |x| {
         let pairs: Vec<[Usage; 2]> = replications
             .par_iter_mut()
             .with_max_len(1)
             .map(|r| {
-                let mine = r.sample(false, policy, x)?.usage.clone();
-                Ok([mine, r.sample(false, other, x)?.usage.clone()])
+                let mine = r.sample(false, policy, x)?.outcome.usage.clone();
+                Ok([mine, r.sample(false, other, x)?.outcome.usage.clone()])
             })
             .collect::<Result<_, SweepError>>()?;
         let costs = |which: usize| {
             let usages = pairs.iter().map(|p| &p[which]).collect();
-            Billing::new(plan, usages).lines(|_| true)
+            Billing::new(plan, usages).lines(|_| true, EACH_SIDE)
         };
         let (mine, others) = (costs(0), costs(1));
-        let savings = mine.contributions.iter().zip(&others.contributions);
-        let resolution = mine.resolution + others.resolution;
-        let saving = Estimate::within(savings.map(|(m, o)| o - m), resolution);
+        let saving = others.less(&mine).estimate();
         Ok(saving.low() > fixed.to_usd())
     })
 }
@@ -471,6 +552,20 @@ mod tests {
         let (paid, free) = plans(&seed);
         assert_eq!(paid.plan, "per-gb");
         assert_eq!(free.unwrap().plan, "free-as-claimed");
+    }
+
+    #[test]
+    fn levels_that_say_nothing_part_the_others() {
+        let out = |level: u64| {
+            Some(Exclusion {
+                level: Count(level),
+                policy: 0,
+                reason: Reason::LossUnknown,
+            })
+        };
+        let all = [None, None, out(3), None, out(5)];
+        assert_eq!(runs(&[1, 2, 3, 4, 5], &all), [vec![1, 2], vec![4]]);
+        assert!(runs(&[3, 5], &[out(3), out(5)]).is_empty());
     }
 
     #[test]

@@ -43,15 +43,19 @@ pub enum Standing {
 
 /// Why a policy's bill does not count, by the means of the measures [`BOUNDED`].
 pub fn why_excluded(cell: &Cell) -> Option<Reason> {
-    let mean = |name: &str| cell.estimate(name).mean;
-    let [requests, operations, loss] = BOUNDED.map(mean);
+    let came = cell.estimate("requests_per_month").mean > 0.0;
+    why(BOUNDED.map(|name| cell.estimate(name).mean), came)
+}
+
+/// Why a bill does not count, by the measures [`BOUNDED`], and whether there was any work.
+pub fn why([requests, operations, loss]: [f64; 3], came: bool) -> Option<Reason> {
     if requests > TOLERATED {
         Some(Reason::RefusesRequests(requests))
     } else if operations > TOLERATED {
         Some(Reason::RefusesOperations(operations))
     } else if loss > TOLERATED {
         Some(Reason::Loses(loss))
-    } else if loss.is_nan() && cell.estimate("requests_per_month").mean > 0.0 {
+    } else if loss.is_nan() && came {
         Some(Reason::LossUnknown)
     } else {
         None

@@ -1,5 +1,6 @@
 //! What a month costs at any traffic, from simulations at a few levels.
 
+use super::cheapest::BOUNDED;
 use super::grid::pooled;
 use super::sweep::SweepError;
 use crate::models::quantity::Count;
@@ -18,10 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const LEVELS_PER_DECADE: f64 = 6.0;
 
 /// Figures that are interpolated: the use of each item, what is wanted of each, then those that alerts
-/// watch, then the share of the work that the plan refuses.
-const FIGURES: usize = WATCHED + 6;
+/// watch, then what keeps a bill from being for the whole work.
+const FIGURES: usize = NOT_DONE + BOUNDED.len();
 const WANTED: usize = MeterItem::ALL.len();
 const WATCHED: usize = 2 * MeterItem::ALL.len();
+const NOT_DONE: usize = WATCHED + 5;
 
 /// Figures of every replication at every level.
 #[derive(Debug, Clone)]
@@ -112,21 +114,22 @@ fn figures(scenario: &Scenario, outcomes: &[(Outcome, Usage)]) -> Vec<[f64; FIGU
 }
 
 /// What a replication contributes to the figures that alerts watch, in the order of [`AlertInputs`],
-/// and to the share that is refused.
-fn watched(pooled: &Pooled, replication: usize) -> [f64; 6] {
+/// and to the measures [`BOUNDED`].
+fn watched(pooled: &Pooled, replication: usize) -> [f64; FIGURES - WATCHED] {
     let of = |name: &str| {
         let metric = index_of(name).expect("a measure of that name");
         pooled.contributions[replication][metric]
     };
-    // NaN where there was no operation: nothing was refused.
-    let share = |name: &str| of(name).max(0.0);
+    let [requests, operations, lost] = BOUNDED.map(of);
     [
         of("metrics_p95_ms"),
         of("query_p95_ms"),
         of("error_rate"),
         of("kv_operations_per_day"),
         of("hit_ratio"),
-        share("requests_refused_share").max(share("kv_quota_exceeded_share")),
+        requests,
+        operations,
+        lost,
     ]
 }
 
@@ -203,7 +206,7 @@ impl MeanCurve {
             usage: usage(&all[..WANTED]),
             wanted: usage(&all[WANTED..WATCHED]),
             alert_inputs: inputs,
-            refused: all[FIGURES - 1],
+            not_done: std::array::from_fn(|i| all[NOT_DONE + i]),
         }
     }
 
@@ -221,8 +224,8 @@ pub struct Month {
     /// What it would be, were nothing refused for a used-up quota.
     pub wanted: Usage,
     pub alert_inputs: AlertInputs,
-    /// Share of the requests or, if more, of the KV operations that the plan refuses.
-    pub refused: f64,
+    /// The measures [`BOUNDED`].
+    pub not_done: [f64; 3],
 }
 
 fn usage(figures: &[f64]) -> Usage {

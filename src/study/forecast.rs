@@ -1,6 +1,7 @@
 //! Month by month: traffic that grows at a rate nobody knows exactly, and what it costs.
 
 use super::breakeven::free_plan;
+use super::cheapest::{Reason, why};
 use super::curve::{self, Curve, MeanCurve, curves, levels};
 use super::sweep::SweepError;
 use crate::pricing::{MeterItem, Plan};
@@ -79,6 +80,11 @@ pub struct Month {
     /// By policy: mean share of the requests or, if more, of the KV operations that the plan refuses;
     /// the cost is for the rest.
     pub mean_refused: Vec<f64>,
+    /// By policy: share of the records that is lost at [`PERCENTILES`]; NaN where it is unknown.
+    pub lost: Vec<[f64; 5]>,
+    pub mean_lost: Vec<f64>,
+    /// By policy: why its cost is not for the whole work, by these means.
+    pub excluded: Vec<Option<Reason>>,
 }
 
 /// The forecast.
@@ -174,7 +180,7 @@ pub fn forecast(
 struct Paths {
     /// By future, then month.
     cost: Vec<Vec<f64>>,
-    refused: Vec<Vec<f64>>,
+    not_done: Vec<Vec<[f64; 3]>>,
     /// By future, then limit.
     first: Vec<Vec<Option<u32>>>,
 }
@@ -188,24 +194,25 @@ impl Paths {
             let curve = &curves[i % curves.len()];
             let mut first = vec![None; limits.len()];
             let mut cost = Vec::with_capacity(path.len());
-            let mut refused = Vec::with_capacity(path.len());
+            let mut not_done = Vec::with_capacity(path.len());
             for (m, traffic) in path.iter().enumerate() {
                 let month = curve.month(*traffic);
                 cost.push(plan.invoice(&month.usage).total.to_usd());
-                refused.push(month.refused);
+                not_done.push(month.not_done);
                 for (limit, first) in limits.iter().zip(&mut first) {
                     if first.is_none() && is_met(limit, plan, free, &scenario.alerts, &month) {
                         *first = Some(m as u32);
                     }
                 }
             }
-            (cost, (refused, first))
+            (cost, (not_done, first))
         };
-        type Parts = (Vec<Vec<f64>>, (Vec<Vec<f64>>, Vec<Vec<Option<u32>>>));
-        let (cost, (refused, first)): Parts = futures.par_iter().enumerate().map(of_future).unzip();
+        type Parts = (Vec<Vec<f64>>, (Vec<Vec<[f64; 3]>>, Vec<Vec<Option<u32>>>));
+        let (cost, (not_done, first)): Parts =
+            futures.par_iter().enumerate().map(of_future).unzip();
         Paths {
             cost,
-            refused,
+            not_done,
             first,
         }
     }
@@ -274,27 +281,37 @@ fn is_met(
 }
 
 fn month(number: u32, futures: &[Vec<f64>], policies: &[Paths]) -> Month {
-    let at = |paths: &[Vec<f64>]| -> Vec<f64> {
-        let mut values: Vec<f64> = paths.iter().map(|p| p[number as usize]).collect();
-        values.sort_by(f64::total_cmp);
-        values
-    };
-    let refused = |p: &Paths| {
-        let of_month = p.refused.iter().map(|r| r[number as usize]);
-        of_month.sum::<f64>() / p.refused.len() as f64
-    };
-    let costs: Vec<Vec<f64>> = policies.iter().map(|p| at(&p.cost)).collect();
+    let number_of = number as usize;
+    let at = |paths: &[Vec<f64>]| sorted(paths.iter().map(|p| p[number_of]));
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let fan = |sorted: &[f64]| PERCENTILES.map(|p| percentile(sorted, p));
+    let costs: Vec<Vec<f64>> = policies.iter().map(|p| at(&p.cost)).collect();
+    // The measures that keep a bill from being for the whole work, each by future.
+    let not_done: Vec<[Vec<f64>; 3]> = policies
+        .iter()
+        .map(|p| std::array::from_fn(|k| sorted(p.not_done.iter().map(|m| m[number_of][k]))))
+        .collect();
+    let means: Vec<[f64; 3]> = not_done
+        .iter()
+        .map(|all| std::array::from_fn(|k| mean(&all[k])))
+        .collect();
     Month {
         number,
         traffic: fan(&at(futures)),
         cost: costs.iter().map(|c| fan(c)).collect(),
-        mean_cost: costs
-            .iter()
-            .map(|c| c.iter().sum::<f64>() / c.len() as f64)
-            .collect(),
-        mean_refused: policies.iter().map(refused).collect(),
+        mean_cost: costs.iter().map(|c| mean(c)).collect(),
+        // NaN where there was no operation: nothing was refused.
+        mean_refused: means.iter().map(|m| m[0].max(m[1]).max(0.0)).collect(),
+        lost: not_done.iter().map(|all| fan(&all[2])).collect(),
+        mean_lost: means.iter().map(|m| m[2]).collect(),
+        excluded: means.iter().map(|m| why(*m, true)).collect(),
     }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
 }
 
 fn hit(policy: usize, limit: Limit, mut first: Vec<Option<u32>>) -> Hit {

@@ -378,10 +378,8 @@ impl Simulated<'_> {
         let of: Vec<Pooled> = runs.chunks(n as usize).map(together).collect();
         let mean = |p: &Pooled| p.estimates[self.metric];
         let more = |a: &Pooled, b: &Pooled| {
-            let pairs = a.contributions.iter().zip(&b.contributions);
-            let resolution = a.resolution[self.metric] + b.resolution[self.metric];
-            let differences = pairs.map(|(a, b)| a[self.metric] - b[self.metric]);
-            Estimate::within(differences, resolution)
+            let difference = a.column(self.metric).less(&b.column(self.metric));
+            difference.estimate()
         };
         let of_input = |i: usize| {
             let (low, high) = (&of[1 + 2 * i], &of[2 + 2 * i]);

@@ -35,6 +35,20 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// A policy (a position among the scenario's) at a level, from the outcomes of its replications.
+    pub fn of(scenario: &Scenario, policy: usize, traffic: Count, outcomes: &[&Outcome]) -> Self {
+        let pooled = pooled(scenario, outcomes);
+        let precision = scenario.precision.as_ref();
+        Cell {
+            traffic,
+            policy: scenario.policies[policy].name.clone(),
+            period: scenario.horizon(traffic),
+            attained: precision.map(|p| p.attained(&pooled)),
+            replications: outcomes.iter().map(|o| o.values()).collect(),
+            pooled,
+        }
+    }
+
     /// The estimate of a measure.
     ///
     /// # Panics
@@ -160,16 +174,7 @@ pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
     let scenario = grid.scenario;
     let cell = |level: usize, policy: usize| {
         let outcomes = replications(measured, level as u32, policy as u32);
-        let pooled = pooled(scenario, &outcomes);
-        let precision = scenario.precision.as_ref();
-        Cell {
-            traffic: grid.levels[level],
-            policy: scenario.policies[policy].name.clone(),
-            period: scenario.horizon(grid.levels[level]),
-            attained: precision.map(|p| p.attained(&pooled)),
-            replications: outcomes.iter().map(|o| o.values()).collect(),
-            pooled,
-        }
+        Cell::of(scenario, policy, grid.levels[level], &outcomes)
     };
     let policies = scenario.policies.len();
     (0..grid.levels.len())
@@ -181,10 +186,8 @@ pub fn cells(grid: &Grid, measured: &Measured) -> Vec<Cell> {
 /// both. Replications with the same number met the same arrivals and failures, so their
 /// differences vary less than the measures themselves.
 pub fn paired_difference(a: &Cell, b: &Cell, metric: usize) -> Estimate {
-    let (a, b) = (&a.pooled, &b.pooled);
-    let pairs = a.contributions.iter().zip(&b.contributions);
-    let resolution = a.resolution[metric] + b.resolution[metric];
-    Estimate::within(pairs.map(|(a, b)| b[metric] - a[metric]), resolution)
+    let (a, b) = (a.pooled.column(metric), b.pooled.column(metric));
+    b.less(&a).estimate()
 }
 
 /// Where a measure first reaches `threshold` as traffic grows, by interpolation between the

@@ -138,6 +138,97 @@ fn what_loses_updates_is_neither_the_cheapest_nor_chosen() {
 }
 
 #[test]
+fn what_loses_records_neither_pays_off_nor_crosses() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let mut args = vec!["breakeven", "--scenario", "lost-updates"];
+    args.extend(SHORT);
+    args.extend(["--traffic", "300k,3M", "--out", out]);
+    args.extend(["--policy", "shared-key,optimised-fleet"]);
+    let (text, _) = kvplan(&args);
+    let all = rows(&dir.path().join("breakeven.csv"));
+    let told = |policy: &str, question: &str| {
+        let mut found = all.iter();
+        found
+            .find(|r| r["policy"] == policy && r["question"] == question)
+            .unwrap()
+    };
+    let why = "excluded at 300k, 3M (shared-key: loses ";
+    for question in ["pays_off", "crosses"] {
+        let row = told("shared-key", question);
+        assert!(row["excluded"].starts_with(why), "{row:?}");
+        assert!(row["answer"].starts_with(why), "{row:?}");
+        assert_eq!(row["traffic_per_month"], "", "{row:?}");
+    }
+    // What does the work may pay off against what does not, which is said.
+    let other = told("optimised-fleet", "pays_off");
+    assert_eq!(other["excluded"], "");
+    assert!(other["other_excluded"].starts_with(why), "{other:?}");
+    let costs = rows(&dir.path().join("breakeven_cost.csv"));
+    assert_eq!(costs.len(), 4);
+    for row in costs.iter().filter(|r| r["policy"] == "shared-key") {
+        let (loss, half) = (number(row, "loss_rate"), number(row, "loss_rate_ci95"));
+        assert!((0.05..1.0).contains(&loss), "{row:?}");
+        assert!(half > 0.0 && half < loss, "{row:?}");
+        assert!(row["excluded"].starts_with("loses "), "{row:?}");
+        let beside = format!("{} ± ", kvplan::report::format::percent(loss));
+        assert!(text.contains(&beside), "{beside} is missing in:\n{text}");
+    }
+    for file in ["breakeven.svg", "breakeven_cost.svg"] {
+        let svg = fs::read_to_string(dir.path().join(file)).unwrap();
+        assert!(!svg.contains("shared-key pays off"), "{file}");
+        assert!(svg.contains("loses"), "{file}");
+    }
+    kvplan(&["report", out]);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("shared-key: loses "));
+    println!("{text}");
+}
+
+#[test]
+fn a_forecast_tells_what_is_lost_beside_what_it_costs() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let mut args = vec!["forecast", "--scenario", "lost-updates"];
+    args.extend(SHORT);
+    args.extend(["--traffic", "1M", "--months", "2", "--out", out]);
+    args.extend(["--policy", "shared-key,optimised-fleet"]);
+    let (text, _) = kvplan(&args);
+    let all = rows(&dir.path().join("forecast.csv"));
+    assert_eq!(all.len(), 6);
+    for row in &all {
+        let lost = number(row, "lost_share_mean");
+        let (low, high) = (number(row, "lost_share_p05"), number(row, "lost_share_p95"));
+        assert!(low <= lost && lost <= high, "{row:?}");
+        let is_shared = row["policy"] == "shared-key";
+        assert_eq!(lost > 0.1, is_shared, "{row:?}");
+        assert_eq!(row["excluded"].starts_with("loses "), is_shared, "{row:?}");
+    }
+    assert!(text.contains("shared-key, lost"), "{text}");
+    let note = "The cost of shared-key is not for the whole work in months 0 to 2: loses ";
+    assert!(text.contains(note), "{text}");
+    let svg = fs::read_to_string(dir.path().join("forecast.svg")).unwrap();
+    assert!(svg.contains("shared-key (refuses or loses)"));
+    assert!(svg.contains("Work is refused or lost"));
+    println!("{text}");
+}
+
+#[test]
+fn of_a_level_no_interval_is_told() {
+    for n in ["1", "3"] {
+        let args = ["--set", "period.requests=\"500\"", "-n", n];
+        let (text, _) = kvplan(&[&["compare", "naive", "optimised"], &args[..]].concat());
+        assert!(!text.contains("NaN"), "{text}");
+        let row = text.lines().find(|l| l.starts_with(" isolates_peak"));
+        let row = row.unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            row.trim_end().ends_with("a level, no interval is stated"),
+            "{row}"
+        );
+    }
+}
+
+#[test]
 fn a_loss_that_cannot_be_known_is_not_taken_for_none() {
     let sets = [
         "period.history=\"1 h\"",

@@ -252,6 +252,7 @@ fn breakeven_from_the_command_line() {
             "breakeven.csv",
             "breakeven.png",
             "breakeven.svg",
+            "breakeven_cost.csv",
             "breakeven_cost.png",
             "breakeven_cost.svg",
         ],
@@ -266,7 +267,7 @@ fn breakeven_from_the_command_line() {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
     let mut rows = csv::Reader::from_reader(&files[0].1[..]);
-    assert_eq!(rows.headers().unwrap().len(), 13);
+    assert_eq!(rows.headers().unwrap().len(), 15);
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     let never = rows
         .iter()

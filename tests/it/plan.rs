@@ -13,6 +13,7 @@ use kvplan::study::plan::race::with_implied;
 use kvplan::study::plan::space::Search;
 use kvplan::study::plan::{Candidate, Objective, Settings, Status, plan};
 use kvplan::study::stats::pool::Pooled;
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -300,6 +301,75 @@ fn plan_from_the_command_line_on_any_number_of_threads() {
     );
 }
 
+/// Large batches are cheaper and store later. The bound on the delay is put beside theirs, on either
+/// side: by the mean they meet or miss it, but neither is certain.
+#[test]
+fn what_is_cheaper_but_not_certain_is_told_beside_the_choice() {
+    let dir = TempDir::new().unwrap();
+    let search = dir.path().join("search.toml");
+    let one_dimension = SEARCH.split("[[dimension]]").nth(2).unwrap();
+    let (large, small) = ("\"100\"", "\"10\"");
+    let batches: String = one_dimension
+        .lines()
+        .filter(|l| !l.contains("label") || l.contains(large) || l.contains(small))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    let text = format!(
+        "title = \"batches\"\nbase = \"optimised\"\nbase_many_writers = \"optimised-fleet\"\nplans = [\"paid\"]\n[[dimension]]{batches}"
+    );
+    fs::write(&search, text).unwrap();
+    let run = |name: &str, delay: f64| {
+        let out = dir.path().join(name);
+        let slo = format!("cost<500USD,loss<50%,store_delay<{delay}s");
+        let mut args = vec!["plan", "--search", search.to_str().unwrap(), "--slo", &slo];
+        args.extend([
+            "--traffic",
+            "20M",
+            "-n",
+            "4",
+            "--out",
+            out.to_str().unwrap(),
+        ]);
+        args.extend(["--set", "period.requests=\"2k\""]);
+        args.extend(["--set", "period.at_least=\"5 min\""]);
+        let output = kvplan(&args);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let plan = csv::Reader::from_path(out.join("plan.csv"));
+        let rows: Vec<HashMap<String, String>> =
+            plan.unwrap().deserialize().map(Result::unwrap).collect();
+        let large = rows.iter().find(|r| r["batch"] == "100").unwrap().clone();
+        (String::from_utf8(output.stdout).unwrap(), large, out)
+    };
+    let (text, large, _) = run("wide", 100.0);
+    assert_eq!(large["status"], "chosen", "{text}");
+    let number = |name: &str| -> f64 { large[name].parse().unwrap() };
+    let (delay, half) = (
+        number("store_delay_mean_s"),
+        number("store_delay_mean_s_ci95"),
+    );
+    for (name, bound) in [("above", delay + 0.3 * half), ("below", delay - 0.3 * half)] {
+        let (text, large, out) = run(name, bound);
+        println!("{text}");
+        assert_eq!(large["status"], "cheaper but not certain", "{text}");
+        assert_eq!(large["not_certain"], "store_delay_mean_s");
+        let cost = kvplan::report::format::usd(large["cost_usd"].parse().unwrap());
+        let note = format!(
+            "The choice is the cheapest of those that are certain; 1 cheaper one is not certain (-n): {cost} (plan paid: 100), not certain of store_delay_mean_s."
+        );
+        assert!(text.contains(&note), "{note} is missing in:\n{text}");
+        assert!(text.contains("No objective certainly binds"), "{text}");
+        let policy = fs::read_to_string(out.join("plan-policy.toml")).unwrap();
+        assert!(
+            policy.starts_with("# The cheapest of those that are certain found for 20M"),
+            "{policy}"
+        );
+        assert!(policy.contains(&format!("# {note}")), "{policy}");
+        kvplan(&["report", out.to_str().unwrap()]);
+        let page = fs::read_to_string(out.join("report.html")).unwrap();
+        assert!(page.contains("the cheapest of those that are certain to meet"));
+    }
+}
+
 #[test]
 fn nonsense_is_refused_with_what_was_expected() {
     let refused = |args: &[&str]| {
@@ -317,4 +387,6 @@ fn nonsense_is_refused_with_what_was_expected() {
         refused(&args);
     }
     assert!(refused(&["plan", "--slo", "speed<1"]).contains("staleness_p99"));
+    let level = refused(&["plan", "--slo", "cost<20USD,memory_peak_mb<1000"]);
+    assert!(level.contains("memory_peak_mb is a level"), "{level}");
 }

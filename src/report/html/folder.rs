@@ -35,7 +35,7 @@ const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Kn
 }
 
 /// Every table that kvplan writes, in the order of a page; raw data last.
-pub const KNOWN: [Known; 22] = [
+pub const KNOWN: [Known; 23] = [
     known(
         "sweep.csv",
         "All measures by traffic level and policy",
@@ -65,6 +65,11 @@ pub const KNOWN: [Known; 22] = [
         "breakeven.csv",
         "Break-even points",
         "Where, as traffic grows, one choice begins to pay.",
+    ),
+    known(
+        "breakeven_cost.csv",
+        "Costs between which is compared",
+        "What each policy costs at each level, and what is refused and lost.",
     ),
     known(
         "forecast.csv",

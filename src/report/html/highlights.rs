@@ -4,6 +4,7 @@ use super::answers::Answer;
 use super::folder::{Csv, Folder};
 use super::table::label;
 use crate::report::format;
+use crate::report::write::plan::CHEAPER_UNSURE;
 use crate::study::stats::Estimate;
 use std::collections::BTreeMap;
 
@@ -98,6 +99,16 @@ fn chosen(csv: &Csv) -> Option<Vec<String>> {
         .filter(|r| r.get("status") == "chosen")
         .map(line)
         .collect();
+    let unsure: Vec<String> = rows(csv)
+        .filter(|r| r.get("status") == CHEAPER_UNSURE)
+        .map(|r| format!("{} (candidate {})", r.usd("cost_usd"), r.get("candidate")))
+        .collect();
+    if !unsure.is_empty() {
+        lines.push(format!(
+            "It is the cheapest of those that are certain to meet the objectives; cheaper, but not certain: {}.",
+            unsure.join(", ")
+        ));
+    }
     if lines.is_empty() && csv.total_rows == csv.rows.len() {
         lines.push("No candidate meets the objectives.".into());
     }
@@ -254,6 +265,12 @@ mod tests {
         assert_eq!(
             lines("plan.csv", plan),
             ["plan paid, policy optimised, cache ttl 30 s: $5.02 ± 0.01 a month."]
+        );
+        let cheaper = format!("{CHEAPER_UNSURE},4.90,0.02");
+        let unsure = plan.replace("refused by the plan,0,0", &cheaper);
+        assert_eq!(
+            lines("plan.csv", &unsure)[1],
+            "It is the cheapest of those that are certain to meet the objectives; cheaper, but not certain: $4.90 ± 0.02 (candidate 0)."
         );
         let none = plan.replace("chosen", "misses hit_ratio");
         assert_eq!(

@@ -1,16 +1,18 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
-use super::sweep::csv_bytes;
+use super::sweep::{costs_of, csv_bytes, reason_words};
 use crate::pricing::Money;
 use crate::report::draw::bars::{Bar, BarChart, Row};
-use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;
-use crate::study::breakeven::{Answer, Breakeven, Question, Settings, days_judged};
+use crate::study::breakeven::{Answer, Breakeven, Exclusion, Question, Settings, days_judged};
+use crate::study::cheapest::{BOUNDED, why_excluded};
 use crate::study::stats::root::{Crossing, Onset};
+use crate::study::sweep::Cell;
 
 /// A scenario with its answers.
 pub struct BreakevenReport<'a> {
@@ -19,7 +21,7 @@ pub struct BreakevenReport<'a> {
     pub result: &'a Breakeven,
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "policy",
     "question",
     "item",
@@ -32,6 +34,8 @@ const COLUMNS: [&str; 13] = [
     "already_at_low_end",
     "never_within_range",
     "significant_from",
+    "excluded",
+    "other_excluded",
     "answer",
 ];
 
@@ -42,6 +46,7 @@ impl BreakevenReport<'_> {
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), String> {
         out.write("breakeven.csv", &self.csv())?;
+        out.write("breakeven_cost.csv", &self.cost_csv())?;
         for extension in ["svg", "png"] {
             self.chart()
                 .draw(&out.staged(&format!("breakeven.{extension}")))?;
@@ -88,10 +93,74 @@ impl BreakevenReport<'_> {
                     Some(Onset::At(x)) => number(x),
                     _ => String::new(),
                 },
-                self.place(c),
+                self.exclusion(&a.excluded),
+                self.exclusion(&self.of_other(a)),
+                self.answer(a),
             ]
         });
         csv_bytes(COLUMNS.map(str::to_owned).to_vec(), rows)
+    }
+
+    /// A row per level and policy: what it costs under the paid plan, and what that is not for.
+    pub fn cost_csv(&self) -> Vec<u8> {
+        let mut header = ["traffic_per_month", "policy", "plan"]
+            .map(str::to_owned)
+            .to_vec();
+        let measures = || std::iter::once("cost_usd").chain(BOUNDED);
+        header.extend(measures().flat_map(|m| [m.to_owned(), format!("{m}_ci95")]));
+        header.push("excluded".into());
+        let rows = self.cells().map(|c| {
+            let mut row = vec![
+                c.traffic.0.to_string(),
+                c.policy.clone(),
+                self.result.paid.clone(),
+            ];
+            row.extend(measures().flat_map(|m| {
+                let e = c.estimate(m);
+                [e.mean, e.half_width].map(format::csv_number)
+            }));
+            row.push(why_excluded(c).map_or_else(String::new, reason_words));
+            row
+        });
+        csv_bytes(header, rows)
+    }
+
+    /// Where the bill of the policy that another is compared with is not for the whole work, if it is
+    /// not said of both.
+    fn of_other(&self, a: &Answer) -> Vec<Exclusion> {
+        match a.question {
+            Question::PaysOff(other) => self.result.exclusions(other),
+            _ => Vec::new(),
+        }
+    }
+
+    /// `excluded at 300k, 3M (shared-key: loses 67% of the records)`, with the reason at the last level.
+    fn exclusion(&self, all: &[Exclusion]) -> String {
+        let Some(last) = all.last() else {
+            return String::new();
+        };
+        let levels: Vec<String> = all.iter().map(|e| e.level.to_string()).collect();
+        format!(
+            "excluded at {} ({}: {})",
+            levels.join(", "),
+            self.policy(last.policy),
+            reason_words(last.reason)
+        )
+    }
+
+    /// Whether no level says anything of a question.
+    fn is_excluded(&self, a: &Answer) -> bool {
+        a.excluded.len() == self.settings.levels.len()
+    }
+
+    /// Where it begins, and where nothing can be said.
+    fn answer(&self, a: &Answer) -> String {
+        let excluded = self.exclusion(&a.excluded);
+        match (self.is_excluded(a), a.excluded.is_empty()) {
+            (true, _) => excluded,
+            (_, true) => self.place(&a.crossing),
+            _ => format!("{}; {excluded}", self.place(&a.crossing)),
+        }
     }
 
     fn columns(&self, a: &Answer) -> (&'static str, String, String, String) {
@@ -175,14 +244,47 @@ impl BreakevenReport<'_> {
         if let Some((item, times)) = a.first {
             return format!("{} in {times} of {}", item.name(), a.crossing.replications);
         }
-        match a.significant {
+        let holds = a.crossing.never < a.crossing.replications;
+        let mut parts = vec![match a.significant {
             Some(Onset::At(x)) => format!("significant from {}", format::count(x)),
             Some(Onset::Already) => "significant at the low end already".into(),
-            Some(Onset::Never) if a.crossing.never < a.crossing.replications => {
-                "not significant within range".into()
-            }
+            Some(Onset::Never) if holds => "not significant within range".into(),
             _ => String::new(),
+        }];
+        parts.push(self.exclusion(&a.excluded));
+        if holds {
+            parts.push(self.exclusion(&self.of_other(a)));
         }
+        parts.retain(|p| !p.is_empty());
+        parts.join("; ")
+    }
+
+    /// By level, then policy.
+    fn cells(&self) -> impl Iterator<Item = &Cell> {
+        let levels = 0..self.settings.levels.len();
+        levels.flat_map(|level| self.result.cells.iter().map(move |of| &of[level]))
+    }
+
+    /// What each policy costs at each level under the paid plan, with what is refused and lost.
+    pub fn cost_table(&self) -> String {
+        let header = [
+            "requests/month",
+            "policy",
+            "cost/month",
+            "refused requests / operations",
+            "lost",
+        ];
+        let rows = self.cells().map(|c| {
+            let [requests, operations, _] = BOUNDED.map(|m| c.estimate(m).mean);
+            vec![
+                c.traffic.to_string(),
+                c.policy.clone(),
+                format::usd_estimate(c.estimate("cost_usd")),
+                format::refused(requests, operations),
+                format::share_estimate(c.estimate("loss_rate")),
+            ]
+        });
+        table(&header, 2, rows)
     }
 
     /// The answers for the terminal; items that never come into play are left out.
@@ -202,7 +304,10 @@ impl BreakevenReport<'_> {
             vec![
                 self.policy(a.policy).to_owned(),
                 self.words(a),
-                self.place(&a.crossing),
+                match self.is_excluded(a) {
+                    true => "excluded".into(),
+                    false => self.place(&a.crossing),
+                },
                 self.interval(&a.crossing),
                 self.remark(a),
             ]
@@ -276,7 +381,7 @@ impl BreakevenReport<'_> {
                     remark: String::new(),
                 };
                 if outside {
-                    row.remark = self.place(c);
+                    row.remark = self.answer(a);
                 } else {
                     row.bars.push(Bar {
                         from: c.at,
@@ -306,28 +411,20 @@ impl BreakevenReport<'_> {
 
     /// Cost under the paid plan, with the traffic at which each policy pays off.
     fn cost_chart(&self) -> Chart {
-        let levels = &self.settings.levels;
-        let series = self
-            .result
-            .costs
-            .iter()
-            .enumerate()
-            .map(|(i, costs)| Series {
-                name: self.policy(i).to_owned(),
-                data: levels
-                    .iter()
-                    .zip(costs)
-                    .map(|(level, e)| Datum {
-                        x: level.0 as f64,
-                        y: e.mean,
-                        low: e.low(),
-                        high: e.high(),
-                    })
-                    .collect(),
-                colour: i,
-                dash: 0,
-                scatter: false,
-            });
+        let datum = |c: &Cell| {
+            let e = c.estimate("cost_usd");
+            Datum {
+                x: c.traffic.0 as f64,
+                y: e.mean,
+                low: e.low(),
+                high: e.high(),
+            }
+        };
+        let policies = self.result.cells.iter().enumerate();
+        let series = policies.flat_map(|(i, cells)| {
+            let points = cells.iter().map(|c| (c, datum(c)));
+            costs_of(self.policy(i), i, points)
+        });
         let marks = self.result.answers.iter().filter_map(|a| {
             let at = a.crossing.at;
             let pays_off = matches!(a.question, Question::PaysOff(_));

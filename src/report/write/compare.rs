@@ -37,8 +37,11 @@ pub fn comparison(a: &Cell, b: &Cell) -> String {
             m.name.to_owned(),
             format::count(ea.mean),
             format::count(eb.mean),
-            format::estimate(d),
-            verdict(d, &a.policy, &b.policy),
+            format::interval(d),
+            match m.is_level() {
+                true => "a level, no interval is stated".into(),
+                false => verdict(d, &a.policy, &b.policy),
+            },
         ])
     });
     table(&header, 1, rows)

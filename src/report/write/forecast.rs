@@ -1,12 +1,13 @@
 //! A forecast as CSV, fan charts and tables.
 
-use super::sweep::csv_bytes;
+use super::sweep::{csv_bytes, reason_words};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;
+use crate::study::cheapest::Reason;
 use crate::study::forecast::{Forecast, Growth, Hit, Limit, Month};
 
 /// A scenario with its forecast.
@@ -46,7 +47,10 @@ impl ForecastReport<'_> {
         let mut header: Vec<String> = ["month", "policy", "plan"].map(str::to_owned).to_vec();
         header.extend(NAMES.map(|n| format!("traffic_per_month_{n}")));
         header.extend(NAMES.map(|n| format!("cost_usd_{n}")));
-        header.extend(["cost_usd_mean", "refused_share_mean"].map(str::to_owned));
+        header
+            .extend(["cost_usd_mean", "refused_share_mean", "lost_share_mean"].map(str::to_owned));
+        header.extend(NAMES.map(|n| format!("lost_share_{n}")));
+        header.push("excluded".into());
         let rows = self.result.months.iter().flat_map(|m| {
             self.policies().map(|(i, policy)| {
                 let mut row = vec![
@@ -58,6 +62,9 @@ impl ForecastReport<'_> {
                 row.extend(m.cost[i].map(format::csv_number));
                 row.push(format::csv_number(m.mean_cost[i]));
                 row.push(format::csv_number(m.mean_refused[i]));
+                row.push(format::csv_number(m.mean_lost[i]));
+                row.extend(m.lost[i].map(format::csv_number));
+                row.push(m.excluded[i].map_or_else(String::new, reason_words));
                 row
             })
         });
@@ -124,6 +131,7 @@ impl ForecastReport<'_> {
         if refuses {
             header.extend(self.policies().map(|(_, p)| format!("{p}, refused")));
         }
+        header.extend(self.policies().map(|(_, p)| format!("{p}, lost")));
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let months = &self.result.months;
         let step = [1, 2, 3, 6, 12, 24]
@@ -136,9 +144,29 @@ impl ForecastReport<'_> {
             if refuses {
                 row.extend(m.mean_refused.iter().map(|r| format::percent(*r)));
             }
+            row.extend(m.lost.iter().map(|l| fan(*l, format::share_or_unknown)));
             row
         });
-        table(&header, 0, rows)
+        let mut text = table(&header, 0, rows);
+        for (i, policy) in self.policies() {
+            let months = self.result.months.iter();
+            let excluded: Vec<(u32, Reason)> = months
+                .filter_map(|m| Some((m.number, m.excluded[i]?)))
+                .collect();
+            if let (Some((first, _)), Some((last, why))) = (excluded.first(), excluded.last()) {
+                text.push_str(&format!(
+                    "\n\nThe cost of {policy} is not for the whole work in months {first} to {last}: {} in the last of them.",
+                    reason_words(*why)
+                ));
+            }
+        }
+        text
+    }
+
+    /// Whether the cost of a policy is not for the whole work in any month.
+    fn is_excluded(&self, policy: usize) -> bool {
+        let mut months = self.result.months.iter();
+        months.any(|m| m.excluded[policy].is_some())
     }
 
     /// Whether the plan refuses work in any month.
@@ -229,7 +257,11 @@ impl ForecastReport<'_> {
         let mut series = Vec::new();
         let mut marks = Vec::new();
         for (i, policy) in self.policies() {
-            series.extend(fan_series(&self.result.months, policy, i, |m| m.cost[i]));
+            let name = match self.is_excluded(i) {
+                true => format!("{policy} (refuses or loses)"),
+                false => policy.to_owned(),
+            };
+            series.extend(fan_series(&self.result.months, &name, i, |m| m.cost[i]));
             let allowances = self.result.hits.iter().filter(|h| {
                 h.policy == i && matches!(h.limit, Limit::Allowance(_)) && h.months[1].is_some()
             });
@@ -264,8 +296,8 @@ impl ForecastReport<'_> {
             note: format!(
                 "Bands: 50% and 90% of {} futures, from growth and sampling error; dashed verticals: median month.{}",
                 self.growth.futures,
-                if self.refuses() {
-                    " Work is refused: the cost is for the rest."
+                if self.refuses() || self.policies().any(|(i, _)| self.is_excluded(i)) {
+                    " Work is refused or lost: the cost is for the rest."
                 } else {
                     ""
                 }

@@ -25,10 +25,19 @@ pub struct PlanReport<'a> {
     pub result: &'a Planned,
 }
 
+/// The status of a candidate that would be cheaper than the choice, but is not certain to do.
+pub const CHEAPER_UNSURE: &str = "cheaper but not certain";
+
 const LOSS: &str = "loss_rate";
 
 /// The measures of the Pareto front, beside those of the objectives.
 const FRONT: [&str; 3] = ["cost_usd", "answer_age_p99_s", LOSS];
+
+/// What became of a candidate.
+const STATE: [&str; 4] = ["status", "meets_objectives", "not_certain", "replications"];
+
+/// Most candidates that are told one by one beside the choice.
+const TOLD: usize = 3;
 
 /// Whether nobody asked for the objective.
 fn is_implied(o: &Objective) -> bool {
@@ -111,7 +120,7 @@ impl PlanReport<'_> {
         let measures = self.measures();
         let mut header = vec!["candidate".to_owned(), "plan".into()];
         header.extend(self.dimensions.iter().map(|d| d.replace(' ', "_")));
-        header.extend(["status", "meets_objectives", "replications"].map(str::to_owned));
+        header.extend(STATE.map(str::to_owned));
         let columns = measures.iter();
         header.extend(columns.flat_map(|m| [(*m).to_owned(), format!("{m}_ci95")]));
         let rows = which.iter().map(|i| {
@@ -120,6 +129,7 @@ impl PlanReport<'_> {
             row.extend(t.candidate.options.iter().cloned());
             row.push(self.status(*i));
             row.push(t.meets.to_string());
+            row.push(self.open(t).map_or_else(String::new, |o| o.join(" ")));
             row.push(t.replications().to_string());
             row.extend(measures.iter().flat_map(|m| {
                 let e = estimate(t, m);
@@ -133,6 +143,9 @@ impl PlanReport<'_> {
     fn status(&self, i: usize) -> String {
         if self.result.choice == Some(i) {
             return "chosen".into();
+        }
+        if self.result.cheaper_unsure.contains(&i) {
+            return CHEAPER_UNSURE.into();
         }
         match self.result.trials[i].status {
             Status::Refused => "refused by the plan".into(),
@@ -154,8 +167,12 @@ impl PlanReport<'_> {
             .iter()
             .map(|o| o.text.as_str())
             .collect();
+        let (which, others) = match self.unsure_note() {
+            None => ("", String::new()),
+            Some(note) => (" of those that are certain", format!("# {note}\n")),
+        };
         Ok(format!(
-            "# The cheapest found for {} requests a month with {}.\n# Scenario {}, plan {}, seed {}.\n{policy}",
+            "# The cheapest{which} found for {} requests a month with {}.\n{others}# Scenario {}, plan {}, seed {}.\n{policy}",
             self.settings.traffic,
             objectives.join(", "),
             self.scenario.name,
@@ -352,18 +369,17 @@ impl PlanReport<'_> {
     pub fn objectives_table(&self) -> String {
         let trial = match (&self.result.confirmation, self.result.nearest) {
             (Some(t), _) => t,
-            (None, Some(i)) => {
-                // What fresh replications gave is what decided.
-                let fresh = self.result.rejected.iter().find(|r| r.0 == i);
-                fresh.map_or(&self.result.trials[i], |r| &r.1)
-            }
+            (None, Some(i)) => self.result.latest(i),
             (None, None) => return "No candidate could be simulated under its plan.".into(),
         };
         let objectives = &self.result.objectives;
         let rows = objectives.iter().map(|o| {
             let e = trial.estimate(o.metric);
             let side = if o.below { "at most" } else { "at least" };
-            let bound = |x: f64| format!("{side} {}", self.value(o, x));
+            let bound = |x: f64| match x.is_finite() {
+                true => format!("{side} {}", self.value(o, x)),
+                false => "-".into(),
+            };
             let (bound, verdict) = match trial.certainty(o, trial.error) {
                 Certainty::Met(x) => {
                     let spare = format!("met, {} to spare", format::percent(-o.excess(x)));
@@ -411,15 +427,75 @@ impl PlanReport<'_> {
         }
     }
 
+    /// The measures of the objectives that are open of a candidate that certainly misses none.
+    fn open(&self, t: &Trial) -> Option<Vec<&str>> {
+        let open = t
+            .open(&self.result.objectives)
+            .filter(|_| t.replications() > 0)?;
+        let name = |k: usize| self.result.objectives[k].name();
+        Some(open.into_iter().map(name).collect())
+    }
+
+    /// Candidates that would be cheaper than the choice, but of which too little is known.
+    pub fn unsure_note(&self) -> Option<String> {
+        let all = &self.result.cheaper_unsure;
+        let told: Vec<String> = all
+            .iter()
+            .take(TOLD)
+            .map(|i| self.unsure_words(*i))
+            .collect();
+        let more = match all.len().saturating_sub(TOLD) {
+            0 => String::new(),
+            n => format!("; {n} more in plan.csv"),
+        };
+        let they_are = match all.len() {
+            0 => return None,
+            1 => "1 cheaper one is".to_owned(),
+            n => format!("{n} cheaper ones are"),
+        };
+        Some(format!(
+            "The choice is the cheapest of those that are certain; {they_are} not certain (-n): {}{more}.",
+            told.join("; ")
+        ))
+    }
+
+    /// A candidate, what it costs, and what is not certain of it.
+    fn unsure_words(&self, i: usize) -> String {
+        let t = self.result.latest(i);
+        format!(
+            "{} (plan {}: {}), not certain of {}",
+            format::usd(estimate(t, FRONT[0]).mean),
+            t.candidate.plan,
+            t.candidate.options.join(", "),
+            self.open(t).unwrap_or_default().join(" and "),
+        )
+    }
+
     /// Which objective keeps cheaper candidates out.
     pub fn binding(&self) -> String {
         let Some((objective, i)) = self.result.binding else {
-            return "No objective binds: no cheaper candidate misses just one of them.".into();
+            let certainly = if self.result.cheaper_unsure.is_empty() {
+                ""
+            } else {
+                "certainly "
+            };
+            return format!(
+                "No objective {certainly}binds: no cheaper candidate {certainly}misses just one of them."
+            );
         };
-        let t = &self.result.trials[i];
+        let t = self.result.latest(i);
         let o = &self.result.objectives[objective];
+        let others = self.result.objectives.iter().filter(|other| *other != o);
+        let open: Vec<&str> = others
+            .filter(|o| !matches!(t.certainty(o, t.error), Certainty::Met(_)))
+            .map(Objective::name)
+            .collect();
+        let but = match open.join(" and ") {
+            none if none.is_empty() => none,
+            open => format!(", but not certain of {open}"),
+        };
         format!(
-            "Binding constraint: {}. Without it: {} (plan {}: {}), with {} = {}.",
+            "Binding constraint: {}. Without it: {} (plan {}: {}), with {} = {}{but}.",
             o.text,
             format::usd(estimate(t, FRONT[0]).mean),
             t.candidate.plan,
@@ -500,16 +576,9 @@ impl PlanReport<'_> {
     /// Candidates of which every objective is met or open, and one at least open: more replications
     /// would tell.
     fn unsure(&self) -> Vec<usize> {
-        let objectives = &self.result.objectives;
-        let is_unsure = |t: &Trial| {
-            let all: Vec<Certainty> = objectives.iter().map(|o| t.certainty(o, t.error)).collect();
-            let open = |c: &Certainty| matches!(c, Certainty::Open(_) | Certainty::TooFew { .. });
-            let met = |c: &Certainty| matches!(c, Certainty::Met(_));
-            all.iter().any(open) && all.iter().all(|c| open(c) || met(c))
-        };
+        let is_unsure = |t: &Trial| self.open(t).is_some_and(|open| !open.is_empty());
         let trials = self.result.trials.iter().enumerate();
-        let simulated = trials.filter(|(_, t)| t.replications() > 0);
-        simulated
+        trials
             .filter(|(_, t)| is_unsure(t))
             .map(|(i, _)| i)
             .collect()

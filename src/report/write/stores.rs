@@ -304,7 +304,7 @@ impl Comparison<'_> {
                     t.policy.clone(),
                     t.from.clone(),
                     t.to.clone(),
-                    format::estimate(t.at),
+                    format::interval(t.at),
                 ]
             });
             let header = ["policy", "from", "to", "at requests/month"];

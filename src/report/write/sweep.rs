@@ -351,28 +351,8 @@ impl Plotter<'_> {
         for (colour, policy) in self.policies().into_iter().enumerate() {
             let costs = self.series(policy, "cost_usd");
             let cells = self.of_policy(policy);
-            for excluded in [false, true] {
-                let data: Vec<Datum> = cells
-                    .iter()
-                    .zip(&costs)
-                    .filter(|(c, _)| why_excluded(c).is_some() == excluded)
-                    .map(|(_, d)| *d)
-                    .collect();
-                if data.is_empty() {
-                    continue;
-                }
-                let name = match excluded {
-                    true => format!("{policy}: refuses or loses"),
-                    false => policy.to_owned(),
-                };
-                all.push(Series {
-                    name,
-                    data,
-                    colour,
-                    dash: if excluded { 2 } else { 0 },
-                    scatter: false,
-                });
-            }
+            let points = cells.into_iter().zip(costs);
+            all.extend(costs_of(policy, colour, points));
         }
         all
     }
@@ -475,6 +455,29 @@ impl Plotter<'_> {
         });
         chart
     }
+}
+
+/// What a policy costs; apart, and dashed, where its bill is not for the whole work.
+pub fn costs_of<'a>(
+    policy: &str,
+    colour: usize,
+    points: impl IntoIterator<Item = (&'a Cell, Datum)>,
+) -> Vec<Series> {
+    let is_excluded = |point: &(&Cell, Datum)| why_excluded(point.0).is_some();
+    let (excluded, whole): (Vec<_>, Vec<_>) = points.into_iter().partition(is_excluded);
+    let series = |name: String, points: Vec<(&Cell, Datum)>, dash| Series {
+        name,
+        data: points.into_iter().map(|(_, d)| d).collect(),
+        colour,
+        dash,
+        scatter: false,
+    };
+    let mut all = vec![
+        series(policy.to_owned(), whole, 0),
+        series(format!("{policy}: refuses or loses"), excluded, 2),
+    ];
+    all.retain(|s| !s.data.is_empty());
+    all
 }
 
 /// The summary for the terminal.

@@ -10,7 +10,7 @@ use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::grid::pooled;
-use crate::study::stats::pool::{Billing, Column, Pooled};
+use crate::study::stats::pool::{Billing, Column, EACH_SIDE, Pooled};
 use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
@@ -340,7 +340,7 @@ impl Cells {
                     .map(|u| ledger.as_billed(*tariff, u))
                     .collect();
                 let billing = Billing::new(ledger.plan(*tariff), billed.iter().collect());
-                billing.lines(|line| is_of(line, items))
+                billing.lines(|line| is_of(line, items), EACH_SIDE)
             }
         })
     }

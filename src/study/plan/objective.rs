@@ -29,6 +29,15 @@ const ALIASES: [(&str, &str); 9] = [
     ("store_delay", "store_delay_mean_s"),
 ];
 
+/// What to bound in place of a level.
+const INSTEAD: [(&str, &str); 5] = [
+    ("buffer_high_water_records", "loss"),
+    ("isolates", "cold_start_share"),
+    ("isolates_mean", "cold_start_share"),
+    ("isolates_peak", "cold_start_share"),
+    ("memory_peak_mb", "isolates_ended_memory_per_month"),
+];
+
 impl Objective {
     /// How far a value is from the bound, as a share of it: negative where it meets it.
     pub fn excess(&self, value: f64) -> f64 {
@@ -83,6 +92,9 @@ fn parse_one(text: &str) -> Result<Objective, String> {
         return Err(fail());
     }
     let metric = measure(name.trim())?;
+    if METRICS[metric].is_level() {
+        return Err(no_level(text, METRICS[metric].name));
+    }
     let bound = bound(METRICS[metric].name, value)
         .map_err(|expected| format!("found \"{text}\", expected {expected}"))?;
     Ok(Objective {
@@ -91,6 +103,15 @@ fn parse_one(text: &str) -> Result<Objective, String> {
         below,
         bound,
     })
+}
+
+/// Why a level cannot be an objective: nothing would ever be certain to meet it.
+fn no_level(text: &str, name: &str) -> String {
+    let instead = INSTEAD.iter().find(|i| i.0 == name);
+    let instead = instead.map_or_else(String::new, |i| format!(", such as {}", i.1));
+    format!(
+        "found \"{text}\", expected a measure with an interval{instead}: {name} is a level that a run ends on or reaches once, of which no number of replications (-n) gives a bound"
+    )
 }
 
 /// The measure (a position in [`METRICS`]) of a name: an alias, `p95_query` for `query_p95_ms`, or
@@ -178,8 +199,24 @@ mod tests {
         insta::assert_snapshot!(error("p95_query<fast"), @r#"found "p95_query<fast", expected a duration such as 500ms or 2s"#);
         insta::assert_snapshot!(error("loss<5"), @r#"found "loss<5", expected a share such as 0.1%"#);
         insta::assert_snapshot!(error("cost<1USD,cost<2USD"), @"found two bounds of one kind on cost_usd, expected one");
+        insta::assert_snapshot!(error("isolates<5"), @r#"found "isolates<5", expected a measure with an interval, such as cold_start_share: isolates is a level that a run ends on or reaches once, of which no number of replications (-n) gives a bound"#);
         let unknown = error("speed<1");
         assert!(unknown.starts_with("found the measure \"speed\", expected one of: cost, errors"));
         assert!(unknown.contains("query_p95_ms"), "{unknown}");
+    }
+
+    #[test]
+    fn every_level_is_refused_and_names_what_to_bound_instead() {
+        let levels = METRICS.iter().filter(|m| m.is_level());
+        let levels: Vec<&str> = levels.map(|m| m.name).collect();
+        assert_eq!(levels, INSTEAD.map(|i| i.0));
+        for (name, instead) in INSTEAD {
+            let error = parse(&format!("{name}<5")).unwrap_err();
+            assert!(
+                error.contains(&format!("such as {instead}: {name}")),
+                "{error}"
+            );
+            assert!(!METRICS[measure(instead).unwrap()].is_level());
+        }
     }
 }

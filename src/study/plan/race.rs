@@ -9,20 +9,19 @@
 
 use super::objective::Objective;
 use crate::models::quantity::Count;
-use crate::pricing::MeterItem;
+use crate::pricing::{MeterItem, Plan};
 use crate::run::measure::{Calls, Get, LEAST_BEYOND, Outcome, calls_of};
 use crate::run::metric::{self, METRICS, index_of};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::cheapest::{BOUNDED, TOLERATED};
 use crate::study::grid::pooled;
-use crate::study::stats::pool::{Pooled, one_sided};
+use crate::study::stats::pool::{Billing, Bounds, Column, Pooled, one_sided};
 use crate::study::stats::{CONFIDENCE, Estimate};
 use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
 use crate::telemetry::ports::OpKind;
 use rayon::prelude::*;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A policy under a plan.
@@ -66,6 +65,8 @@ pub enum Status {
 #[derive(Debug, Clone)]
 pub struct Trial {
     pub candidate: Candidate,
+    /// The prices of its plan.
+    pricing: Plan,
     outcomes: Vec<Outcome>,
     /// The error of each objective with which `meets` was decided.
     pub error: f64,
@@ -90,7 +91,11 @@ pub struct Planned {
     pub rejected: Vec<(usize, Trial)>,
     /// The next best that meet all objectives.
     pub runners_up: Vec<usize>,
-    /// The objective that keeps cheaper candidates out, and the cheapest that misses no other.
+    /// Candidates that would be cheaper than the choice, certainly miss no objective, but do not
+    /// certainly meet all; the cheapest first.
+    pub cheaper_unsure: Vec<usize>,
+    /// The objective that certainly keeps cheaper candidates out, and the cheapest that certainly
+    /// misses no other.
     pub binding: Option<(usize, usize)>,
     /// Where nothing meets all: the candidate that comes nearest.
     pub nearest: Option<usize>,
@@ -99,6 +104,18 @@ pub struct Planned {
     pub simulated: usize,
     /// Replications that all candidates would have taken with as many as the choice.
     pub enumeration: usize,
+}
+
+impl Planned {
+    /// What was last found of a candidate: where fresh replications turned it down, these.
+    pub fn latest(&self, i: usize) -> &Trial {
+        latest(&self.trials, &self.rejected, i)
+    }
+}
+
+fn latest<'a>(trials: &'a [Trial], rejected: &'a [(usize, Trial)], i: usize) -> &'a Trial {
+    let fresh = rejected.iter().find(|r| r.0 == i);
+    fresh.map_or(&trials[i], |r| &r.1)
 }
 
 const COST: &str = "cost_usd";
@@ -142,36 +159,6 @@ pub enum Certainty {
     NoValue,
 }
 
-/// One-sided bounds of a mean at a confidence.
-struct Bounds {
-    low: f64,
-    high: f64,
-}
-
-/// `resolution` is what the values cannot tell apart, on both sides.
-fn bounds(values: impl IntoIterator<Item = f64>, resolution: f64, error: f64) -> Bounds {
-    let e = Estimate::of(values);
-    if e.n < 2 {
-        return Bounds {
-            low: f64::NEG_INFINITY,
-            high: f64::INFINITY,
-        };
-    }
-    let t = |p: f64| {
-        StudentsT::new(0.0, 1.0, (e.n - 1) as f64).map_or(f64::INFINITY, |t| t.inverse_cdf(p))
-    };
-    let standard_error = e.half_width / t(0.5 + CONFIDENCE / 2.0);
-    let reach = if standard_error > 0.0 {
-        t(1.0 - error) * standard_error
-    } else {
-        0.0
-    };
-    Bounds {
-        low: e.mean - reach - resolution,
-        high: e.mean + reach + resolution,
-    }
-}
-
 impl Trial {
     /// How many replications it has had.
     pub fn replications(&self) -> usize {
@@ -190,28 +177,28 @@ impl Trial {
         pooled.is_some_and(|(p, metric)| p.too_few[metric])
     }
 
-    fn values(&self, metric: usize) -> impl Iterator<Item = f64> + '_ {
-        let all = self.pooled.iter().flat_map(|p| &p.contributions);
-        all.map(move |r| r[metric])
+    /// A measure's column, for bounds with this error.
+    fn column(&self, metric: usize, error: f64) -> Column {
+        let pooled = self.pooled.as_ref();
+        match METRICS[metric].get {
+            Get::Bill(of) => {
+                let usages = self.outcomes.iter().map(|o| &o.usage).collect();
+                Billing::new(&self.pricing, usages).lines(of, error)
+            }
+            _ => pooled.map_or_else(Column::default, |p| p.column(metric)),
+        }
     }
 
     fn bounds(&self, metric: usize, error: f64) -> Bounds {
         let outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
-        match one_sided(metric::METRICS, metric, &outcomes, error) {
-            Some((low, high)) => Bounds { low, high },
-            None => bounds(self.values(metric), self.resolution(metric), error),
-        }
-    }
-
-    fn resolution(&self, metric: usize) -> f64 {
-        self.pooled.as_ref().map_or(0.0, |p| p.resolution[metric])
+        let own = one_sided(METRICS, metric, &self.pricing, &outcomes, error);
+        own.unwrap_or_else(|| self.column(metric, error).bounds(error))
     }
 
     /// Bounds of what a measure is more here than in `other`, over common replications.
     fn difference(&self, other: &Trial, metric: usize, error: f64) -> Bounds {
-        let pairs = self.values(metric).zip(other.values(metric));
-        let resolution = self.resolution(metric) + other.resolution(metric);
-        bounds(pairs.map(|(a, b)| a - b), resolution, error)
+        let of = |trial: &Trial| trial.column(metric, error);
+        of(self).less(&of(other)).bounds(error)
     }
 
     /// What is known of an objective, with at most this error on either side.
@@ -245,6 +232,22 @@ impl Trial {
         let at = calls_of(METRICS).into_iter().position(|c| c == of);
         let bins = self.outcomes.iter().filter_map(|o| o.latencies.get(at?));
         bins.map(|b| b.count()).sum()
+    }
+
+    /// The objectives (positions among them) of which it is not certain whether it meets them; `None`
+    /// if it certainly misses any.
+    pub fn open(&self, objectives: &[Objective]) -> Option<Vec<usize>> {
+        let all = objectives.iter().enumerate();
+        let all = all.map(|(k, o)| (k, self.certainty(o, self.error)));
+        let mut open = Vec::new();
+        for (k, certainty) in all {
+            match certainty {
+                Certainty::Met(_) => {}
+                Certainty::Open(_) | Certainty::TooFew { .. } => open.push(k),
+                Certainty::Missed | Certainty::NoValue => return None,
+            }
+        }
+        Some(open)
     }
 
     /// Whether the objective is met with at most this error. A measure without a value does not
@@ -345,6 +348,7 @@ impl<'a> Race<'a> {
                 } else {
                     Status::Raced
                 },
+                pricing: race.world(&candidate.plan).plan().clone(),
                 candidate,
                 outcomes: Vec::new(),
                 error: error_of_objective(race.objectives.len()),
@@ -617,12 +621,23 @@ impl<'a> Race<'a> {
             self.trials[*i].meets = false;
         }
         let choice = confirmation.as_ref().map(|c| c.0);
+        let cheaper = choice.map_or_else(Vec::new, |i| self.cheaper(i));
+        let latest = |i: usize| latest(&self.trials, &rejected, i);
+        let is_unsure = |i: &usize| {
+            let open = latest(*i).open(&self.objectives);
+            open.is_some_and(|o| !o.is_empty())
+        };
+        let cheaper_unsure = cheaper.iter().copied().filter(is_unsure).collect();
+        let binding = cheaper
+            .iter()
+            .find_map(|i| Some((self.only_miss(latest(*i))?, *i)));
         let runners_up = ranking.iter().copied();
         let runners_up = runners_up.filter(|i| self.trials[*i].meets && Some(*i) != choice);
         let most = choice.map_or(0, |i| self.trials[i].replications());
         Ok(Planned {
             runners_up: runners_up.take(RUNNERS_UP).collect(),
-            binding: choice.and_then(|i| self.binding(i)),
+            cheaper_unsure,
+            binding,
             nearest: if choice.is_none() {
                 self.nearest()
             } else {
@@ -639,30 +654,25 @@ impl<'a> Race<'a> {
         })
     }
 
-    /// Of the candidates that would be cheaper but for one objective: the cheapest, and that
-    /// objective.
-    fn binding(&self, choice: usize) -> Option<(usize, usize)> {
-        let limit = self.trials[choice].mean(COST) - self.tie(choice);
-        let missed = |t: &Trial| -> Vec<usize> {
-            let all = self.objectives.iter().enumerate();
-            all.filter(|(_, o)| {
-                let mean = t.estimate(o.metric).mean;
-                mean.is_nan() || o.excess(mean) >= 0.0
-            })
-            .map(|(k, _)| k)
-            .collect()
+    /// Candidates that cost less than the choice by more than the tie, the cheapest first.
+    fn cheaper(&self, choice: usize) -> Vec<usize> {
+        let cost = |i: &usize| self.trials[*i].mean(COST);
+        let limit = cost(&choice) - self.tie(choice);
+        let all = 0..self.trials.len();
+        let mut all: Vec<usize> = all.filter(|i| cost(i) < limit).collect();
+        all.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
+        all
+    }
+
+    /// The one objective that a candidate certainly misses.
+    fn only_miss(&self, t: &Trial) -> Option<usize> {
+        let is_missed = |o: &Objective| {
+            let certainty = t.certainty(o, t.error);
+            matches!(certainty, Certainty::Missed | Certainty::NoValue)
         };
-        let simulated = self.trials.iter().enumerate();
-        simulated
-            .filter(|(_, t)| t.replications() > 0 && t.mean(COST) < limit)
-            .filter_map(|(i, t)| match missed(t)[..] {
-                [one] => Some((one, i)),
-                _ => None,
-            })
-            .min_by(|a, b| {
-                let cost = |i: usize| self.trials[i].mean(COST);
-                cost(a.1).total_cmp(&cost(b.1))
-            })
+        let all = 0..self.objectives.len();
+        let mut missed = all.filter(|k| is_missed(&self.objectives[*k]));
+        missed.next().filter(|_| missed.next().is_none())
     }
 
     /// The candidate whose worst excess over an objective is least.
@@ -692,20 +702,51 @@ impl<'a> Race<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pricing::Usage;
 
+    /// A candidate that writes so often in each replication, under the paid plan.
+    fn trial(writes: &[f64]) -> Trial {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let outcome = |w: &f64| {
+            let mut outcome = Outcome::of_values(METRICS, &vec![0.0; METRICS.len()]);
+            outcome.usage = Usage::default();
+            outcome.usage.add(MeterItem::KvWrites, w.round() as u128);
+            outcome
+        };
+        let outcomes: Vec<Outcome> = writes.iter().map(outcome).collect();
+        Trial {
+            candidate: Candidate {
+                options: Vec::new(),
+                policy: scenario.policies[0].clone(),
+                plan: "paid".into(),
+            },
+            pricing: scenario.plan().clone(),
+            error: 0.0125,
+            pooled: Some(pooled(&scenario, &outcomes.iter().collect::<Vec<_>>())),
+            outcomes,
+            status: Status::Raced,
+            meets: false,
+        }
+    }
+
+    /// As in the pool's test: within the allowance at 2.5%, beyond it at 1.25%.
     #[test]
-    fn one_sided_bounds_are_students() {
-        let b = bounds([1.0, 2.0, 3.0, 4.0], 0.0, 0.05);
-        // t(3, 0.95) = 2.353363; s / 2 = 0.645497.
-        assert!(
-            (b.high - 2.5 - 2.353_363 * 0.645_497).abs() < 1e-5,
-            "{}",
-            b.high
-        );
-        assert!((2.5 - b.low - 2.353_363 * 0.645_497).abs() < 1e-5);
-        let sure = bounds([3.0; 4], 0.0, 1e-9);
-        assert_eq!((sure.low, sure.high), (3.0, 3.0));
-        assert_eq!(bounds([3.0], 0.0, 0.05).high, f64::INFINITY);
+    fn costs_are_judged_at_the_error_of_the_race() {
+        let off = 6_870.0 * 5_f64.sqrt();
+        let writes = [off, -off, off, -off, off, -off].map(|o| 980_672.0 + o);
+        let naive = trial(&writes);
+        let parse = super::super::objective::parse;
+        let objective = &parse("cost<5.01USD").unwrap()[0];
+        let Certainty::Open(worst) = naive.certainty(objective, 0.0125) else {
+            panic!("{:?}", naive.certainty(objective, 0.0125))
+        };
+        assert!((worst - 5.012).abs() < 1e-4, "{worst}");
+        assert_eq!(naive.certainty(objective, 0.025), Certainty::Met(5.0));
+        // What certainly stays within the allowance costs no less for certain.
+        let idle = trial(&[0.0; 6]);
+        let cost = index_of(COST).unwrap();
+        assert_eq!(naive.difference(&idle, cost, 0.025).high, 0.0);
+        assert!(naive.difference(&idle, cost, 0.0125).high > 0.01);
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Pooled {
 }
 
 /// One measure of all replications; see [`Pooled`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Column {
     pub contributions: Vec<f64>,
     pub resolution: f64,
@@ -71,6 +71,20 @@ impl Column {
             (self.resolution + r.abs() * of.resolution) / b.abs(),
             |x, y| r + (x - a - r * (y - b)) / b,
         )
+    }
+
+    /// One-sided bounds, each wrong with the probability `error`; without end where the replications
+    /// tell nothing of it.
+    pub fn bounds(&self, error: f64) -> Bounds {
+        let e = Estimate::of(self.contributions.iter().copied());
+        if e.n < 2 {
+            return Bounds::NONE;
+        }
+        let reach = reach(&e, error) + self.resolution;
+        Bounds {
+            low: e.mean - reach,
+            high: e.mean + reach,
+        }
     }
 
     /// The difference of two estimates.
@@ -110,6 +124,38 @@ impl Column {
     }
 }
 
+/// One-sided bounds of a measure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Bounds {
+    const NONE: Bounds = Bounds {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+    };
+}
+
+/// How far from the mean of values a one-sided bound lies that is wrong with the probability
+/// `error`; 0 for one value.
+fn reach(e: &Estimate, error: f64) -> f64 {
+    if e.n < 2 || e.half_width == 0.0 {
+        return 0.0;
+    }
+    e.half_width / t_quantile(e.n - 1) * t_of(e.n, error)
+}
+
+/// The factor of Student's t, for so many values, of a one-sided bound.
+fn t_of(n: usize, error: f64) -> f64 {
+    let t = StudentsT::new(0.0, 1.0, n.saturating_sub(1) as f64);
+    t.map_or(f64::INFINITY, |t| t.inverse_cdf(1.0 - error))
+}
+
+/// The error on each side of an interval that kvplan states.
+pub const EACH_SIDE: f64 = (1.0 - CONFIDENCE) / 2.0;
+
 /// Takes replications together; their usage is billed by `plan`.
 pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> Pooled {
     let calls = calls_of(measures);
@@ -127,7 +173,7 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
                 ..each(outcomes, i)
             },
             Get::Quantile { of, q, unit_ms } => pools.quantile(of, q, unit_ms),
-            Get::Bill(of) => billing.lines(of),
+            Get::Bill(of) => billing.lines(of, EACH_SIDE),
         })
         .collect();
     let of_replication = |r: usize| all.iter().map(|column| column.contributions[r]).collect();
@@ -180,7 +226,7 @@ const FEW_EVENTS: f64 = 10.0;
 
 fn rate(outcomes: &[&Outcome], i: usize) -> Column {
     let mut one = ratio(outcomes, i);
-    if let Some(upper) = rate_upper(outcomes, i, (1.0 - CONFIDENCE) / 2.0) {
+    if let Some(upper) = rate_upper(outcomes, i, EACH_SIDE) {
         let e = Estimate::of(one.contributions.iter().copied());
         one.resolution = (upper - e.mean - e.half_width.max(0.0)).max(0.0);
     }
@@ -206,16 +252,18 @@ fn poisson_upper(seen: f64, error: f64) -> f64 {
 }
 
 /// One-sided bounds of a measure, each wrong with the probability `error`, where the symmetric ones
-/// of its contributions will not do: of quantiles, whose errors are skewed, and of few events.
+/// of its contributions will not do: of quantiles, whose errors are skewed, of few events, and of bills
+/// (by `plan`), which bend where an allowance ends.
 pub fn one_sided<R>(
     measures: &[Measure<R>],
     i: usize,
+    plan: &Plan,
     outcomes: &[&Outcome],
     error: f64,
-) -> Option<(f64, f64)> {
-    let n = outcomes.len();
-    let t = StudentsT::new(0.0, 1.0, n.saturating_sub(1) as f64).ok()?;
-    let t = t.inverse_cdf(1.0 - error);
+) -> Option<Bounds> {
+    if outcomes.len() < 2 {
+        return None;
+    }
     match measures[i].get {
         Get::Quantile { of, q, unit_ms } => {
             let calls = [of];
@@ -226,13 +274,20 @@ pub fn one_sided<R>(
                 pooled: vec![Pool::new(&parts)],
                 parts: vec![parts],
             };
-            pools.bounds(of, q, unit_ms, t)
+            pools.bounds(of, q, unit_ms, t_of(outcomes.len(), error))
         }
         Get::Rate(_) | Get::Events(..) => {
             let upper = rate_upper(outcomes, i, error)?;
             let e = Estimate::of(ratio(outcomes, i).contributions);
-            let reach = t * e.half_width.max(0.0) / t_quantile(n - 1);
-            Some((e.mean - reach, upper.max(e.mean + reach)))
+            let reach = reach(&e, error);
+            Some(Bounds {
+                low: e.mean - reach,
+                high: upper.max(e.mean + reach),
+            })
+        }
+        Get::Bill(of) => {
+            let usages = outcomes.iter().map(|o| &o.usage).collect();
+            Some(Billing::new(plan, usages).bounds(of, error))
         }
         _ => None,
     }
@@ -324,12 +379,9 @@ impl<'a> Pools<'a> {
     }
 
     /// Woodruff's bounds, `t` standard errors of the share away; without end where the data end.
-    fn bounds(&self, of: Calls, q: f64, unit_ms: f64, t: f64) -> Option<(f64, f64)> {
-        let (parts, pool) = self.of(of);
+    fn bounds(&self, of: Calls, q: f64, unit_ms: f64, t: f64) -> Option<Bounds> {
+        let (_, pool) = self.of(of);
         let (_, _, error) = self.position(of, q)?;
-        if parts.len() < 2 {
-            return Some((f64::NEG_INFINITY, f64::INFINITY));
-        }
         let unit_ns = 1e6 * unit_ms;
         let (low, high) = (q - t * error, q + t * error);
         let at = |q: f64, side: f64| {
@@ -342,7 +394,7 @@ impl<'a> Pools<'a> {
         } else {
             f64::INFINITY
         };
-        Some((low, high))
+        Some(Bounds { low, high })
     }
 }
 
@@ -367,8 +419,9 @@ impl<'a> Billing<'a> {
         }
     }
 
-    /// What some of the lines come to, in dollars.
-    pub fn lines(&self, of: impl Fn(&LineItem) -> bool) -> Column {
+    /// What some of the lines come to, in dollars, for bounds that are wrong with the probability `error`
+    /// on either side: a line varies if its use may exceed what is included, at this error.
+    pub fn lines(&self, of: impl Fn(&LineItem) -> bool, error: f64) -> Column {
         let amount = bill(&self.invoice, &of).to_usd();
         let mut contributions = vec![amount; self.usages.len()];
         let mut resolution = 0.0;
@@ -376,8 +429,8 @@ impl<'a> Billing<'a> {
             let Some(item) = line.item else { continue };
             let used = |usage: &Usage| usage.get(item) as f64;
             let mean = used(&self.mean);
-            let uses = Estimate::of(self.usages.iter().map(|u| used(u)));
-            let reach = uses.half_width.max(0.0); // 0 for one replication
+            let uses = self.uses(item);
+            let reach = reach(&uses, error);
             if mean + reach <= line.included as f64 {
                 continue;
             }
@@ -395,6 +448,35 @@ impl<'a> Billing<'a> {
             resolution,
             too_few: false,
         }
+    }
+
+    /// One-sided bounds of what some of the lines come to, each wrong with the probability `error`:
+    /// every line at the bound of its use. That is exact where all use grows with the traffic; else
+    /// it is on the safe side, as uses that vary apart make up for each other.
+    pub fn bounds(&self, of: impl Fn(&LineItem) -> bool, error: f64) -> Bounds {
+        let none = Bounds {
+            low: 0.0,
+            high: 0.0,
+        };
+        let lines = self.invoice.lines.iter().filter(|l| of(l));
+        lines.fold(none, |sum, line| {
+            let fixed = line.amount.to_usd();
+            let (low, high) = line.item.map_or((fixed, fixed), |item| {
+                let uses = self.uses(item);
+                let reach = reach(&uses, error);
+                let amount = |used: f64| self.amount(item, used.max(0.0));
+                (amount(uses.mean - reach), amount(uses.mean + reach))
+            });
+            Bounds {
+                low: sum.low + low,
+                high: sum.high + high,
+            }
+        })
+    }
+
+    /// How much of an item is used.
+    fn uses(&self, item: MeterItem) -> Estimate {
+        Estimate::of(self.usages.iter().map(|u| u.get(item) as f64))
     }
 
     /// What an item costs when so much of it is used.
@@ -613,6 +695,49 @@ mod tests {
         assert!(p99.low() < truth && truth < p99.high(), "{p99:?}");
     }
 
+    #[test]
+    fn one_sided_bounds_are_students() {
+        let column = |values: &[f64], resolution| Column {
+            contributions: values.to_vec(),
+            resolution,
+            too_few: false,
+        };
+        let b = column(&[1.0, 2.0, 3.0, 4.0], 0.0).bounds(0.05);
+        // t(3, 0.95) = 2.353363; s / 2 = 0.645497.
+        let reach = 2.353_363 * 0.645_497;
+        assert!((b.high - 2.5 - reach).abs() < 1e-5, "{b:?}");
+        assert!((2.5 - b.low - reach).abs() < 1e-5, "{b:?}");
+        let sure = column(&[3.0; 4], 0.5).bounds(1e-9);
+        assert_eq!((sure.low, sure.high), (2.5, 3.5));
+        assert_eq!(column(&[3.0], 0.0).bounds(0.05), Bounds::NONE);
+    }
+
+    /// Six counts of writes with the mean 980,672 and the standard error 6,870: 2.5706 of these (t(5,
+    /// 0.975)) stay within the million that is included, 3.1634 (t(5, 0.9875)) are 2,405 beyond it, at
+    /// $5 a million.
+    #[test]
+    fn a_bill_beside_an_allowance_is_bounded_at_the_error_that_is_stated() {
+        let plan = paid();
+        let usages: Vec<Usage> = (0..6)
+            .map(|i| {
+                let off = 6_870.0 * 5_f64.sqrt() * if i % 2 == 0 { 1.0 } else { -1.0 };
+                let mut usage = Usage::default();
+                usage.add(MeterItem::KvWrites, (980_672.0 + off).round() as u128);
+                usage
+            })
+            .collect();
+        let billing = Billing::new(&plan, usages.iter().collect());
+        let all = |_: &LineItem| true;
+        assert_eq!(billing.bounds(all, EACH_SIDE).high, 5.0);
+        assert_eq!(billing.lines(all, EACH_SIDE).estimate().high(), 5.0);
+        let stricter = billing.bounds(all, 0.0125);
+        assert!((stricter.high - 5.012).abs() < 1e-4, "{stricter:?}");
+        assert_eq!(stricter.low, 5.0);
+        // Differences rest on contributions, which then vary with the use.
+        let column = billing.lines(all, 0.0125);
+        assert!(column.bounds(0.0125).high >= stricter.high, "{column:?}");
+    }
+
     /// Decisions rest on one side: the upper bound of a skewed quantile and of few events is passed
     /// as seldom as it says, at the error that is asked for.
     #[test]
@@ -628,10 +753,10 @@ mod tests {
                     .map(|r| Outcome::of(&MEASURES, &r))
                     .collect();
                 let all: Vec<&Outcome> = outcomes.iter().collect();
-                let (_, high) = one_sided(&MEASURES, 1, &all, error).unwrap();
-                quantile += f64::from(u8::from(high < truth));
+                let bound = one_sided(&MEASURES, 1, &plan, &all, error).unwrap();
+                quantile += f64::from(u8::from(bound.high < truth));
                 // Five events in all: none or few are seen.
-                let high = one_sided(&MEASURES, 5, &all, error).map_or(1.0, |b| b.1);
+                let high = one_sided(&MEASURES, 5, &plan, &all, error).map_or(1.0, |b| b.high);
                 rate += f64::from(u8::from(high < 0.01));
             }
             let n = EXPERIMENTS as f64;

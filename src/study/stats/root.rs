@@ -47,6 +47,24 @@ pub fn onset<E>(
     Ok(Onset::Never)
 }
 
+/// The same for several runs of levels, rising, between which nothing is known; the first of all
+/// levels is `least`.
+pub fn onset_of_runs<E>(
+    runs: &[Vec<u64>],
+    least: u64,
+    tolerance: f64,
+    mut holds: impl FnMut(u64) -> Result<bool, E>,
+) -> Result<Onset, E> {
+    for run in runs {
+        match onset(run, tolerance, &mut holds)? {
+            Onset::Never => {}
+            Onset::Already if run[0] > least => return Ok(Onset::At(run[0] as f64)),
+            found => return Ok(found),
+        }
+    }
+    Ok(Onset::Never)
+}
+
 /// Where something begins to hold, over all replications.
 ///
 /// Traffic of 0 stands for "below the range", infinity for "not within the range".
@@ -142,6 +160,24 @@ mod tests {
             panic!()
         };
         assert!((2.0..=3.0).contains(&x));
+    }
+
+    #[test]
+    fn between_runs_of_levels_nothing_begins() {
+        let find = |runs: &[Vec<u64>], threshold: u64| {
+            onset_of_runs(runs, 10, 0.001, |x| Ok::<_, Infallible>(x >= threshold)).unwrap()
+        };
+        let runs = [vec![10, 20], vec![80, 160]];
+        assert_eq!(find(&runs, 10), Onset::Already);
+        // Somewhere from 20 to 80: the first level at which it is known to hold.
+        assert_eq!(find(&runs, 40), Onset::At(80.0));
+        assert_eq!(find(&runs[1..], 40), Onset::At(80.0));
+        assert_eq!(find(&runs, 170), Onset::Never);
+        assert_eq!(find(&[], 10), Onset::Never);
+        let Onset::At(x) = find(&runs, 100) else {
+            panic!()
+        };
+        assert!((99.0..=101.0).contains(&x), "{x}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::run::measure::Outcome;
 use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
 use crate::run::{Observation, Point, observe_on};
-use crate::study::stats::pool::{Pooled, mean_usage, pool};
+use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,14 +67,14 @@ impl StoreCell {
         MONTH.as_secs_f64() / self.period.as_secs_f64()
     }
 
-    fn costs(&self) -> impl Iterator<Item = f64> {
+    fn costs(&self) -> Column {
         let cost = index_of("cost_usd").expect("a measure of that name");
-        self.pooled.contributions.iter().map(move |r| r[cost])
+        self.pooled.column(cost)
     }
 
     /// What this costs more than the other, over the replications.
     pub fn cost_above(&self, other: &StoreCell) -> Estimate {
-        Estimate::of(self.costs().zip(other.costs()).map(|(a, b)| a - b))
+        self.costs().less(&other.costs()).estimate()
     }
 }
 
@@ -238,10 +238,8 @@ pub fn take_overs(cells: &[StoreCell]) -> Vec<TakeOver> {
                 continue;
             }
             let ratios = |a: &StoreCell, b: &StoreCell| -> Vec<f64> {
-                a.costs()
-                    .zip(b.costs())
-                    .map(|(a, b)| (a / b).ln())
-                    .collect()
+                let (a, b) = (a.costs().contributions, b.costs().contributions);
+                a.into_iter().zip(b).map(|(a, b)| (a / b).ln()).collect()
             };
             let (x0, x1) = (from.traffic.0 as f64, level.0 as f64);
             let pairs = ratios(from, to).into_iter().zip(ratios(from_then, to_then));
@@ -262,4 +260,51 @@ pub fn take_overs(cells: &[StoreCell]) -> Vec<TakeOver> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::{Catalog, Usage};
+
+    /// A store that costs so much in each replication, to so many dollars.
+    fn cell(store: &str, costs: &[f64], resolution: f64) -> StoreCell {
+        let catalog: Catalog = crate::models::load("cloudflare", None, &[]).unwrap();
+        let contributions: Vec<Vec<f64>> = costs.iter().map(|c| vec![*c; MEASURES.len()]).collect();
+        let estimate = Estimate::within(costs.iter().copied(), resolution);
+        StoreCell {
+            traffic: Count(1_000_000),
+            policy: "p".into(),
+            store: store.into(),
+            period: Duration::from_secs(3_600),
+            pooled: Pooled {
+                resolution: vec![resolution; MEASURES.len()],
+                estimates: vec![estimate; MEASURES.len()],
+                too_few: vec![false; MEASURES.len()],
+                invoice: catalog.plan("paid").unwrap().invoice(&Usage::default()),
+                contributions,
+            },
+            verdict: Verdict {
+                able: true,
+                ..Verdict::default()
+            },
+            cheapest: false,
+        }
+    }
+
+    #[test]
+    fn costs_are_no_further_apart_than_whole_units_tell() {
+        let cheapest = |resolution: f64| {
+            let mut cells = [
+                cell("kv", &[5.0, 5.1, 5.2], resolution),
+                cell("d1", &[5.3, 5.4, 5.5], 0.0),
+            ];
+            assert!(cells[1].cost_above(&cells[0]).mean > 0.29);
+            mark_cheapest(&mut cells);
+            cells.map(|c| c.cheapest)
+        };
+        assert_eq!(cheapest(0.2), [true, false]);
+        // A unit of a bill is as large as what they differ by.
+        assert_eq!(cheapest(0.5), [true, true]);
+    }
 }
