@@ -120,6 +120,38 @@ fn cpu_time_that_the_free_plan_does_not_allow_is_not_passed_over() {
     assert!(measure(&free, "requests_refused_share") > 0.9);
 }
 
+/// A metrics read of its own is a query like others, and ended like them; the one that comes with a
+/// request is part of it.
+#[test]
+fn metrics_reads_on_their_own_take_the_time_of_a_query() {
+    let settings = |workload: &str| {
+        [
+            format!("cpu.query_us={}", 12_000),
+            format!("workload=\"{workload}\""),
+        ]
+    };
+    let on = |workload: &str| {
+        let settings = settings(workload);
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let mut scenario = scenario("default", "paid", &settings).unwrap();
+        scenario.plan = "free".into();
+        run(&scenario)
+    };
+    let own = on("status-page");
+    assert_eq!(
+        (own.arrived.own_metrics_reads, own.arrived.records_refused),
+        (0, 0)
+    );
+    assert!(
+        own.arrived.refused > own.arrived.records && own.arrived.records > 0,
+        "{:?}",
+        own.arrived
+    );
+    let with_requests = on("gateway");
+    assert!(with_requests.arrived.metrics_reads > 0);
+    assert_eq!(with_requests.arrived.own_metrics_reads, 0);
+}
+
 #[test]
 fn d1_has_fewer_queries_and_less_room_on_the_free_plan() {
     let d1 = store("d1");

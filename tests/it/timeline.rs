@@ -4,13 +4,15 @@ use assert_cmd::Command;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
 use kvplan::run::scenario::Scenario;
-use kvplan::run::series::Sample;
+use kvplan::run::series::{Sample, column};
 use kvplan::run::{Observation, Phases, Point, arrivals, observe};
+use kvplan::study::timeline::{Step, observe_all};
 use kvplan::workload::ArrivalKind;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -233,4 +235,33 @@ fn intervals_add_up_to_the_totals_and_history_is_in_none() {
     assert_eq!(sum("kv_reads_per_s"), r.kv.issued(OpKind::Read));
     assert_eq!(sum("kv_writes_per_s"), r.kv.issued(OpKind::Write));
     assert_eq!(sum("retries_per_s"), r.counters.retries);
+}
+
+/// An interval's percentiles are those of all replications' calls together, and none where fewer than ten
+/// lie beyond: five metrics reads a second in ten replications and in ten seconds are some 500, enough for a
+/// 95th percentile and not for a 99th; analytics queries are too few for either.
+#[test]
+fn an_intervals_percentiles_rest_on_enough_calls_of_all_replications() {
+    let settings = ["period.at_least=\"5 min\"", "period.at_most=\"5 min\""].map(str::to_owned);
+    let overrides = parse_overrides(&settings).unwrap();
+    let mut scenario = Scenario::load("default", &["optimised".into()], None, &overrides).unwrap();
+    scenario.replications = 10;
+    let stop = AtomicBool::new(false);
+    let interval = Duration::from_secs(10);
+    let traffic = Count(13_000_000);
+    let timelines = observe_all(&scenario, traffic, interval, 0, &|| (), &stop).unwrap();
+    let steps = timelines[0].steps(&scenario);
+    let of = |s: &Step, name: &str| s.estimates[column(name)];
+    assert_eq!(steps.iter().filter(|s| s.end_s > 0.0).count(), 30);
+    for s in steps.iter().filter(|s| s.end_s > 0.0) {
+        assert!(of(s, "metrics_p95_ms").half_width.is_finite());
+        assert!(of(s, "metrics_p99_ms").mean.is_nan());
+        assert!(of(s, "analytics_p50_ms").mean.is_nan());
+        assert!(of(s, "analytics_p95_ms").mean.is_nan());
+        // A hit ratio is that of all lookups, not a mean of ratios.
+        assert!((0.0..=1.0).contains(&of(s, "hit_ratio").mean));
+    }
+    // By itself a replication has not enough for the 95th percentile either.
+    let alone = &timelines[0].observed[0].samples;
+    assert!(alone.iter().all(|s| s.get("metrics_p95_ms").is_nan()));
 }

@@ -528,7 +528,7 @@ impl Plotter<'_> {
             marks: marks.collect(),
             note: if n > 1 {
                 format!(
-                    "Mean of {n} replications in each interval, with the 95% confidence band (Student's t). Before 0: warm-up."
+                    "{n} replications together in each interval, with the 95% confidence band; percentiles of fewer than ten calls beyond are left out. Before 0: warm-up."
                 )
             } else {
                 "One replication: no confidence interval. Before 0: warm-up.".into()

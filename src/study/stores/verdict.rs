@@ -1,7 +1,7 @@
 //! Whether a store can do the work, and which bounds it meets.
 
 use super::{StoreCell, StorePoint};
-use crate::cloud::stores::{Bound, BoundMeasure};
+use crate::cloud::stores::{Bound, BoundMeasure, Service};
 use crate::pricing::{MeterItem, Plan, Usage};
 use crate::study::cheapest::TOLERATED;
 
@@ -75,6 +75,12 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
     }
     if mean("loss_rate").is_nan() {
         unable("how many updates of a key that writers share are lost is not known".into());
+    }
+    let policy = point.policy;
+    let is_sql = matches!(point.store.service, Service::AnalyticsEngine(_));
+    if is_sql && (policy.tiers.is_some() || policy.cron.is_some()) {
+        let remark = "asked in SQL: the policy's tiers and cron triggers play no part";
+        verdict.reasons.push(remark.into());
     }
     let refused = mean("writes_refused_share");
     let key_writes = point.store.bounds.iter().filter(here);
