@@ -1,7 +1,8 @@
 //! The settings in force, in one line: what titles must not repeat, because options change it.
 
-use crate::models::quantity::Count;
+use crate::models::quantity::{Count, format_duration};
 use crate::run::scenario::Scenario;
+use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use std::fmt::Display;
 
 /// What a result was made with: the scenario, the plan, the traffic, the fleet, the latency, the
@@ -10,7 +11,7 @@ use std::fmt::Display;
 pub struct Settings<'a> {
     scenario: &'a Scenario,
     title: String,
-    traffic: Option<String>,
+    levels: Vec<Count>,
     /// Options of the command, which are no settings of the scenario.
     own: Vec<String>,
     replications: Option<String>,
@@ -21,7 +22,7 @@ pub fn settings(scenario: &Scenario) -> Settings<'_> {
     Settings {
         scenario,
         title: scenario.title.clone(),
-        traffic: None,
+        levels: Vec::new(),
         own: Vec::new(),
         replications: None,
     }
@@ -30,11 +31,7 @@ pub fn settings(scenario: &Scenario) -> Settings<'_> {
 impl Settings<'_> {
     /// At these levels: requests a month.
     pub fn at(mut self, levels: &[Count]) -> Self {
-        self.traffic = match levels {
-            [] => None,
-            [one] => Some(format!("{one} requests/month")),
-            [first, .., last] => Some(format!("{first} to {last} requests/month")),
-        };
+        self.levels = levels.to_vec();
         self
     }
 
@@ -79,14 +76,42 @@ impl Settings<'_> {
         let parts = [
             Some(self.title.clone()),
             Some(format!("plan \"{}\"", s.plan)),
-            self.traffic.clone(),
+            traffic(&self.levels),
             Some(s.fleet.title.clone()),
             Some(format!("KV latency: {}", s.latency.title)),
             Some(format!("prices: {} ({})", s.catalog.title, s.prices_on)),
+            self.short_history(),
             self.options(),
             Some(format!("{n} replication{many}, seed {}", s.seed)),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    /// What queries miss that list the keys of more time than is simulated before they come: fewer are
+    /// found and read than in the long run.
+    fn short_history(&self) -> Option<String> {
+        let s = self.scenario;
+        let lists = |p: &&Policy| match p.layout.keys {
+            KeyLayout::Rollup => p.layout.discover == Discover::List,
+            KeyLayout::BatchKeys => true,
+            KeyLayout::Shared => false,
+        };
+        let windows = s.policies.iter().filter(lists);
+        let window = windows.map(|p| p.queries.analytics_window).max()?;
+        let own = [s.traffic_per_month];
+        let levels = match self.levels.as_slice() {
+            [] => &own,
+            levels => levels,
+        };
+        let period = levels.iter().map(|l| s.horizon(*l)).min()?;
+        let found = s.period.before() + period;
+        (found < window).then(|| {
+            format!(
+                "{} of the {} that queries look back are simulated, so that they read too few keys",
+                format_duration(found),
+                format_duration(window)
+            )
+        })
     }
 
     /// `with --policy naive --set cpu.query_us=1 --fixed-cost $3.00`: the options that changed the
@@ -102,9 +127,18 @@ impl Settings<'_> {
     }
 }
 
+fn traffic(levels: &[Count]) -> Option<String> {
+    match levels {
+        [] => None,
+        [one] => Some(format!("{one} requests/month")),
+        [first, .., last] => Some(format!("{first} to {last} requests/month")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::parse_overrides;
 
     #[test]
     fn the_line_tells_the_options_of_the_command_and_its_log() {
@@ -121,6 +155,25 @@ mod tests {
             line.contains("; with --jitter \"5 s\" --amplify 3; "),
             "{line}"
         );
+    }
+
+    #[test]
+    fn the_line_tells_when_queries_find_too_little() {
+        let line = |name: &str, settings_: &[&str]| {
+            let given: Vec<String> = settings_.iter().map(|s| (*s).into()).collect();
+            let overrides = parse_overrides(&given).unwrap();
+            let scenario = Scenario::load(name, &[], None, &overrides).unwrap();
+            settings(&scenario).at(&[Count(3_000_000)]).line()
+        };
+        let short = line("policies", &["period.history=\"2 h\""]);
+        let said = "; 215 min of the 1 d that queries look back are simulated, so that they read too few keys; ";
+        assert!(short.contains(said), "{short}");
+        for file in crate::models::embedded_names("scenarios") {
+            // From nothing, an hour long, to see refusals; or the beginning itself is looked at.
+            let from_nothing = ["retry-storm", "seed-load-test"].contains(&&*file);
+            let said = line(&file, &[]).contains("look back");
+            assert!(!said || from_nothing, "{file}");
+        }
     }
 
     #[test]
