@@ -196,6 +196,14 @@ pub fn index_of(name: &str) -> Option<usize> {
     METRICS.iter().position(|m| m.name == name)
 }
 
+/// The position of a measure that the code itself names.
+///
+/// # Panics
+/// If there is no measure of that name: a defect.
+pub fn position(name: &str) -> usize {
+    index_of(name).unwrap_or_else(|| panic!("no measure is called {name}"))
+}
+
 /// What is kept of a run.
 pub fn outcome_of(result: &RunResult) -> Outcome {
     Outcome::of(METRICS, result)

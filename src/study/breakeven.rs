@@ -250,7 +250,7 @@ fn observe(
     };
     let result = simulate(&point).map_err(SweepError::Broken)?;
     let measure = |name: &str| {
-        let i = metric::index_of(name).expect("a measure of that name");
+        let i = metric::position(name);
         metric::METRICS[i].value(&result)
     };
     let billed = MeterItem::ALL.map(|item| result.usage.get(item) as f64);

@@ -2,7 +2,7 @@
 
 use super::sweep::{Cell, paired_difference};
 use crate::models::quantity::Count;
-use crate::run::metric::index_of;
+use crate::run::metric;
 
 /// Share of requests or operations that a plan may refuse, and of records that may be lost, where
 /// nothing else is asked for.
@@ -92,7 +92,7 @@ pub fn standings(cells: &[Cell]) -> Vec<Standing> {
 
 /// The one with the least mean cost, and those that cannot be told from it.
 fn least(cells: &[Cell], able: &[usize]) -> Vec<usize> {
-    let cost = index_of("cost_usd").expect("a measure of that name");
+    let cost = metric::position("cost_usd");
     let mean = |i: &usize| cells[*i].pooled.estimates[cost].mean;
     let Some(first) = able.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else {
         return Vec::new();

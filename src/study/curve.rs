@@ -6,7 +6,7 @@ use super::sweep::SweepError;
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, MeterItem, Plan, Usage};
 use crate::run::measure::Outcome;
-use crate::run::metric::{index_of, outcome_of};
+use crate::run::metric::{self, outcome_of};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::stats::pool::Pooled;
@@ -117,8 +117,8 @@ fn figures(scenario: &Scenario, outcomes: &[(Outcome, Usage)]) -> Vec<[f64; FIGU
 /// and to the measures [`BOUNDED`].
 fn watched(pooled: &Pooled, replication: usize) -> [f64; FIGURES - WATCHED] {
     let of = |name: &str| {
-        let metric = index_of(name).expect("a measure of that name");
-        pooled.contributions[replication][metric]
+        let measure = metric::position(name);
+        pooled.contributions[replication][measure]
     };
     let [requests, operations, lost] = BOUNDED.map(of);
     [

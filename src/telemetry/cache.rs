@@ -20,10 +20,21 @@ pub struct CacheCounters {
 impl CacheCounters {
     /// Adds the counts of another cache.
     pub fn merge(&mut self, other: &CacheCounters) {
-        self.hits += other.hits;
-        self.misses += other.misses;
-        self.expired += other.expired;
-        self.evicted += other.evicted;
+        *self = self.with(other, |a, b| a + b);
+    }
+
+    /// What has been added since `earlier`, a former state of the same counters.
+    pub fn since(&self, earlier: &CacheCounters) -> CacheCounters {
+        self.with(earlier, |a, b| a - b)
+    }
+
+    fn with(&self, other: &CacheCounters, of: impl Fn(u64, u64) -> u64) -> CacheCounters {
+        CacheCounters {
+            hits: of(self.hits, other.hits),
+            misses: of(self.misses, other.misses),
+            expired: of(self.expired, other.expired),
+            evicted: of(self.evicted, other.evicted),
+        }
     }
 }
 

@@ -127,38 +127,59 @@ impl Counters {
                 *mine.entry(cause).or_default() -= n;
             }
         }
-        d.cache.hits -= earlier.cache.hits;
-        d.cache.misses -= earlier.cache.misses;
-        d.cache.expired -= earlier.cache.expired;
-        d.cache.evicted -= earlier.cache.evicted;
+        d.cache = self.cache.since(&earlier.cache);
         d
     }
 
+    /// All plain counts; a new field cannot be left out.
     fn scalars(&mut self) -> [&mut u64; 22] {
-        let [newest, oldest, waited, evicted] = &mut self.lost;
+        let Counters {
+            accepted,
+            stored,
+            lost: [newest, oldest, waited, evicted],
+            flushes,
+            flushed_records,
+            put_attempts,
+            retries,
+            retries_denied,
+            breaker_changes,
+            breaker_rejected,
+            failed_flushes,
+            put_errors: _,
+            buffer_high_water,
+            fetches,
+            coalesced,
+            aggregations,
+            prewarmed,
+            shared_hits,
+            store_delay_us,
+            query_errors: _,
+            corrupt_values,
+            cache: _,
+        } = self;
         [
-            &mut self.accepted,
-            &mut self.stored,
+            accepted,
+            stored,
             newest,
             oldest,
             waited,
             evicted,
-            &mut self.flushes,
-            &mut self.flushed_records,
-            &mut self.put_attempts,
-            &mut self.retries,
-            &mut self.retries_denied,
-            &mut self.breaker_changes,
-            &mut self.breaker_rejected,
-            &mut self.failed_flushes,
-            &mut self.buffer_high_water,
-            &mut self.fetches,
-            &mut self.coalesced,
-            &mut self.aggregations,
-            &mut self.prewarmed,
-            &mut self.shared_hits,
-            &mut self.store_delay_us,
-            &mut self.corrupt_values,
+            flushes,
+            flushed_records,
+            put_attempts,
+            retries,
+            retries_denied,
+            breaker_changes,
+            breaker_rejected,
+            failed_flushes,
+            buffer_high_water,
+            fetches,
+            coalesced,
+            aggregations,
+            prewarmed,
+            shared_hits,
+            store_delay_us,
+            corrupt_values,
         ]
     }
 }

@@ -131,7 +131,7 @@ pub fn error_of_objective(objectives: usize) -> f64 {
 /// Bounds on what the plan refuses and on what is lost, for objectives that have none.
 pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
     for name in BOUNDED {
-        let metric = index_of(name).expect("a measure of that name");
+        let metric = metric::position(name);
         if objectives.iter().all(|o| o.metric != metric) {
             objectives.push(Objective {
                 text: format!("{name}<{TOLERATED} (implied)"),
@@ -268,7 +268,7 @@ impl Trial {
 
     fn mean(&self, name: &str) -> f64 {
         let mean = self
-            .estimate(index_of(name).expect("a measure of that name"))
+            .estimate(metric::position(name))
             .mean;
         if mean.is_nan() { f64::INFINITY } else { mean }
     }
@@ -511,7 +511,7 @@ impl<'a> Race<'a> {
         let Some(best) = self.best(&self.racing()) else {
             return;
         };
-        let index = |name| index_of(name).expect("a measure of that name");
+        let index = |name| metric::position(name);
         let tie = self.tie(best);
         for i in self.racing().into_iter().filter(|i| *i != best) {
             let (trial, best) = (&self.trials[i], &self.trials[best]);
@@ -744,7 +744,7 @@ mod tests {
         assert_eq!(naive.certainty(objective, 0.025), Certainty::Met(5.0));
         // What certainly stays within the allowance costs no less for certain.
         let idle = trial(&[0.0; 6]);
-        let cost = index_of(COST).unwrap();
+        let cost = metric::position(COST);
         assert_eq!(naive.difference(&idle, cost, 0.025).high, 0.0);
         assert!(naive.difference(&idle, cost, 0.0125).high > 0.01);
     }

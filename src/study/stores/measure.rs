@@ -10,10 +10,7 @@ use std::sync::LazyLock;
 
 /// All measures, in the order of columns.
 pub static MEASURES: LazyLock<Vec<Metric>> = LazyLock::new(|| {
-    let of_run = |name: &str| {
-        let index = metric::index_of(name);
-        METRICS[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
-    };
+    let of_run = |name: &str| METRICS[metric::position(name)];
     let own = |name, meaning, get| Metric { name, meaning, get };
     vec![
         of_run("requests_per_month"),
@@ -109,4 +106,12 @@ fn of_store(line: &LineItem) -> bool {
 /// The position of a measure in [`MEASURES`].
 pub fn index_of(name: &str) -> Option<usize> {
     MEASURES.iter().position(|m| m.name == name)
+}
+
+/// The position of a measure that the code itself names.
+///
+/// # Panics
+/// If there is no measure of that name: a defect.
+pub fn position(name: &str) -> usize {
+    index_of(name).unwrap_or_else(|| panic!("no measure is called {name}"))
 }

@@ -3,7 +3,7 @@
 mod measure;
 mod verdict;
 
-pub use measure::{MEASURES, index_of};
+pub use measure::{MEASURES, index_of, position};
 pub use verdict::Verdict;
 
 use super::stats::Estimate;
@@ -53,8 +53,7 @@ impl StoreCell {
     /// # Panics
     /// If there is no measure of that name.
     pub fn estimate(&self, name: &str) -> Estimate {
-        let index = index_of(name);
-        self.pooled.estimates[index.unwrap_or_else(|| panic!("no measure is called {name}"))]
+        self.pooled.estimates[position(name)]
     }
 
     /// Whether too few calls came for a percentile.
@@ -68,8 +67,7 @@ impl StoreCell {
     }
 
     fn costs(&self) -> Column {
-        let cost = index_of("cost_usd").expect("a measure of that name");
-        self.pooled.column(cost)
+        self.pooled.column(position("cost_usd"))
     }
 
     /// What this costs more than the other, over the replications.
