@@ -1,10 +1,12 @@
 //! What an application reaches the virtual world through, in one invocation.
 
 use super::calls::{Call, Calls};
-use crate::cloud::object::{DurableObject, R2Bucket};
+use crate::cloud::analytics::AnalyticsEngine;
+use crate::cloud::durable_object::DurableObject;
+use crate::cloud::r2::R2Bucket;
 use crate::cloud::runtime::{Context, Memory};
 use crate::cloud::spans::Tracer;
-use crate::cloud::stores::{Access, AnalyticsEngine, Handle, Store};
+use crate::cloud::store::{Access, Handle, Store};
 use crate::sim::executor::SimHandle;
 use crate::telemetry::host::{Answer, Enter, Invocation, Task};
 use crate::telemetry::ports::{

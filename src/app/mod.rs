@@ -12,8 +12,9 @@ pub use calls::{Call, CallStats, Calls};
 pub use host::{Host, Ports, Response, Services};
 
 use crate::cloud::kv::KvStore;
+use crate::cloud::queue::Deliver;
 use crate::cloud::runtime::Memory;
-use crate::cloud::stores::{Deliver, Store};
+use crate::cloud::store::Store;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::policy::LayoutPolicy;
 use crate::units::{DAY, Timestamp};

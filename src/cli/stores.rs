@@ -5,7 +5,7 @@ use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
     sweep_failure,
 };
-use kvplan::cloud::stores::StoreSpec;
+use kvplan::cloud::service::StoreSpec;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
 use kvplan::report::output::OutputDir;

@@ -27,8 +27,8 @@ use self::series::Sample;
 
 use crate::app::Application;
 use crate::app::telemetry::Telemetry;
+use crate::cloud::service::Service;
 use crate::cloud::spans::Span;
-use crate::cloud::stores::Service;
 use crate::models::quantity::{Count, Rate};
 use crate::sim::executor::Executor;
 use crate::sim::random::Streams;

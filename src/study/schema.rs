@@ -6,7 +6,7 @@ use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
 use crate::cloud::latency::LatencyProfile;
-use crate::cloud::stores::StoreSpec;
+use crate::cloud::service::StoreSpec;
 use crate::models::{Model, schema_of};
 use crate::pricing::Catalog;
 use crate::run::scenario::ScenarioFile;

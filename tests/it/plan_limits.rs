@@ -2,7 +2,8 @@
 
 use assert_cmd::Command;
 use kvplan::cloud::kv::KvLimits;
-use kvplan::cloud::stores::{Queue, Service, StoreSpec};
+use kvplan::cloud::queue::Queue;
+use kvplan::cloud::service::{Service, StoreSpec};
 use kvplan::models::quantity::Count;
 use kvplan::models::{load, parse_overrides};
 use kvplan::pricing::MeterItem;
@@ -213,7 +214,7 @@ fn a_queue_deletes_what_waits_for_longer_than_its_retention() {
             .unwrap();
     });
     queue.check().unwrap();
-    let bodies = |messages: Vec<kvplan::cloud::stores::Message>| -> Vec<u8> {
+    let bodies = |messages: Vec<kvplan::cloud::queue::Message>| -> Vec<u8> {
         messages.into_iter().flat_map(|m| m.body).collect()
     };
     assert_eq!(bodies(queue.expired()), b"bc");

@@ -425,7 +425,7 @@ fn a_cron_trigger_warms_one_machine_only() {
 
 mod archive {
     use kvplan::cloud::kv::KvStore;
-    use kvplan::cloud::object::R2Bucket;
+    use kvplan::cloud::r2::R2Bucket;
     use kvplan::models::dist::Sampler;
     use kvplan::models::load;
     use kvplan::pricing::MeterItem;

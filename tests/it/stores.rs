@@ -2,7 +2,8 @@
 
 use assert_cmd::Command;
 use kvplan::cloud::kv::OpOutcome;
-use kvplan::cloud::stores::{Queue, Service, StoreSpec};
+use kvplan::cloud::queue::Queue;
+use kvplan::cloud::service::{Service, StoreSpec};
 use kvplan::models::quantity::Count;
 use kvplan::models::{load, parse_overrides};
 use kvplan::pricing::MONTH;
@@ -244,7 +245,7 @@ fn a_durable_object_bills_requests_rows_and_the_time_it_is_active() {
     assert!((least..=most).contains(&found), "{least} {found} {most}");
 }
 
-fn queue_spec() -> kvplan::cloud::stores::QueueSpec {
+fn queue_spec() -> kvplan::cloud::service::QueueSpec {
     match store("queues", &[]).service {
         Service::Queues(spec) => spec,
         other => panic!("{other:?}"),

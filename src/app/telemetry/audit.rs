@@ -2,7 +2,8 @@
 
 use super::{Isolate, Telemetry};
 use crate::app::{Application, View};
-use crate::cloud::stores::{Queue, Store};
+use crate::cloud::queue::Queue;
+use crate::cloud::store::Store;
 use crate::telemetry::aggregate::{Aggregate, ProviderNames};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::policy::KeyLayout;

@@ -1,7 +1,7 @@
 //! The consumer of a queue: adds up what the isolates send, in one key for each time bucket.
 
 use crate::cloud::kv::KvStore;
-use crate::cloud::stores::{Deliver, Message, Queue};
+use crate::cloud::queue::{Deliver, Message, Queue};
 use crate::sim::executor::SimHandle;
 use crate::sim::random::Streams;
 use crate::telemetry::collector::Collector;

@@ -10,8 +10,9 @@ pub use points::Points;
 
 use super::{Application, Beyond, Call, Cron, Gauges, Host, Response, View};
 use crate::cloud::kv::KvStore;
+use crate::cloud::queue::Deliver;
 use crate::cloud::runtime::Memory;
-use crate::cloud::stores::{Deliver, Store};
+use crate::cloud::store::Store;
 use crate::sim::executor::SimHandle;
 use crate::sim::random::Streams;
 use crate::telemetry::aggregate::ProviderNames;

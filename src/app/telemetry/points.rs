@@ -1,8 +1,9 @@
 //! The same work on Analytics Engine: a data point for each request, and queries in SQL.
 
 use crate::app::{Application, Beyond, Call, Cron, Gauges, Host, Response, View};
+use crate::cloud::analytics::AnalyticsEngine;
 use crate::cloud::runtime::Memory;
-use crate::cloud::stores::{AnalyticsEngine, Store};
+use crate::cloud::store::Store;
 use crate::pricing::MeterItem;
 use crate::telemetry::aggregate::{Metrics, ProviderNames};
 use crate::telemetry::cache::TtlCache;

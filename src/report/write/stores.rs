@@ -1,7 +1,7 @@
 //! A comparison of stores as CSV, charts and tables.
 
 use super::sweep::{SCALING, csv_bytes};
-use crate::cloud::stores::StoreSpec;
+use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;

@@ -267,9 +267,7 @@ impl Trial {
     }
 
     fn mean(&self, name: &str) -> f64 {
-        let mean = self
-            .estimate(metric::position(name))
-            .mean;
+        let mean = self.estimate(metric::position(name)).mean;
         if mean.is_nan() { f64::INFINITY } else { mean }
     }
 }

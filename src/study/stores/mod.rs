@@ -8,7 +8,7 @@ pub use verdict::Verdict;
 
 use super::stats::Estimate;
 use super::sweep::SweepError;
-use crate::cloud::stores::StoreSpec;
+use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::run::measure::Outcome;

@@ -1,7 +1,7 @@
 //! Whether a store can do the work, and which bounds it meets.
 
 use super::{StoreCell, StorePoint};
-use crate::cloud::stores::{Bound, BoundMeasure, Service};
+use crate::cloud::service::{Bound, BoundMeasure, Service};
 use crate::pricing::{MeterItem, Plan, Usage};
 use crate::study::cheapest::TOLERATED;
 

@@ -1,9 +1,10 @@
 //! The store of a run, whichever service it is.
 
-use super::{
-    AnalyticsEngine, Database, DatabaseHandle, DatabaseSpec, Message, ObjectHandle, ObjectStore,
-    Queue, QueueHandle, Service,
-};
+use super::analytics::AnalyticsEngine;
+use super::queue::{Deliver, Queue, QueueHandle};
+use super::r2::{ObjectHandle, ObjectStore};
+use super::service::{DatabaseSpec, Service};
+use super::sql::{Database, DatabaseHandle};
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::kv::{
     BillingRules, DailyQuota, KvConfig, KvHandle, KvLatency, KvLimits, KvStore, OpLog,
@@ -40,9 +41,6 @@ pub struct Site<'a> {
     pub sim: &'a SimHandle,
     pub streams: &'a Streams,
 }
-
-/// Starts an invocation of a queue's consumer.
-pub type Deliver = Box<dyn Fn(&Rc<Queue>, Vec<Message>)>;
 
 /// What an invocation wants of a store that takes data at one end and gives it at another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

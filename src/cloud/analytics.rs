@@ -1,6 +1,6 @@
 //! Workers Analytics Engine: a data point for each record, added up by queries.
 
-use super::spec::PointsSpec;
+use super::service::PointsSpec;
 use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;

@@ -1,7 +1,7 @@
 //! R2 as a store of keys and values.
 
-use super::tally::Tally;
 use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
+use crate::cloud::tally::Tally;
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::load::join_all;
 use crate::telemetry::ports::{Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value};

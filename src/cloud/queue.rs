@@ -1,8 +1,7 @@
 //! A queue between those who record and the one who adds up.
 
-use super::server::PeakSecond;
-use super::spec::QueueSpec;
-use super::store::Deliver;
+use super::peak::PeakSecond;
+use super::service::QueueSpec;
 use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
@@ -31,6 +30,9 @@ pub struct Queue {
     state: RefCell<State>,
     deliver: Deliver,
 }
+
+/// Starts an invocation of a queue's consumer.
+pub type Deliver = Box<dyn Fn(&Rc<Queue>, Vec<Message>)>;
 
 struct State {
     rng: StreamRng,

@@ -1,9 +1,9 @@
 //! D1, or a Durable Object with SQLite storage: a table with a row for each key.
 
 use super::server::SingleServer;
-use super::spec::{RowsSpec, ServerSpec};
-use super::tally::Tally;
 use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
+use crate::cloud::service::{RowsSpec, ServerSpec};
+use crate::cloud::tally::Tally;
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::ports::{
     Clock, Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value,

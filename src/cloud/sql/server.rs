@@ -1,41 +1,10 @@
 //! A database that does one thing at a time.
 
-use super::spec::ServerSpec;
-use crate::cloud::active::ActiveTime;
+use crate::cloud::durable_object::ActiveTime;
+use crate::cloud::peak::PeakSecond;
+use crate::cloud::service::ServerSpec;
 use crate::units::Timestamp;
 use std::time::Duration;
-
-/// The most that came in one second of the clock.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PeakSecond {
-    second: u64,
-    count: u64,
-    most: u64,
-}
-
-impl PeakSecond {
-    /// Notes one more at `now`; returns how many that makes in this second.
-    pub fn note(&mut self, now: Timestamp) -> u64 {
-        let second = now.as_nanos() / 1_000_000_000;
-        if self.second != second {
-            self.second = second;
-            self.count = 0;
-        }
-        self.count += 1;
-        self.most = self.most.max(self.count);
-        self.count
-    }
-
-    /// The most in a second so far.
-    pub fn most(&self) -> u64 {
-        self.most
-    }
-
-    /// Forgets the peak; a second under way counts on.
-    pub fn reset(&mut self) {
-        self.most = 0;
-    }
-}
 
 /// First come, first served, each for the same time: with Poisson arrivals at a rate `l` and a
 /// service time `s` the mean wait is `l s^2 / (2 (1 - l s))` (M/D/1).
