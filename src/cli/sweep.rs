@@ -9,11 +9,12 @@ use kvplan::models::quantity::Count;
 use kvplan::report;
 use kvplan::report::output::OutputDir;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::partial::journal::{self, Journal, Opened};
 use kvplan::study::partial::record::Header;
 use kvplan::study::partial::{environment, shard};
-use kvplan::study::sweep::{Cell, SweepError, Watch, cells, measure};
+use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -226,7 +227,7 @@ fn simulate(
     let measured = measure(grid, part, known, &watch);
     bar.finish_and_clear();
     measured.map_err(|e| match e {
-        SweepError::Interrupted => Failure {
+        StudyError::Interrupted => Failure {
             message: format!(
                 "interrupted; earlier output is untouched; {} finished replications are kept: go on with --resume",
                 kept.load(Ordering::Relaxed)

@@ -2,7 +2,8 @@
 //! to the paid one, a policy pays for itself, or two policies cross in cost.
 
 use super::cheapest::{Reason, why_excluded};
-use super::sweep::{Cell, SweepError};
+use super::error::StudyError;
+use super::sweep::Cell;
 use crate::cloud::kv::BillingRules;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
@@ -177,11 +178,11 @@ impl Replication<'_> {
         on_free: bool,
         policy: usize,
         traffic: u64,
-    ) -> Result<&Sample, SweepError> {
+    ) -> Result<&Sample, StudyError> {
         let key = (on_free, policy, traffic);
         if !self.samples.contains_key(&key) {
             if self.stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
+                return Err(StudyError::Interrupted);
             }
             let scenario = self.free.filter(|_| on_free).unwrap_or(self.paid);
             let sample = observe(scenario, policy, traffic, self.number)?;
@@ -196,7 +197,7 @@ impl Replication<'_> {
         question: Question,
         runs: &[Vec<u64>],
         settings: &Settings,
-    ) -> Result<Onset, SweepError> {
+    ) -> Result<Onset, StudyError> {
         let fixed = settings.fixed_cost;
         let threshold = match question {
             Question::Quota(item) => self.free.and_then(|s| allowance(s.plan(), item)),
@@ -241,14 +242,14 @@ fn observe(
     policy: usize,
     traffic: u64,
     replication: u64,
-) -> Result<Sample, SweepError> {
+) -> Result<Sample, StudyError> {
     let point = Point {
         scenario,
         policy: &scenario.policies[policy],
         traffic: Count(traffic),
         replication,
     };
-    let result = simulate(&point).map_err(SweepError::Broken)?;
+    let result = simulate(&point).map_err(StudyError::Broken)?;
     let measure = |name: &str| {
         let i = metric::index_of(name).expect("a measure of that name");
         metric::METRICS[i].value(&result)
@@ -358,7 +359,7 @@ pub fn breakeven(
     settings: &Settings,
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Breakeven, SweepError> {
+) -> Result<Breakeven, StudyError> {
     let (paid, free) = plans(scenario);
     let questions = questions(&paid, free.as_ref());
     let levels: Vec<u64> = settings.levels.iter().map(|c| c.0).collect();
@@ -505,7 +506,7 @@ fn significant(
     other: usize,
     fixed: Money,
     (runs, least): (&[Vec<u64>], u64),
-) -> Result<Onset, SweepError> {
+) -> Result<Onset, StudyError> {
     onset_of_runs(runs, least, TOLERANCE, |x| {
         let pairs: Vec<[Usage; 2]> = replications
             .par_iter_mut()
@@ -514,7 +515,7 @@ fn significant(
                 let mine = r.sample(false, policy, x)?.outcome.usage.clone();
                 Ok([mine, r.sample(false, other, x)?.outcome.usage.clone()])
             })
-            .collect::<Result<_, SweepError>>()?;
+            .collect::<Result<_, StudyError>>()?;
         let costs = |which: usize| {
             let usages = pairs.iter().map(|p| &p[which]).collect();
             Billing::new(plan, usages).lines(|_| true, EACH_SIDE)

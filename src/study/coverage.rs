@@ -4,8 +4,8 @@
 //! interval of each experiment is compared with the estimate from all replications of all of
 //! them, whose own error is smaller by the root of their number.
 
+use super::error::StudyError;
 use super::grid::pooled;
-use super::sweep::SweepError;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome;
 use crate::run::metric::{self, METRICS};
@@ -54,13 +54,13 @@ pub fn coverage(
     experiments: u32,
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Vec<Coverage>, SweepError> {
+) -> Result<Vec<Coverage>, StudyError> {
     let n = scenario.replications as usize;
     let outcomes: Vec<Outcome> = (0..u64::from(experiments) * n as u64)
         .into_par_iter()
         .map(|replication| {
             if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
+                return Err(StudyError::Interrupted);
             }
             let point = Point {
                 scenario,
@@ -68,7 +68,7 @@ pub fn coverage(
                 traffic,
                 replication,
             };
-            let outcome = metric::outcome_of(&simulate(&point).map_err(SweepError::Broken)?);
+            let outcome = metric::outcome_of(&simulate(&point).map_err(StudyError::Broken)?);
             finished();
             Ok(outcome)
         })

@@ -1,8 +1,8 @@
 //! What a month costs at any traffic, from simulations at a few levels.
 
 use super::cheapest::BOUNDED;
+use super::error::StudyError;
 use super::grid::pooled;
-use super::sweep::SweepError;
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, MeterItem, Plan, Usage};
 use crate::run::measure::Outcome;
@@ -59,7 +59,7 @@ pub fn curves(
     levels: &[Count],
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Vec<Curve>, SweepError> {
+) -> Result<Vec<Curve>, StudyError> {
     let n = scenario.replications as usize;
     let points: Vec<Point> = scenario
         .policies
@@ -80,9 +80,9 @@ pub fn curves(
         .with_max_len(1)
         .map(|point| {
             if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
+                return Err(StudyError::Interrupted);
             }
-            let result = simulate(point).map_err(SweepError::Broken)?;
+            let result = simulate(point).map_err(StudyError::Broken)?;
             finished();
             Ok((outcome_of(&result), result.wanted))
         })

@@ -3,7 +3,7 @@
 use super::breakeven::free_plan;
 use super::cheapest::{Reason, why};
 use super::curve::{self, Curve, MeanCurve, curves, levels};
-use super::sweep::SweepError;
+use super::error::StudyError;
 use crate::pricing::{MeterItem, Plan};
 use crate::run::scenario::Scenario;
 use crate::sim::random::Streams;
@@ -149,9 +149,9 @@ pub fn forecast(
     growth: &Growth,
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Forecast, SweepError> {
+) -> Result<Forecast, StudyError> {
     let futures = futures(growth, scenario.seed);
-    let levels = levels_of(&futures).map_err(SweepError::Broken)?;
+    let levels = levels_of(&futures).map_err(StudyError::Broken)?;
     let curves = curves(scenario, &levels, finished, stop)?;
     let free = free_plan(&scenario.catalog);
     let policies: Vec<Paths> = curves

@@ -9,6 +9,7 @@ pub mod cheapest;
 pub mod claims;
 pub mod coverage;
 pub mod curve;
+pub mod error;
 pub mod fit;
 pub mod forecast;
 pub mod grid;

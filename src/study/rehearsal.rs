@@ -1,8 +1,9 @@
 //! The first hours after a deployment, judged by a checklist.
 
 use super::cheapest::{BOUNDED, Reason, why_excluded};
+use super::error::StudyError;
 use super::stats::Estimate;
-use super::sweep::{Cell, SweepError};
+use super::sweep::Cell;
 use super::timeline::{Step, Timeline, observe_all};
 use crate::models::quantity::{Count, Probability};
 use crate::models::{FieldError, Model};
@@ -205,7 +206,7 @@ pub fn rehearse(
     interval: Duration,
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Vec<Rehearsal>, SweepError> {
+) -> Result<Vec<Rehearsal>, StudyError> {
     let timelines = observe_all(first, traffic, interval, 0, finished, stop)?;
     let judge = |timeline: Timeline| {
         let cell = timeline.cell(first, traffic);

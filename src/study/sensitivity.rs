@@ -1,7 +1,7 @@
 //! Which inputs move a measure most: one at a time, by elementary effects, and by variance.
 
+use super::error::StudyError;
 use super::stats::Estimate;
-use super::sweep::SweepError;
 use crate::models::quantity::Count;
 use crate::models::{ConfigError, FieldError, Model, Override};
 use crate::pricing::Plan;
@@ -182,7 +182,7 @@ pub type Load<'a> = &'a (dyn Fn(&[Override]) -> Result<Scenario, ConfigError> + 
 #[derive(Debug)]
 pub enum SensitivityError {
     Config(ConfigError),
-    Sweep(SweepError),
+    Sweep(StudyError),
 }
 
 /// One input varied by itself.
@@ -326,7 +326,7 @@ impl Simulated<'_> {
         replication: u64,
     ) -> Result<(Plan, Outcome), SensitivityError> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(SensitivityError::Sweep(SweepError::Interrupted));
+            return Err(SensitivityError::Sweep(StudyError::Interrupted));
         }
         let settings: Vec<Override> = self
             .inputs
@@ -343,7 +343,7 @@ impl Simulated<'_> {
             replication,
         };
         let result =
-            simulate(&point).map_err(|e| SensitivityError::Sweep(SweepError::Broken(e)))?;
+            simulate(&point).map_err(|e| SensitivityError::Sweep(StudyError::Broken(e)))?;
         (self.finished)();
         Ok((scenario.plan().clone(), outcome_of(&result)))
     }

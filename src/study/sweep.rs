@@ -1,6 +1,7 @@
 //! Traffic levels x policies x replications, in parallel, with the same result on any
 //! number of threads.
 
+use super::error::StudyError;
 use super::grid::{Grid, Measured, Part, Unit, pooled, replications};
 use super::stats::Estimate;
 use crate::models::quantity::Count;
@@ -13,7 +14,6 @@ use crate::study::stats::pool::Pooled;
 use crate::study::stats::stopping::Attained;
 use crate::telemetry::alerts::AlertInputs;
 use rayon::prelude::*;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -81,30 +81,6 @@ impl Cell {
     }
 }
 
-/// Why a sweep gave no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SweepError {
-    /// It was told to stop.
-    Interrupted,
-    /// An invariant does not hold: a defect of kvplan.
-    Broken(String),
-    /// What was finished could not be put down.
-    NotKept(String),
-}
-
-impl fmt::Display for SweepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SweepError::Interrupted => f.write_str("interrupted"),
-            SweepError::Broken(what) => write!(
-                f,
-                "an invariant does not hold, the results would be wrong: {what}"
-            ),
-            SweepError::NotKept(why) => f.write_str(why),
-        }
-    }
-}
-
 /// Takes the outcome of a unit that has been simulated.
 pub type Finished<'a> = dyn Fn(Unit, &Outcome) -> Result<(), String> + Sync + 'a;
 
@@ -126,7 +102,7 @@ pub fn sweep(
     levels: &[Count],
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Vec<Cell>, SweepError> {
+) -> Result<Vec<Cell>, StudyError> {
     let grid = Grid { scenario, levels };
     let watch = Watch {
         planned: &|_| (),
@@ -145,7 +121,7 @@ pub fn measure(
     part: Part,
     known: Measured,
     watch: &Watch,
-) -> Result<Measured, SweepError> {
+) -> Result<Measured, StudyError> {
     grid.complete(part, known, |units| {
         (watch.planned)(units.len() as u64);
         units
@@ -153,7 +129,7 @@ pub fn measure(
             .with_max_len(1)
             .map(|unit| {
                 if watch.stop.load(Ordering::Relaxed) {
-                    return Err(SweepError::Interrupted);
+                    return Err(StudyError::Interrupted);
                 }
                 let point = Point {
                     scenario: grid.scenario,
@@ -161,8 +137,8 @@ pub fn measure(
                     traffic: grid.levels[unit.level as usize],
                     replication: u64::from(unit.replication),
                 };
-                let outcome = metric::outcome_of(&simulate(&point).map_err(SweepError::Broken)?);
-                (watch.finished)(*unit, &outcome).map_err(SweepError::NotKept)?;
+                let outcome = metric::outcome_of(&simulate(&point).map_err(StudyError::Broken)?);
+                (watch.finished)(*unit, &outcome).map_err(StudyError::NotKept)?;
                 Ok(outcome)
             })
             .collect()

@@ -1,8 +1,9 @@
 //! Replications as they unfold: their series averaged, their alerts, recoveries and warm-up.
 
+use super::error::StudyError;
 use super::grid::pooled;
 use super::stats::Estimate;
-use super::sweep::{Cell, SweepError};
+use super::sweep::Cell;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome;
 use crate::run::metric;
@@ -55,7 +56,7 @@ pub fn observe_all(
     traces: usize,
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Vec<Timeline>, SweepError> {
+) -> Result<Vec<Timeline>, StudyError> {
     let n = u64::from(scenario.replications);
     let policies = scenario.policies.iter();
     let points: Vec<Point> = policies
@@ -73,13 +74,13 @@ pub fn observe_all(
         .with_max_len(1)
         .map(|point| {
             if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
+                return Err(StudyError::Interrupted);
             }
             let observation = Observation {
                 interval: Some(interval),
                 traces: if point.replication == 0 { traces } else { 0 },
             };
-            let run = observe(point, &observation).map_err(SweepError::Broken)?;
+            let run = observe(point, &observation).map_err(StudyError::Broken)?;
             finished();
             Ok(run)
         })

@@ -9,9 +9,9 @@ use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
+use crate::study::error::StudyError;
 use crate::study::grid::pooled;
 use crate::study::stats::pool::{Billing, Column, EACH_SIDE, Pooled};
-use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -267,7 +267,7 @@ pub fn simulate_cells(
     plan: &Plan,
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Cells, SweepError> {
+) -> Result<Cells, StudyError> {
     let mut points = plan.points();
     // Long ones first, so that no thread is left with one at the end.
     points.sort_by_key(|(k, p)| {
@@ -279,14 +279,14 @@ pub fn simulate_cells(
         .with_max_len(1)
         .map(|(_, point)| {
             if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
+                return Err(StudyError::Interrupted);
             }
             let shorter = without_needless_queries(point.scenario, point.policy);
             let point = Point {
                 scenario: shorter.as_ref().unwrap_or(point.scenario),
                 ..*point
             };
-            let result = simulate(&point).map_err(SweepError::Broken)?;
+            let result = simulate(&point).map_err(StudyError::Broken)?;
             finished();
             Ok(metric::outcome_of(&result))
         })

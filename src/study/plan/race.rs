@@ -15,10 +15,10 @@ use crate::run::metric::{self, METRICS, index_of};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::cheapest::{BOUNDED, TOLERATED};
+use crate::study::error::StudyError;
 use crate::study::grid::pooled;
 use crate::study::stats::pool::{Billing, Bounds, Column, Pooled, one_sided};
 use crate::study::stats::{CONFIDENCE, Estimate};
-use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
 use crate::telemetry::ports::OpKind;
 use rayon::prelude::*;
@@ -283,7 +283,7 @@ pub fn plan(
     settings: &Settings,
     (finished, planned): (&(dyn Fn() + Sync), &dyn Fn(u64)),
     stop: &AtomicBool,
-) -> Result<Planned, SweepError> {
+) -> Result<Planned, StudyError> {
     let objectives = with_implied(objectives);
     let mut race = Race::new(scenario, candidates, objectives, settings, finished, stop);
     let mut wanted = settings.first.min(settings.most) as usize;
@@ -419,7 +419,7 @@ impl<'a> Race<'a> {
 
     /// Brings every candidate in the race to as many replications: first those without quotas,
     /// which tell what the others would need.
-    fn simulate_to(&mut self, wanted: usize) -> Result<(), SweepError> {
+    fn simulate_to(&mut self, wanted: usize) -> Result<(), StudyError> {
         let limited = |race: &Self, i: usize| {
             let plan = race.world(&race.trials[i].candidate.plan).plan();
             plan.items.iter().any(|item| item.daily_limit.is_some())
@@ -444,7 +444,7 @@ impl<'a> Race<'a> {
         self.simulate(&left, wanted)
     }
 
-    fn simulate(&mut self, which: &[usize], wanted: usize) -> Result<(), SweepError> {
+    fn simulate(&mut self, which: &[usize], wanted: usize) -> Result<(), StudyError> {
         let jobs: Vec<(usize, usize)> = which
             .iter()
             .flat_map(|i| (self.trials[*i].replications()..wanted).map(move |r| (*i, r)))
@@ -471,9 +471,9 @@ impl<'a> Race<'a> {
         pooled(self.world(&trial.candidate.plan), &outcomes)
     }
 
-    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Outcome, SweepError> {
+    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Outcome, StudyError> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(SweepError::Interrupted);
+            return Err(StudyError::Interrupted);
         }
         let point = Point {
             scenario: self.world(&candidate.plan),
@@ -481,7 +481,7 @@ impl<'a> Race<'a> {
             traffic: self.settings.traffic,
             replication,
         };
-        let result = simulate(&point).map_err(SweepError::Broken)?;
+        let result = simulate(&point).map_err(StudyError::Broken)?;
         (self.finished)();
         Ok(metric::outcome_of(&result))
     }
@@ -574,7 +574,7 @@ impl<'a> Race<'a> {
     }
 
     /// Chooses, and tries the choice on replications that had no part in choosing it.
-    fn conclude(mut self, planned: &dyn Fn(u64)) -> Result<Planned, SweepError> {
+    fn conclude(mut self, planned: &dyn Fn(u64)) -> Result<Planned, StudyError> {
         let error = error_of_objective(self.objectives.len());
         for trial in self.trials.iter_mut() {
             trial.meets = !matches!(trial.status, Status::Misses(_) | Status::Refused)

@@ -6,8 +6,8 @@ mod verdict;
 pub use measure::{MEASURES, index_of};
 pub use verdict::Verdict;
 
+use super::error::StudyError;
 use super::stats::Estimate;
-use super::sweep::SweepError;
 use crate::cloud::stores::StoreSpec;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
@@ -128,7 +128,7 @@ pub fn compare_stores(
     levels: &[Count],
     finished: &(dyn Fn() + Sync),
     stop: &AtomicBool,
-) -> Result<Vec<StoreCell>, SweepError> {
+) -> Result<Vec<StoreCell>, StudyError> {
     let replications = u64::from(scenario.replications);
     let mut points = Vec::new();
     for traffic in levels {
@@ -149,9 +149,9 @@ pub fn compare_stores(
         .with_max_len(1)
         .map(|point| {
             if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
+                return Err(StudyError::Interrupted);
             }
-            let run = simulate_store(point).map_err(SweepError::Broken)?;
+            let run = simulate_store(point).map_err(StudyError::Broken)?;
             finished();
             Ok(run)
         })
