@@ -10,6 +10,7 @@ use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
+use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -268,14 +269,12 @@ pub fn sweep_levels(
 ) -> Result<Vec<Cell>, Failure> {
     catch_interrupts();
     let bar = progress(0, quiet);
+    let finished = || bar.inc(1);
     let grid = Grid { scenario, levels };
     let watch = Watch {
         planned: &|n| bar.inc_length(n),
-        finished: &|_, _| {
-            bar.inc(1);
-            Ok(())
-        },
-        stop: interrupt_flag(),
+        keep: &|_, _| Ok(()),
+        work: Work::new(&finished, interrupt_flag()),
     };
     let measured = measure(&grid, Part::WHOLE, Measured::new(), &watch);
     bar.finish_and_clear();

@@ -14,6 +14,7 @@ use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::partial::journal::{self, Journal, Opened};
 use kvplan::study::partial::record::Header;
 use kvplan::study::partial::{environment, shard};
+use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::path::Path;
 use std::str::FromStr;
@@ -213,16 +214,16 @@ fn simulate(
 ) -> Result<Measured, Failure> {
     catch_interrupts();
     let bar = progress(0, quiet);
+    let finished = || bar.inc(1);
     let kept = AtomicU64::new(known.len() as u64);
     let watch = Watch {
         planned: &|n| bar.inc_length(n),
-        finished: &|unit, values| {
+        keep: &|unit, values| {
             journal.add(unit, values)?;
             kept.fetch_add(1, Ordering::Relaxed);
-            bar.inc(1);
             Ok(())
         },
-        stop: interrupt_flag(),
+        work: Work::new(&finished, interrupt_flag()),
     };
     let measured = measure(grid, part, known, &watch);
     bar.finish_and_clear();

@@ -4,7 +4,7 @@ use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::coverage::{Coverage, coverage};
-use std::sync::atomic::AtomicBool;
+use kvplan::study::replicate::Work;
 
 const EXPERIMENTS: u32 = 400;
 
@@ -22,8 +22,7 @@ fn measure(policy: &str) -> Vec<Coverage> {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
     let overrides = parse_overrides(&settings).unwrap();
     let scenario = Scenario::load("default", &[policy.into()], None, &overrides).unwrap();
-    let stop = AtomicBool::new(false);
-    coverage(&scenario, Count(1_000_000), EXPERIMENTS, &|| (), &stop).unwrap()
+    coverage(&scenario, Count(1_000_000), EXPERIMENTS, &Work::unwatched()).unwrap()
 }
 
 /// What happens seldom and to many at once on a fleet that comes and goes: a deployment ends all
@@ -43,8 +42,7 @@ fn what_happens_seldom_is_not_taken_for_never() {
     let policy = ["optimised-fleet".into()];
     let scenario = Scenario::load("default", &policy, None, &overrides).unwrap();
     let experiments = 100;
-    let stop = AtomicBool::new(false);
-    let all = coverage(&scenario, Count(3_000_000), experiments, &|| (), &stop).unwrap();
+    let all = coverage(&scenario, Count(3_000_000), experiments, &Work::unwatched()).unwrap();
     let least = 0.93 - 3.0 * (0.93_f64 * 0.07 / f64::from(experiments)).sqrt();
     let mut seldom = 0;
     let of_ends = |name: &str| name.starts_with("isolates_ended") || name.starts_with("cold_start");

@@ -7,6 +7,7 @@ pub use measure::{MEASURES, index_of};
 pub use verdict::Verdict;
 
 use super::error::StudyError;
+use super::replicate::Work;
 use super::stats::Estimate;
 use crate::cloud::stores::StoreSpec;
 use crate::models::quantity::Count;
@@ -17,8 +18,6 @@ use crate::run::scenario::Scenario;
 use crate::run::{Observation, Point, observe_on};
 use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
 use crate::telemetry::policy::Policy;
-use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A store under a policy at a traffic level, in one replication.
@@ -117,8 +116,7 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// Simulates every level with every policy on every store. The cells come in the order of levels,
-/// policies, stores. `finished` is called after each replication; `stop` ends the comparison
-/// before the next one.
+/// policies, stores.
 ///
 /// # Errors
 /// If it was stopped, or an invariant does not hold.
@@ -126,8 +124,7 @@ pub fn compare_stores(
     scenario: &Scenario,
     stores: &[StoreSpec],
     levels: &[Count],
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
+    work: &Work,
 ) -> Result<Vec<StoreCell>, StudyError> {
     let replications = u64::from(scenario.replications);
     let mut points = Vec::new();
@@ -144,18 +141,9 @@ pub fn compare_stores(
             }
         }
     }
-    let runs: Vec<RunResult> = points
-        .par_iter()
-        .with_max_len(1)
-        .map(|point| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(StudyError::Interrupted);
-            }
-            let run = simulate_store(point).map_err(StudyError::Broken)?;
-            finished();
-            Ok(run)
-        })
-        .collect::<Result<_, _>>()?;
+    let runs = work.map(&points, |point| {
+        simulate_store(point).map_err(StudyError::Broken)
+    })?;
     let n = replications as usize;
     let mut cells: Vec<StoreCell> = points
         .chunks(n)
