@@ -10,6 +10,7 @@ use kvplan::pricing::Money;
 use kvplan::report::output::OutputDir;
 use kvplan::report::write::breakeven::BreakevenReport;
 use kvplan::study::breakeven::{Settings, breakeven, steps};
+use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan breakeven`.
 #[derive(clap::Args)]
@@ -66,7 +67,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
     catch_interrupts();
     let bar = progress(steps(&scenario), args.simulation.quiet);
-    let result = breakeven(&scenario, &settings, &|| bar.inc(1), interrupt_flag());
+    let result = breakeven(
+        &scenario,
+        &settings,
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
+    );
     bar.finish_and_clear();
     let report = BreakevenReport {
         scenario: &scenario,

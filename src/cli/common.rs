@@ -8,8 +8,10 @@ use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
 use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
-use kvplan::study::sweep::{Cell, SweepError, Watch, cells, measure};
+use kvplan::study::replicate::Work;
+use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -241,11 +243,11 @@ pub fn interrupted() -> Failure {
 }
 
 /// The failure that a sweep without result stands for.
-pub fn sweep_failure(e: SweepError) -> Failure {
+pub fn sweep_failure(e: StudyError) -> Failure {
     match e {
-        SweepError::Interrupted => interrupted(),
-        SweepError::Broken(_) => Failure::defect(e),
-        SweepError::NotKept(_) => Failure::usage(e),
+        StudyError::Interrupted => interrupted(),
+        StudyError::Broken(_) => Failure::defect(e),
+        _ => Failure::usage(e),
     }
 }
 
@@ -267,14 +269,12 @@ pub fn sweep_levels(
 ) -> Result<Vec<Cell>, Failure> {
     catch_interrupts();
     let bar = progress(0, quiet);
+    let finished = || bar.inc(1);
     let grid = Grid { scenario, levels };
     let watch = Watch {
         planned: &|n| bar.inc_length(n),
-        finished: &|_, _| {
-            bar.inc(1);
-            Ok(())
-        },
-        stop: interrupt_flag(),
+        keep: &|_, _| Ok(()),
+        work: Work::new(&finished, interrupt_flag()),
     };
     let measured = measure(&grid, Part::WHOLE, Measured::new(), &watch);
     bar.finish_and_clear();

@@ -8,6 +8,7 @@ use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
 use kvplan::report::write::coverage::coverage_table;
 use kvplan::study::coverage::coverage;
+use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan coverage`.
 #[derive(clap::Args)]
@@ -45,13 +46,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     catch_interrupts();
     let steps = u64::from(args.experiments) * u64::from(scenario.replications);
     let bar = progress(steps, args.simulation.quiet);
-    let finished = || bar.inc(1);
     let found = coverage(
         &scenario,
         traffic,
         args.experiments,
-        &finished,
-        interrupt_flag(),
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
     let found = found.map_err(sweep_failure)?;

@@ -8,6 +8,7 @@ use kvplan::models::quantity::Count;
 use kvplan::report::output::OutputDir;
 use kvplan::report::write::forecast::ForecastReport;
 use kvplan::study::forecast::{Growth, forecast, futures, levels_of};
+use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan forecast`.
 #[derive(clap::Args)]
@@ -96,7 +97,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let points = levels.len() * scenario.policies.len();
     let steps = points as u64 * u64::from(scenario.replications);
     let bar = progress(steps, args.simulation.quiet);
-    let result = forecast(&scenario, &growth, &|| bar.inc(1), interrupt_flag());
+    let result = forecast(
+        &scenario,
+        &growth,
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
+    );
     bar.finish_and_clear();
     let report = ForecastReport {
         scenario: &scenario,

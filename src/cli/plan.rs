@@ -11,6 +11,7 @@ use kvplan::report::write::plan::PlanReport;
 use kvplan::study::plan::objective::parse;
 use kvplan::study::plan::space::Search;
 use kvplan::study::plan::{Objective, Settings, plan};
+use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan plan`.
 #[derive(clap::Args)]
@@ -109,8 +110,8 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         space.candidates.clone(),
         args.slo.0,
         &settings,
-        (&|| bar.inc(1), &|n| bar.inc_length(n)),
-        interrupt_flag(),
+        &|n| bar.inc_length(n),
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
     let result = result.map_err(sweep_failure)?;

@@ -11,6 +11,7 @@ use kvplan::report::settings::settings;
 use kvplan::report::write::run::not_billed;
 use kvplan::report::write::{rehearsal, sweep, timeline};
 use kvplan::study::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
+use kvplan::study::replicate::Work;
 use kvplan::study::timeline::fitting_interval;
 use std::time::Duration;
 
@@ -73,14 +74,12 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     let steps = first.policies.len() as u64 * u64::from(first.replications);
     let bar = progress(steps, args.simulation.quiet);
     let interval = fitting_interval(args.length);
-    let finished = || bar.inc(1);
     let rehearsals = rehearse(
         &first,
         &checklist,
         traffic,
         interval,
-        &finished,
-        interrupt_flag(),
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
     let rehearsals = rehearsals.map_err(sweep_failure)?;

@@ -12,8 +12,8 @@ use kvplan::report::write::replay::Report;
 use kvplan::report::write::run as report;
 use kvplan::run::Billed;
 use kvplan::run::metric;
+use kvplan::study::error::StudyError;
 use kvplan::study::replay::{ReplayError, ReplaySpec, replay};
-use kvplan::study::sweep::SweepError;
 use kvplan::units::Timestamp;
 use kvplan::workload::trace::{FIELDS, TraceOptions, TraceReader, Unit, open, parse_time};
 use std::time::Duration;
@@ -176,7 +176,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let replayed = replayed.map_err(|e| match e {
         ReplayError::Input(e) => e.into(),
         ReplayError::Interrupted => interrupted(),
-        ReplayError::Broken(e) => Failure::defect(SweepError::Broken(e)),
+        ReplayError::Broken(e) => Failure::defect(StudyError::Broken(e)),
     })?;
     let result = Report {
         scenario: &scenario,

@@ -12,6 +12,7 @@ use kvplan::report::write::sweep::settings_line;
 use kvplan::report::write::{run as report, timeline};
 use kvplan::run::metric;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::replicate::Work;
 use kvplan::study::sweep::Cell;
 use kvplan::study::timeline::{Timeline, fitting_interval, observe_all};
 use std::path::{Path, PathBuf};
@@ -102,9 +103,13 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
     let interval = args.interval.unwrap_or_else(fitting);
     let steps = scenario.policies.len() as u64 * u64::from(scenario.replications);
     let bar = progress(steps, args.simulation.quiet);
-    let finished = || bar.inc(1);
-    let stop = interrupt_flag();
-    let observed = observe_all(scenario, traffic, interval, args.trace, &finished, stop);
+    let observed = observe_all(
+        scenario,
+        traffic,
+        interval,
+        args.trace,
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
+    );
     bar.finish_and_clear();
     observed.map_err(sweep_failure)
 }

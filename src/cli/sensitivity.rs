@@ -10,6 +10,7 @@ use kvplan::report::output::OutputDir;
 use kvplan::report::write::sensitivity::SensitivityReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::measure;
+use kvplan::study::replicate::Work;
 use kvplan::study::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
 
 /// Arguments of `kvplan sensitivity`.
@@ -96,7 +97,12 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
     catch_interrupts();
     let bar = progress(steps(&inputs, &settings), args.simulation.quiet);
-    let result = sensitivity(&inputs, &load, &settings, &|| bar.inc(1), interrupt_flag());
+    let result = sensitivity(
+        &inputs,
+        &load,
+        &settings,
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
+    );
     bar.finish_and_clear();
     let result = result.map_err(|e| match e {
         SensitivityError::Config(e) => e.into(),

@@ -10,6 +10,7 @@ use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
 use kvplan::report::output::OutputDir;
 use kvplan::report::write::stores::Comparison;
+use kvplan::study::replicate::Work;
 use kvplan::study::stores::{check, compare_stores, take_overs};
 
 /// Arguments of `kvplan compare-stores`.
@@ -74,8 +75,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         &scenario,
         &stores,
         &levels,
-        &|| bar.inc(1),
-        interrupt_flag(),
+        &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
     let cells = cells.map_err(sweep_failure)?;

@@ -9,11 +9,13 @@ use kvplan::models::quantity::Count;
 use kvplan::report;
 use kvplan::report::output::OutputDir;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::partial::journal::{self, Journal, Opened};
 use kvplan::study::partial::record::Header;
 use kvplan::study::partial::{environment, shard};
-use kvplan::study::sweep::{Cell, SweepError, Watch, cells, measure};
+use kvplan::study::replicate::Work;
+use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -212,21 +214,21 @@ fn simulate(
 ) -> Result<Measured, Failure> {
     catch_interrupts();
     let bar = progress(0, quiet);
+    let finished = || bar.inc(1);
     let kept = AtomicU64::new(known.len() as u64);
     let watch = Watch {
         planned: &|n| bar.inc_length(n),
-        finished: &|unit, values| {
+        keep: &|unit, values| {
             journal.add(unit, values)?;
             kept.fetch_add(1, Ordering::Relaxed);
-            bar.inc(1);
             Ok(())
         },
-        stop: interrupt_flag(),
+        work: Work::new(&finished, interrupt_flag()),
     };
     let measured = measure(grid, part, known, &watch);
     bar.finish_and_clear();
     measured.map_err(|e| match e {
-        SweepError::Interrupted => Failure {
+        StudyError::Interrupted => Failure {
             message: format!(
                 "interrupted; earlier output is untouched; {} finished replications are kept: go on with --resume",
                 kept.load(Ordering::Relaxed)

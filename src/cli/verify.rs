@@ -9,6 +9,7 @@ use kvplan::report::output::OutputDir;
 use kvplan::report::write::claims::Ran;
 use kvplan::study::claims::cells::Plan;
 use kvplan::study::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
+use kvplan::study::replicate::Work;
 use std::path::PathBuf;
 
 /// Arguments of `kvplan verify`.
@@ -97,7 +98,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
     catch_interrupts();
     let bar = progress(plan.steps() as u64, args.quiet);
-    let cells = simulate_cells(&plan, &|| bar.inc(1), interrupt_flag());
+    let cells = simulate_cells(&plan, &Work::new(&|| bar.inc(1), interrupt_flag()));
     bar.finish_and_clear();
     let cells = cells.map_err(sweep_failure)?;
     let judgements = claims

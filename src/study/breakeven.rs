@@ -2,7 +2,9 @@
 //! to the paid one, a policy pays for itself, or two policies cross in cost.
 
 use super::cheapest::{Reason, why_excluded};
-use super::sweep::{Cell, SweepError};
+use super::error::StudyError;
+use super::replicate::Work;
+use super::sweep::Cell;
 use crate::cloud::kv::BillingRules;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
@@ -15,10 +17,8 @@ use crate::sim::latencies::Bins;
 use crate::study::stats::pool::{Billing, EACH_SIDE};
 use crate::study::stats::root::{Crossing, Onset, onset_of_runs};
 use crate::telemetry::ports::OpKind;
-use rayon::prelude::*;
 use std::cmp::Ordering as Order;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Relative distance, in traffic, at which a search stops: far below the sampling error.
 const TOLERANCE: f64 = 0.005;
@@ -168,7 +168,7 @@ struct Replication<'a> {
     free: Option<&'a Scenario>,
     number: u64,
     samples: HashMap<(bool, usize, u64), Sample>,
-    stop: &'a AtomicBool,
+    work: &'a Work<'a>,
 }
 
 impl Replication<'_> {
@@ -177,12 +177,10 @@ impl Replication<'_> {
         on_free: bool,
         policy: usize,
         traffic: u64,
-    ) -> Result<&Sample, SweepError> {
+    ) -> Result<&Sample, StudyError> {
         let key = (on_free, policy, traffic);
         if !self.samples.contains_key(&key) {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
+            self.work.go_on()?;
             let scenario = self.free.filter(|_| on_free).unwrap_or(self.paid);
             let sample = observe(scenario, policy, traffic, self.number)?;
             self.samples.insert(key, sample);
@@ -196,7 +194,7 @@ impl Replication<'_> {
         question: Question,
         runs: &[Vec<u64>],
         settings: &Settings,
-    ) -> Result<Onset, SweepError> {
+    ) -> Result<Onset, StudyError> {
         let fixed = settings.fixed_cost;
         let threshold = match question {
             Question::Quota(item) => self.free.and_then(|s| allowance(s.plan(), item)),
@@ -241,14 +239,14 @@ fn observe(
     policy: usize,
     traffic: u64,
     replication: u64,
-) -> Result<Sample, SweepError> {
+) -> Result<Sample, StudyError> {
     let point = Point {
         scenario,
         policy: &scenario.policies[policy],
         traffic: Count(traffic),
         replication,
     };
-    let result = simulate(&point).map_err(SweepError::Broken)?;
+    let result = simulate(&point).map_err(StudyError::Broken)?;
     let measure = |name: &str| {
         let i = metric::position(name);
         metric::METRICS[i].value(&result)
@@ -351,38 +349,36 @@ fn plans(scenario: &Scenario) -> (Scenario, Option<Scenario>) {
 }
 
 /// Answers all questions. Each replication finds its own onsets, all policies under common random
-/// numbers; the intervals are over replications. `finished` is called after each question of a
-/// replication; `stop` ends the search.
+/// numbers; the intervals are over replications. What is told as finished is a question of a
+/// replication.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
 pub fn breakeven(
     scenario: &Scenario,
     settings: &Settings,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Breakeven, SweepError> {
+    work: &Work,
+) -> Result<Breakeven, StudyError> {
     let (paid, free) = plans(scenario);
     let questions = questions(&paid, free.as_ref());
     let levels: Vec<u64> = settings.levels.iter().map(|c| c.0).collect();
     let least = levels.first().copied().unwrap_or(0);
     let policies = 0..paid.policies.len();
-    let mut replications: Vec<Replication> = (0..scenario.replications)
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|number| {
-            let mut replication = Replication {
-                paid: &paid,
-                free: free.as_ref(),
-                number: u64::from(number),
-                samples: HashMap::new(),
-                stop,
-            };
-            for policy in policies.clone() {
-                for level in &levels {
-                    replication.sample(false, policy, *level)?;
-                }
+    let mut replications = work.silently().map(0..scenario.replications, |number| {
+        let mut replication = Replication {
+            paid: &paid,
+            free: free.as_ref(),
+            number: u64::from(number),
+            samples: HashMap::new(),
+            work,
+        };
+        for policy in policies.clone() {
+            for level in &levels {
+                replication.sample(false, policy, *level)?;
             }
-            Ok(replication)
-        })
-        .collect::<Result<_, _>>()?;
+        }
+        Ok::<_, StudyError>(replication)
+    })?;
     let cell = |policy: usize, level: &Count| {
         let samples = replications.iter();
         let of: Vec<&Outcome> = samples
@@ -397,22 +393,18 @@ pub fn breakeven(
         .iter()
         .map(|(policy, question)| left_out(&cells, *policy, *question, levels.len()))
         .collect();
-    let onsets: Vec<Vec<Option<Onset>>> = replications
-        .par_iter_mut()
-        .with_max_len(1)
-        .map(|replication| {
-            let mut onsets = Vec::new();
-            for ((policy, question), left_out) in questions.iter().zip(&left_out) {
-                let runs = runs(&levels, left_out);
-                onsets.push(match question {
-                    Question::FirstQuota => None,
-                    _ => Some(replication.onset(*policy, *question, &runs, settings)?),
-                });
-                finished();
-            }
-            Ok(onsets)
-        })
-        .collect::<Result<_, _>>()?;
+    let onsets = work.silently().map(&mut replications, |replication| {
+        let mut onsets = Vec::new();
+        for ((policy, question), left_out) in questions.iter().zip(&left_out) {
+            let runs = runs(&levels, left_out);
+            onsets.push(match question {
+                Question::FirstQuota => None,
+                _ => Some(replication.onset(*policy, *question, &runs, settings)?),
+            });
+            work.finished();
+        }
+        Ok::<_, StudyError>(onsets)
+    })?;
     let mut answers = Vec::new();
     for (i, (policy, question)) in questions.iter().enumerate() {
         let mut first = None;
@@ -429,6 +421,7 @@ pub fn breakeven(
                 let fixed = settings.fixed_cost;
                 Some(significant(
                     paid.plan(),
+                    work,
                     &mut replications,
                     *policy,
                     *other,
@@ -500,21 +493,18 @@ fn most_frequent(items: impl Iterator<Item = MeterItem>) -> Option<(MeterItem, u
 /// Where the mean saving over all replications is first above the fixed cost with 95% confidence.
 fn significant(
     plan: &Plan,
+    work: &Work,
     replications: &mut [Replication],
     policy: usize,
     other: usize,
     fixed: Money,
     (runs, least): (&[Vec<u64>], u64),
-) -> Result<Onset, SweepError> {
+) -> Result<Onset, StudyError> {
     onset_of_runs(runs, least, TOLERANCE, |x| {
-        let pairs: Vec<[Usage; 2]> = replications
-            .par_iter_mut()
-            .with_max_len(1)
-            .map(|r| {
-                let mine = r.sample(false, policy, x)?.outcome.usage.clone();
-                Ok([mine, r.sample(false, other, x)?.outcome.usage.clone()])
-            })
-            .collect::<Result<_, SweepError>>()?;
+        let pairs = work.silently().map(&mut *replications, |r| {
+            let mine = r.sample(false, policy, x)?.outcome.usage.clone();
+            Ok::<[Usage; 2], StudyError>([mine, r.sample(false, other, x)?.outcome.usage.clone()])
+        })?;
         let costs = |which: usize| {
             let usages = pairs.iter().map(|p| &p[which]).collect();
             Billing::new(plan, usages).lines(|_| true, EACH_SIDE)

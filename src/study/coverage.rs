@@ -4,15 +4,14 @@
 //! interval of each experiment is compared with the estimate from all replications of all of
 //! them, whose own error is smaller by the root of their number.
 
+use super::error::StudyError;
 use super::grid::pooled;
-use super::sweep::SweepError;
+use super::replicate::{self, Work};
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome;
 use crate::run::metric::{self, METRICS};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
-use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How the interval of one measure did.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +42,7 @@ impl Coverage {
     }
 }
 
-/// Measures the coverage of every interval at a point, the first policy of the scenario. `finished` is
-/// called after each replication; `stop` ends it before the next.
+/// Measures the coverage of every interval at a point, the first policy of the scenario.
 ///
 /// # Errors
 /// If it was told to stop, or an invariant does not hold.
@@ -52,33 +50,23 @@ pub fn coverage(
     scenario: &Scenario,
     traffic: Count,
     experiments: u32,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Vec<Coverage>, SweepError> {
+    work: &Work,
+) -> Result<Vec<Coverage>, StudyError> {
     let n = scenario.replications as usize;
-    let outcomes: Vec<Outcome> = (0..u64::from(experiments) * n as u64)
-        .into_par_iter()
-        .map(|replication| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
-            let point = Point {
-                scenario,
-                policy: &scenario.policies[0],
-                traffic,
-                replication,
-            };
-            let outcome = metric::outcome_of(&simulate(&point).map_err(SweepError::Broken)?);
-            finished();
-            Ok(outcome)
-        })
-        .collect::<Result<_, _>>()?;
+    let outcomes = work.map(0..experiments as usize * n, |replication| {
+        let point = Point {
+            scenario,
+            policy: &scenario.policies[0],
+            traffic,
+            replication: replication as u64,
+        };
+        let result = simulate(&point).map_err(StudyError::Broken)?;
+        Ok::<_, StudyError>(metric::outcome_of(&result))
+    })?;
     let all: Vec<&Outcome> = outcomes.iter().collect();
     let truth = pooled(scenario, &all).estimates;
-    let experiments: Vec<_> = all
-        .par_chunks(n)
-        .map(|of_one| pooled(scenario, of_one))
-        .collect();
+    let of_each: Vec<&[&Outcome]> = all.chunks(n).collect();
+    let experiments = replicate::map(of_each, |of_one| pooled(scenario, of_one));
     let judge = |(i, m): (usize, &metric::Metric)| {
         let truth = truth[i].mean;
         let stated = || {

@@ -1,8 +1,9 @@
 //! What a month costs at any traffic, from simulations at a few levels.
 
 use super::cheapest::BOUNDED;
+use super::error::StudyError;
 use super::grid::pooled;
-use super::sweep::SweepError;
+use super::replicate::Work;
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, MeterItem, Plan, Usage};
 use crate::run::measure::Outcome;
@@ -11,8 +12,6 @@ use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::stats::pool::Pooled;
 use crate::telemetry::alerts::AlertInputs;
-use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Levels per factor of ten. Between two of them a use that follows a power law is exact, and a
 /// use u with curvature c = d2 ln u / d(ln x)2 is wrong by c (ln 10 / 6)^2 / 8 = 1.8% of c at most.
@@ -52,14 +51,15 @@ pub fn levels(low: f64, high: f64) -> Vec<Count> {
     levels
 }
 
-/// Simulates a curve for each policy of the scenario. `finished` is called after each
-/// replication; `stop` ends the work.
+/// Simulates a curve for each policy of the scenario.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
 pub fn curves(
     scenario: &Scenario,
     levels: &[Count],
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Vec<Curve>, SweepError> {
+    work: &Work,
+) -> Result<Vec<Curve>, StudyError> {
     let n = scenario.replications as usize;
     let points: Vec<Point> = scenario
         .policies
@@ -75,18 +75,10 @@ pub fn curves(
             })
         })
         .collect();
-    let outcomes: Vec<(Outcome, Usage)> = points
-        .par_iter()
-        .with_max_len(1)
-        .map(|point| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
-            let result = simulate(point).map_err(SweepError::Broken)?;
-            finished();
-            Ok((outcome_of(&result), result.wanted))
-        })
-        .collect::<Result<_, _>>()?;
+    let outcomes = work.map(&points, |point| {
+        let result = simulate(point).map_err(StudyError::Broken)?;
+        Ok::<_, StudyError>((outcome_of(&result), result.wanted))
+    })?;
     let of_policy = outcomes.chunks(n * levels.len());
     Ok(of_policy
         .map(|of_levels| Curve {

@@ -3,15 +3,14 @@
 use super::breakeven::free_plan;
 use super::cheapest::{Reason, why};
 use super::curve::{self, Curve, MeanCurve, curves, levels};
-use super::sweep::SweepError;
+use super::error::StudyError;
+use super::replicate::{self, Work};
 use crate::pricing::{MeterItem, Plan};
 use crate::run::scenario::Scenario;
 use crate::sim::random::Streams;
 use crate::telemetry::alerts::{AlertMetric, AlertRules, Level};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use rayon::prelude::*;
-use std::sync::atomic::AtomicBool;
 
 /// How traffic grows.
 ///
@@ -144,15 +143,10 @@ pub fn levels_of(futures: &[Vec<f64>]) -> Result<Vec<crate::models::quantity::Co
 /// Simulates the levels and lets the futures run through them. Each future is paired with one of
 /// 200 bootstrapped curves, so that the spread of its cost holds the uncertainty of growth
 /// and the sampling error.
-pub fn forecast(
-    scenario: &Scenario,
-    growth: &Growth,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Forecast, SweepError> {
+pub fn forecast(scenario: &Scenario, growth: &Growth, work: &Work) -> Result<Forecast, StudyError> {
     let futures = futures(growth, scenario.seed);
-    let levels = levels_of(&futures).map_err(SweepError::Broken)?;
-    let curves = curves(scenario, &levels, finished, stop)?;
+    let levels = levels_of(&futures).map_err(StudyError::Broken)?;
+    let curves = curves(scenario, &levels, work)?;
     let free = free_plan(&scenario.catalog);
     let policies: Vec<Paths> = curves
         .iter()
@@ -190,6 +184,7 @@ impl Paths {
         let limits = limits(scenario, free);
         let curves = bootstrap(curve, scenario.seed);
         let plan = scenario.plan();
+        let numbered: Vec<_> = futures.iter().enumerate().collect();
         let of_future = |(i, path): (usize, &Vec<f64>)| {
             let curve = &curves[i % curves.len()];
             let mut first = vec![None; limits.len()];
@@ -208,8 +203,8 @@ impl Paths {
             (cost, (not_done, first))
         };
         type Parts = (Vec<Vec<f64>>, (Vec<Vec<[f64; 3]>>, Vec<Vec<Option<u32>>>));
-        let (cost, (not_done, first)): Parts =
-            futures.par_iter().enumerate().map(of_future).unzip();
+        let of_each = replicate::map(numbered, of_future);
+        let (cost, (not_done, first)): Parts = of_each.into_iter().unzip();
         Paths {
             cost,
             not_done,

@@ -1,6 +1,7 @@
 //! Many runs, and what is asked of them.
 //!
-//! `stats` takes replications together, `grid`, `sweep` and `partial` say which runs there are and do them;
+//! `replicate` does them, the only loop over replications, and `stats` takes them together; `grid`, `sweep` and
+//! `partial` say which there are;
 //! every other module is a question: what does it cost at any traffic, where does a quota end, which
 //! policy is best, does a document tell the truth.
 
@@ -9,6 +10,7 @@ pub mod cheapest;
 pub mod claims;
 pub mod coverage;
 pub mod curve;
+pub mod error;
 pub mod fit;
 pub mod forecast;
 pub mod grid;
@@ -16,6 +18,7 @@ pub mod partial;
 pub mod plan;
 pub mod rehearsal;
 pub mod replay;
+pub mod replicate;
 pub mod schema;
 pub mod sensitivity;
 pub mod stats;

@@ -1,8 +1,10 @@
 //! The first hours after a deployment, judged by a checklist.
 
 use super::cheapest::{BOUNDED, Reason, why_excluded};
+use super::error::StudyError;
+use super::replicate::Work;
 use super::stats::Estimate;
-use super::sweep::{Cell, SweepError};
+use super::sweep::Cell;
 use super::timeline::{Step, Timeline, observe_all};
 use crate::models::quantity::{Count, Probability};
 use crate::models::{FieldError, Model};
@@ -11,7 +13,6 @@ use crate::run::scenario::Scenario;
 use crate::run::series;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A checklist; data in `models/checklists`.
@@ -203,10 +204,9 @@ pub fn rehearse(
     checklist: &Checklist,
     traffic: Count,
     interval: Duration,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Vec<Rehearsal>, SweepError> {
-    let timelines = observe_all(first, traffic, interval, 0, finished, stop)?;
+    work: &Work,
+) -> Result<Vec<Rehearsal>, StudyError> {
+    let timelines = observe_all(first, traffic, interval, 0, work)?;
     let judge = |timeline: Timeline| {
         let cell = timeline.cell(first, traffic);
         let items = checklist.items.iter();
@@ -398,10 +398,15 @@ mod tests {
             Duration::from_secs(6 * 3_600)
         );
         let checklist: Checklist = load("load-testing", None, &[]).unwrap();
-        let stop = AtomicBool::new(false);
         let hour = Duration::from_secs(3_600);
-        let rehearsals =
-            rehearse(&first, &checklist, Count(1_000_000), hour, &|| (), &stop).unwrap();
+        let rehearsals = rehearse(
+            &first,
+            &checklist,
+            Count(1_000_000),
+            hour,
+            &Work::unwatched(),
+        )
+        .unwrap();
         let of = |quote: &str| {
             let mut all = rehearsals[0].judged.iter();
             all.find(|j| j.quote.contains(quote)).unwrap()

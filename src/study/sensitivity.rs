@@ -1,7 +1,8 @@
 //! Which inputs move a measure most: one at a time, by elementary effects, and by variance.
 
+use super::error::StudyError;
+use super::replicate::Work;
 use super::stats::Estimate;
-use super::sweep::SweepError;
 use crate::models::quantity::Count;
 use crate::models::{ConfigError, FieldError, Model, Override};
 use crate::pricing::Plan;
@@ -12,9 +13,7 @@ use crate::run::{Point, simulate};
 use crate::sim::random::Streams;
 use crate::study::stats::pool::{Pooled, pool};
 use rand::{Rng, RngExt};
-use rayon::prelude::*;
 use serde::Deserialize;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Inputs with their ranges; data in `models/sensitivities`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -182,7 +181,13 @@ pub type Load<'a> = &'a (dyn Fn(&[Override]) -> Result<Scenario, ConfigError> + 
 #[derive(Debug)]
 pub enum SensitivityError {
     Config(ConfigError),
-    Sweep(SweepError),
+    Sweep(StudyError),
+}
+
+impl From<StudyError> for SensitivityError {
+    fn from(e: StudyError) -> Self {
+        SensitivityError::Sweep(e)
+    }
 }
 
 /// One input varied by itself.
@@ -263,15 +268,13 @@ pub fn sensitivity(
     inputs: &Inputs,
     load: Load,
     settings: &Settings,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
+    work: &Work,
 ) -> Result<Sensitivity, SensitivityError> {
     let model = Simulated {
         inputs: &inputs.inputs,
         load,
         metric: settings.metric,
-        finished,
-        stop,
+        work,
     };
     let streams = Streams::new(settings.seed, 0);
     let k = inputs.inputs.len();
@@ -308,8 +311,7 @@ struct Simulated<'a> {
     inputs: &'a [Input],
     load: Load<'a>,
     metric: usize,
-    finished: &'a (dyn Fn() + Sync),
-    stop: &'a AtomicBool,
+    work: &'a Work<'a>,
 }
 
 impl Simulated<'_> {
@@ -325,9 +327,6 @@ impl Simulated<'_> {
         values: &[f64],
         replication: u64,
     ) -> Result<(Plan, Outcome), SensitivityError> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(SensitivityError::Sweep(SweepError::Interrupted));
-        }
         let settings: Vec<Override> = self
             .inputs
             .iter()
@@ -342,9 +341,7 @@ impl Simulated<'_> {
             traffic,
             replication,
         };
-        let result =
-            simulate(&point).map_err(|e| SensitivityError::Sweep(SweepError::Broken(e)))?;
-        (self.finished)();
+        let result = simulate(&point).map_err(StudyError::Broken)?;
         Ok((scenario.plan().clone(), outcome_of(&result)))
     }
 
@@ -366,11 +363,9 @@ impl Simulated<'_> {
             .iter()
             .flat_map(|p| (0..n).map(move |r| (p, r)))
             .collect();
-        let runs: Vec<(Plan, Outcome)> = jobs
-            .par_iter()
-            .with_max_len(1)
-            .map(|(point, r)| self.simulate(point, *r))
-            .collect::<Result<_, _>>()?;
+        let runs = self
+            .work
+            .map(&jobs, |(point, r)| self.simulate(point, *r))?;
         let together = |runs: &[(Plan, Outcome)]| {
             let outcomes: Vec<&Outcome> = runs.iter().map(|r| &r.1).collect();
             pool(METRICS, &runs[0].0, &outcomes)
@@ -407,15 +402,11 @@ impl Simulated<'_> {
                 jobs.push((replication(r as u64, p as u64), point));
             }
         }
-        let values: Vec<f64> = jobs
-            .par_iter()
-            .with_max_len(1)
-            .map(|(replication, shares)| {
-                let inputs = self.inputs.iter().zip(*shares);
-                let values: Vec<f64> = inputs.map(|(i, s)| i.at(*s)).collect();
-                self.measure(&values, *replication)
-            })
-            .collect::<Result<_, _>>()?;
+        let values = self.work.map(&jobs, |(replication, shares)| {
+            let inputs = self.inputs.iter().zip(*shares);
+            let values: Vec<f64> = inputs.map(|(i, s)| i.at(*s)).collect();
+            self.measure(&values, *replication)
+        })?;
         let width = rows.first().map_or(1, Vec::len);
         Ok(values.chunks(width).map(<[f64]>::to_vec).collect())
     }

@@ -1,7 +1,9 @@
 //! Traffic levels x policies x replications, in parallel, with the same result on any
 //! number of threads.
 
+use super::error::StudyError;
 use super::grid::{Grid, Measured, Part, Unit, pooled, replications};
+use super::replicate::Work;
 use super::stats::Estimate;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
@@ -12,9 +14,6 @@ use crate::run::{Point, simulate};
 use crate::study::stats::pool::Pooled;
 use crate::study::stats::stopping::Attained;
 use crate::telemetry::alerts::AlertInputs;
-use rayon::prelude::*;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A policy at a traffic level: the measures of every replication, and their estimates.
@@ -80,60 +79,29 @@ impl Cell {
     }
 }
 
-/// Why a sweep gave no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SweepError {
-    /// It was told to stop.
-    Interrupted,
-    /// An invariant does not hold: a defect of kvplan.
-    Broken(String),
-    /// What was finished could not be put down.
-    NotKept(String),
-}
-
-impl fmt::Display for SweepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SweepError::Interrupted => f.write_str("interrupted"),
-            SweepError::Broken(what) => write!(
-                f,
-                "an invariant does not hold, the results would be wrong: {what}"
-            ),
-            SweepError::NotKept(why) => f.write_str(why),
-        }
-    }
-}
-
-/// Takes the outcome of a unit that has been simulated.
-pub type Finished<'a> = dyn Fn(Unit, &Outcome) -> Result<(), String> + Sync + 'a;
+/// Puts down the outcome of a unit that has been simulated.
+pub type Keep<'a> = dyn Fn(Unit, &Outcome) -> Result<(), String> + Sync + 'a;
 
 /// What goes on while a sweep is computed.
 pub struct Watch<'a> {
     /// So many more replications are going to be simulated.
     pub planned: &'a (dyn Fn(u64) + Sync),
     /// A replication was simulated with this outcome; an error ends the sweep.
-    pub finished: &'a Finished<'a>,
-    /// Ends the sweep before the next replication.
-    pub stop: &'a AtomicBool,
+    pub keep: &'a Keep<'a>,
+    pub work: Work<'a>,
 }
 
 /// Simulates every level with every policy of the scenario. The cells come in the order of
-/// levels, then policies. `finished` is called after each replication; `stop` ends the sweep
-/// before the next one.
-pub fn sweep(
-    scenario: &Scenario,
-    levels: &[Count],
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Vec<Cell>, SweepError> {
+/// levels, then policies.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
+pub fn sweep(scenario: &Scenario, levels: &[Count], work: &Work) -> Result<Vec<Cell>, StudyError> {
     let grid = Grid { scenario, levels };
     let watch = Watch {
         planned: &|_| (),
-        finished: &|_, _| {
-            finished();
-            Ok(())
-        },
-        stop,
+        keep: &|_, _| Ok(()),
+        work: *work,
     };
     measure(&grid, Part::WHOLE, Measured::new(), &watch).map(|measured| cells(&grid, &measured))
 }
@@ -144,27 +112,20 @@ pub fn measure(
     part: Part,
     known: Measured,
     watch: &Watch,
-) -> Result<Measured, SweepError> {
+) -> Result<Measured, StudyError> {
     grid.complete(part, known, |units| {
         (watch.planned)(units.len() as u64);
-        units
-            .par_iter()
-            .with_max_len(1)
-            .map(|unit| {
-                if watch.stop.load(Ordering::Relaxed) {
-                    return Err(SweepError::Interrupted);
-                }
-                let point = Point {
-                    scenario: grid.scenario,
-                    policy: &grid.scenario.policies[unit.policy as usize],
-                    traffic: grid.levels[unit.level as usize],
-                    replication: u64::from(unit.replication),
-                };
-                let outcome = metric::outcome_of(&simulate(&point).map_err(SweepError::Broken)?);
-                (watch.finished)(*unit, &outcome).map_err(SweepError::NotKept)?;
-                Ok(outcome)
-            })
-            .collect()
+        watch.work.map(units, |unit| {
+            let point = Point {
+                scenario: grid.scenario,
+                policy: &grid.scenario.policies[unit.policy as usize],
+                traffic: grid.levels[unit.level as usize],
+                replication: u64::from(unit.replication),
+            };
+            let outcome = metric::outcome_of(&simulate(&point).map_err(StudyError::Broken)?);
+            (watch.keep)(*unit, &outcome).map_err(StudyError::NotKept)?;
+            Ok(outcome)
+        })
     })
 }
 

@@ -1,8 +1,10 @@
 //! Replications as they unfold: their series averaged, their alerts, recoveries and warm-up.
 
+use super::error::StudyError;
 use super::grid::pooled;
+use super::replicate::Work;
 use super::stats::Estimate;
-use super::sweep::{Cell, SweepError};
+use super::sweep::Cell;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome;
 use crate::run::metric;
@@ -12,8 +14,6 @@ use crate::run::series::{AlertSpan, COLUMNS, Recovery, Sample, alert_timeline, r
 use crate::run::{Observation, Observed, Point, observe};
 use crate::study::stats::pool::{Pooled, pool};
 use crate::study::stats::warm_up::mser5;
-use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// All replications of a policy at one traffic level, with what they showed over time.
@@ -44,7 +44,7 @@ pub struct Settling {
 }
 
 /// Simulates every policy of the scenario and observes each replication. Traces are kept of the
-/// first one only. `finished` is called after each replication; `stop` ends it before the next.
+/// first one only.
 ///
 /// # Errors
 /// If it was told to stop, or an invariant does not hold.
@@ -53,9 +53,8 @@ pub fn observe_all(
     traffic: Count,
     interval: Duration,
     traces: usize,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Vec<Timeline>, SweepError> {
+    work: &Work,
+) -> Result<Vec<Timeline>, StudyError> {
     let n = u64::from(scenario.replications);
     let policies = scenario.policies.iter();
     let points: Vec<Point> = policies
@@ -68,22 +67,13 @@ pub fn observe_all(
             })
         })
         .collect();
-    let runs: Vec<(RunResult, Observed)> = points
-        .par_iter()
-        .with_max_len(1)
-        .map(|point| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
-            let observation = Observation {
-                interval: Some(interval),
-                traces: if point.replication == 0 { traces } else { 0 },
-            };
-            let run = observe(point, &observation).map_err(SweepError::Broken)?;
-            finished();
-            Ok(run)
-        })
-        .collect::<Result<_, _>>()?;
+    let runs = work.map(&points, |point| {
+        let observation = Observation {
+            interval: Some(interval),
+            traces: if point.replication == 0 { traces } else { 0 },
+        };
+        observe(point, &observation).map_err(StudyError::Broken)
+    })?;
     let mut runs = runs.into_iter();
     Ok(scenario
         .policies
@@ -213,10 +203,9 @@ mod tests {
         scenario.replications = 3;
         scenario.period.at_least = Duration::from_secs(600);
         scenario.period.at_most = Duration::from_secs(600);
-        let stop = AtomicBool::new(false);
         let interval = Duration::from_secs(30);
         let timelines =
-            observe_all(&scenario, Count(3_000_000), interval, 5, &|| (), &stop).unwrap();
+            observe_all(&scenario, Count(3_000_000), interval, 5, &Work::unwatched()).unwrap();
         let t = &timelines[0];
         let steps = t.steps(&scenario);
         // Two intervals of warm-up, twenty of measurement.

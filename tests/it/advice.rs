@@ -8,11 +8,11 @@ use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, simulate};
 use kvplan::study::breakeven::{Question, Settings, breakeven};
 use kvplan::study::cheapest::{Reason, Standing, standings};
+use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, crossing, sweep};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 fn kvplan(args: &[&str]) -> (String, Option<i32>) {
@@ -45,7 +45,7 @@ fn scenario(name: &str, plan: Option<&str>, sets: &[&str], replications: u32) ->
 
 fn swept(scenario: &Scenario, levels: &[u64]) -> Vec<Cell> {
     let levels: Vec<Count> = levels.iter().map(|l| Count(*l)).collect();
-    sweep(scenario, &levels, &|| {}, &AtomicBool::new(false)).unwrap()
+    sweep(scenario, &levels, &Work::unwatched()).unwrap()
 }
 
 /// A quarter of an hour of the fleet on which writers of one key lose each other's updates.
@@ -346,7 +346,7 @@ fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
         fixed_cost: Money::ZERO,
         refused: 0.01,
     };
-    let found = breakeven(&scenario, &settings, &|| {}, &AtomicBool::new(false)).unwrap();
+    let found = breakeven(&scenario, &settings, &Work::unwatched()).unwrap();
     let writes = Question::Quota(MeterItem::KvWrites);
     let answer = found.answers.iter().find(|a| a.question == writes).unwrap();
     let c = &answer.crossing;
@@ -424,7 +424,7 @@ fn the_mark_of_used_up_requests_is_that_of_breakeven() {
         fixed_cost: Money::ZERO,
         refused: 0.01,
     };
-    let found = breakeven(&scenario, &settings, &|| {}, &AtomicBool::new(false)).unwrap();
+    let found = breakeven(&scenario, &settings, &Work::unwatched()).unwrap();
     let requests = Question::Quota(MeterItem::WorkersRequests);
     let answer = found.answers.iter().find(|a| a.question == requests);
     let at = answer.unwrap().crossing.at;

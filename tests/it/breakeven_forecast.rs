@@ -8,11 +8,11 @@ use kvplan::run::scenario::Scenario;
 use kvplan::study::breakeven::{Answer, Breakeven, Question, Settings, breakeven};
 use kvplan::study::curve::{curves, levels};
 use kvplan::study::forecast::{Growth, Limit, forecast};
+use kvplan::study::replicate::Work;
 use kvplan::study::stats::Estimate;
 use kvplan::study::stats::root::Onset;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 fn scenario(name: &str, policies: &[&str], replications: u32, settings: &[&str]) -> Scenario {
@@ -30,7 +30,7 @@ fn search(s: &Scenario, levels: &[u64], fixed: i128) -> Breakeven {
         fixed_cost: Money::from_pico(fixed * 1_000_000_000_000),
         refused: 0.01,
     };
-    breakeven(s, &settings, &|| {}, &AtomicBool::new(false)).unwrap()
+    breakeven(s, &settings, &Work::unwatched()).unwrap()
 }
 
 fn answer(b: &Breakeven, policy: usize, question: Question) -> &Answer {
@@ -159,10 +159,9 @@ fn interpolated_costs_agree_with_direct_simulation_at_midpoints() {
     for i in [1, 6] {
         let (low, high) = (all[i], all[i + 1]);
         let middle = Count((low.0 as f64 * high.0 as f64).sqrt() as u64);
-        let stop = AtomicBool::new(false);
-        let gap = curves(&s, &[low, high], &|| {}, &stop).unwrap();
+        let gap = curves(&s, &[low, high], &Work::unwatched()).unwrap();
         s.seed += 1;
-        let direct = kvplan::study::sweep::sweep(&s, &[middle], &|| {}, &stop).unwrap();
+        let direct = kvplan::study::sweep::sweep(&s, &[middle], &Work::unwatched()).unwrap();
         for (curve, cell) in gap.iter().zip(&direct) {
             let invoice = curve.mean().invoice(s.plan(), middle.0 as f64);
             let e: Estimate = cell.estimate("cost_usd");
@@ -190,7 +189,7 @@ fn a_quota_is_met_when_more_is_wanted_though_no_more_is_billed() {
     for plan in ["paid", "free"] {
         let mut s = scenario("default", &["naive"], 3, &PLAIN);
         s.plan = plan.into();
-        let f = forecast(&s, &growth, &|| {}, &AtomicBool::new(false)).unwrap();
+        let f = forecast(&s, &growth, &Work::unwatched()).unwrap();
         let of_writes = Limit::Quota(MeterItem::KvWrites);
         let hit = f.hits.iter().find(|h| h.limit == of_writes).unwrap();
         assert_eq!((hit.share, hit.months[1]), (1.0, Some(5)), "{plan}");

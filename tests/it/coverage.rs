@@ -4,7 +4,7 @@ use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::coverage::{Coverage, coverage};
-use std::sync::atomic::AtomicBool;
+use kvplan::study::replicate::Work;
 
 const EXPERIMENTS: u32 = 400;
 
@@ -26,8 +26,7 @@ fn measure(policy: &str) -> Vec<Coverage> {
 }
 
 fn measured(scenario: &Scenario, traffic: Count, experiments: u32) -> Vec<Coverage> {
-    let stop = AtomicBool::new(false);
-    coverage(scenario, traffic, experiments, &|| (), &stop).unwrap()
+    coverage(scenario, traffic, experiments, &Work::unwatched()).unwrap()
 }
 
 /// On a fleet that comes and goes, where a deployment ends all isolates and most periods meet none, and

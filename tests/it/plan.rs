@@ -12,11 +12,11 @@ use kvplan::study::plan::objective::parse;
 use kvplan::study::plan::race::with_implied;
 use kvplan::study::plan::space::Search;
 use kvplan::study::plan::{Candidate, Objective, Settings, Status, plan};
+use kvplan::study::replicate::Work;
 use kvplan::study::stats::pool::Pooled;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 const SEARCH: &str = r#"
@@ -149,16 +149,15 @@ fn the_planner_agrees_with_exhaustive_search() {
         "cost<1USD",
     ] {
         let objectives = parse(slo).unwrap();
-        let stop = AtomicBool::new(false);
         let all = candidates(&scenario);
-        let (count, silent) = (all.len(), (&|| {}, &|_: u64| {}));
+        let count = all.len();
         let found = plan(
             &scenario,
             all,
             objectives.clone(),
             &settings,
-            (silent.0, silent.1),
-            &stop,
+            &|_| {},
+            &Work::unwatched(),
         );
         let found = found.unwrap();
         let choice = found.choice.map(|i| found.trials[i].candidate.clone());
@@ -188,16 +187,14 @@ fn what_binds_is_the_objective_whose_absence_is_cheaper() {
     };
     // Small batches store soon and cost writes.
     let objectives = parse("loss<1%,store_delay<0.7s").unwrap();
-    let (finished, planned): (&(dyn Fn() + Sync), &dyn Fn(u64)) = (&|| {}, &|_| {});
-    let stop = AtomicBool::new(false);
     let all = candidates(&scenario);
     let found = plan(
         &scenario,
         all,
         objectives,
         &settings,
-        (finished, planned),
-        &stop,
+        &|_| {},
+        &Work::unwatched(),
     )
     .unwrap();
     let (objective, cheaper) = found.binding.unwrap();

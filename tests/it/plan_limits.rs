@@ -13,13 +13,13 @@ use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
+use kvplan::study::replicate::Work;
 use kvplan::study::stores::compare_stores;
 use kvplan::telemetry::ports::{Clock, Kv, PutOptions};
 use kvplan::units::Timestamp;
 use serde_json::Value;
 use std::fs;
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -169,8 +169,12 @@ fn d1_has_fewer_queries_and_less_room_on_the_free_plan() {
     let reasons = |plan: &str| {
         let mut scenario = scenario("stores", plan, &["replications=1"]).unwrap();
         scenario.policies.truncate(1);
-        let stop = AtomicBool::new(false);
-        let cells = compare_stores(&scenario, &[d1.clone()], &[Count(1_000_000)], &|| (), &stop);
+        let cells = compare_stores(
+            &scenario,
+            &[d1.clone()],
+            &[Count(1_000_000)],
+            &Work::unwatched(),
+        );
         cells.unwrap()[0].verdict.reasons.join("; ")
     };
     assert!(

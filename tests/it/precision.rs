@@ -4,10 +4,10 @@ use assert_cmd::Command;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, Rate};
 use kvplan::run::scenario::Scenario;
+use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, sweep};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 /// One isolate on an instant KV, a metrics read per request and no other query: the hit ratio of
@@ -34,7 +34,7 @@ fn poisson_lookups(settings: &[&str]) -> Scenario {
 
 fn one_cell(scenario: &Scenario) -> Cell {
     let level = Count(Rate::per_second(1.0).as_per_month() as u64);
-    let cells = sweep(scenario, &[level], &|| (), &AtomicBool::new(false));
+    let cells = sweep(scenario, &[level], &Work::unwatched());
     cells.unwrap().remove(0)
 }
 

@@ -4,10 +4,10 @@ use assert_cmd::Command;
 use kvplan::models::{Override, parse_overrides};
 use kvplan::run::metric::index_of;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::replicate::Work;
 use kvplan::study::sensitivity::{Inputs, Settings, sensitivity};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 fn kvplan(args: &[&str], out: &Path) -> std::process::Output {
@@ -192,8 +192,7 @@ fn an_input_without_effect_has_no_share_of_the_variance() {
         trajectories: 0,
         rows: 100,
     };
-    let stop = AtomicBool::new(false);
-    let found = sensitivity(&inputs, &load, &settings, &|| (), &stop).unwrap();
+    let found = sensitivity(&inputs, &load, &settings, &Work::unwatched()).unwrap();
     let sobol = found.sobol.unwrap();
     let i = sobol.indices[0];
     println!("S {:?}, ST {:?}, noise {:?}", i.first, i.total, sobol.noise);

@@ -14,6 +14,7 @@ use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
+use kvplan::study::replicate::Work;
 use kvplan::study::stores::{
     MEASURES, StoreCell, StorePoint, compare_stores, index_of, simulate_store, take_overs,
 };
@@ -22,7 +23,6 @@ use kvplan::units::Timestamp;
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -419,7 +419,7 @@ fn a_fleet_that_comes_and_goes_breaks_no_invariant() {
 
 fn compare(scenario: &Scenario, stores: &[StoreSpec], levels: &[u64]) -> Vec<StoreCell> {
     let levels: Vec<Count> = levels.iter().copied().map(Count).collect();
-    compare_stores(scenario, stores, &levels, &|| {}, &AtomicBool::new(false)).unwrap()
+    compare_stores(scenario, stores, &levels, &Work::unwatched()).unwrap()
 }
 
 fn cheapest(cells: &[StoreCell]) -> Vec<&str> {

@@ -6,13 +6,13 @@ use kvplan::models::quantity::Count;
 use kvplan::run::scenario::Scenario;
 use kvplan::run::series::{Sample, column};
 use kvplan::run::{Observation, Phases, Point, arrivals, observe};
+use kvplan::study::replicate::Work;
 use kvplan::study::timeline::{Step, observe_all};
 use kvplan::workload::ArrivalKind;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -246,10 +246,9 @@ fn an_intervals_percentiles_rest_on_enough_calls_of_all_replications() {
     let overrides = parse_overrides(&settings).unwrap();
     let mut scenario = Scenario::load("default", &["optimised".into()], None, &overrides).unwrap();
     scenario.replications = 10;
-    let stop = AtomicBool::new(false);
     let interval = Duration::from_secs(10);
     let traffic = Count(13_000_000);
-    let timelines = observe_all(&scenario, traffic, interval, 0, &|| (), &stop).unwrap();
+    let timelines = observe_all(&scenario, traffic, interval, 0, &Work::unwatched()).unwrap();
     let steps = timelines[0].steps(&scenario);
     let of = |s: &Step, name: &str| s.estimates[column(name)];
     assert_eq!(steps.iter().filter(|s| s.end_s > 0.0).count(), 30);

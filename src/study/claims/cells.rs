@@ -9,14 +9,13 @@ use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
+use crate::study::error::StudyError;
 use crate::study::grid::pooled;
+use crate::study::replicate::Work;
 use crate::study::stats::pool::{Billing, Column, EACH_SIDE, Pooled};
-use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How much is simulated.
@@ -258,39 +257,26 @@ fn without_needless_queries(scenario: &Scenario, policy: &Policy) -> Option<Scen
     Some(scenario)
 }
 
-/// Simulates all points of a plan. `finished` is called after each replication; `stop` ends it
-/// before the next one.
+/// Simulates all points of a plan.
 ///
 /// # Errors
 /// If it was told to stop, or an invariant does not hold.
-pub fn simulate_cells(
-    plan: &Plan,
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Cells, SweepError> {
+pub fn simulate_cells(plan: &Plan, work: &Work) -> Result<Cells, StudyError> {
     let mut points = plan.points();
     // Long ones first, so that no thread is left with one at the end.
     points.sort_by_key(|(k, p)| {
         let cached = p.policy.cache.enabled;
         std::cmp::Reverse((k.isolates, k.traffic, !cached))
     });
-    let outcomes: Vec<Outcome> = points
-        .par_iter()
-        .with_max_len(1)
-        .map(|(_, point)| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
-            let shorter = without_needless_queries(point.scenario, point.policy);
-            let point = Point {
-                scenario: shorter.as_ref().unwrap_or(point.scenario),
-                ..*point
-            };
-            let result = simulate(&point).map_err(SweepError::Broken)?;
-            finished();
-            Ok(metric::outcome_of(&result))
-        })
-        .collect::<Result<_, _>>()?;
+    let outcomes = work.map(&points, |(_, point)| {
+        let shorter = without_needless_queries(point.scenario, point.policy);
+        let point = Point {
+            scenario: shorter.as_ref().unwrap_or(point.scenario),
+            ..*point
+        };
+        let result = simulate(&point).map_err(StudyError::Broken)?;
+        Ok::<_, StudyError>(metric::outcome_of(&result))
+    })?;
     // The sort is stable: the replications of a point are in order.
     let mut of_points: BTreeMap<Key, (&Scenario, Vec<Outcome>)> = BTreeMap::new();
     for ((key, point), outcome) in points.into_iter().zip(outcomes) {

@@ -2,7 +2,7 @@
 
 use super::family::{Family, Fitted};
 use crate::sim::random::Streams;
-use rayon::prelude::*;
+use crate::study::replicate;
 
 /// The Kolmogorov-Smirnov distance of sorted values from a distribution.
 pub fn ks_distance(sorted: &[f64], fitted: &Fitted) -> f64 {
@@ -31,7 +31,7 @@ pub fn bootstrap_p(fitted: &Fitted, n: usize, distance: f64, samples: usize, see
     let observed = scaled(distance, n);
     let family: Family = fitted.family();
     let streams = Streams::new(seed, 0);
-    let as_far = (0..samples).into_par_iter().filter(|i| {
+    let as_far = replicate::map(0..samples, |i| {
         let mut rng = streams.stream(&format!("fit.{}.{i}", family.name()));
         let mut values = fitted.draw(m, &mut rng);
         values.sort_by(f64::total_cmp);
@@ -39,7 +39,7 @@ pub fn bootstrap_p(fitted: &Fitted, n: usize, distance: f64, samples: usize, see
             .fit(&values)
             .is_some_and(|refitted| scaled(ks_distance(&values, &refitted), m) >= observed)
     });
-    (1 + as_far.count()) as f64 / (samples + 1) as f64
+    (1 + as_far.into_iter().filter(|far| *far).count()) as f64 / (samples + 1) as f64
 }
 
 #[cfg(test)]

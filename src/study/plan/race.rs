@@ -15,14 +15,13 @@ use crate::run::metric::{self, METRICS, index_of};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
 use crate::study::cheapest::{BOUNDED, TOLERATED};
+use crate::study::error::StudyError;
 use crate::study::grid::pooled;
+use crate::study::replicate::Work;
 use crate::study::stats::pool::{Billing, Bounds, Column, Pooled, one_sided};
 use crate::study::stats::{CONFIDENCE, Estimate};
-use crate::study::sweep::SweepError;
 use crate::telemetry::policy::Policy;
 use crate::telemetry::ports::OpKind;
-use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A policy under a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,18 +271,21 @@ impl Trial {
     }
 }
 
-/// Finds the cheapest candidate that meets all objectives with 95% confidence. `finished` is
-/// called after each replication, `planned` before each round with those that are to come.
+/// Finds the cheapest candidate that meets all objectives with 95% confidence. `planned` is
+/// called before each round with the replications that are to come.
+///
+/// # Errors
+/// If it was told to stop, or an invariant does not hold.
 pub fn plan(
     scenario: &Scenario,
     candidates: Vec<Candidate>,
     objectives: Vec<Objective>,
     settings: &Settings,
-    (finished, planned): (&(dyn Fn() + Sync), &dyn Fn(u64)),
-    stop: &AtomicBool,
-) -> Result<Planned, SweepError> {
+    planned: &dyn Fn(u64),
+    work: &Work,
+) -> Result<Planned, StudyError> {
     let objectives = with_implied(objectives);
-    let mut race = Race::new(scenario, candidates, objectives, settings, finished, stop);
+    let mut race = Race::new(scenario, candidates, objectives, settings, work);
     let mut wanted = settings.first.min(settings.most) as usize;
     loop {
         race.rounds += 1;
@@ -306,8 +308,7 @@ struct Race<'a> {
     trials: Vec<Trial>,
     rounds: u32,
     simulated: usize,
-    finished: &'a (dyn Fn() + Sync),
-    stop: &'a AtomicBool,
+    work: &'a Work<'a>,
 }
 
 impl<'a> Race<'a> {
@@ -316,8 +317,7 @@ impl<'a> Race<'a> {
         candidates: Vec<Candidate>,
         objectives: Vec<Objective>,
         settings: &'a Settings,
-        finished: &'a (dyn Fn() + Sync),
-        stop: &'a AtomicBool,
+        work: &'a Work<'a>,
     ) -> Self {
         let mut worlds: Vec<Scenario> = Vec::new();
         for c in &candidates {
@@ -335,8 +335,7 @@ impl<'a> Race<'a> {
             trials: Vec::new(),
             rounds: 0,
             simulated: 0,
-            finished,
-            stop,
+            work,
         };
         race.trials = candidates
             .into_iter()
@@ -417,7 +416,7 @@ impl<'a> Race<'a> {
 
     /// Brings every candidate in the race to as many replications: first those without quotas,
     /// which tell what the others would need.
-    fn simulate_to(&mut self, wanted: usize) -> Result<(), SweepError> {
+    fn simulate_to(&mut self, wanted: usize) -> Result<(), StudyError> {
         let limited = |race: &Self, i: usize| {
             let plan = race.world(&race.trials[i].candidate.plan).plan();
             plan.items.iter().any(|item| item.daily_limit.is_some())
@@ -442,16 +441,14 @@ impl<'a> Race<'a> {
         self.simulate(&left, wanted)
     }
 
-    fn simulate(&mut self, which: &[usize], wanted: usize) -> Result<(), SweepError> {
+    fn simulate(&mut self, which: &[usize], wanted: usize) -> Result<(), StudyError> {
         let jobs: Vec<(usize, usize)> = which
             .iter()
             .flat_map(|i| (self.trials[*i].replications()..wanted).map(move |r| (*i, r)))
             .collect();
-        let outcomes: Vec<Outcome> = jobs
-            .par_iter()
-            .with_max_len(1)
-            .map(|(i, r)| self.replicate(&self.trials[*i].candidate, *r as u64))
-            .collect::<Result<_, _>>()?;
+        let outcomes = self.work.map(&jobs, |(i, r)| {
+            self.replicate(&self.trials[*i].candidate, *r as u64)
+        })?;
         self.simulated += outcomes.len();
         for ((i, _), outcome) in jobs.into_iter().zip(outcomes) {
             self.trials[i].outcomes.push(outcome);
@@ -469,18 +466,14 @@ impl<'a> Race<'a> {
         pooled(self.world(&trial.candidate.plan), &outcomes)
     }
 
-    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Outcome, SweepError> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(SweepError::Interrupted);
-        }
+    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Outcome, StudyError> {
         let point = Point {
             scenario: self.world(&candidate.plan),
             policy: &candidate.policy,
             traffic: self.settings.traffic,
             replication,
         };
-        let result = simulate(&point).map_err(SweepError::Broken)?;
-        (self.finished)();
+        let result = simulate(&point).map_err(StudyError::Broken)?;
         Ok(metric::outcome_of(&result))
     }
 
@@ -572,7 +565,7 @@ impl<'a> Race<'a> {
     }
 
     /// Chooses, and tries the choice on replications that had no part in choosing it.
-    fn conclude(mut self, planned: &dyn Fn(u64)) -> Result<Planned, SweepError> {
+    fn conclude(mut self, planned: &dyn Fn(u64)) -> Result<Planned, StudyError> {
         let error = error_of_objective(self.objectives.len());
         for trial in self.trials.iter_mut() {
             trial.meets = !matches!(trial.status, Status::Misses(_) | Status::Refused)
@@ -595,12 +588,8 @@ impl<'a> Race<'a> {
             error /= 2.0;
             planned(fresh);
             let candidate = self.trials[*i].candidate.clone();
-            let outcomes: Vec<Outcome> = (fresh..2 * fresh)
-                .collect::<Vec<u64>>()
-                .par_iter()
-                .with_max_len(1)
-                .map(|r| self.replicate(&candidate, *r))
-                .collect::<Result<_, _>>()?;
+            let jobs: Vec<u64> = (fresh..2 * fresh).collect();
+            let outcomes = self.work.map(jobs, |r| self.replicate(&candidate, r))?;
             self.simulated += outcomes.len();
             let mut trial = Trial {
                 outcomes,

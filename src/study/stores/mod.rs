@@ -6,8 +6,9 @@ mod verdict;
 pub use measure::{MEASURES, index_of, position};
 pub use verdict::Verdict;
 
+use super::error::StudyError;
+use super::replicate::Work;
 use super::stats::Estimate;
-use super::sweep::SweepError;
 use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
@@ -17,8 +18,6 @@ use crate::run::scenario::Scenario;
 use crate::run::{Observation, Point, observe_on};
 use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
 use crate::telemetry::policy::Policy;
-use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A store under a policy at a traffic level, in one replication.
@@ -115,8 +114,7 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// Simulates every level with every policy on every store. The cells come in the order of levels,
-/// policies, stores. `finished` is called after each replication; `stop` ends the comparison
-/// before the next one.
+/// policies, stores.
 ///
 /// # Errors
 /// If it was stopped, or an invariant does not hold.
@@ -124,9 +122,8 @@ pub fn compare_stores(
     scenario: &Scenario,
     stores: &[StoreSpec],
     levels: &[Count],
-    finished: &(dyn Fn() + Sync),
-    stop: &AtomicBool,
-) -> Result<Vec<StoreCell>, SweepError> {
+    work: &Work,
+) -> Result<Vec<StoreCell>, StudyError> {
     let replications = u64::from(scenario.replications);
     let mut points = Vec::new();
     for traffic in levels {
@@ -142,18 +139,9 @@ pub fn compare_stores(
             }
         }
     }
-    let runs: Vec<RunResult> = points
-        .par_iter()
-        .with_max_len(1)
-        .map(|point| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(SweepError::Interrupted);
-            }
-            let run = simulate_store(point).map_err(SweepError::Broken)?;
-            finished();
-            Ok(run)
-        })
-        .collect::<Result<_, _>>()?;
+    let runs = work.map(&points, |point| {
+        simulate_store(point).map_err(StudyError::Broken)
+    })?;
     let n = replications as usize;
     let mut cells: Vec<StoreCell> = points
         .chunks(n)
