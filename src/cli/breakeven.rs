@@ -1,16 +1,12 @@
 //! `kvplan breakeven`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::session::Session;
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::pricing::Money;
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::breakeven::BreakevenReport;
 use kvplan::study::breakeven::{Settings, breakeven, steps};
-use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan breakeven`.
 #[derive(clap::Args)]
@@ -64,28 +60,23 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         fixed_cost: args.fixed_cost,
         refused: args.refused.get(),
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
-    let bar = progress(steps(&scenario), args.simulation.quiet);
-    let result = breakeven(
-        &scenario,
-        &settings,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
+    let session = Session::prepare(&args.output, args.simulation.quiet)?;
+    let result = session.compute(steps(&scenario), |work, _| {
+        breakeven(&scenario, &settings, work)
+    })?;
     let report = BreakevenReport {
         scenario: &scenario,
         settings: &settings,
-        result: &result.map_err(sweep_failure)?,
+        result: &result,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.simulation.quiet {
-        println!("{}\n", report.settings());
-        println!("{}\n", report.table());
-        println!("{}\n", report.cost_table());
-        println!("{}", report.explanation());
-        args.output.print_written(&files);
-    }
+    session.deliver(
+        |out| report.write(out),
+        || {
+            println!("{}\n", report.settings());
+            println!("{}\n", report.table());
+            println!("{}\n", report.cost_table());
+            println!("{}", report.explanation());
+        },
+    )?;
     Ok(EXIT_OK)
 }

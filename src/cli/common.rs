@@ -9,9 +9,9 @@ use kvplan::pricing::Date;
 use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
-use kvplan::study::grid::{Grid, Measured, Part};
-use kvplan::study::replicate::Work;
-use kvplan::study::sweep::{Cell, Watch, cells, measure};
+use kvplan::study::fit::workload::FitError;
+use kvplan::study::replay::ReplayError;
+use kvplan::study::sensitivity::SensitivityError;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -242,12 +242,51 @@ pub fn interrupted() -> Failure {
     }
 }
 
-/// The failure that a sweep without result stands for.
-pub fn sweep_failure(e: StudyError) -> Failure {
-    match e {
-        StudyError::Interrupted => interrupted(),
-        StudyError::Broken(_) => Failure::defect(e),
-        _ => Failure::usage(e),
+impl From<StudyError> for Failure {
+    fn from(e: StudyError) -> Self {
+        match e {
+            StudyError::Interrupted => interrupted(),
+            StudyError::NotKept(_) => Failure::usage(e),
+            _ => Failure::defect(e),
+        }
+    }
+}
+
+impl From<SensitivityError> for Failure {
+    fn from(e: SensitivityError) -> Self {
+        match e {
+            SensitivityError::Config(e) => e.into(),
+            SensitivityError::Sweep(e) => e.into(),
+        }
+    }
+}
+
+impl From<ReplayError> for Failure {
+    fn from(e: ReplayError) -> Self {
+        match e {
+            ReplayError::Input(e) => e.into(),
+            ReplayError::Interrupted => StudyError::Interrupted.into(),
+            ReplayError::Broken(e) => StudyError::Broken(e).into(),
+        }
+    }
+}
+
+impl From<FitError> for Failure {
+    fn from(e: FitError) -> Self {
+        match e {
+            FitError::Input(e) => e.into(),
+            FitError::Interrupted => interrupted(),
+        }
+    }
+}
+
+/// The traffic that was asked for, or the scenario's: at least a request a month.
+pub fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Count, Failure> {
+    match asked.unwrap_or(scenario.traffic_per_month) {
+        Count(0) => Err(Failure::usage(
+            "--traffic: found 0, expected at least 1 request a month",
+        )),
+        traffic => Ok(traffic),
     }
 }
 
@@ -259,26 +298,6 @@ pub fn progress(steps: u64, quiet: bool) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} replications, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(steps).with_style(style)
-}
-
-/// Sweeps the levels with a progress bar, and stops at an interrupt.
-pub fn sweep_levels(
-    scenario: &Scenario,
-    levels: &[Count],
-    quiet: bool,
-) -> Result<Vec<Cell>, Failure> {
-    catch_interrupts();
-    let bar = progress(0, quiet);
-    let finished = || bar.inc(1);
-    let grid = Grid { scenario, levels };
-    let watch = Watch {
-        planned: &|n| bar.inc_length(n),
-        keep: &|_, _| Ok(()),
-        work: Work::new(&finished, interrupt_flag()),
-    };
-    let measured = measure(&grid, Part::WHOLE, Measured::new(), &watch);
-    bar.finish_and_clear();
-    Ok(cells(&grid, &measured.map_err(sweep_failure)?))
 }
 
 /// A progress bar over bytes, whose number may be set later: only on a terminal, and not if `quiet`.

@@ -1,7 +1,8 @@
 //! `kvplan compare`.
 
 use super::EXIT_OK;
-use super::common::{Failure, SimulationArgs, sweep_levels};
+use super::common::{Failure, SimulationArgs, traffic_of};
+use super::session::sweep_levels;
 use kvplan::models::quantity::Count;
 use kvplan::report::write::compare::comparison;
 use kvplan::report::write::precision::precision_note;
@@ -33,12 +34,7 @@ pub struct Args {
 pub fn run(mut args: Args) -> Result<u8, Failure> {
     args.simulation.policies = vec![args.a, args.b];
     let scenario = args.simulation.load()?;
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
     println!(
         "{}; common random numbers\n",

@@ -1,14 +1,12 @@
 //! `kvplan coverage`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, SimulationArgs, traffic_of};
+use super::session::compute;
 use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
 use kvplan::report::write::coverage::coverage_table;
 use kvplan::study::coverage::coverage;
-use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan coverage`.
 #[derive(clap::Args)]
@@ -37,23 +35,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             "--replications: found 1, expected at least 2: one replication has no interval",
         ));
     }
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
-    catch_interrupts();
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let steps = u64::from(args.experiments) * u64::from(scenario.replications);
-    let bar = progress(steps, args.simulation.quiet);
-    let found = coverage(
-        &scenario,
-        traffic,
-        args.experiments,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
-    let found = found.map_err(sweep_failure)?;
+    let found = compute(steps, args.simulation.quiet, |work, _| {
+        coverage(&scenario, traffic, args.experiments, work)
+    })?;
     println!(
         "{}; policy {}, {} experiments\n",
         settings(&scenario).at(&[traffic]).line(),

@@ -1,14 +1,11 @@
 //! `kvplan forecast`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::session::Session;
 use kvplan::models::quantity::Count;
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::forecast::ForecastReport;
 use kvplan::study::forecast::{Growth, forecast, futures, levels_of};
-use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan forecast`.
 #[derive(clap::Args)]
@@ -76,12 +73,7 @@ fn spread(text: &str) -> Result<f64, String> {
 /// Forecasts, writes the results and prints the tables.
 pub fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let growth = Growth {
         start: traffic.0 as f64,
         rate: args.growth,
@@ -92,31 +84,24 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     };
     let levels = levels_of(&futures(&growth, scenario.seed))
         .map_err(|e| Failure::usage(format!("--growth: {e}")))?;
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
+    let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let points = levels.len() * scenario.policies.len();
     let steps = points as u64 * u64::from(scenario.replications);
-    let bar = progress(steps, args.simulation.quiet);
-    let result = forecast(
-        &scenario,
-        &growth,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
+    let result = session.compute(steps, |work, _| forecast(&scenario, &growth, work))?;
     let report = ForecastReport {
         scenario: &scenario,
         growth: &growth,
-        result: &result.map_err(sweep_failure)?,
+        result: &result,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.simulation.quiet {
-        println!("{}\n", report.settings());
-        println!("{}\n", report.cost_table());
-        println!("{}\n", report.limits_table());
-        println!("{}", report.explanation());
-        args.output.print_written(&files);
-    }
+    session.deliver(
+        |out| report.write(out),
+        || {
+            println!("{}\n", report.settings());
+            println!("{}\n", report.cost_table());
+            println!("{}\n", report.limits_table());
+            println!("{}", report.explanation());
+        },
+    )?;
     Ok(EXIT_OK)
 }
 

@@ -18,6 +18,7 @@ mod run;
 mod scenario;
 mod schema;
 mod sensitivity;
+mod session;
 mod stores;
 mod sweep;
 mod trace;

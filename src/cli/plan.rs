@@ -1,17 +1,14 @@
 //! `kvplan plan`.
 
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{self, Override, parse_overrides};
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::plan::PlanReport;
 use kvplan::study::plan::objective::parse;
 use kvplan::study::plan::space::Search;
 use kvplan::study::plan::{Objective, Settings, plan};
-use kvplan::study::replicate::Work;
 
 /// Arguments of `kvplan plan`.
 #[derive(clap::Args)]
@@ -85,12 +82,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         .collect();
     let mut scenario = args.simulation.load()?;
     scenario.arguments = arguments;
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let mut search = search;
     if let Some(plan) = &args.simulation.plan {
         search.plans = vec![plan.clone()];
@@ -102,19 +94,12 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         most,
         tie: args.tie.get(),
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
-    let bar = progress(0, args.simulation.quiet);
-    let result = plan(
-        &scenario,
-        space.candidates.clone(),
-        args.slo.0,
-        &settings,
-        &|n| bar.inc_length(n),
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
-    let result = result.map_err(sweep_failure)?;
+    let session = Session::prepare(&args.output, args.simulation.quiet)?;
+    let result = session.compute(0, |work, bar| {
+        let planned = |n| bar.inc_length(n);
+        let candidates = space.candidates.clone();
+        plan(&scenario, candidates, args.slo.0, &settings, &planned, work)
+    })?;
     let report = PlanReport {
         scenario: &scenario,
         settings: &settings,
@@ -123,24 +108,24 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         space: &space,
         result: &result,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.simulation.quiet {
-        println!("{}\n", report.settings());
-        if result.choice.is_some() {
-            println!("{}\n", report.choices_table());
-            println!("{}\n", report.objectives_table());
-            if let Some(note) = report.unsure_note() {
-                println!("{note}");
+    session.deliver(
+        |out| report.write(out),
+        || {
+            println!("{}\n", report.settings());
+            if result.choice.is_some() {
+                println!("{}\n", report.choices_table());
+                println!("{}\n", report.objectives_table());
+                if let Some(note) = report.unsure_note() {
+                    println!("{note}");
+                }
+                println!("{}", report.binding());
+            } else {
+                println!("{}\n", report.failure());
+                println!("{}\n", report.objectives_table());
             }
-            println!("{}", report.binding());
-        } else {
-            println!("{}\n", report.failure());
-            println!("{}\n", report.objectives_table());
-        }
-        println!("{}", report.effort());
-        args.output.print_written(&files);
-    }
+            println!("{}", report.effort());
+        },
+    )?;
     Ok(if result.choice.is_some() {
         EXIT_OK
     } else {

@@ -1,8 +1,7 @@
 //! `kvplan rehearse`.
 
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
@@ -11,7 +10,6 @@ use kvplan::report::settings::settings;
 use kvplan::report::write::run::not_billed;
 use kvplan::report::write::{rehearsal, sweep, timeline};
 use kvplan::study::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
-use kvplan::study::replicate::Work;
 use kvplan::study::timeline::fitting_interval;
 use std::time::Duration;
 
@@ -61,56 +59,39 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         args.simulation.scenario = "first-48-hours".into();
     }
     let scenario = args.simulation.load()?;
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let checklist: Checklist = models::load(&args.checklist, None, &[])?;
     let first = after_deployment(&scenario, args.length);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
+    let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let steps = first.policies.len() as u64 * u64::from(first.replications);
-    let bar = progress(steps, args.simulation.quiet);
     let interval = fitting_interval(args.length);
-    let rehearsals = rehearse(
-        &first,
-        &checklist,
-        traffic,
-        interval,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
-    let rehearsals = rehearsals.map_err(sweep_failure)?;
+    let rehearsals = session.compute(steps, |work, _| {
+        rehearse(&first, &checklist, traffic, interval, work)
+    })?;
     let settings = settings(&first)
         .at(&[traffic])
         .with("--length", format_duration(args.length))
         .with("--checklist", &args.checklist)
         .line();
-    write(&first, traffic, &settings, &rehearsals, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.simulation.quiet {
-        println!(
-            "{settings}\nThe first {} after a deployment: {}",
-            format_duration(args.length),
-            checklist.title
-        );
-        for r in &rehearsals {
-            println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
-            println!("{}", rehearsal::checklist_table(r));
-            if let Some(note) = not_billed(&first.plan, &r.cell) {
-                println!("{note}");
+    session.deliver(
+        |out| write(&first, traffic, &settings, &rehearsals, out),
+        || {
+            println!(
+                "{settings}\nThe first {} after a deployment: {}",
+                format_duration(args.length),
+                checklist.title
+            );
+            for r in &rehearsals {
+                println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
+                println!("{}", rehearsal::checklist_table(r));
+                if let Some(note) = not_billed(&first.plan, &r.cell) {
+                    println!("{note}");
+                }
             }
-        }
-        println!(
-            "\n{} replications, seed {}. {} files written to {}",
-            first.replications,
-            first.seed,
-            files.len(),
-            args.output.out.display()
-        );
-    }
+            let n = first.replications;
+            println!("\n{n} replications, seed {}", first.seed);
+        },
+    )?;
     let failed = |r: &Rehearsal| r.judged.iter().any(|j| j.verdict == Verdict::NotMet);
     let code = if args.strict && rehearsals.iter().any(failed) {
         EXIT_NO

@@ -1,9 +1,8 @@
 //! `kvplan run`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, SimulationArgs, interrupt_flag, progress, sweep_failure, sweep_levels,
-};
+use super::common::{Failure, SimulationArgs, traffic_of};
+use super::session::{compute, sweep_levels};
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
@@ -12,7 +11,6 @@ use kvplan::report::write::sweep::settings_line;
 use kvplan::report::write::{run as report, timeline};
 use kvplan::run::metric;
 use kvplan::run::scenario::Scenario;
-use kvplan::study::replicate::Work;
 use kvplan::study::sweep::Cell;
 use kvplan::study::timeline::{Timeline, fitting_interval, observe_all};
 use std::path::{Path, PathBuf};
@@ -58,12 +56,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 /// Simulates the scenario with each of its policies and prints the results.
 pub fn run(args: Args) -> Result<u8, Failure> {
     let scenario: Scenario = args.simulation.load()?;
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let out = args.out.as_deref().map(OutputDir::prepare).transpose();
     let out = out.map_err(Failure::usage)?;
     let quiet = args.simulation.quiet;
@@ -102,16 +95,9 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
     let fitting = || fitting_interval(scenario.horizon(traffic));
     let interval = args.interval.unwrap_or_else(fitting);
     let steps = scenario.policies.len() as u64 * u64::from(scenario.replications);
-    let bar = progress(steps, args.simulation.quiet);
-    let observed = observe_all(
-        scenario,
-        traffic,
-        interval,
-        args.trace,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
-    observed.map_err(sweep_failure)
+    compute(steps, args.simulation.quiet, |work, _| {
+        observe_all(scenario, traffic, interval, args.trace, work)
+    })
 }
 
 fn print_measures(scenario: &Scenario, cells: &[Cell]) {

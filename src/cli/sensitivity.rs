@@ -1,17 +1,14 @@
 //! `kvplan sensitivity`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::session::Session;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::sensitivity::SensitivityReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::measure;
-use kvplan::study::replicate::Work;
-use kvplan::study::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
+use kvplan::study::sensitivity::{Inputs, Settings, sensitivity, steps};
 
 /// Arguments of `kvplan sensitivity`.
 #[derive(clap::Args)]
@@ -94,19 +91,9 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         trajectories: args.morris,
         rows: args.sobol,
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
-    let bar = progress(steps(&inputs, &settings), args.simulation.quiet);
-    let result = sensitivity(
-        &inputs,
-        &load,
-        &settings,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
-    let result = result.map_err(|e| match e {
-        SensitivityError::Config(e) => e.into(),
-        SensitivityError::Sweep(e) => sweep_failure(e),
+    let session = Session::prepare(&args.output, args.simulation.quiet)?;
+    let result = session.compute(steps(&inputs, &settings), |work, _| {
+        sensitivity(&inputs, &load, &settings, work)
     })?;
     let report = SensitivityReport {
         scenario: &base,
@@ -115,13 +102,13 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.simulation.quiet {
-        println!("{}\n", report.settings());
-        println!("{}\n", report.table());
-        println!("{}", report.explanation());
-        args.output.print_written(&files);
-    }
+    session.deliver(
+        |out| report.write(out),
+        || {
+            println!("{}\n", report.settings());
+            println!("{}\n", report.table());
+            println!("{}", report.explanation());
+        },
+    )?;
     Ok(EXIT_OK)
 }

@@ -1,16 +1,12 @@
 //! `kvplan compare-stores`.
 
 use super::EXIT_OK;
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::session::Session;
 use kvplan::cloud::service::StoreSpec;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::stores::Comparison;
-use kvplan::study::replicate::Work;
 use kvplan::study::stores::{check, compare_stores, take_overs};
 
 /// Arguments of `kvplan compare-stores`.
@@ -66,19 +62,12 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     let levels = args
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
-    let quiet = args.simulation.quiet;
+    let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let points = levels.len() * scenario.policies.len() * stores.len();
-    let bar = progress(points as u64 * u64::from(scenario.replications), quiet);
-    let cells = compare_stores(
-        &scenario,
-        &stores,
-        &levels,
-        &Work::new(&|| bar.inc(1), interrupt_flag()),
-    );
-    bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let steps = points as u64 * u64::from(scenario.replications);
+    let cells = session.compute(steps, |work, _| {
+        compare_stores(&scenario, &stores, &levels, work)
+    })?;
     let comparison = Comparison {
         scenario: &scenario,
         stores: &stores,
@@ -86,17 +75,17 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         take_overs: &take_overs(&cells),
         cells: &cells,
     };
-    comparison.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !quiet {
+    session.deliver(
+        |out| comparison.write(out),
+        || {
         println!("{}\n", comparison.settings());
         println!("{}\n", comparison.summary());
         println!(
             "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",
             scenario.replications, scenario.seed
         );
-        args.output.print_written(&files);
-    }
+        },
+    )?;
     Ok(EXIT_OK)
 }
 

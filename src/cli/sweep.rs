@@ -1,9 +1,7 @@
 //! `kvplan sweep`.
 
-use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
-};
+use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::session::watched;
 use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::models::quantity::Count;
 use kvplan::report;
@@ -14,7 +12,6 @@ use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::partial::journal::{self, Journal, Opened};
 use kvplan::study::partial::record::Header;
 use kvplan::study::partial::{environment, shard};
-use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::path::Path;
 use std::str::FromStr;
@@ -212,21 +209,19 @@ fn simulate(
     journal: &Journal,
     quiet: bool,
 ) -> Result<Measured, Failure> {
-    catch_interrupts();
-    let bar = progress(0, quiet);
-    let finished = || bar.inc(1);
     let kept = AtomicU64::new(known.len() as u64);
-    let watch = Watch {
-        planned: &|n| bar.inc_length(n),
-        keep: &|unit, values| {
-            journal.add(unit, values)?;
-            kept.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        },
-        work: Work::new(&finished, interrupt_flag()),
-    };
-    let measured = measure(grid, part, known, &watch);
-    bar.finish_and_clear();
+    let measured = watched(0, quiet, |work, bar| {
+        let watch = Watch {
+            planned: &|n| bar.inc_length(n),
+            keep: &|unit, values| {
+                journal.add(unit, values)?;
+                kept.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            },
+            work: *work,
+        };
+        measure(grid, part, known, &watch)
+    });
     measured.map_err(|e| match e {
         StudyError::Interrupted => Failure {
             message: format!(
@@ -235,6 +230,6 @@ fn simulate(
             ),
             code: EXIT_INTERRUPTED,
         },
-        other => sweep_failure(other),
+        other => other.into(),
     })
 }

@@ -1,7 +1,7 @@
 //! `kvplan trace`.
 
 use super::EXIT_OK;
-use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted};
+use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted, traffic_of};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use kvplan::models::parse_overrides;
@@ -62,12 +62,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     if let Some(seed) = args.seed {
         scenario.seed = seed;
     }
-    let traffic = args.traffic.unwrap_or(scenario.traffic_per_month);
-    if traffic == Count(0) {
-        return Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        ));
-    }
+    let traffic = traffic_of(args.traffic, &scenario)?;
     let point = Point {
         scenario: &scenario,
         policy: &scenario.policies[0],

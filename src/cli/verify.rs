@@ -1,15 +1,12 @@
 //! `kvplan verify`.
 
-use super::common::{
-    Failure, OutputArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
-};
+use super::common::{Failure, OutputArgs};
+use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::report;
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::claims::Ran;
 use kvplan::study::claims::cells::Plan;
 use kvplan::study::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
-use kvplan::study::replicate::Work;
 use std::path::PathBuf;
 
 /// Arguments of `kvplan verify`.
@@ -95,12 +92,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             .map_err(Failure::usage)?;
     }
     let plan = Plan::prepare(&ledger, &claims, effort, args.replications, args.seed)?;
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    catch_interrupts();
-    let bar = progress(plan.steps() as u64, args.quiet);
-    let cells = simulate_cells(&plan, &Work::new(&|| bar.inc(1), interrupt_flag()));
-    bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let session = Session::prepare(&args.output, args.quiet)?;
+    let cells = session.compute(plan.steps() as u64, |work, _| simulate_cells(&plan, work))?;
     let judgements = claims
         .iter()
         .map(|c| judge(&ledger, c, &plan.axes, &cells))
@@ -111,20 +104,20 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         plan: &plan,
         effort,
     };
-    report::write::claims::write(&ran, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.quiet {
-        println!("{}\n", ledger.file.title);
-        if args.only.is_empty() {
-            println!("{}\n", report::write::claims::ledger_table(&judgements));
-        } else {
-            for j in &judgements {
-                println!("{}\n", report::write::claims::detail(j));
+    session.deliver(
+        |out| report::write::claims::write(&ran, out),
+        || {
+            println!("{}\n", ledger.file.title);
+            if args.only.is_empty() {
+                println!("{}\n", report::write::claims::ledger_table(&judgements));
+            } else {
+                for j in &judgements {
+                    println!("{}\n", report::write::claims::detail(j));
+                }
             }
-        }
-        println!("{}", report::write::claims::counts(&judgements));
-        args.output.print_written(&files);
-    }
+            println!("{}", report::write::claims::counts(&judgements));
+        },
+    )?;
     let negative = judgements
         .iter()
         .any(|j| matches!(j.verdict, Verdict::Refuted | Verdict::Inconsistent));

@@ -1,0 +1,91 @@
+//! What commands have in common, in the order in which it happens: prepare the folder, compute under a
+//! progress bar until told to stop, write, commit, print. A command is what is its own.
+
+use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
+use indicatif::ProgressBar;
+use kvplan::models::quantity::Count;
+use kvplan::report::output::OutputDir;
+use kvplan::run::scenario::Scenario;
+use kvplan::study::grid::{Grid, Measured, Part};
+use kvplan::study::replicate::Work;
+use kvplan::study::sweep::{Cell, Watch, cells, measure};
+use std::path::PathBuf;
+
+/// What `study` gives, under a bar over `steps` replications; an interrupt stops its work.
+pub fn watched<T>(steps: u64, quiet: bool, study: impl FnOnce(&Work, &ProgressBar) -> T) -> T {
+    catch_interrupts();
+    let bar = progress(steps, quiet);
+    let finished = || bar.inc(1);
+    let result = study(&Work::new(&finished, interrupt_flag()), &bar);
+    bar.finish_and_clear();
+    result
+}
+
+/// The same, for what may fail.
+pub fn compute<T, E: Into<Failure>>(
+    steps: u64,
+    quiet: bool,
+    study: impl FnOnce(&Work, &ProgressBar) -> Result<T, E>,
+) -> Result<T, Failure> {
+    watched(steps, quiet, study).map_err(Into::into)
+}
+
+/// Sweeps the levels, keeping nothing on the way.
+pub fn sweep_levels(
+    scenario: &Scenario,
+    levels: &[Count],
+    quiet: bool,
+) -> Result<Vec<Cell>, Failure> {
+    let grid = Grid { scenario, levels };
+    let measured = compute(0, quiet, |work, bar| {
+        let watch = Watch {
+            planned: &|n| bar.inc_length(n),
+            keep: &|_, _| Ok(()),
+            work: *work,
+        };
+        measure(&grid, Part::WHOLE, Measured::new(), &watch)
+    })?;
+    Ok(cells(&grid, &measured))
+}
+
+/// A command that leaves files behind.
+pub struct Session {
+    out: OutputDir,
+    dir: PathBuf,
+    quiet: bool,
+}
+
+impl Session {
+    /// Makes sure that the folder can be written to, before anything takes time.
+    pub fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
+        Ok(Session {
+            out: OutputDir::prepare(&output.out).map_err(Failure::usage)?,
+            dir: output.out.clone(),
+            quiet,
+        })
+    }
+
+    /// See [`compute`].
+    pub fn compute<T, E: Into<Failure>>(
+        &self,
+        steps: u64,
+        study: impl FnOnce(&Work, &ProgressBar) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        compute(steps, self.quiet, study)
+    }
+
+    /// Writes all files, puts them in place at once, and prints the answer unless it is to be quiet.
+    pub fn deliver(
+        self,
+        write: impl FnOnce(&OutputDir) -> Result<(), String>,
+        print: impl FnOnce(),
+    ) -> Result<(), Failure> {
+        write(&self.out).map_err(Failure::usage)?;
+        let files = self.out.commit().map_err(Failure::usage)?;
+        if !self.quiet {
+            print();
+            println!("{} files written to {}", files.len(), self.dir.display());
+        }
+        Ok(())
+    }
+}
