@@ -3,7 +3,7 @@
 use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
+    study_failure,
 };
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::pricing::Money;
@@ -76,7 +76,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let report = BreakevenReport {
         scenario: &scenario,
         settings: &settings,
-        result: &result.map_err(sweep_failure)?,
+        result: &result.map_err(study_failure)?,
     };
     report.write(&out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;

@@ -242,8 +242,8 @@ pub fn interrupted() -> Failure {
     }
 }
 
-/// The failure that a sweep without result stands for.
-pub fn sweep_failure(e: StudyError) -> Failure {
+/// The failure that a study without result stands for.
+pub fn study_failure(e: StudyError) -> Failure {
     match e {
         StudyError::Interrupted => interrupted(),
         StudyError::Broken(_) => Failure::defect(e),
@@ -278,7 +278,7 @@ pub fn sweep_levels(
     };
     let measured = measure(&grid, Part::WHOLE, Measured::new(), &watch);
     bar.finish_and_clear();
-    Ok(cells(&grid, &measured.map_err(sweep_failure)?))
+    Ok(cells(&grid, &measured.map_err(study_failure)?))
 }
 
 /// A progress bar over bytes, whose number may be set later: only on a terminal, and not if `quiet`.

@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+    Failure, SimulationArgs, catch_interrupts, interrupt_flag, progress, study_failure,
 };
 use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
-    let found = found.map_err(sweep_failure)?;
+    let found = found.map_err(study_failure)?;
     println!(
         "{}; policy {}, {} experiments\n",
         settings(&scenario).at(&[traffic]).line(),

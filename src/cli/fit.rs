@@ -3,6 +3,7 @@
 use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, byte_progress, catch_interrupts, interrupt_flag, interrupted,
+    study_failure,
 };
 use super::replay::TraceArgs;
 use kvplan::cloud::latency::LatencyProfile;
@@ -10,7 +11,7 @@ use kvplan::models::{self, ConfigError, read_durations_ms};
 use kvplan::report::output::OutputDir;
 use kvplan::report::write::fit::{latency, workload};
 use kvplan::study::fit::latency::{Choice, LatencyFit, Operation};
-use kvplan::study::fit::workload::{FitError, fit_workload};
+use kvplan::study::fit::workload::fit_workload;
 use kvplan::workload::WorkloadSpec;
 use kvplan::workload::trace::{TraceReader, open};
 
@@ -135,10 +136,7 @@ fn arrivals(path: String, args: Args) -> Result<u8, Failure> {
     let reader = TraceReader::new(label, source, args.trace.options(None))?;
     let fit = fit_workload(reader, &base, args.seed, interrupt_flag());
     bar.finish_and_clear();
-    let fit = fit.map_err(|e| match e {
-        FitError::Input(e) => e.into(),
-        FitError::Interrupted => interrupted(),
-    })?;
+    let fit = fit.map_err(study_failure)?;
     let report = workload::Report {
         fit: &fit,
         label,

@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, study_failure,
 };
 use kvplan::models::quantity::Count;
 use kvplan::report::output::OutputDir;
@@ -90,8 +90,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         months: args.months,
         futures: args.futures,
     };
-    let levels = levels_of(&futures(&growth, scenario.seed))
-        .map_err(|e| Failure::usage(format!("--growth: {e}")))?;
+    let levels = levels_of(&futures(&growth, scenario.seed))?;
     let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
     catch_interrupts();
     let points = levels.len() * scenario.policies.len();
@@ -106,7 +105,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let report = ForecastReport {
         scenario: &scenario,
         growth: &growth,
-        result: &result.map_err(sweep_failure)?,
+        result: &result.map_err(study_failure)?,
     };
     report.write(&out).map_err(Failure::usage)?;
     let files = out.commit().map_err(Failure::usage)?;

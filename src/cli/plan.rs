@@ -1,7 +1,7 @@
 //! `kvplan plan`.
 
 use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, study_failure,
 };
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::{Count, Probability};
@@ -114,7 +114,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
-    let result = result.map_err(sweep_failure)?;
+    let result = result.map_err(study_failure)?;
     let report = PlanReport {
         scenario: &scenario,
         settings: &settings,

@@ -1,7 +1,7 @@
 //! `kvplan rehearse`.
 
 use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, study_failure,
 };
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
@@ -82,7 +82,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
-    let rehearsals = rehearsals.map_err(sweep_failure)?;
+    let rehearsals = rehearsals.map_err(study_failure)?;
     let settings = settings(&first)
         .at(&[traffic])
         .with("--length", format_duration(args.length))

@@ -3,7 +3,7 @@
 use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag,
-    interrupted,
+    study_failure,
 };
 use clap::ValueEnum;
 use kvplan::models::quantity::parse_duration;
@@ -12,8 +12,7 @@ use kvplan::report::write::replay::Report;
 use kvplan::report::write::run as report;
 use kvplan::run::Billed;
 use kvplan::run::metric;
-use kvplan::study::error::StudyError;
-use kvplan::study::replay::{ReplayError, ReplaySpec, replay};
+use kvplan::study::replay::{ReplaySpec, replay};
 use kvplan::units::Timestamp;
 use kvplan::workload::trace::{FIELDS, TraceOptions, TraceReader, Unit, open, parse_time};
 use std::time::Duration;
@@ -173,11 +172,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         interrupt_flag(),
     );
     bar.finish_and_clear();
-    let replayed = replayed.map_err(|e| match e {
-        ReplayError::Input(e) => e.into(),
-        ReplayError::Interrupted => interrupted(),
-        ReplayError::Broken(e) => Failure::defect(StudyError::Broken(e)),
-    })?;
+    let replayed = replayed.map_err(study_failure)?;
     let result = Report {
         scenario: &scenario,
         spec: &spec,

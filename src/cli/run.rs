@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, SimulationArgs, interrupt_flag, progress, sweep_failure, sweep_levels,
+    Failure, SimulationArgs, interrupt_flag, progress, study_failure, sweep_levels,
 };
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::output::OutputDir;
@@ -111,7 +111,7 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
         &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
-    observed.map_err(sweep_failure)
+    observed.map_err(study_failure)
 }
 
 fn print_measures(scenario: &Scenario, cells: &[Cell]) {

@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+    Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, progress, study_failure,
 };
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
@@ -11,7 +11,7 @@ use kvplan::report::write::sensitivity::SensitivityReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::measure;
 use kvplan::study::replicate::Work;
-use kvplan::study::sensitivity::{Inputs, SensitivityError, Settings, sensitivity, steps};
+use kvplan::study::sensitivity::{Inputs, Settings, sensitivity, steps};
 
 /// Arguments of `kvplan sensitivity`.
 #[derive(clap::Args)]
@@ -104,10 +104,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
-    let result = result.map_err(|e| match e {
-        SensitivityError::Config(e) => e.into(),
-        SensitivityError::Sweep(e) => sweep_failure(e),
-    })?;
+    let result = result.map_err(study_failure)?;
     let report = SensitivityReport {
         scenario: &base,
         inputs: &inputs,

@@ -3,7 +3,7 @@
 use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
+    study_failure,
 };
 use kvplan::cloud::stores::StoreSpec;
 use kvplan::models::quantity::Count;
@@ -61,7 +61,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         .partition(|o| o.trim_start().starts_with("store."));
     args.simulation.overrides = others;
     let scenario = args.simulation.load()?;
-    check(&scenario).map_err(Failure::usage)?;
+    check(&scenario)?;
     let stores = load_stores(&args.stores, &models::parse_overrides(&mine)?)?;
     let levels = args
         .traffic
@@ -78,7 +78,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         &Work::new(&|| bar.inc(1), interrupt_flag()),
     );
     bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let cells = cells.map_err(study_failure)?;
     let comparison = Comparison {
         scenario: &scenario,
         stores: &stores,

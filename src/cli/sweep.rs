@@ -2,7 +2,7 @@
 
 use super::common::{
     Failure, OutputArgs, SimulationArgs, catch_interrupts, interrupt_flag, parse_traffic, progress,
-    sweep_failure,
+    study_failure,
 };
 use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::models::quantity::Count;
@@ -235,6 +235,6 @@ fn simulate(
             ),
             code: EXIT_INTERRUPTED,
         },
-        other => sweep_failure(other),
+        other => study_failure(other),
     })
 }

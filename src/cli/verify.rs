@@ -1,7 +1,7 @@
 //! `kvplan verify`.
 
 use super::common::{
-    Failure, OutputArgs, catch_interrupts, interrupt_flag, progress, sweep_failure,
+    Failure, OutputArgs, catch_interrupts, interrupt_flag, progress, study_failure,
 };
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::report;
@@ -100,7 +100,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let bar = progress(plan.steps() as u64, args.quiet);
     let cells = simulate_cells(&plan, &Work::new(&|| bar.inc(1), interrupt_flag()));
     bar.finish_and_clear();
-    let cells = cells.map_err(sweep_failure)?;
+    let cells = cells.map_err(study_failure)?;
     let judgements = claims
         .iter()
         .map(|c| judge(&ledger, c, &plan.axes, &cells))

@@ -1,5 +1,7 @@
 //! Why a study gives no result.
 
+use crate::Defect;
+use crate::models::ConfigError;
 use std::error::Error;
 use std::fmt;
 
@@ -10,7 +12,9 @@ pub enum StudyError {
     /// It was told to stop.
     Interrupted,
     /// An invariant does not hold: a defect of kvplan.
-    Broken(String),
+    Broken(Defect),
+    /// What it was given cannot be used.
+    Input(ConfigError),
     /// What was finished could not be put down.
     NotKept(String),
 }
@@ -23,9 +27,30 @@ impl fmt::Display for StudyError {
                 f,
                 "an invariant does not hold, the results would be wrong: {what}"
             ),
+            StudyError::Input(e) => e.fmt(f),
             StudyError::NotKept(why) => f.write_str(why),
         }
     }
 }
 
-impl Error for StudyError {}
+impl Error for StudyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            StudyError::Broken(defect) => Some(defect),
+            StudyError::Input(e) => Some(e),
+            StudyError::Interrupted | StudyError::NotKept(_) => None,
+        }
+    }
+}
+
+impl From<Defect> for StudyError {
+    fn from(defect: Defect) -> Self {
+        StudyError::Broken(defect)
+    }
+}
+
+impl From<ConfigError> for StudyError {
+    fn from(e: ConfigError) -> Self {
+        StudyError::Input(e)
+    }
+}

@@ -123,7 +123,7 @@ pub fn measure(
                 traffic: grid.levels[unit.level as usize],
                 replication: u64::from(unit.replication),
             };
-            let outcome = metric::outcome_of(&simulate(&point).map_err(StudyError::Broken)?);
+            let outcome = metric::outcome_of(&simulate(&point)?);
             (watch.keep)(*unit, &outcome).map_err(StudyError::NotKept)?;
             Ok(outcome)
         })

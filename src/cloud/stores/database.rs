@@ -3,6 +3,7 @@
 use super::server::SingleServer;
 use super::spec::{RowsSpec, ServerSpec};
 use super::tally::Tally;
+use crate::Defect;
 use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::ports::{
@@ -98,9 +99,9 @@ impl Database {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let checked = self.tally.check(&self.rows.meter());
-        checked.map_err(|e| format!("database: {e}"))
+        checked.map_err(|e| e.within("database"))
     }
 }
 

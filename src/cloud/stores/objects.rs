@@ -1,6 +1,7 @@
 //! R2 as a store of keys and values.
 
 use super::tally::Tally;
+use crate::Defect;
 use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::pricing::{MeterItem, Usage};
 use crate::telemetry::load::join_all;
@@ -53,9 +54,9 @@ impl ObjectStore {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let checked = self.tally.check(&self.objects.meter());
-        checked.map_err(|e| format!("R2: {e}"))
+        checked.map_err(|e| e.within("R2"))
     }
 }
 

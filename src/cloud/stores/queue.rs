@@ -3,6 +3,7 @@
 use super::server::PeakSecond;
 use super::spec::QueueSpec;
 use super::store::Deliver;
+use crate::Defect;
 use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
@@ -147,14 +148,14 @@ impl Queue {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let s = self.state.borrow();
         let (waiting, expired) = (s.waiting.len() as u64, s.expired.len() as u64);
         if s.sent != s.delivered + waiting + expired || s.acknowledged > s.delivered {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "queue: {} messages sent, {} delivered, {waiting} waiting, {expired} expired, {} acknowledged",
                 s.sent, s.delivered, s.acknowledged
-            ));
+            )));
         }
         Ok(())
     }

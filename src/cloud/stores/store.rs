@@ -4,6 +4,7 @@ use super::{
     AnalyticsEngine, Database, DatabaseHandle, DatabaseSpec, Message, ObjectHandle, ObjectStore,
     Queue, QueueHandle, Service,
 };
+use crate::Defect;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::kv::{
     BillingRules, DailyQuota, KvConfig, KvHandle, KvLatency, KvLimits, KvStore, OpLog,
@@ -221,7 +222,7 @@ impl Store {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         match self {
             Store::Kv(kv) => kv.meter().check(),
             Store::Objects(bucket) => bucket.check(),

@@ -1,6 +1,7 @@
 //! An invoice with the sum behind each line: for the terminal, as JSON and as CSV.
 
 use super::sweep::csv_bytes;
+use crate::Defect;
 use crate::pricing::catalog::Basis;
 use crate::pricing::quantity::show;
 use crate::pricing::{
@@ -26,7 +27,7 @@ impl<'a> InvoiceReport<'a> {
     ///
     /// # Errors
     /// If the invoice does not add up: a defect.
-    pub fn check(plan: &Plan, usage: &Usage) -> Result<(Invoice, Vec<Excess>), String> {
+    pub fn check(plan: &Plan, usage: &Usage) -> Result<(Invoice, Vec<Excess>), Defect> {
         let invoice = plan.invoice(usage);
         invoice.check()?;
         Ok((invoice, plan.excesses(usage)))
