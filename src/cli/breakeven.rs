@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         fixed_cost: args.fixed_cost,
         refused: args.refused.get(),
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let bar = progress(steps(&scenario), args.simulation.quiet);
     let result = breakeven(
@@ -78,8 +78,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result.map_err(study_failure)?,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    report.write(&out)?;
+    let files = out.commit()?;
     if !args.simulation.quiet {
         println!("{}\n", report.settings());
         println!("{}\n", report.table());

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
+use kvplan::report::error::WriteError;
 use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
@@ -37,6 +38,12 @@ impl Failure {
             message: message.to_string(),
             code: EXIT_DEFECT,
         }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(e: WriteError) -> Self {
+        Failure::usage(e)
     }
 }
 

@@ -105,9 +105,9 @@ fn latencies(path: String, args: Args) -> Result<u8, Failure> {
         base: &base,
         base_name: &base_name,
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
+    report.write(&out)?;
+    let files = out.commit()?;
     if !args.quiet {
         println!("{}\n\n{}\n", report.table(), report.verdict());
         println!(
@@ -143,9 +143,9 @@ fn arrivals(path: String, args: Args) -> Result<u8, Failure> {
         name: &args.name,
         base_name: &base_name,
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
+    report.write(&out)?;
+    let files = out.commit()?;
     if !args.quiet {
         println!("{}\n\n{}\n", report.summary(), report.table());
         println!(

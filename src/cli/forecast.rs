@@ -91,7 +91,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         futures: args.futures,
     };
     let levels = levels_of(&futures(&growth, scenario.seed))?;
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let points = levels.len() * scenario.policies.len();
     let steps = points as u64 * u64::from(scenario.replications);
@@ -107,8 +107,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         growth: &growth,
         result: &result.map_err(study_failure)?,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    report.write(&out)?;
+    let files = out.commit()?;
     if !args.simulation.quiet {
         println!("{}\n", report.settings());
         println!("{}\n", report.cost_table());

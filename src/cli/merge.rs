@@ -41,7 +41,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         levels: &whole.levels,
     };
     let cells = cells(&grid, &whole.measured);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     write_results(&whole.scenario, &cells, out, &args.output.out, args.quiet)?;
     Ok(EXIT_OK)
 }

@@ -102,7 +102,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         most,
         tie: args.tie.get(),
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let bar = progress(0, args.simulation.quiet);
     let result = plan(
@@ -123,8 +123,8 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         space: &space,
         result: &result,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    report.write(&out)?;
+    let files = out.commit()?;
     if !args.simulation.quiet {
         println!("{}\n", report.settings());
         if result.choice.is_some() {

@@ -6,6 +6,7 @@ use super::common::{
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
+use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
 use kvplan::report::write::run::not_billed;
@@ -69,7 +70,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     }
     let checklist: Checklist = models::load(&args.checklist, None, &[])?;
     let first = after_deployment(&scenario, args.length);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let steps = first.policies.len() as u64 * u64::from(first.replications);
     let bar = progress(steps, args.simulation.quiet);
@@ -88,8 +89,8 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         .with("--length", format_duration(args.length))
         .with("--checklist", &args.checklist)
         .line();
-    write(&first, traffic, &settings, &rehearsals, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    write(&first, traffic, &settings, &rehearsals, &out)?;
+    let files = out.commit()?;
     if !args.simulation.quiet {
         println!(
             "{settings}\nThe first {} after a deployment: {}",
@@ -126,7 +127,7 @@ fn write(
     settings: &str,
     rehearsals: &[Rehearsal],
     out: &OutputDir,
-) -> Result<(), String> {
+) -> Result<(), WriteError> {
     out.write("rehearsal.csv", &rehearsal::rehearsal_csv(rehearsals))?;
     let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned())?;
     out.write("run.json", &run)?;

@@ -161,7 +161,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let providers = scenario.workload.providers.iter();
     let providers = providers.map(|p| p.name.clone()).collect();
     let reader = TraceReader::new(label, source, args.trace.options(Some(providers)))?;
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let replayed = replay(
         &scenario,
@@ -179,8 +179,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         replay: &replayed,
         label,
     };
-    result.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    result.write(&out)?;
+    let files = out.commit()?;
     if quiet {
         return Ok(EXIT_OK);
     }

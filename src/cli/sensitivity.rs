@@ -94,7 +94,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         trajectories: args.morris,
         rows: args.sobol,
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let bar = progress(steps(&inputs, &settings), args.simulation.quiet);
     let result = sensitivity(
@@ -112,8 +112,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result,
     };
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    report.write(&out)?;
+    let files = out.commit()?;
     if !args.simulation.quiet {
         println!("{}\n", report.settings());
         println!("{}\n", report.table());

@@ -66,7 +66,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
     let levels = args
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let quiet = args.simulation.quiet;
     let points = levels.len() * scenario.policies.len() * stores.len();
@@ -86,8 +86,8 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         take_overs: &take_overs(&cells),
         cells: &cells,
     };
-    comparison.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    comparison.write(&out)?;
+    let files = out.commit()?;
     if !quiet {
         println!("{}\n", comparison.settings());
         println!("{}\n", comparison.summary());

@@ -99,13 +99,13 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         levels: &levels,
     };
     let measured = simulate(&grid, header.part(), known, &journal, quiet)?;
-    let out = OutputDir::prepare(dir).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(dir)?;
     match part {
         Some(part) => {
             let name = shard::file_name(part);
             let bytes = shard::encode(&header, &measured);
-            out.write(&name, &bytes).map_err(Failure::usage)?;
-            out.commit().map_err(Failure::usage)?;
+            out.write(&name, &bytes)?;
+            out.commit()?;
             if !quiet {
                 println!(
                     "shard {part}: {} replications written to {}; when all {} shards are there: kvplan merge {}",
@@ -130,8 +130,8 @@ pub fn write_results(
     dir: &Path,
     quiet: bool,
 ) -> Result<(), Failure> {
-    report::write::sweep::write(scenario, cells, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    report::write::sweep::write(scenario, cells, &out)?;
+    let files = out.commit()?;
     if quiet {
         return Ok(());
     }

@@ -95,7 +95,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             .map_err(Failure::usage)?;
     }
     let plan = Plan::prepare(&ledger, &claims, effort, args.replications, args.seed)?;
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     catch_interrupts();
     let bar = progress(plan.steps() as u64, args.quiet);
     let cells = simulate_cells(&plan, &Work::new(&|| bar.inc(1), interrupt_flag()));
@@ -111,8 +111,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         plan: &plan,
         effort,
     };
-    report::write::claims::write(&ran, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
+    report::write::claims::write(&ran, &out)?;
+    let files = out.commit()?;
     if !args.quiet {
         println!("{}\n", ledger.file.title);
         if args.only.is_empty() {
