@@ -11,6 +11,7 @@ use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
+use kvplan::study::partial::error::PartialError;
 use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::io::{IsTerminal, Write};
@@ -38,6 +39,12 @@ impl Failure {
             message: message.to_string(),
             code: EXIT_DEFECT,
         }
+    }
+}
+
+impl From<PartialError> for Failure {
+    fn from(e: PartialError) -> Self {
+        Failure::usage(e)
     }
 }
 

@@ -35,7 +35,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         .iter()
         .map(|path| read(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display()))))
         .collect::<Result<_, _>>()?;
-    let whole = merge(shards).map_err(Failure::usage)?;
+    let whole = merge(shards)?;
     let grid = Grid {
         scenario: &whole.scenario,
         levels: &whole.levels,
@@ -79,5 +79,8 @@ fn read(path: &Path) -> Result<(String, Shard), String> {
         std::io::ErrorKind::NotFound => "cannot be read (no such file)".into(),
         _ => format!("cannot be read ({e})"),
     })?;
-    Ok((path.display().to_string(), decode(&bytes)?))
+    Ok((
+        path.display().to_string(),
+        decode(&bytes).map_err(|e| e.to_string())?,
+    ))
 }

@@ -91,7 +91,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         return Ok(EXIT_OK);
     }
     let path = dir.join(journal::file_name(part));
-    let opened = Journal::open(&path, &header, args.resume).map_err(Failure::usage)?;
+    let opened = Journal::open(&path, &header, args.resume)?;
     tell_what_was_there(&opened, args.resume, quiet);
     let Opened { journal, known, .. } = opened;
     let grid = Grid {
@@ -118,7 +118,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         }
         None => write_results(&scenario, &cells(&grid, &measured), out, dir, quiet)?,
     }
-    journal.remove().map_err(Failure::usage)?;
+    journal.remove()?;
     Ok(EXIT_OK)
 }
 
@@ -156,7 +156,7 @@ fn find_part(shard: Option<Shard>, quiet: bool) -> Result<Option<Part>, Failure>
         Some(Shard::Part(part)) => Ok(Some(part)),
         Some(Shard::Auto) => {
             let variable = |name: &str| std::env::var(name).ok();
-            let (part, from) = environment::detect(&variable).map_err(Failure::usage)?;
+            let (part, from) = environment::detect(&variable)?;
             tell(quiet, &format!("shard {part}, from {from}"));
             Ok(Some(part))
         }

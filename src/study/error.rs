@@ -1,5 +1,6 @@
 //! Why a study gives no result.
 
+use super::partial::error::PartialError;
 use crate::Defect;
 use crate::models::ConfigError;
 use std::error::Error;
@@ -16,7 +17,7 @@ pub enum StudyError {
     /// What it was given cannot be used.
     Input(ConfigError),
     /// What was finished could not be put down.
-    NotKept(String),
+    NotKept(PartialError),
 }
 
 impl fmt::Display for StudyError {
@@ -28,7 +29,7 @@ impl fmt::Display for StudyError {
                 "an invariant does not hold, the results would be wrong: {what}"
             ),
             StudyError::Input(e) => e.fmt(f),
-            StudyError::NotKept(why) => f.write_str(why),
+            StudyError::NotKept(why) => why.fmt(f),
         }
     }
 }
@@ -38,7 +39,8 @@ impl Error for StudyError {
         match self {
             StudyError::Broken(defect) => Some(defect),
             StudyError::Input(e) => Some(e),
-            StudyError::Interrupted | StudyError::NotKept(_) => None,
+            StudyError::NotKept(why) => Some(why),
+            StudyError::Interrupted => None,
         }
     }
 }

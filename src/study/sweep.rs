@@ -3,6 +3,7 @@
 
 use super::error::StudyError;
 use super::grid::{Grid, Measured, Part, Unit, pooled, replications};
+use super::partial::error::PartialError;
 use super::replicate::Work;
 use super::stats::Estimate;
 use crate::models::quantity::Count;
@@ -81,7 +82,7 @@ impl Cell {
 }
 
 /// Puts down the outcome of a unit that has been simulated.
-pub type Keep<'a> = dyn Fn(Unit, &Outcome) -> Result<(), String> + Sync + 'a;
+pub type Keep<'a> = dyn Fn(Unit, &Outcome) -> Result<(), PartialError> + Sync + 'a;
 
 /// What goes on while a sweep is computed.
 pub struct Watch<'a> {
