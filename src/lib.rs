@@ -21,6 +21,7 @@
 //! ```
 
 pub use kvplan_telemetry as telemetry;
+pub use kvplan_telemetry::defect::Defect;
 pub use kvplan_telemetry::units;
 
 pub mod app;

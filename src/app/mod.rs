@@ -8,6 +8,7 @@ mod calls;
 mod host;
 pub mod telemetry;
 
+use crate::Defect;
 pub use calls::{Call, CallStats, Calls};
 pub use host::{Host, Ports, Response, Services};
 
@@ -62,7 +63,7 @@ pub trait Application: 'static {
     ///
     /// # Errors
     /// If what is stored cannot be read.
-    fn missing(&self, view: &View<Self::Isolate>) -> Result<i64, String>;
+    fn missing(&self, view: &View<Self::Isolate>) -> Result<i64, Defect>;
 
     /// Checks its invariants against an independent count of what is stored. Where writers share keys
     /// and updates get lost, the share of the records counted as stored that are not there; none if that
@@ -70,13 +71,13 @@ pub trait Application: 'static {
     ///
     /// # Errors
     /// What does not agree: a defect of kvplan or of the application, not of the input.
-    fn audit(&self, view: &View<Self::Isolate>) -> Result<Option<f64>, String>;
+    fn audit(&self, view: &View<Self::Isolate>) -> Result<Option<f64>, Defect>;
 
     /// What became of records after they left the isolates.
     ///
     /// # Errors
     /// If what is stored cannot be read.
-    fn beyond(&self, store: &Store) -> Result<Beyond, String>;
+    fn beyond(&self, store: &Store) -> Result<Beyond, Defect>;
 }
 
 /// When a cron trigger fires.

@@ -6,12 +6,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
+use kvplan::report::error::WriteError;
 use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
-use kvplan::study::fit::workload::FitError;
-use kvplan::study::replay::ReplayError;
-use kvplan::study::sensitivity::SensitivityError;
+use kvplan::study::partial::error::PartialError;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +36,18 @@ impl Failure {
             message: message.to_string(),
             code: EXIT_DEFECT,
         }
+    }
+}
+
+impl From<PartialError> for Failure {
+    fn from(e: PartialError) -> Self {
+        Failure::usage(e)
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(e: WriteError) -> Self {
+        Failure::usage(e)
     }
 }
 
@@ -246,36 +257,8 @@ impl From<StudyError> for Failure {
     fn from(e: StudyError) -> Self {
         match e {
             StudyError::Interrupted => interrupted(),
-            StudyError::NotKept(_) => Failure::usage(e),
-            _ => Failure::defect(e),
-        }
-    }
-}
-
-impl From<SensitivityError> for Failure {
-    fn from(e: SensitivityError) -> Self {
-        match e {
-            SensitivityError::Config(e) => e.into(),
-            SensitivityError::Sweep(e) => e.into(),
-        }
-    }
-}
-
-impl From<ReplayError> for Failure {
-    fn from(e: ReplayError) -> Self {
-        match e {
-            ReplayError::Input(e) => e.into(),
-            ReplayError::Interrupted => StudyError::Interrupted.into(),
-            ReplayError::Broken(e) => StudyError::Broken(e).into(),
-        }
-    }
-}
-
-impl From<FitError> for Failure {
-    fn from(e: FitError) -> Self {
-        match e {
-            FitError::Input(e) => e.into(),
-            FitError::Interrupted => interrupted(),
+            StudyError::Broken(_) => Failure::defect(e),
+            _ => Failure::usage(e),
         }
     }
 }

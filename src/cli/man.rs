@@ -25,9 +25,9 @@ pub struct Args {
 pub fn run(args: Args) -> Result<u8, Failure> {
     let mut root = command().disable_help_subcommand(true);
     if let Some(dir) = args.out {
-        let out = OutputDir::prepare(&dir).map_err(Failure::usage)?;
+        let out = OutputDir::prepare(&dir)?;
         clap_mangen::generate_to(root, out.staged("")).map_err(Failure::usage)?;
-        let pages = out.commit().map_err(Failure::usage)?;
+        let pages = out.commit()?;
         println!("{} pages written to {}", pages.len(), dir.display());
         return Ok(EXIT_OK);
     }

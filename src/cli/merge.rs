@@ -35,13 +35,13 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         .iter()
         .map(|path| read(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display()))))
         .collect::<Result<_, _>>()?;
-    let whole = merge(shards).map_err(Failure::usage)?;
+    let whole = merge(shards)?;
     let grid = Grid {
         scenario: &whole.scenario,
         levels: &whole.levels,
     };
     let cells = cells(&grid, &whole.measured);
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let out = OutputDir::prepare(&args.output.out)?;
     write_results(&whole.scenario, &cells, out, &args.output.out, args.quiet)?;
     Ok(EXIT_OK)
 }
@@ -79,5 +79,8 @@ fn read(path: &Path) -> Result<(String, Shard), String> {
         std::io::ErrorKind::NotFound => "cannot be read (no such file)".into(),
         _ => format!("cannot be read ({e})"),
     })?;
-    Ok((path.display().to_string(), decode(&bytes)?))
+    Ok((
+        path.display().to_string(),
+        decode(&bytes).map_err(|e| e.to_string())?,
+    ))
 }

@@ -5,6 +5,7 @@ use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
+use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
 use kvplan::report::write::run::not_billed;
@@ -107,7 +108,7 @@ fn write(
     settings: &str,
     rehearsals: &[Rehearsal],
     out: &OutputDir,
-) -> Result<(), String> {
+) -> Result<(), WriteError> {
     out.write("rehearsal.csv", &rehearsal::rehearsal_csv(rehearsals))?;
     let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned())?;
     out.write("run.json", &run)?;

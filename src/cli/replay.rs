@@ -5,6 +5,7 @@ use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag,
 };
 use clap::ValueEnum;
+use kvplan::models::ValueError;
 use kvplan::models::quantity::parse_duration;
 use kvplan::report::output::OutputDir;
 use kvplan::report::write::replay::Report;
@@ -218,14 +219,14 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| format!("found \"{text}\", expected a time such as 2026-11-02T09:30:00Z"))
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    parse_duration(text).and_then(|d| {
-        if d.is_zero() {
-            Err(format!("found \"{text}\", expected more than 0 s"))
-        } else {
-            Ok(d)
-        }
-    })
+fn interval(text: &str) -> Result<Duration, ValueError> {
+    let interval = parse_duration(text)?;
+    if interval.is_zero() {
+        return Err(ValueError::new(format!(
+            "found \"{text}\", expected more than 0 s"
+        )));
+    }
+    Ok(interval)
 }
 
 fn column(text: &str) -> Result<(String, String), String> {

@@ -30,10 +30,10 @@ pub struct Args {
 
 /// Reads the folder and writes the page.
 pub fn run(args: Args) -> Result<u8, Failure> {
-    let folder = Folder::read(&args.dir).map_err(Failure::usage)?;
+    let folder = Folder::read(&args.dir)?;
     let page = report(&folder);
     let out = args.out.unwrap_or_else(|| args.dir.join("report.html"));
-    write(&out, &page.html).map_err(Failure::usage)?;
+    write(&out, &page.html)?;
     if !args.quiet {
         println!("{}: {}", out.display(), page.contents());
     }
@@ -41,11 +41,13 @@ pub fn run(args: Args) -> Result<u8, Failure> {
 }
 
 /// Writes the page beside its place first, so that nobody ever finds half of it.
-fn write(path: &Path, page: &str) -> Result<(), String> {
-    let name = path
-        .file_name()
-        .and_then(|n| n.to_str())
-        .ok_or_else(|| format!("--out {}: expected the name of a file", path.display()))?;
+fn write(path: &Path, page: &str) -> Result<(), Failure> {
+    let name = path.file_name().and_then(|n| n.to_str()).ok_or_else(|| {
+        Failure::usage(format!(
+            "--out {}: expected the name of a file",
+            path.display()
+        ))
+    })?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
     let out = OutputDir::prepare(parent.unwrap_or(Path::new(".")))?;
     out.write(name, page.as_bytes())?;

@@ -32,12 +32,12 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let kinds = KINDS.iter().filter(wanted);
     match (args.out, &args.kind) {
         (Some(dir), _) => {
-            let out = OutputDir::prepare(&dir).map_err(Failure::usage)?;
+            let out = OutputDir::prepare(&dir)?;
             for kind in kinds {
                 let name = format!("{}.schema.json", kind.name);
                 out.write(&name, &text(kind)?).map_err(Failure::usage)?;
             }
-            for path in out.commit().map_err(Failure::usage)? {
+            for path in out.commit()? {
                 println!("{}", path.display());
             }
         }

@@ -4,6 +4,7 @@
 use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
 use indicatif::ProgressBar;
 use kvplan::models::quantity::Count;
+use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::grid::{Grid, Measured, Part};
@@ -77,7 +78,7 @@ impl Session {
     /// Writes all files, puts them in place at once, and prints the answer unless it is to be quiet.
     pub fn deliver(
         self,
-        write: impl FnOnce(&OutputDir) -> Result<(), String>,
+        write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
         print: impl FnOnce(),
     ) -> Result<(), Failure> {
         write(&self.out).map_err(Failure::usage)?;

@@ -1,6 +1,7 @@
 //! Workers Analytics Engine: a data point for each record, added up by queries.
 
 use super::service::PointsSpec;
+use crate::Defect;
 use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
@@ -94,15 +95,15 @@ impl AnalyticsEngine {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let s = self.state.borrow();
         let visible: u64 = s.visible.values().map(Aggregate::count).sum();
         let on_the_way = s.on_the_way.len() as u64;
         if s.points != visible + on_the_way {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "Analytics Engine: {} data points written, {visible} visible, {on_the_way} on the way",
                 s.points
-            ));
+            )));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::peak::PeakSecond;
 use super::service::QueueSpec;
+use crate::Defect;
 use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
@@ -149,14 +150,14 @@ impl Queue {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let s = self.state.borrow();
         let (waiting, expired) = (s.waiting.len() as u64, s.expired.len() as u64);
         if s.sent != s.delivered + waiting + expired || s.acknowledged > s.delivered {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "queue: {} messages sent, {} delivered, {waiting} waiting, {expired} expired, {} acknowledged",
                 s.sent, s.delivered, s.acknowledged
-            ));
+            )));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::queue::{Deliver, Queue, QueueHandle};
 use super::r2::{ObjectHandle, ObjectStore};
 use super::service::{DatabaseSpec, Service};
 use super::sql::{Database, DatabaseHandle};
+use crate::Defect;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::kv::{
     BillingRules, DailyQuota, KvConfig, KvHandle, KvLatency, KvLimits, KvStore, OpLog,
@@ -219,7 +220,7 @@ impl Store {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         match self {
             Store::Kv(kv) => kv.meter().check(),
             Store::Objects(bucket) => bucket.check(),

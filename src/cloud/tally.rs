@@ -1,5 +1,6 @@
 //! Operations asked for and answered, counted apart from a store's own meter.
 
+use crate::Defect;
 use crate::cloud::kv::KvMeter;
 use crate::telemetry::ports::{KvError, OpKind};
 use std::cell::Cell;
@@ -40,7 +41,7 @@ impl Tally {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self, meter: &KvMeter) -> Result<(), String> {
+    pub fn check(&self, meter: &KvMeter) -> Result<(), Defect> {
         meter.check()?;
         for kind in OpKind::ALL {
             let (asked, answered) = (
@@ -48,11 +49,11 @@ impl Tally {
                 self.answered.get()[kind as usize],
             );
             if !(answered..=asked).contains(&meter.issued(kind)) {
-                return Err(format!(
+                return Err(Defect::new(format!(
                     "{asked} {} asked for, {answered} answered, but {} metered",
                     kind.plural(),
                     meter.issued(kind)
-                ));
+                )));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ mod load;
 mod schema;
 mod telemetry;
 
-pub use crate::telemetry::field::FieldError;
+pub use crate::telemetry::field::{FieldError, ValueError};
 pub use crate::telemetry::units::quantity;
 pub use error::ConfigError;
 pub(crate) use load::line_of_field;

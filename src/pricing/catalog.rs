@@ -3,6 +3,7 @@
 use super::date::Date;
 use super::meter::{MeterItem, names};
 use super::money::Money;
+use crate::models::ValueError;
 use crate::models::quantity::Count;
 use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
@@ -155,17 +156,17 @@ impl Catalog {
     ///
     /// # Errors
     /// Says from when on they are.
-    pub fn check_known(&self, day: Date) -> Result<(), String> {
+    pub fn check_known(&self, day: Date) -> Result<(), ValueError> {
         let items = self.plans.iter().flat_map(|p| &p.items);
         let checked = self.checked_on();
         let first = items.filter_map(|i| i.from).fold(checked, Date::min);
         if day >= first {
             return Ok(());
         }
-        Err(format!(
+        Err(ValueError::new(format!(
             "found {day}, expected {first} or later: \"{}\" has no prices of days before",
             self.title
-        ))
+        )))
     }
 
     /// The catalog with the prices in force on a day, and `round_up` applied.
@@ -187,7 +188,7 @@ impl Catalog {
     ///
     /// # Errors
     /// Says when it has one, if on other days, and what the plan has prices for.
-    pub fn check_priced(&self, plan: &Plan, meter: MeterItem, day: Date) -> Result<(), String> {
+    pub fn check_priced(&self, plan: &Plan, meter: MeterItem, day: Date) -> Result<(), ValueError> {
         let of_meter = || plan.items.iter().filter(move |i| i.meter == meter);
         if of_meter().any(|i| i.in_force(day)) {
             return Ok(());
@@ -210,12 +211,12 @@ impl Catalog {
             .filter(|i| i.in_force(day))
             .map(|i| i.meter)
             .collect();
-        Err(format!(
+        Err(ValueError::new(format!(
             "found {meter}, for which plan \"{}\" of \"{}\" has no price on {day}{when}, expected one of: {}",
             plan.name,
             self.title,
             names(&known)
-        ))
+        )))
     }
 }
 
@@ -332,7 +333,7 @@ mod tests {
         assert!(!priced("2026-12-01", WorkersLogEvents));
         let paid = catalog.plan("paid").unwrap();
         let said = catalog.check_priced(paid, WorkersLogEvents, day("2026-12-15"));
-        let said = said.unwrap_err();
+        let said = said.unwrap_err().to_string();
         assert!(
             said.starts_with("found workers.log_events, for which plan \"paid\" of \"Cloudflare, as published\" has no price on 2026-12-15 (it has one until 2026-11-30), expected one of: kv.reads,"),
             "{said}"

@@ -3,6 +3,7 @@
 use super::catalog::{Plan, Rounding};
 use super::meter::{MeterItem, Usage};
 use super::money::Money;
+use crate::Defect;
 use serde::Serialize;
 
 /// One line of an invoice.
@@ -110,7 +111,7 @@ impl LineItem {
     }
 
     /// The invariant: the line follows from what was used.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), Defect> {
         let name = self.item.map_or("the fee", MeterItem::name);
         let beyond = self.used.saturating_sub(self.included);
         let billable = self.rounding.apply(beyond, self.per);
@@ -118,10 +119,10 @@ impl LineItem {
         if (beyond, billable, amount) == (self.beyond, self.billable, self.amount) {
             return Ok(());
         }
-        Err(format!(
+        Err(Defect::new(format!(
             "{name}: {} used and {} included make {beyond} beyond, {billable} billable and {amount:.12}, but the line says {}, {} and {:.12}",
             self.used, self.included, self.beyond, self.billable, self.amount
-        ))
+        )))
     }
 }
 
@@ -143,16 +144,16 @@ impl Invoice {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         self.lines.iter().try_for_each(LineItem::check)?;
         let sum: Money = self.lines.iter().map(|l| l.amount).sum();
         if sum == self.total {
             Ok(())
         } else {
-            Err(format!(
+            Err(Defect::new(format!(
                 "lines add up to {sum:.12}, total is {:.12}",
                 self.total
-            ))
+            )))
         }
     }
 }
@@ -233,6 +234,7 @@ mod tests {
             wrong
                 .check()
                 .unwrap_err()
+                .to_string()
                 .starts_with("r2.class_a: 2000001 used")
         );
         let mut wrong = invoice;

@@ -1,6 +1,7 @@
 //! How much was used, as people write and read it: `15M`, `1.5GB`, `400000 GB-s`.
 
 use super::meter::Unit;
+use crate::models::ValueError;
 use crate::models::quantity::Count;
 
 /// The most of an item that may be stated; with it, no sum of a bill overflows.
@@ -81,8 +82,8 @@ fn factor(name: &str, unit: Unit) -> Option<u128> {
 ///
 /// # Errors
 /// If it is no such quantity, not a whole number of the smallest unit, or more than 10^18 of it.
-pub fn parse(text: &str, unit: Unit) -> Result<u128, String> {
-    let fail = || format!("found \"{text}\", expected {}", expected(unit));
+pub fn parse(text: &str, unit: Unit) -> Result<u128, ValueError> {
+    let fail = || ValueError::new(format!("found \"{text}\", expected {}", expected(unit)));
     let text = text.trim();
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_')))
@@ -99,7 +100,7 @@ pub fn parse(text: &str, unit: Unit) -> Result<u128, String> {
     let product = digits.parse::<u128>().map_err(|_| fail())? * factor;
     let scale = 10_u128.pow(decimals);
     if product % scale != 0 || product / scale > MOST {
-        return Err(format!(
+        return Err(ValueError::new(format!(
             "found \"{text}\", expected a whole number of {} from 0 to 10^18",
             match unit {
                 Unit::Count => "them",
@@ -107,7 +108,7 @@ pub fn parse(text: &str, unit: Unit) -> Result<u128, String> {
                 Unit::Milliseconds => "milliseconds",
                 Unit::MegabyteMs => "megabyte-milliseconds",
             }
-        ));
+        )));
     }
     Ok(product / scale)
 }

@@ -1,6 +1,7 @@
 //! CSV, charts, one HTML page and terminal tables: reads results, computes nothing.
 
 pub mod draw;
+pub mod error;
 pub mod format;
 pub mod html;
 pub mod output;

@@ -3,6 +3,7 @@
 use super::result::RunResult;
 use super::world::World;
 use super::{Billed, Point};
+use crate::Defect;
 use crate::app::{Application, View};
 use crate::cloud::kv::KvMeter;
 use crate::pricing::MONTH;
@@ -19,7 +20,7 @@ impl<A: Application> World<A> {
         point: &Point,
         period: Duration,
         billed: Billed,
-    ) -> Result<RunResult, String> {
+    ) -> Result<RunResult, Defect> {
         if let Some(broken) = self.broken.take() {
             return Err(broken);
         }
@@ -101,7 +102,7 @@ impl<A: Application> World<A> {
 
     /// Records that lost updates took since the start of the measurement; none if it cannot be known,
     /// because keys that writers share have expired.
-    fn lost_updates(&self, view: &View<A::Isolate>) -> Result<Option<u64>, String> {
+    fn lost_updates(&self, view: &View<A::Isolate>) -> Result<Option<u64>, Defect> {
         let layout = self.app.layout();
         if layout.keys == KeyLayout::Shared && view.simulated >= layout.retention {
             return Ok(None);

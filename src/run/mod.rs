@@ -24,6 +24,7 @@ mod world;
 use self::result::RunResult;
 use self::scenario::Scenario;
 use self::series::Sample;
+use crate::Defect;
 
 use crate::app::Application;
 use crate::app::telemetry::Telemetry;
@@ -60,7 +61,7 @@ pub struct Point<'a> {
 /// # Errors
 /// If an invariant does not hold at the end: a record gone astray, an operation not metered
 /// once, an invoice that does not add up. That is a defect of kvplan, not of the input.
-pub fn simulate(point: &Point) -> Result<RunResult, String> {
+pub fn simulate(point: &Point) -> Result<RunResult, Defect> {
     observe(point, &Observation::default()).map(|(result, _)| result)
 }
 
@@ -86,7 +87,7 @@ pub struct Observed {
 ///
 /// # Errors
 /// As [`simulate`].
-pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), String> {
+pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, Observed), Defect> {
     observe_on(point, &Service::Kv, observation)
 }
 
@@ -98,7 +99,7 @@ pub fn observe_on(
     point: &Point,
     service: &Service,
     observation: &Observation,
-) -> Result<(RunResult, Observed), String> {
+) -> Result<(RunResult, Observed), Defect> {
     let timeline = Phases::of(point.scenario, point.traffic, point.replication);
     let start = Start::new(point, timeline, service);
     match service {
@@ -110,7 +111,7 @@ pub fn observe_on(
 }
 
 /// Lets everything arrive that a point asks for.
-fn drive<A: Application>(mut run: Run<A>) -> Result<(RunResult, Observed), String> {
+fn drive<A: Application>(mut run: Run<A>) -> Result<(RunResult, Observed), Defect> {
     let (point, timeline) = (run.point, run.world.timeline);
     let end = timeline.origin + point.scenario.horizon(point.traffic);
     let mut arrivals = arrivals(&point, timeline.start);
@@ -241,7 +242,7 @@ impl<A: Application> Run<'_, A> {
         mut self,
         end: Timestamp,
         billed: Billed,
-    ) -> Result<(RunResult, Observed), String> {
+    ) -> Result<(RunResult, Observed), Defect> {
         if !self.measuring {
             self.start_measuring();
         }

@@ -5,6 +5,7 @@ use super::sample::LastSample;
 use super::scenario::Scenario;
 use super::series::Sample;
 use super::{Phases, Point, SteadyStorage};
+use crate::Defect;
 use crate::app::telemetry::{Points, Telemetry};
 use crate::app::{Application, Calls, Gauges, Services, View};
 use crate::cloud::durable_object::DurableObject;
@@ -49,7 +50,7 @@ pub(super) struct World<A: Application> {
     pub(super) last_sample: Option<LastSample>,
     pub(super) samples: Vec<Sample>,
     /// An invariant that could not be looked at.
-    pub(super) broken: Option<String>,
+    pub(super) broken: Option<Defect>,
     rules: BillingRules,
 }
 

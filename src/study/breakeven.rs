@@ -246,7 +246,7 @@ fn observe(
         traffic: Count(traffic),
         replication,
     };
-    let result = simulate(&point).map_err(StudyError::Broken)?;
+    let result = simulate(&point)?;
     let measure = |name: &str| {
         let i = metric::position(name);
         metric::METRICS[i].value(&result)

@@ -60,7 +60,7 @@ pub fn coverage(
             traffic,
             replication: replication as u64,
         };
-        let result = simulate(&point).map_err(StudyError::Broken)?;
+        let result = simulate(&point)?;
         Ok::<_, StudyError>(metric::outcome_of(&result))
     })?;
     let all: Vec<&Outcome> = outcomes.iter().collect();

@@ -76,7 +76,7 @@ pub fn curves(
         })
         .collect();
     let outcomes = work.map(&points, |point| {
-        let result = simulate(point).map_err(StudyError::Broken)?;
+        let result = simulate(point)?;
         Ok::<_, StudyError>((outcome_of(&result), result.wanted))
     })?;
     let of_policy = outcomes.chunks(n * levels.len());

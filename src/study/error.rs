@@ -1,5 +1,8 @@
 //! Why a study gives no result.
 
+use super::partial::error::PartialError;
+use crate::Defect;
+use crate::models::ConfigError;
 use std::error::Error;
 use std::fmt;
 
@@ -10,9 +13,11 @@ pub enum StudyError {
     /// It was told to stop.
     Interrupted,
     /// An invariant does not hold: a defect of kvplan.
-    Broken(String),
+    Broken(Defect),
+    /// What it was given cannot be used.
+    Input(ConfigError),
     /// What was finished could not be put down.
-    NotKept(String),
+    NotKept(PartialError),
 }
 
 impl fmt::Display for StudyError {
@@ -23,9 +28,31 @@ impl fmt::Display for StudyError {
                 f,
                 "an invariant does not hold, the results would be wrong: {what}"
             ),
-            StudyError::NotKept(why) => f.write_str(why),
+            StudyError::Input(e) => e.fmt(f),
+            StudyError::NotKept(why) => why.fmt(f),
         }
     }
 }
 
-impl Error for StudyError {}
+impl Error for StudyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            StudyError::Broken(defect) => Some(defect),
+            StudyError::Input(e) => Some(e),
+            StudyError::NotKept(why) => Some(why),
+            StudyError::Interrupted => None,
+        }
+    }
+}
+
+impl From<Defect> for StudyError {
+    fn from(defect: Defect) -> Self {
+        StudyError::Broken(defect)
+    }
+}
+
+impl From<ConfigError> for StudyError {
+    fn from(e: ConfigError) -> Self {
+        StudyError::Input(e)
+    }
+}

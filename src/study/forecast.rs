@@ -5,6 +5,7 @@ use super::cheapest::{Reason, why};
 use super::curve::{self, Curve, MeanCurve, curves, levels};
 use super::error::StudyError;
 use super::replicate::{self, Work};
+use crate::models::ConfigError;
 use crate::pricing::{MeterItem, Plan};
 use crate::run::scenario::Scenario;
 use crate::sim::random::Streams;
@@ -124,14 +125,17 @@ pub fn futures(growth: &Growth, seed: u64) -> Vec<Vec<f64>> {
 ///
 /// # Errors
 /// Says so if 1% of the futures or more go beyond [`MOST_TRAFFIC`] in the last month.
-pub fn levels_of(futures: &[Vec<f64>]) -> Result<Vec<crate::models::quantity::Count>, String> {
+pub fn levels_of(futures: &[Vec<f64>]) -> Result<Vec<crate::models::quantity::Count>, ConfigError> {
     let mut ends: Vec<f64> = futures.iter().filter_map(|f| f.last().copied()).collect();
     ends.sort_by(f64::total_cmp);
     let nearly_most = percentile(&ends, 0.99);
     if nearly_most > MOST_TRAFFIC {
-        return Err(format!(
-            "found a growth that ends at {:.3e} requests a month in one future of 100, expected 10B at most; take fewer months or less growth",
-            nearly_most
+        return Err(ConfigError::new(
+            "--growth",
+            format!(
+                "found a growth that ends at {:.3e} requests a month in one future of 100, expected 10B at most; take fewer months or less growth",
+                nearly_most
+            ),
         ));
     }
     let all = || futures.iter().flatten().copied();
@@ -145,7 +149,7 @@ pub fn levels_of(futures: &[Vec<f64>]) -> Result<Vec<crate::models::quantity::Co
 /// and the sampling error.
 pub fn forecast(scenario: &Scenario, growth: &Growth, work: &Work) -> Result<Forecast, StudyError> {
     let futures = futures(growth, scenario.seed);
-    let levels = levels_of(&futures).map_err(StudyError::Broken)?;
+    let levels = levels_of(&futures)?;
     let curves = curves(scenario, &levels, work)?;
     let free = free_plan(&scenario.catalog);
     let policies: Vec<Paths> = curves
@@ -389,7 +393,12 @@ mod tests {
             rate: 1.0,
             ..GROWTH
         };
-        assert!(levels_of(&futures(&wild, 1)).unwrap_err().contains("10B"));
+        assert!(
+            levels_of(&futures(&wild, 1))
+                .unwrap_err()
+                .message
+                .contains("10B")
+        );
         assert!(levels_of(&futures(&GROWTH, 1)).is_ok());
     }
 

@@ -127,6 +127,7 @@ pub fn map<J: Send, T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Defect;
     use std::thread::sleep;
     use std::time::Duration;
 
@@ -158,13 +159,13 @@ mod tests {
                     // Long after the later one.
                     3 => {
                         sleep(Duration::from_millis(20));
-                        Err(StudyError::NotKept("third".into()))
+                        Err(StudyError::Broken(Defect::new("third")))
                     }
-                    11 => Err(StudyError::NotKept("eleventh".into())),
+                    11 => Err(StudyError::Broken(Defect::new("eleventh"))),
                     n => Ok(n),
                 })
             });
-            let first = StudyError::NotKept("third".into());
+            let first = StudyError::Broken(Defect::new("third"));
             assert_eq!(done, Err(first), "{threads} threads");
         }
     }

@@ -177,19 +177,6 @@ pub struct Settings {
 /// Loads the scenario with these fields set.
 pub type Load<'a> = &'a (dyn Fn(&[Override]) -> Result<Scenario, ConfigError> + Sync);
 
-/// Why there is no result.
-#[derive(Debug)]
-pub enum SensitivityError {
-    Config(ConfigError),
-    Sweep(StudyError),
-}
-
-impl From<StudyError> for SensitivityError {
-    fn from(e: StudyError) -> Self {
-        SensitivityError::Sweep(e)
-    }
-}
-
 /// One input varied by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct OneAtATime {
@@ -269,7 +256,7 @@ pub fn sensitivity(
     load: Load,
     settings: &Settings,
     work: &Work,
-) -> Result<Sensitivity, SensitivityError> {
+) -> Result<Sensitivity, StudyError> {
     let model = Simulated {
         inputs: &inputs.inputs,
         load,
@@ -316,24 +303,20 @@ struct Simulated<'a> {
 
 impl Simulated<'_> {
     /// The measure of one replication by itself.
-    fn measure(&self, values: &[f64], replication: u64) -> Result<f64, SensitivityError> {
+    fn measure(&self, values: &[f64], replication: u64) -> Result<f64, StudyError> {
         let (_, outcome) = self.simulate(values, replication)?;
         Ok(outcome.terms[self.metric].value)
     }
 
     /// What one replication gives, and the plan that bills it.
-    fn simulate(
-        &self,
-        values: &[f64],
-        replication: u64,
-    ) -> Result<(Plan, Outcome), SensitivityError> {
+    fn simulate(&self, values: &[f64], replication: u64) -> Result<(Plan, Outcome), StudyError> {
         let settings: Vec<Override> = self
             .inputs
             .iter()
             .zip(values)
             .map(|(i, v)| i.set(*v))
             .collect();
-        let scenario = (self.load)(&settings).map_err(SensitivityError::Config)?;
+        let scenario = (self.load)(&settings)?;
         let traffic = Count(scenario.traffic_per_month.0.max(1));
         let point = Point {
             scenario: &scenario,
@@ -341,14 +324,11 @@ impl Simulated<'_> {
             traffic,
             replication,
         };
-        let result = simulate(&point).map_err(StudyError::Broken)?;
+        let result = simulate(&point)?;
         Ok((scenario.plan().clone(), outcome_of(&result)))
     }
 
-    fn one_at_a_time(
-        &self,
-        replications: u32,
-    ) -> Result<(Estimate, Vec<OneAtATime>), SensitivityError> {
+    fn one_at_a_time(&self, replications: u32) -> Result<(Estimate, Vec<OneAtATime>), StudyError> {
         let base: Vec<f64> = self.inputs.iter().map(|i| i.base).collect();
         let mut points = vec![base.clone()];
         for (i, input) in self.inputs.iter().enumerate() {
@@ -395,7 +375,7 @@ impl Simulated<'_> {
         &self,
         rows: &[Vec<Vec<f64>>],
         replication: impl Fn(u64, u64) -> u64,
-    ) -> Result<Vec<Vec<f64>>, SensitivityError> {
+    ) -> Result<Vec<Vec<f64>>, StudyError> {
         let mut jobs: Vec<(u64, &Vec<f64>)> = Vec::new();
         for (r, points) in rows.iter().enumerate() {
             for (p, point) in points.iter().enumerate() {

@@ -3,6 +3,7 @@
 
 use super::error::StudyError;
 use super::grid::{Grid, Measured, Part, Unit, pooled, replications};
+use super::partial::error::PartialError;
 use super::replicate::Work;
 use super::stats::Estimate;
 use crate::models::quantity::Count;
@@ -80,7 +81,7 @@ impl Cell {
 }
 
 /// Puts down the outcome of a unit that has been simulated.
-pub type Keep<'a> = dyn Fn(Unit, &Outcome) -> Result<(), String> + Sync + 'a;
+pub type Keep<'a> = dyn Fn(Unit, &Outcome) -> Result<(), PartialError> + Sync + 'a;
 
 /// What goes on while a sweep is computed.
 pub struct Watch<'a> {
@@ -122,7 +123,7 @@ pub fn measure(
                 traffic: grid.levels[unit.level as usize],
                 replication: u64::from(unit.replication),
             };
-            let outcome = metric::outcome_of(&simulate(&point).map_err(StudyError::Broken)?);
+            let outcome = metric::outcome_of(&simulate(&point)?);
             (watch.keep)(*unit, &outcome).map_err(StudyError::NotKept)?;
             Ok(outcome)
         })

@@ -72,7 +72,7 @@ pub fn observe_all(
             interval: Some(interval),
             traces: if point.replication == 0 { traces } else { 0 },
         };
-        observe(point, &observation).map_err(StudyError::Broken)
+        observe(point, &observation).map_err(StudyError::from)
     })?;
     let mut runs = runs.into_iter();
     Ok(scenario

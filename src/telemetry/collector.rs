@@ -13,6 +13,7 @@ use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, BreakerState, RetryTokens};
 use super::semaphore::{Room, Semaphore};
+use crate::defect::Defect;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
@@ -263,7 +264,7 @@ impl<C: Clock> Collector<C> {
 
     /// The invariant of conservation: every accepted record is stored, in memory, or lost
     /// with its cause.
-    pub fn check_conservation(&self) -> Result<(), String> {
+    pub fn check_conservation(&self) -> Result<(), Defect> {
         let s = self.state.borrow();
         let rollups: u64 = s
             .rollups
@@ -273,22 +274,22 @@ impl<C: Clock> Collector<C> {
         let pending: u64 = s.pending.iter().map(|b| b.covered.records).sum();
         let unsaved = rollups + pending;
         if unsaved != s.unsaved {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "{} records counted unsaved, found {unsaved}",
                 s.unsaved
-            ));
+            )));
         }
         let c = &s.counters;
         let buffered = s.buffer.len() as u64;
         let accounted = c.stored + buffered + unsaved + s.waiting + c.lost_total();
         if c.accepted != accounted {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "{} records accepted, but {} stored + {buffered} buffered + {unsaved} unsaved + {} waiting + {} lost = {accounted}",
                 c.accepted,
                 c.stored,
                 s.waiting,
                 c.lost_total()
-            ));
+            )));
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
-//! A setting that cannot be used.
+//! Settings and values that cannot be used.
+
+use std::error::Error;
+use std::fmt;
 
 /// A field whose value cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,5 +25,49 @@ impl FieldError {
     pub fn within(mut self, parent: &str) -> Self {
         self.field = format!("{parent}.{}", self.field);
         self
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "field `{}`: {}", self.field, self.message)
+    }
+}
+
+impl Error for FieldError {}
+
+/// A value that cannot be used: what was found and what was expected. Whoever read it knows where it
+/// stood, and says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueError {
+    message: String,
+}
+
+impl ValueError {
+    /// `message` says what was found and what was expected.
+    pub fn new(message: impl Into<String>) -> Self {
+        ValueError {
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ValueError {}
+
+impl From<String> for ValueError {
+    fn from(message: String) -> Self {
+        ValueError { message }
+    }
+}
+
+impl From<ValueError> for String {
+    fn from(e: ValueError) -> Self {
+        e.message
     }
 }

@@ -12,6 +12,7 @@ mod attempt;
 pub mod cache;
 pub mod collector;
 pub mod counters;
+pub mod defect;
 pub mod field;
 pub mod flush;
 pub mod health;

@@ -6,7 +6,8 @@ use kvplan::pricing::MeterItem;
 use kvplan::run::result::RunResult;
 use kvplan::run::scenario::Scenario;
 use kvplan::run::{Billed, ORIGIN, Phases, Point, simulate};
-use kvplan::study::replay::{Extent, Replay, ReplayError, ReplaySpec, replay, write_trace};
+use kvplan::study::error::StudyError;
+use kvplan::study::replay::{Extent, Replay, ReplaySpec, replay, write_trace};
 use kvplan::telemetry::ports::OpKind;
 use kvplan::workload::trace::{TraceOptions, TraceReader};
 use std::fs;
@@ -43,7 +44,7 @@ fn log_of(scenario: &Scenario, extent: Extent) -> Vec<u8> {
     log
 }
 
-fn try_replay(scenario: &Scenario, log: &[u8], spec: &ReplaySpec) -> Result<Replay, ReplayError> {
+fn try_replay(scenario: &Scenario, log: &[u8], spec: &ReplaySpec) -> Result<Replay, StudyError> {
     let source = Cursor::new(log.to_vec());
     let reader = TraceReader::new("log", Box::new(source), TraceOptions::default())?;
     replay(scenario, reader, spec, 2, &|| None, &GO_ON)

@@ -1,6 +1,7 @@
 //! An independent count: what is found in the store is what the collectors know to be stored.
 
 use super::{Isolate, Telemetry};
+use crate::Defect;
 use crate::app::{Application, View};
 use crate::cloud::queue::Queue;
 use crate::cloud::store::Store;
@@ -11,7 +12,7 @@ use crate::telemetry::policy::KeyLayout;
 impl Telemetry {
     /// See [`Application::missing`]. Where no two writers share a key, no update can be lost; the
     /// audit checks that.
-    pub(super) fn count_missing(&self, view: &View<Isolate>) -> Result<i64, String> {
+    pub(super) fn count_missing(&self, view: &View<Isolate>) -> Result<i64, Defect> {
         match (self.writer.layout.keys, view.store.values()) {
             (KeyLayout::Shared, Some(kv)) => {
                 let values = kv.inspect(prefix(KeyLayout::Shared));
@@ -23,7 +24,7 @@ impl Telemetry {
     }
 
     /// See [`Application::audit`].
-    pub(super) fn check_all(&self, view: &View<Isolate>) -> Result<Option<f64>, String> {
+    pub(super) fn check_all(&self, view: &View<Isolate>) -> Result<Option<f64>, Defect> {
         if let Some(broken) = self.retired.borrow().broken.clone() {
             return Err(broken);
         }
@@ -32,10 +33,10 @@ impl Telemetry {
         }
         let counters = self.counters_of(view);
         if counters.accepted != view.records {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "{} records came, but collectors took {}",
                 view.records, counters.accepted
-            ));
+            )));
         }
         // The first keys have expired.
         let expired = view.simulated >= self.layout.retention;
@@ -86,25 +87,25 @@ fn prefix(keys: KeyLayout) -> &'static str {
 }
 
 /// Whether as many were found as are known to be, and perhaps some whose writes had no answer.
-fn agree(what: &str, found: u64, known: u64, unsure: u64) -> Result<(), String> {
+fn agree(what: &str, found: u64, known: u64, unsure: u64) -> Result<(), Defect> {
     if (known..=known + unsure).contains(&found) {
         return Ok(());
     }
-    Err(format!(
+    Err(Defect::new(format!(
         "{known} records known to be {what} and {unsure} unsure, but {found} found"
-    ))
+    )))
 }
 
 /// Records in messages that a queue has deleted.
-pub(super) fn expired_records(queue: &Queue) -> Result<u64, String> {
+pub(super) fn expired_records(queue: &Queue) -> Result<u64, Defect> {
     count_records(queue.expired().iter().map(|m| m.body.as_slice()))
 }
 
 /// Records in stored aggregates.
-fn count_records<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<u64, String> {
+fn count_records<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<u64, Defect> {
     let mut names = ProviderNames::default();
     values
         .map(|value| Aggregate::decode(value, &mut names).map(|a| a.count()))
         .sum::<Result<u64, _>>()
-        .map_err(|_| "a stored value cannot be read".to_owned())
+        .map_err(|_| Defect::new("a stored value cannot be read"))
 }

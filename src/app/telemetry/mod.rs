@@ -5,6 +5,7 @@ mod audit;
 mod consumer;
 mod points;
 
+use crate::Defect;
 pub use consumer::Consumer;
 pub use points::Points;
 
@@ -48,7 +49,7 @@ pub struct Telemetry {
 #[derive(Default)]
 struct Retired {
     counters: Counters,
-    broken: Option<String>,
+    broken: Option<Defect>,
 }
 
 /// What an isolate has in its memory.
@@ -234,15 +235,15 @@ impl Application for Telemetry {
         &self.layout
     }
 
-    fn missing(&self, view: &View<Isolate>) -> Result<i64, String> {
+    fn missing(&self, view: &View<Isolate>) -> Result<i64, Defect> {
         self.count_missing(view)
     }
 
-    fn audit(&self, view: &View<Isolate>) -> Result<Option<f64>, String> {
+    fn audit(&self, view: &View<Isolate>) -> Result<Option<f64>, Defect> {
         self.check_all(view)
     }
 
-    fn beyond(&self, store: &Store) -> Result<Beyond, String> {
+    fn beyond(&self, store: &Store) -> Result<Beyond, Defect> {
         match (store, &self.consumer) {
             (Store::Queue { queue, .. }, Some(consumer)) => Ok(Beyond {
                 lost: audit::expired_records(queue)?,

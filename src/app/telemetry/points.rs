@@ -1,5 +1,6 @@
 //! The same work on Analytics Engine: a data point for each request, and queries in SQL.
 
+use crate::Defect;
 use crate::app::{Application, Beyond, Call, Cron, Gauges, Host, Response, View};
 use crate::cloud::analytics::AnalyticsEngine;
 use crate::cloud::runtime::Memory;
@@ -173,22 +174,22 @@ impl Application for Points {
         &self.policy.layout
     }
 
-    fn missing(&self, _: &View<Answers>) -> Result<i64, String> {
+    fn missing(&self, _: &View<Answers>) -> Result<i64, Defect> {
         Ok(0)
     }
 
-    fn audit(&self, view: &View<Answers>) -> Result<Option<f64>, String> {
+    fn audit(&self, view: &View<Answers>) -> Result<Option<f64>, Defect> {
         let written = dataset_of(view.store).usage().get(MeterItem::AeDataPoints);
         if written != u128::from(view.records) {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "{} records, but {written} data points",
                 view.records
-            ));
+            )));
         }
         Ok(None)
     }
 
-    fn beyond(&self, _: &Store) -> Result<Beyond, String> {
+    fn beyond(&self, _: &Store) -> Result<Beyond, Defect> {
         Ok(Beyond {
             lost: 0,
             delay_s: self.visible_after.as_secs_f64(),

@@ -1,5 +1,6 @@
 //! Counting what is done to a KV: every operation once, with its outcome.
 
+use crate::Defect;
 use crate::pricing::Catalog;
 use crate::telemetry::ports::{KvError, OpKind};
 use serde::{Deserialize, Serialize};
@@ -154,24 +155,24 @@ impl KvMeter {
 
     /// The invariant of conservation: every operation issued has exactly one outcome, and no more
     /// reads were hot than were answered.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         for kind in OpKind::ALL {
             let outcomes: u64 = self.by_outcome[kind as usize].iter().sum();
             if outcomes != self.issued(kind) {
-                return Err(format!(
+                return Err(Defect::new(format!(
                     "{} {} issued, but {outcomes} outcomes metered",
                     self.issued(kind),
                     kind.plural()
-                ));
+                )));
             }
         }
         let answered = [OpOutcome::Ok, OpOutcome::NotFound].map(|o| self.count(OpKind::Read, o));
         let answered: u64 = answered.iter().sum();
         if self.hot_reads > answered {
-            return Err(format!(
+            return Err(Defect::new(format!(
                 "{} hot reads, but only {answered} reads answered",
                 self.hot_reads
-            ));
+            )));
         }
         Ok(())
     }

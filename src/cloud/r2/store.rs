@@ -1,5 +1,6 @@
 //! R2 as a store of keys and values.
 
+use crate::Defect;
 use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::cloud::tally::Tally;
 use crate::pricing::{MeterItem, Usage};
@@ -53,9 +54,9 @@ impl ObjectStore {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let checked = self.tally.check(&self.objects.meter());
-        checked.map_err(|e| format!("R2: {e}"))
+        checked.map_err(|e| e.within("R2"))
     }
 }
 

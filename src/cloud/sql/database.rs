@@ -1,6 +1,7 @@
 //! D1, or a Durable Object with SQLite storage: a table with a row for each key.
 
 use super::server::SingleServer;
+use crate::Defect;
 use crate::cloud::kv::{BillingRules, KvHandle, KvStore};
 use crate::cloud::service::{RowsSpec, ServerSpec};
 use crate::cloud::tally::Tally;
@@ -98,9 +99,9 @@ impl Database {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Defect> {
         let checked = self.tally.check(&self.rows.meter());
-        checked.map_err(|e| format!("database: {e}"))
+        checked.map_err(|e| e.within("database"))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::chart::{Axis, FONT, GREY, INK, Mark, SIZE, Scale, Ticks, colour};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
@@ -66,9 +67,8 @@ impl Drawing for BarChart {
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<Hover, String> {
-        let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
-        self.legend(root, k).map_err(text)?;
+    ) -> Result<Hover, NotDrawn> {
+        self.legend(root, k)?;
         let area = root.margin(96 * k, 34 * k, 16 * k, 40 * k);
         let longest = self.rows.iter().map(|r| r.label.chars().count()).max();
         let label_width = (longest.unwrap_or(0) as f64 * CHAR_WIDTH) as i32 + 20;
@@ -81,8 +81,7 @@ impl Drawing for BarChart {
         let mut chart = ChartBuilder::on(&area)
             .x_label_area_size(52 * k)
             .y_label_area_size(label_width.min(SIZE.0 as i32 / 2) * k)
-            .build_cartesian_2d(x, rows)
-            .map_err(text)?;
+            .build_cartesian_2d(x, rows)?;
         chart
             .configure_mesh()
             .x_desc(self.x.label.as_str())
@@ -96,20 +95,17 @@ impl Drawing for BarChart {
             .bold_line_style(RGBColor(214, 214, 214))
             .light_line_style(RGBColor(240, 240, 240))
             .axis_style(GREY)
-            .draw()
-            .map_err(text)?;
+            .draw()?;
         let bottom = self.rows.len() as f64;
         for mark in self.marks.iter().filter(|m| range.contains(&m.at)) {
             let ink = mark.colour.map_or(GREY, colour).stroke_width(k as u32);
             let line = [(mark.at, 0.0), (mark.at, bottom)];
-            chart
-                .draw_series(DashedLineSeries::new(line, 3 * k, 5 * k, ink))
-                .map_err(text)?;
+            chart.draw_series(DashedLineSeries::new(line, 3 * k, 5 * k, ink))?;
             let label = (FONT, 13 * k).into_font().color(&GREY);
             let label = label.pos(Pos::new(HPos::Center, VPos::Bottom));
             let place = EmptyElement::at((mark.at, 0.0))
                 + Text::new(mark.label.clone(), (0, -3 * k), label);
-            chart.plotting_area().draw(&place).map_err(text)?;
+            chart.plotting_area().draw(&place)?;
         }
         let small = (FONT, 14 * k).into_font().color(&INK);
         let clip = |v: f64| v.clamp(range.start, range.end);
@@ -120,13 +116,13 @@ impl Drawing for BarChart {
             let left = small.clone().pos(Pos::new(HPos::Right, VPos::Center));
             let label = EmptyElement::at((range.start, middle))
                 + Text::new(row.label.clone(), (-10 * k, 0), left);
-            plot.draw(&label).map_err(text)?;
+            plot.draw(&label)?;
             if !row.remark.is_empty() {
                 let grey = (FONT, 13 * k).into_font().color(&GREY);
                 let grey = grey.pos(Pos::new(HPos::Left, VPos::Center));
                 let remark = EmptyElement::at((range.start, middle))
                     + Text::new(row.remark.clone(), (8 * k, 0), grey);
-                plot.draw(&remark).map_err(text)?;
+                plot.draw(&remark)?;
             }
             for bar in row.bars.iter().filter(|b| b.to.is_finite()) {
                 let ink = colour(bar.colour);
@@ -135,13 +131,11 @@ impl Drawing for BarChart {
                 let corner = |x: f64, y: f64| plot.map_coordinate(&(x, middle + y));
                 if bar.from == bar.to {
                     hover.point(corner(to, 0.0), "", reading);
-                    plot.draw(&Circle::new((to, middle), 4 * k, ink.filled()))
-                        .map_err(text)?;
+                    plot.draw(&Circle::new((to, middle), 4 * k, ink.filled()))?;
                 } else {
                     hover.area(corner(from, -0.32), corner(to, 0.32), reading);
                     let body = [(from, middle - 0.32), (to, middle + 0.32)];
-                    plot.draw(&Rectangle::new(body, ink.mix(0.75).filled()))
-                        .map_err(text)?;
+                    plot.draw(&Rectangle::new(body, ink.mix(0.75).filled()))?;
                 }
                 let mut end = to.max(from);
                 let mut start = to.min(from);
@@ -155,7 +149,7 @@ impl Drawing for BarChart {
                         vec![(high, middle - 0.16), (high, middle + 0.16)],
                     ];
                     for line in whisker {
-                        plot.draw(&PathElement::new(line, pen)).map_err(text)?;
+                        plot.draw(&PathElement::new(line, pen))?;
                     }
                     (start, end) = (start.min(low), end.max(high));
                 }
@@ -169,7 +163,7 @@ impl Drawing for BarChart {
                 let style = style.pos(Pos::new(side, VPos::Center));
                 let label = EmptyElement::at((at, middle))
                     + Text::new(bar.label.clone(), (shift * k, 0), style);
-                plot.draw(&label).map_err(text)?;
+                plot.draw(&label)?;
             }
         }
         Ok(hover)
@@ -181,7 +175,7 @@ impl BarChart {
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
+    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
         drawing::draw(self, path)
     }
 

@@ -2,6 +2,7 @@
 
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::element::DashedPathElement;
@@ -133,7 +134,7 @@ impl Drawing for Chart {
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<Hover, String> {
+    ) -> Result<Hover, NotDrawn> {
         let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
         let (plot, legend) = body.split_horizontally((SIZE.0 - LEGEND_WIDTH - 24) * k as u32);
         let x = self.range(&self.x, |d| [d.x; 3], true);
@@ -150,7 +151,7 @@ impl Chart {
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
+    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
         drawing::draw(self, path)
     }
 
@@ -188,15 +189,13 @@ impl Chart {
         x: Ticks,
         y: Ticks,
         k: i32,
-    ) -> Result<Hover, String> {
-        let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
+    ) -> Result<Hover, NotDrawn> {
         let (xs, ys) = (x.range(), y.range());
         let mut chart = ChartBuilder::on(area)
             .margin(8 * k)
             .x_label_area_size(54 * k)
             .y_label_area_size(92 * k)
-            .build_cartesian_2d(x, y)
-            .map_err(text)?;
+            .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
             .x_desc(self.x.label.as_str())
@@ -211,8 +210,7 @@ impl Chart {
             .bold_line_style(RGBColor(214, 214, 214))
             .light_line_style(RGBColor(240, 240, 240))
             .axis_style(GREY)
-            .draw()
-            .map_err(text)?;
+            .draw()?;
         for mark in &self.marks {
             let ink = mark.colour.map_or(GREY, colour);
             let (from, to) = if mark.vertical {
@@ -225,9 +223,7 @@ impl Chart {
                 continue;
             }
             let style = ink.stroke_width(k as u32);
-            chart
-                .draw_series(DashedLineSeries::new([from, to], 3 * k, 5 * k, style))
-                .map_err(text)?;
+            chart.draw_series(DashedLineSeries::new([from, to], 3 * k, 5 * k, style))?;
             let label_ink = mark.colour.map_or(GREY, text_colour);
             let label = (FONT, 13 * k).into_font().color(&label_ink);
             if mark.vertical {
@@ -240,11 +236,11 @@ impl Chart {
                 let shift = if f > 0.9 { -6 } else { 18 };
                 let place =
                     EmptyElement::at(to) + Text::new(mark.label.clone(), (shift * k, 8 * k), label);
-                chart.plotting_area().draw(&place).map_err(text)?;
+                chart.plotting_area().draw(&place)?;
             } else {
                 let place =
                     EmptyElement::at(from) + Text::new(mark.label.clone(), (8 * k, -16 * k), label);
-                chart.plotting_area().draw(&place).map_err(text)?;
+                chart.plotting_area().draw(&place)?;
             }
         }
         let clip = |v: f64| v.clamp(ys.start, ys.end);
@@ -265,9 +261,7 @@ impl Chart {
             let band: Vec<(f64, f64)> = upper.chain(lower).collect();
             if band.len() > 2 && !s.scatter {
                 let shade = ink.mix(0.22).filled();
-                chart
-                    .draw_series([Polygon::new(band, shade)])
-                    .map_err(text)?;
+                chart.draw_series([Polygon::new(band, shade)])?;
             }
             let line = data.iter().map(|d| (d.x, clip(d.y)));
             let style = ink.stroke_width(2 * k as u32);
@@ -277,8 +271,7 @@ impl Chart {
                 Some((size, gap)) => chart
                     .draw_series(DashedLineSeries::new(line, size, gap, style))
                     .map(|_| ()),
-            }
-            .map_err(text)?;
+            }?;
             // Many points would hide their line.
             let marked = s.scatter || data.len() <= 40;
             for d in &data {
@@ -290,11 +283,10 @@ impl Chart {
                 }
                 // Round or square, so that lines differ without colour.
                 if s.colour.is_multiple_of(2) {
-                    area.draw(&Circle::new(at, 4 * k, ink.filled()))
-                        .map_err(text)?;
+                    area.draw(&Circle::new(at, 4 * k, ink.filled()))?;
                 } else {
                     let square = Rectangle::new([(-4 * k, -4 * k), (4 * k, 4 * k)], ink.filled());
-                    area.draw(&(EmptyElement::at(at) + square)).map_err(text)?;
+                    area.draw(&(EmptyElement::at(at) + square))?;
                 }
             }
         }
@@ -319,8 +311,7 @@ impl Chart {
         &self,
         area: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<(), String> {
-        let text = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
+    ) -> Result<(), NotDrawn> {
         let font = (FONT, 15 * k).into_font().color(&INK);
         for (i, s) in self.series.iter().enumerate() {
             let y = (24 + 28 * i as i32) * k;
@@ -329,26 +320,24 @@ impl Chart {
             let line = [(12 * k, y), (58 * k, y)];
             match dash(s.dash, k) {
                 _ if s.scatter => {}
-                None => area.draw(&PathElement::new(line, style)).map_err(text)?,
+                None => area.draw(&PathElement::new(line, style))?,
                 Some((size, gap)) => {
                     let path = DashedPathElement::new(line, size, gap, style);
-                    area.draw(&path).map_err(text)?;
+                    area.draw(&path)?;
                 }
             }
             if s.colour.is_multiple_of(2) {
-                area.draw(&Circle::new((35 * k, y), 4 * k, ink.filled()))
-                    .map_err(text)?;
+                area.draw(&Circle::new((35 * k, y), 4 * k, ink.filled()))?;
             } else {
                 let square =
                     Rectangle::new([(31 * k, y - 4 * k), (39 * k, y + 4 * k)], ink.filled());
-                area.draw(&square).map_err(text)?;
+                area.draw(&square)?;
             }
             area.draw(&Text::new(
                 s.name.clone(),
                 (68 * k, y - 8 * k),
                 font.clone(),
-            ))
-            .map_err(text)?;
+            ))?;
         }
         Ok(())
     }

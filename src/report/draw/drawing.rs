@@ -2,6 +2,7 @@
 
 use super::chart::{FONT, GREY, INK, PNG_SCALE, use_own_font};
 use super::hover::{Hover, draw_svg};
+use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::path::Path;
@@ -17,14 +18,14 @@ pub(in crate::report) trait Drawing {
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<Hover, String>;
+    ) -> Result<Hover, NotDrawn>;
 }
 
 /// Draws into a file: SVG or PNG, by the path's extension.
 ///
 /// # Errors
-/// A message that names the file.
-pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(), String> {
+/// If the file cannot be drawn or written.
+pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(), WriteError> {
     use_own_font();
     let (width, height) = drawing.size();
     let [title, subtitle, note] = drawing.heading();
@@ -38,15 +39,18 @@ pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(),
         let root = BitMapBackend::new(path, size).into_drawing_area();
         draw_all(drawing, &root, PNG_SCALE as i32).map(|_| ())
     };
-    drawn.map_err(|e| format!("{}: cannot be drawn ({e})", path.display()))
+    drawn.map_err(|why| WriteError::NotDrawn {
+        what: path.display().to_string(),
+        why,
+    })
 }
 
 fn draw_all<DB: DrawingBackend>(
     drawing: &impl Drawing,
     root: &DrawingArea<DB, Shift>,
     k: i32,
-) -> Result<Hover, String> {
-    heading(root, drawing, k).map_err(|e| e.to_string())?;
+) -> Result<Hover, NotDrawn> {
+    heading(root, drawing, k)?;
     drawing.draw_on(root, k)
 }
 

@@ -3,6 +3,7 @@
 use super::chart::{FONT, INK, SIZE};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -65,13 +66,12 @@ impl Drawing for HeatMap {
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<Hover, String> {
-        let fail = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
+    ) -> Result<Hover, NotDrawn> {
         let write = |text: &str, at: (i32, i32), size: i32, ink: RGBColor, pos: Pos| {
             let style = (FONT, size * k).into_font().color(&ink).pos(pos);
             let at = (at.0 * k, at.1 * k);
             root.draw(&Text::new(text.to_owned(), at, style))
-                .map_err(fail)
+                .map_err(NotDrawn::from)
         };
         let centre = Pos::new(HPos::Center, VPos::Center);
         let (width, height) = (SIZE.0 as i32 - LEFT - RIGHT, SIZE.1 as i32 - TOP - BOTTOM);
@@ -92,8 +92,7 @@ impl Drawing for HeatMap {
             .transform(FontTransform::Rotate270)
             .color(&INK);
         let beside = (28 * k, (TOP + height / 2) * k);
-        root.draw(&Text::new(self.y_label.clone(), beside, turned.pos(centre)))
-            .map_err(fail)?;
+        root.draw(&Text::new(self.y_label.clone(), beside, turned.pos(centre)))?;
 
         let mut hover = Hover::default();
         let range = self.range();
@@ -105,14 +104,13 @@ impl Drawing for HeatMap {
                 );
                 let (a, b) = ((a.0 * k, a.1 * k), (b.0 * k, b.1 * k));
                 let ink = self.colour(cell.value, range);
-                root.draw(&Rectangle::new([a, b], ink.filled()))
-                    .map_err(fail)?;
+                root.draw(&Rectangle::new([a, b], ink.filled()))?;
                 if cell.framed {
                     let (a, b) = ((a.0 + 2 * k, a.1 + 2 * k), (b.0 - 2 * k, b.1 - 2 * k));
                     let frame = BLACK.stroke_width(5 * k as u32);
-                    root.draw(&Rectangle::new([a, b], frame)).map_err(fail)?;
+                    root.draw(&Rectangle::new([a, b], frame))?;
                     let inner = WHITE.stroke_width(2 * k as u32);
-                    root.draw(&Rectangle::new([a, b], inner)).map_err(fail)?;
+                    root.draw(&Rectangle::new([a, b], inner))?;
                 }
                 let text = contrast(ink);
                 let middle = ((column(c) + column(c + 1)) / 2, (row(r) + row(r + 1)) / 2);
@@ -138,7 +136,7 @@ impl HeatMap {
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
+    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
         drawing::draw(self, path)
     }
 
@@ -149,15 +147,14 @@ impl HeatMap {
         k: i32,
         range: (f64, f64),
         height: i32,
-    ) -> Result<(), String> {
-        let fail = |e: DrawingAreaErrorKind<DB::ErrorType>| e.to_string();
+    ) -> Result<(), NotDrawn> {
         let x = SIZE.0 as i32 - RIGHT + 28;
         for step in 0..height {
             let f = 1.0 - f64::from(step) / f64::from(height - 1);
             let (a, b) = ((x, TOP + step), (x + BAR_WIDTH, TOP + step + 1));
             let ink = shade(f).filled();
             let corners = [(a.0 * k, a.1 * k), (b.0 * k, b.1 * k)];
-            root.draw(&Rectangle::new(corners, ink)).map_err(fail)?;
+            root.draw(&Rectangle::new(corners, ink))?;
         }
         let style = (FONT, 14 * k)
             .into_font()
@@ -170,10 +167,9 @@ impl HeatMap {
                 ((x + BAR_WIDTH) * k, y * k),
                 ((x + BAR_WIDTH + 5) * k, y * k),
             ];
-            root.draw(&PathElement::new(tick, INK)).map_err(fail)?;
+            root.draw(&PathElement::new(tick, INK))?;
             let at = ((x + BAR_WIDTH + 9) * k, y * k);
-            root.draw(&Text::new((self.format)(value), at, style.clone()))
-                .map_err(fail)?;
+            root.draw(&Text::new((self.format)(value), at, style.clone()))?;
         }
         let turned = (FONT, 15 * k)
             .into_font()
@@ -182,7 +178,7 @@ impl HeatMap {
             .pos(Pos::new(HPos::Center, VPos::Center));
         let at = ((SIZE.0 as i32 - 26) * k, (TOP + height / 2) * k);
         root.draw(&Text::new(self.bar_label.clone(), at, turned))
-            .map_err(fail)
+            .map_err(NotDrawn::from)
     }
 
     fn values(&self) -> impl Iterator<Item = f64> {

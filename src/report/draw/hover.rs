@@ -4,6 +4,7 @@
 //! rely on their form: no ids, a `<title>` and a `<desc>` first, and one group of class `hover`
 //! last, whose shapes cover the data and hold the text to show.
 
+use crate::report::error::NotDrawn;
 use askama::filters::Html;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -120,15 +121,16 @@ pub fn draw_svg(
     size: (u32, u32),
     title: &str,
     description: &str,
-    draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Result<Hover, String>,
-) -> Result<(), String> {
+    draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Result<Hover, NotDrawn>,
+) -> Result<(), NotDrawn> {
     let mut drawing = String::new();
     let root = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
     let hover = draw(&root)?;
-    root.present().map_err(|e| e.to_string())?;
+    root.present()?;
     drop(root);
-    let svg = readable(&drawing, title, description, &hover).ok_or("no SVG came of it")?;
-    fs::write(path, svg).map_err(|e| e.to_string())
+    let svg = readable(&drawing, title, description, &hover)
+        .ok_or_else(|| NotDrawn::new("no SVG came of it"))?;
+    fs::write(path, svg).map_err(NotDrawn::new)
 }
 
 /// A drawing with name, description and texts; None if it is no SVG.

@@ -3,6 +3,7 @@
 use super::chart::{FONT, GREY, INK, colour};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -62,7 +63,7 @@ impl Drawing for Panels {
         &self,
         root: &DrawingArea<DB, Shift>,
         k: i32,
-    ) -> Result<Hover, String> {
+    ) -> Result<Hover, NotDrawn> {
         let pen = Pen { root, k };
         let mut x = 24;
         for (i, kind) in self.kinds.iter().enumerate() {
@@ -90,7 +91,7 @@ impl Panels {
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), String> {
+    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
         drawing::draw(self, path)
     }
 }
@@ -103,7 +104,7 @@ impl Panel {
         width: i32,
         kinds: &[String],
         hover: &mut Hover,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotDrawn> {
         pen.text(&self.title, (left + 8, top + 4), 14, INK, HPos::Left)?;
         pen.text(&self.subtitle, (left + 8, top + 24), 12, GREY, HPos::Left)?;
         let (floor, ceiling) = self.range();
@@ -194,23 +195,29 @@ impl<DB: DrawingBackend> Pen<'_, DB> {
         size: i32,
         ink: RGBColor,
         h: HPos,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotDrawn> {
         let pos = Pos::new(h, VPos::Top);
         let style = (FONT, size * self.k).into_font().color(&ink).pos(pos);
         let at = (at.0 * self.k, at.1 * self.k);
         let text = Text::new(text.to_owned(), at, style);
-        self.root.draw(&text).map_err(|e| e.to_string())
+        self.root.draw(&text).map_err(NotDrawn::from)
     }
 
-    fn rectangle(&self, a: (i32, i32), b: (i32, i32), ink: RGBColor) -> Result<(), String> {
+    fn rectangle(&self, a: (i32, i32), b: (i32, i32), ink: RGBColor) -> Result<(), NotDrawn> {
         let corners = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
         let shape = Rectangle::new(corners, ink.filled());
-        self.root.draw(&shape).map_err(|e| e.to_string())
+        self.root.draw(&shape).map_err(NotDrawn::from)
     }
 
-    fn line(&self, a: (i32, i32), b: (i32, i32), ink: RGBColor, width: u32) -> Result<(), String> {
+    fn line(
+        &self,
+        a: (i32, i32),
+        b: (i32, i32),
+        ink: RGBColor,
+        width: u32,
+    ) -> Result<(), NotDrawn> {
         let ends = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
         let path = PathElement::new(ends, ink.stroke_width(width * self.k as u32));
-        self.root.draw(&path).map_err(|e| e.to_string())
+        self.root.draw(&path).map_err(NotDrawn::from)
     }
 }

@@ -1,6 +1,7 @@
 //! What a folder of results holds.
 
 use super::figure::{self, Figure};
+use crate::models::ConfigError;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -187,7 +188,7 @@ impl Folder {
     ///
     /// # Errors
     /// A message that names the folder, or the file and line: what was found and what was expected.
-    pub fn read(dir: &Path) -> Result<Self, String> {
+    pub fn read(dir: &Path) -> Result<Self, ConfigError> {
         let mut folder = Folder {
             name: dir
                 .canonicalize()
@@ -205,9 +206,9 @@ impl Folder {
                 folder.tables.push(read_csv(&path, name)?);
             } else if name.ends_with(".svg") {
                 let figure = figure::of_svg(name, &read_text(&path)?);
-                folder.figures.push(
-                    figure.map_err(|(line, what)| format!("{}:{line}: {what}", path.display()))?,
-                );
+                folder
+                    .figures
+                    .push(figure.map_err(|(line, what)| at_line(&path, line.into(), what))?);
             }
         }
         if !folder.is_of_kvplan() {
@@ -245,17 +246,16 @@ fn rank(file: &str) -> usize {
 }
 
 /// Names of the visible files, sorted.
-fn file_names(dir: &Path) -> Result<Vec<String>, String> {
+fn file_names(dir: &Path) -> Result<Vec<String>, ConfigError> {
     let fail = |e: std::io::Error| {
         let reason = match e.kind() {
             std::io::ErrorKind::NotFound => "no such folder".into(),
             std::io::ErrorKind::NotADirectory => "not a folder".into(),
             _ => e.to_string(),
         };
-        format!(
-            "{}: cannot be read ({reason}); expected a folder that a command of kvplan wrote",
-            dir.display()
-        )
+        let message =
+            format!("cannot be read ({reason}); expected a folder that a command of kvplan wrote");
+        ConfigError::new(dir.display().to_string(), message)
     };
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(fail)? {
@@ -269,40 +269,53 @@ fn file_names(dir: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn not_ours(dir: &Path, names: &[String]) -> String {
+fn not_ours(dir: &Path, names: &[String]) -> ConfigError {
     let found = match names {
         [] => "no files".to_owned(),
         _ if names.len() > 5 => format!("{} and {} more", names[..5].join(", "), names.len() - 5),
         _ => names.join(", "),
     };
-    format!(
-        "{}: holds no results of kvplan (found {found}); expected run.json, sweep.csv or another file that a command of kvplan wrote",
-        dir.display()
+    let message = format!(
+        "holds no results of kvplan (found {found}); expected run.json, sweep.csv or another file that a command of kvplan wrote"
+    );
+    ConfigError::new(dir.display().to_string(), message)
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let bytes = fs::read(path).map_err(|e| not_read(path, &e))?;
+    String::from_utf8(bytes).map_err(|_| not_read(path, &"not UTF-8 text"))
+}
+
+fn not_read(path: &Path, why: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError::new(
+        path.display().to_string(),
+        format!("cannot be read ({why})"),
     )
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let fail = |e: String| format!("{}: cannot be read ({e})", path.display());
-    let bytes = fs::read(path).map_err(|e| fail(e.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| fail("not UTF-8 text".into()))
+fn at_line(path: &Path, line: u64, message: String) -> ConfigError {
+    ConfigError {
+        line: Some(line as usize),
+        ..ConfigError::new(path.display().to_string(), message)
+    }
 }
 
 /// What a command says of itself; none if the file says something else.
-fn read_run(path: &Path, name: &str) -> Result<Option<Run>, String> {
+fn read_run(path: &Path, name: &str) -> Result<Option<Run>, ConfigError> {
     let text = read_text(path)?;
     if name != "run.json" && serde_json::from_str::<Signature>(&text).is_err() {
         return Ok(None);
     }
-    let wrong = |e: serde_json::Error| format!("{}:{}: {e}", path.display(), e.line());
+    let wrong = |e: serde_json::Error| at_line(path, e.line() as u64, e.to_string());
     let said: Value = serde_json::from_str(&text).map_err(wrong)?;
     let is_ours = said.get("kvplan").is_some();
     let file = name.to_owned();
     Ok(is_ours.then_some(Run { file, said }))
 }
 
-fn read_csv(path: &Path, name: &str) -> Result<Csv, String> {
-    let at = |line: u64, what: String| format!("{}:{line}: {what}", path.display());
-    let file = File::open(path).map_err(|e| format!("{}: cannot be read ({e})", path.display()))?;
+fn read_csv(path: &Path, name: &str) -> Result<Csv, ConfigError> {
+    let at = |line: u64, what: String| at_line(path, line, what);
+    let file = File::open(path).map_err(|e| not_read(path, &e))?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let wrong = |e: csv::Error| {
         let line = e.position().map_or(1, csv::Position::line);

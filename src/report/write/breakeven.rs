@@ -4,6 +4,7 @@ use super::sweep::{costs_of, csv_bytes, reason_words};
 use crate::pricing::Money;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
@@ -44,7 +45,7 @@ impl BreakevenReport<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write("breakeven.csv", &self.csv())?;
         out.write("breakeven_cost.csv", &self.cost_csv())?;
         for extension in ["svg", "png"] {

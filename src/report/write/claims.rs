@@ -2,8 +2,10 @@
 
 use crate::report::draw::heatmap::{HeatCell, HeatMap, Shade};
 use crate::report::draw::panels::{Bar, Panel, Panels};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::output::json;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;
 use crate::study::claims::cells::{Axes, Plan};
@@ -26,7 +28,7 @@ pub struct Ran<'a> {
 ///
 /// # Errors
 /// A message that names the file that could not be written.
-pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), String> {
+pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
     out.write("claims.csv", &claims_csv(ran.judgements))?;
     out.write("savings_surface.csv", &surface_csv(ran))?;
     out.write("claims.json", &claims_json(ran)?)?;
@@ -228,7 +230,7 @@ struct Simulated<'a> {
     scenario: &'a Scenario,
 }
 
-fn claims_json(ran: &Ran) -> Result<Vec<u8>, String> {
+fn claims_json(ran: &Ran) -> Result<Vec<u8>, WriteError> {
     let file = &ran.ledger.file;
     let counts = Verdict::ALL.map(|v| (v.to_string(), count(ran.judgements, v)));
     let provenance = Provenance {
@@ -258,10 +260,7 @@ fn claims_json(ran: &Ran) -> Result<Vec<u8>, String> {
             })
             .collect(),
     };
-    let mut bytes =
-        serde_json::to_vec_pretty(&provenance).map_err(|e| format!("claims.json: {e}"))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    json("claims.json", &provenance)
 }
 
 fn count(judgements: &[Judgement], verdict: Verdict) -> usize {

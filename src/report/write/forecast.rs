@@ -2,6 +2,7 @@
 
 use super::sweep::{csv_bytes, reason_words};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
@@ -25,7 +26,7 @@ impl ForecastReport<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write("forecast.csv", &self.csv())?;
         out.write("forecast_limits.csv", &self.limits_csv())?;
         for extension in ["svg", "png"] {

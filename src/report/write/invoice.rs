@@ -1,11 +1,14 @@
 //! An invoice with the sum behind each line: for the terminal, as JSON and as CSV.
 
 use super::sweep::csv_bytes;
+use crate::Defect;
 use crate::pricing::catalog::Basis;
 use crate::pricing::quantity::show;
 use crate::pricing::{
     Catalog, Date, Excess, Invoice, LineItem, MeterItem, Money, Plan, Rounding, Unit, Usage,
 };
+use crate::report::error::WriteError;
+use crate::report::output::json;
 use crate::report::table::table;
 use serde::Serialize;
 
@@ -26,7 +29,7 @@ impl<'a> InvoiceReport<'a> {
     ///
     /// # Errors
     /// If the invoice does not add up: a defect.
-    pub fn check(plan: &Plan, usage: &Usage) -> Result<(Invoice, Vec<Excess>), String> {
+    pub fn check(plan: &Plan, usage: &Usage) -> Result<(Invoice, Vec<Excess>), Defect> {
         let invoice = plan.invoice(usage);
         invoice.check()?;
         Ok((invoice, plan.excesses(usage)))
@@ -150,7 +153,7 @@ impl<'a> InvoiceReport<'a> {
     ///
     /// # Errors
     /// If it cannot be written as JSON.
-    pub fn json(&self) -> Result<Vec<u8>, String> {
+    pub fn json(&self) -> Result<Vec<u8>, WriteError> {
         let line = |l: &'a LineItem| {
             let item = l.item.and_then(|m| self.plan.item(m));
             Line {
@@ -188,9 +191,7 @@ impl<'a> InvoiceReport<'a> {
             exceeded: self.excesses.iter().map(excess).collect(),
             notes: self.notes(),
         };
-        let mut bytes = serde_json::to_vec_pretty(&all).map_err(|e| e.to_string())?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        json("invoice.json", &all)
     }
 
     /// A row for each line that was used; the total is the sum of `amount_usd`.

@@ -2,6 +2,7 @@
 
 use super::sweep::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
@@ -12,6 +13,7 @@ use crate::study::plan::pareto::front;
 use crate::study::plan::space::Space;
 use crate::study::plan::{Certainty, Objective, Planned, Settings, Status, Trial};
 use crate::study::stats::Estimate;
+use std::io;
 
 /// A scenario with the outcome of its search.
 pub struct PlanReport<'a> {
@@ -86,7 +88,7 @@ impl PlanReport<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         let front = self.front();
         out.write(
             "plan.csv",
@@ -157,10 +159,10 @@ impl PlanReport<'_> {
     }
 
     /// The chosen policy as a file that `--policy` reads.
-    fn policy_file(&self, i: usize) -> Result<String, String> {
+    fn policy_file(&self, i: usize) -> Result<String, WriteError> {
         let t = &self.result.trials[i];
         let policy = toml::to_string(&t.candidate.policy)
-            .map_err(|e| format!("plan-policy.toml: cannot be written ({e})"))?;
+            .map_err(|e| WriteError::of_writing("plan-policy.toml")(io::Error::other(e)))?;
         let objectives: Vec<&str> = self
             .result
             .objectives

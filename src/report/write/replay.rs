@@ -3,8 +3,10 @@
 use super::sweep::csv_bytes;
 use crate::models::quantity::format_duration;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::output::json;
 use crate::report::settings::settings;
 use crate::run::Billed;
 use crate::run::metric::METRICS;
@@ -31,7 +33,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write("replay.csv", &self.csv())?;
         out.write("replay_series.csv", &self.series_csv())?;
         out.write("run.json", &self.run_json()?)?;
@@ -118,7 +120,7 @@ impl Report<'_> {
         csv_bytes(header.into_iter().chain(columns).collect(), rows)
     }
 
-    fn run_json(&self) -> Result<Vec<u8>, String> {
+    fn run_json(&self) -> Result<Vec<u8>, WriteError> {
         let c = self.replay.counts;
         let run = json!({
             "kvplan": env!("CARGO_PKG_VERSION"),
@@ -140,9 +142,7 @@ impl Report<'_> {
             "billed": self.billed(),
             "scenario": self.scenario,
         });
-        let mut bytes = serde_json::to_vec_pretty(&run).map_err(|e| format!("run.json: {e}"))?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        json("run.json", &run)
     }
 
     /// What was read and replayed, and what that says.

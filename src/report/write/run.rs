@@ -3,6 +3,7 @@
 use super::sweep::{csv_bytes, run_json, settings_line};
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, Money};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
@@ -22,7 +23,7 @@ pub fn write(
     traffic: Count,
     cells: &[Cell],
     out: &OutputDir,
-) -> Result<(), String> {
+) -> Result<(), WriteError> {
     out.write("measures.csv", &measures_csv(cells))?;
     out.write("invoice.csv", &invoice_csv(cells))?;
     let settings = settings_line(scenario, cells);

@@ -3,6 +3,7 @@
 use super::sweep::csv_bytes;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Mark, Scale};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
@@ -28,7 +29,7 @@ impl SensitivityReport<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write("sensitivity.csv", &self.csv())?;
         let mut charts = vec![("tornado", self.tornado())];
         if let Some(effects) = &self.result.morris {

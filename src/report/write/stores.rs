@@ -4,8 +4,10 @@ use super::sweep::{SCALING, csv_bytes};
 use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::output::json;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;
@@ -40,7 +42,7 @@ impl Comparison<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write("stores.csv", &self.csv())?;
         out.write("stores_invoices.csv", &self.invoices_csv())?;
         let run = Run {
@@ -52,9 +54,7 @@ impl Comparison<'_> {
             stores: self.stores,
             scenario: self.scenario,
         };
-        let mut json = serde_json::to_vec_pretty(&run).map_err(|e| format!("stores.json: {e}"))?;
-        json.push(b'\n');
-        out.write("stores.json", &json)?;
+        out.write("stores.json", &json("stores.json", &run)?)?;
         for policy in &self.scenario.policies {
             let chart = self.chart(&policy.name);
             for extension in ["svg", "png"] {

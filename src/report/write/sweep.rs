@@ -3,8 +3,10 @@
 use super::precision::{attained, needed, replications};
 use crate::models::quantity::Count;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::output::json;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::metric::{ALLOWANCES, METRICS};
@@ -17,7 +19,7 @@ use serde::Serialize;
 ///
 /// # Errors
 /// A message that names the file that could not be written.
-pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), String> {
+pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), WriteError> {
     out.write("sweep.csv", &sweep_csv(scenario, cells))?;
     out.write("replications.csv", &replications_csv(scenario, cells))?;
     let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
@@ -175,7 +177,7 @@ pub fn run_json(
     scenario: &Scenario,
     levels: &[Count],
     settings: String,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, WriteError> {
     let run = Run {
         kvplan: env!("CARGO_PKG_VERSION"),
         command,
@@ -185,9 +187,7 @@ pub fn run_json(
         scaling: SCALING,
         scenario,
     };
-    let mut bytes = serde_json::to_vec_pretty(&run).map_err(|e| format!("run.json: {e}"))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    json("run.json", &run)
 }
 
 /// The settings in force of a sweep.

@@ -4,6 +4,7 @@ use super::sweep::csv_bytes;
 use crate::cloud::failure::Window;
 use crate::models::quantity::format_duration;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
@@ -25,7 +26,7 @@ pub fn write(
     settings: &str,
     timelines: &[&Timeline],
     out: &OutputDir,
-) -> Result<(), String> {
+) -> Result<(), WriteError> {
     out.write("series.csv", &series_csv(scenario, timelines))?;
     out.write("alerts.csv", &alerts_csv(scenario, timelines))?;
     out.write("warm_up.csv", &warm_up_csv(scenario, timelines))?;

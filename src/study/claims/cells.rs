@@ -274,7 +274,7 @@ pub fn simulate_cells(plan: &Plan, work: &Work) -> Result<Cells, StudyError> {
             scenario: shorter.as_ref().unwrap_or(point.scenario),
             ..*point
         };
-        let result = simulate(&point).map_err(StudyError::Broken)?;
+        let result = simulate(&point)?;
         Ok::<_, StudyError>(metric::outcome_of(&result))
     })?;
     // The sort is stable: the replications of a point are in order.

@@ -3,6 +3,7 @@
 use super::expression::Expression;
 use super::judge::{Finding, Lens, Verdict, exact};
 use super::spec::{Check, Claim, Comparator, FactRef, Input, Ledger};
+use crate::models::ValueError;
 use crate::models::quantity::{Bytes, Count, parse_duration};
 use crate::models::{ConfigError, source_text};
 use crate::pricing::{MeterItem, Money, Plan, Usage};
@@ -68,7 +69,7 @@ fn calculated(
     inputs: &BTreeMap<String, Input>,
     comparator: Option<Comparator>,
 ) -> Result<Finding, ConfigError> {
-    let fail = |message: String| ConfigError::new(&ledger.name, message);
+    let fail = |e: ValueError| ConfigError::new(&ledger.name, e);
     let expression = Expression::parse(text).map_err(fail)?;
     let stated = ledger.file.stated();
     let mut figures: BTreeMap<&str, f64> = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! Arithmetic over named figures.
 
+use crate::models::ValueError;
 use exmex::{Express, FlatEx};
 use std::fmt;
 
@@ -21,9 +22,10 @@ impl Expression {
     ///
     /// # Errors
     /// What was found and what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
         let parsed = exmex::parse::<f64>(text)
-            .map_err(|e| format!("found \"{text}\", expected an arithmetic expression ({e})"))?;
+            .map_err(|e| format!("found \"{text}\", expected an arithmetic expression ({e})"))
+            .map_err(ValueError::new)?;
         Ok(Expression {
             text: text.to_owned(),
             parsed,
@@ -39,17 +41,23 @@ impl Expression {
     ///
     /// # Errors
     /// If a name has no figure, or the value is not finite.
-    pub fn evaluate(&self, lookup: impl Fn(&str) -> Option<f64>) -> Result<f64, String> {
+    pub fn evaluate(&self, lookup: impl Fn(&str) -> Option<f64>) -> Result<f64, ValueError> {
         let values: Vec<f64> = self
             .variables()
             .iter()
             .map(|name| lookup(name).ok_or_else(|| format!("\"{name}\" has no figure")))
-            .collect::<Result<_, _>>()?;
-        let value = self.parsed.eval(&values).map_err(|e| e.to_string())?;
+            .collect::<Result<_, String>>()?;
+        let value = self
+            .parsed
+            .eval(&values)
+            .map_err(|e| ValueError::new(e.to_string()))?;
         if value.is_finite() {
             Ok(value)
         } else {
-            Err(format!("\"{}\" is not a finite number", self.text))
+            Err(ValueError::new(format!(
+                "\"{}\" is not a finite number",
+                self.text
+            )))
         }
     }
 
@@ -101,7 +109,12 @@ mod tests {
         };
         assert_eq!(e.evaluate(lookup), Ok(3.0));
         assert_eq!(e.with_figures(lookup), "1 + 0.5 * 2^3 / (4 - 2)");
-        assert!(e.evaluate(|_| None).unwrap_err().contains("has no figure"));
+        assert!(
+            e.evaluate(|_| None)
+                .unwrap_err()
+                .to_string()
+                .contains("has no figure")
+        );
     }
 
     #[test]

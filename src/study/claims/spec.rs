@@ -2,6 +2,7 @@
 
 use super::derive;
 use super::expression::Expression;
+use crate::models::ValueError;
 use crate::models::quantity::{self, Bytes, Count};
 use crate::models::{self, ConfigError, FieldError, Model};
 use crate::pricing::{Catalog, Date, MeterItem, Plan, Usage};
@@ -565,7 +566,7 @@ impl ClaimFile {
         inputs: &BTreeMap<String, Input>,
     ) -> Result<usize, FieldError> {
         let fail = |message: String| FieldError::new("expression", message);
-        let expression = Expression::parse(text).map_err(fail)?;
+        let expression = Expression::parse(text).map_err(|e| fail(e.into()))?;
         let mut others = 0;
         for name in expression.variables() {
             let stated = self.claim(name).map(|c| c.stated.is_some());
@@ -687,13 +688,13 @@ impl Quantity {
     ///
     /// # Errors
     /// What was found and expected.
-    pub fn of_metric(name: &str) -> Result<Self, String> {
+    pub fn of_metric(name: &str) -> Result<Self, ValueError> {
         let item: Option<MeterItem> = name.parse().ok();
         metric::index_of(name)
             .map(Quantity::Metric)
             .or(item.map(Quantity::Used))
             .ok_or_else(|| {
-                format!("found \"{name}\", expected a measure of sweep.csv such as hit_ratio, or a meter item such as kv.write_bytes")
+                ValueError::new(format!("found \"{name}\", expected a measure of sweep.csv such as hit_ratio, or a meter item such as kv.write_bytes"))
             })
     }
 }
@@ -723,7 +724,8 @@ impl Ledger {
             .map(|t| {
                 let mut catalog: Catalog = models::load(&t.catalog, folder.as_deref(), &[])?;
                 catalog.round_up.extend(&t.round_up);
-                let plan = catalog.plan(&t.plan).map(|_| ()).map_err(|e| e.message);
+                let plan = catalog.plan(&t.plan).map(|_| ());
+                let plan = plan.map_err(|e| ValueError::new(e.message));
                 plan.and_then(|()| t.on.map_or(Ok(()), |on| catalog.check_known(on)))
                     .map_err(|e| ConfigError::new(&label, format!("tariff \"{}\": {e}", t.name)))?;
                 Ok(catalog)

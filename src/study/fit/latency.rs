@@ -3,6 +3,7 @@
 use super::family::{Family, Fitted};
 use super::goodness::{BOOTSTRAPS, bootstrap_p, ks_distance};
 use crate::cloud::latency::LatencyProfile;
+use crate::models::ValueError;
 use crate::models::dist::{Dist, Empirical};
 use crate::study::stats::CONFIDENCE;
 use statrs::distribution::{Beta, ContinuousCDF};
@@ -46,15 +47,15 @@ impl LatencyFit {
     ///
     /// # Errors
     /// If all values are the same: then there is no distribution.
-    pub fn new(mut values_ms: Vec<f64>, seed: u64) -> Result<Self, String> {
+    pub fn new(mut values_ms: Vec<f64>, seed: u64) -> Result<Self, ValueError> {
         values_ms.sort_by(f64::total_cmp);
         if let (Some(first), Some(last)) = (values_ms.first(), values_ms.last())
             && first == last
         {
-            return Err(format!(
+            return Err(ValueError::new(format!(
                 "found {} values that are all {first} ms, expected values that differ: a model file can say {{ kind = \"constant\", value = \"{first} ms\" }}",
                 values_ms.len()
-            ));
+            )));
         }
         let n = values_ms.len();
         let mut candidates: Vec<Candidate> = Family::ALL
@@ -302,6 +303,7 @@ mod tests {
         assert!(
             LatencyFit::new(vec![5.0, 5.0], 1)
                 .unwrap_err()
+                .to_string()
                 .contains("all 5 ms")
         );
     }

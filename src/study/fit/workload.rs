@@ -6,6 +6,7 @@ use super::latency::LatencyFit;
 use crate::models::ConfigError;
 use crate::models::quantity::{Probability, Rate};
 use crate::sim::random::{StreamRng, Streams};
+use crate::study::error::StudyError;
 use crate::study::stats::CONFIDENCE;
 use crate::units::Timestamp;
 use crate::workload::arrivals::{Shape, Spacing};
@@ -78,37 +79,24 @@ pub const RESERVOIR: usize = 20_000;
 /// Level at which hours or days are taken to differ.
 const LEVEL: f64 = 0.001;
 
-/// Why a workload could not be fitted.
-#[derive(Debug)]
-pub enum FitError {
-    Input(ConfigError),
-    Interrupted,
-}
-
-impl From<ConfigError> for FitError {
-    fn from(e: ConfigError) -> Self {
-        FitError::Input(e)
-    }
-}
-
 /// Fits a workload to the rows of a log. What the log does not tell is the base's. `seed` drives
 /// the sample of latencies; `stop` ends the reading without result.
 ///
 /// # Errors
-/// If the log cannot be read, or has fewer than two recorded requests at different times.
+/// If it was told to stop, or the log cannot be read, or has fewer than two recorded requests at different times.
 pub fn fit_workload(
     mut reader: TraceReader,
     base: &WorkloadSpec,
     seed: u64,
     stop: &AtomicBool,
-) -> Result<WorkloadFit, FitError> {
+) -> Result<WorkloadFit, StudyError> {
     let mut seen = Seen::new(seed);
     let mut rows = 0_u64;
     while let Some(row) = reader.next_row()? {
         seen.add(&row);
         rows += 1;
         if rows.is_multiple_of(4_096) && stop.load(Ordering::Relaxed) {
-            return Err(FitError::Interrupted);
+            return Err(StudyError::Interrupted);
         }
     }
     let span = seen.last.since(seen.first);

@@ -1,5 +1,6 @@
 //! Which part of a sweep a batch system gives to this process.
 
+use super::error::PartialError;
 use crate::study::grid::Part;
 
 /// The index of a Slurm job array's task.
@@ -14,18 +15,18 @@ pub const SHARDS: &str = "KVPLAN_SHARDS";
 ///
 /// # Errors
 /// Which variables are missing, wrong, or contradict each other.
-pub fn detect(variable: &dyn Fn(&str) -> Option<String>) -> Result<(Part, String), String> {
+pub fn detect(variable: &dyn Fn(&str) -> Option<String>) -> Result<(Part, String), PartialError> {
     let variables = Variables(variable);
     match (
         variables.number(SLURM_INDEX)?,
         variables.number(KUBERNETES_INDEX)?,
     ) {
-        (Some(_), Some(_)) => Err(format!(
+        (Some(_), Some(_)) => Err(PartialError::environment(format!(
             "--shard auto: found both {SLURM_INDEX} (Slurm) and {KUBERNETES_INDEX} (Kubernetes), expected one of them"
-        )),
-        (None, None) => Err(format!(
+        ))),
+        (None, None) => Err(PartialError::environment(format!(
             "--shard auto: found neither {SLURM_INDEX} (a Slurm job array) nor {KUBERNETES_INDEX} (a Kubernetes indexed Job); expected one of them, or a part such as --shard 1/4"
-        )),
+        ))),
         (Some(id), None) => slurm(&variables, id),
         (None, Some(index)) => kubernetes(&variables, index),
     }
@@ -36,24 +37,29 @@ const TOO_MANY: &str = "--shard auto: found more than 100,000 parts, expected fe
 struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl Variables<'_> {
-    fn number(&self, name: &str) -> Result<Option<u32>, String> {
+    fn number(&self, name: &str) -> Result<Option<u32>, PartialError> {
         let Some(text) = (self.0)(name) else {
             return Ok(None);
         };
         let number = text.trim().parse().map_err(|_| {
-            format!("--shard auto: {name}: found \"{text}\", expected a whole number of 0 or more")
+            PartialError::environment(format!(
+                "--shard auto: {name}: found \"{text}\", expected a whole number of 0 or more"
+            ))
         });
         number.map(Some)
     }
 
-    fn required(&self, name: &str, of: &str) -> Result<u32, String> {
-        self.number(name)?
-            .ok_or_else(|| format!("--shard auto: found {of}, but not {name}; expected both"))
+    fn required(&self, name: &str, of: &str) -> Result<u32, PartialError> {
+        self.number(name)?.ok_or_else(|| {
+            PartialError::environment(format!(
+                "--shard auto: found {of}, but not {name}; expected both"
+            ))
+        })
     }
 }
 
 /// Tasks are numbered from the least index on, whatever that and the step are.
-fn slurm(variables: &Variables, id: u32) -> Result<(Part, String), String> {
+fn slurm(variables: &Variables, id: u32) -> Result<(Part, String), PartialError> {
     let of = |name| variables.required(name, SLURM_INDEX);
     let (least, most) = (of("SLURM_ARRAY_TASK_MIN")?, of("SLURM_ARRAY_TASK_MAX")?);
     let count = of("SLURM_ARRAY_TASK_COUNT")?;
@@ -64,30 +70,31 @@ fn slurm(variables: &Variables, id: u32) -> Result<(Part, String), String> {
         && (id - least).is_multiple_of(step)
         && (most - least) / step + 1 == count;
     if !even {
-        return Err(format!(
+        return Err(PartialError::environment(format!(
             "--shard auto: found {SLURM_INDEX}={id} in a Slurm {array}, expected indices at even steps, such as --array=1-{}; to repeat some of the tasks, give each its part, such as --shard 2/{}",
             count.max(2),
             count.max(2)
-        ));
+        )));
     }
     if let Some(shards) = variables.number(SHARDS)?.filter(|n| *n != count) {
-        return Err(format!(
+        return Err(PartialError::environment(format!(
             "--shard auto: found {SHARDS}={shards} and a Slurm {array}, expected as many; to repeat some of the tasks, give each its part, such as --shard 2/{shards}"
-        ));
+        )));
     }
-    let part = Part::new((id - least) / step + 1, count).ok_or(TOO_MANY)?;
+    let part = Part::new((id - least) / step + 1, count)
+        .ok_or_else(|| PartialError::environment(TOO_MANY))?;
     Ok((part, format!("{SLURM_INDEX}={id}, Slurm {array}")))
 }
 
-fn kubernetes(variables: &Variables, index: u32) -> Result<(Part, String), String> {
+fn kubernetes(variables: &Variables, index: u32) -> Result<(Part, String), PartialError> {
     let of = variables.required(SHARDS, KUBERNETES_INDEX)?;
     if index >= of {
-        return Err(format!(
+        return Err(PartialError::environment(format!(
             "--shard auto: found {KUBERNETES_INDEX}={index} and {SHARDS}={of}, expected an index from 0 to {}: is {SHARDS} the Job's number of completions?",
             of.saturating_sub(1)
-        ));
+        )));
     }
-    let part = Part::new(index + 1, of).ok_or(TOO_MANY)?;
+    let part = Part::new(index + 1, of).ok_or_else(|| PartialError::environment(TOO_MANY))?;
     let from = format!("{KUBERNETES_INDEX}={index}, Kubernetes Job with {SHARDS}={of}");
     Ok((part, from))
 }
@@ -96,7 +103,7 @@ fn kubernetes(variables: &Variables, index: u32) -> Result<(Part, String), Strin
 mod tests {
     use super::*;
 
-    fn detect_in(variables: &str) -> Result<(u32, u32), String> {
+    fn detect_in(variables: &str) -> Result<(u32, u32), PartialError> {
         let pairs: Vec<(&str, &str)> = variables
             .split_whitespace()
             .map(|v| v.split_once('=').unwrap())
@@ -114,7 +121,7 @@ mod tests {
         most: &str,
         count: &str,
         more: &str,
-    ) -> Result<(u32, u32), String> {
+    ) -> Result<(u32, u32), PartialError> {
         detect_in(&format!(
             "SLURM_ARRAY_TASK_ID={id} SLURM_ARRAY_TASK_MIN={least} SLURM_ARRAY_TASK_MAX={most} SLURM_ARRAY_TASK_COUNT={count} {more}"
         ))
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_contradicts_is_named() {
-        let error = |r: Result<(u32, u32), String>| r.unwrap_err();
+        let error = |r: Result<(u32, u32), PartialError>| r.unwrap_err();
         insta::assert_snapshot!(error(detect_in("")), @"--shard auto: found neither SLURM_ARRAY_TASK_ID (a Slurm job array) nor JOB_COMPLETION_INDEX (a Kubernetes indexed Job); expected one of them, or a part such as --shard 1/4");
         insta::assert_snapshot!(error(detect_in("JOB_COMPLETION_INDEX=1")), @"--shard auto: found JOB_COMPLETION_INDEX, but not KVPLAN_SHARDS; expected both");
         insta::assert_snapshot!(error(detect_in("JOB_COMPLETION_INDEX=4 KVPLAN_SHARDS=4")), @"--shard auto: found JOB_COMPLETION_INDEX=4 and KVPLAN_SHARDS=4, expected an index from 0 to 3: is KVPLAN_SHARDS the Job's number of completions?");

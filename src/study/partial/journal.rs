@@ -1,5 +1,6 @@
 //! Journals: the units of a sweep that is under way, so that it can go on after an interruption.
 
+use super::error::PartialError;
 use super::record::{Header, entry_line, parse_entry};
 use crate::run::measure::Outcome;
 use crate::study::grid::{Measured, Part, Unit};
@@ -47,29 +48,29 @@ impl Journal {
     /// A last line that is not complete was being written at the interruption; it is dropped.
     ///
     /// # Errors
-    /// A message that names the file: it cannot be written, another kvplan is writing it, or
-    /// it is that of another sweep, which is left as it is.
-    pub fn open(path: &Path, header: &Header, resume: bool) -> Result<Opened, String> {
-        let fail = |e: std::io::Error| format!("{}: cannot be written ({e})", path.display());
+    /// If it cannot be written, another kvplan is writing it, or it is that of another sweep, which is
+    /// left as it is.
+    pub fn open(path: &Path, header: &Header, resume: bool) -> Result<Opened, PartialError> {
+        let fail = PartialError::of_journal(path, "written");
         let options = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path);
-        let mut file = options.map_err(fail)?;
+        let mut file = options.map_err(&fail)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                return Err(format!(
-                    "{}: another kvplan is at work on this sweep in this folder",
-                    path.display()
+                return Err(PartialError::journal(
+                    path,
+                    "another kvplan is at work on this sweep in this folder",
                 ));
             }
             // There are file systems without locks.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(fail)?;
+        file.read_to_end(&mut bytes).map_err(&fail)?;
         let content = read(&bytes);
         let mut opened = Opened {
             known: Measured::new(),
@@ -84,46 +85,47 @@ impl Journal {
         match content {
             Some(Ok(content)) if resume => {
                 if let Some(difference) = content.header.difference(header) {
-                    return Err(format!(
-                        "{}: is the journal of another sweep: {difference}; without --resume the sweep starts over",
-                        path.display()
+                    return Err(PartialError::journal(
+                        path,
+                        format!(
+                            "is the journal of another sweep: {difference}; without --resume the sweep starts over"
+                        ),
                     ));
                 }
-                opened.journal.cut(content.length).map_err(fail)?;
+                opened.journal.cut(content.length).map_err(&fail)?;
                 (opened.known, opened.damaged) = (content.units, content.damaged);
                 return Ok(opened);
             }
             Some(Err(message)) if resume => {
-                return Err(format!(
-                    "{}: {message}; without --resume the sweep starts over",
-                    path.display()
+                return Err(PartialError::journal(
+                    path,
+                    format!("{message}; without --resume the sweep starts over"),
                 ));
             }
             Some(Ok(content)) => opened.discarded = content.units.len(),
             Some(Err(_)) | None => {}
         }
-        opened.journal.cut(0).map_err(fail)?;
-        opened.journal.write(&header.line(), true).map_err(fail)?;
+        opened.journal.cut(0).map_err(&fail)?;
+        opened.journal.write(&header.line(), true).map_err(&fail)?;
         Ok(opened)
     }
 
     /// Adds a unit.
     ///
     /// # Errors
-    /// A message that names the file.
-    pub fn add(&self, unit: Unit, outcome: &Outcome) -> Result<(), String> {
+    /// If the file system refuses it.
+    pub fn add(&self, unit: Unit, outcome: &Outcome) -> Result<(), PartialError> {
         let line = entry_line(&self.sweep_sha256, unit, outcome);
         self.write(&line, false)
-            .map_err(|e| format!("{}: cannot be written ({e})", self.path.display()))
+            .map_err(PartialError::of_journal(&self.path, "written"))
     }
 
     /// Removes the file, as its sweep is complete.
     ///
     /// # Errors
-    /// A message that names the file.
-    pub fn remove(self) -> Result<(), String> {
-        std::fs::remove_file(&self.path)
-            .map_err(|e| format!("{}: cannot be removed ({e})", self.path.display()))
+    /// If the file system refuses it.
+    pub fn remove(self) -> Result<(), PartialError> {
+        std::fs::remove_file(&self.path).map_err(PartialError::of_journal(&self.path, "removed"))
     }
 
     fn cut(&self, length: u64) -> std::io::Result<()> {
@@ -154,7 +156,7 @@ struct Content {
 }
 
 /// Reads a journal; `None` if there is nothing in it, not even a complete first line.
-fn read(bytes: &[u8]) -> Option<Result<Content, String>> {
+fn read(bytes: &[u8]) -> Option<Result<Content, PartialError>> {
     let length = bytes.iter().rposition(|b| *b == b'\n')? + 1;
     let text = String::from_utf8_lossy(&bytes[..length]);
     let mut lines = text.lines();
@@ -255,14 +257,18 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let path = journal(&dir);
         let before = std::fs::read(&path).unwrap();
-        let message = Journal::open(&path, &header(8), true).unwrap_err();
+        let message = Journal::open(&path, &header(8), true)
+            .unwrap_err()
+            .to_string();
         assert!(
             message.ends_with("is the journal of another sweep: `scenario.seed`: found 7, expected 8; without --resume the sweep starts over"),
             "{message}"
         );
         assert_eq!(std::fs::read(&path).unwrap(), before);
         let open = Journal::open(&path, &header(7), true).unwrap();
-        let message = Journal::open(&path, &header(7), true).unwrap_err();
+        let message = Journal::open(&path, &header(7), true)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("another kvplan is at work"), "{message}");
         drop(open);
         // Whoever does not ask to resume starts over.

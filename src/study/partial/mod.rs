@@ -5,6 +5,7 @@
 //! [shard] is complete, and ends with the checksum of all; a [journal] grows.
 
 pub mod environment;
+pub mod error;
 pub mod journal;
 pub mod record;
 pub mod shard;

@@ -1,5 +1,6 @@
 //! The lines of partial results.
 
+use super::error::PartialError;
 use crate::models::quantity::Count;
 use crate::run::measure::{Outcome, calls_of};
 use crate::run::metric::METRICS;
@@ -76,36 +77,37 @@ impl Header {
     ///
     /// # Errors
     /// What was found and what was expected, without the file's name.
-    pub fn parse(line: &str) -> Result<Self, String> {
+    pub fn parse(line: &str) -> Result<Self, PartialError> {
         /// What all versions of a header have.
         #[derive(Deserialize)]
         struct Versions {
             kvplan_partial: u32,
             kvplan: String,
         }
-        let versions: Versions = serde_json::from_str(line)
-            .map_err(|_| "is not a partial result of kvplan, or its first line is damaged")?;
+        let versions: Versions = serde_json::from_str(line).map_err(|_| {
+            PartialError::shard("is not a partial result of kvplan, or its first line is damaged")
+        })?;
         if versions.kvplan_partial != FORMAT {
-            return Err(format!(
+            return Err(PartialError::shard(format!(
                 "found format {} (kvplan {}), expected {FORMAT}",
                 versions.kvplan_partial, versions.kvplan
-            ));
+            )));
         }
         let version = env!("CARGO_PKG_VERSION");
         if versions.kvplan != version {
-            return Err(format!(
+            return Err(PartialError::shard(format!(
                 "was written by kvplan {}, expected {version}: the versions may simulate differently",
                 versions.kvplan
-            ));
+            )));
         }
         let header: Header = serde_json::from_str(line)
-            .map_err(|e| format!("its first line cannot be read ({e})"))?;
+            .map_err(|e| PartialError::shard(format!("its first line cannot be read ({e})")))?;
         let hash = sweep_hash(&header.kvplan, &header.sweep);
         if hash != header.sweep_sha256 {
-            return Err(format!(
+            return Err(PartialError::shard(format!(
                 "its first line is damaged: the scenario has the SHA-256 {hash}, expected {}",
                 header.sweep_sha256
-            ));
+            )));
         }
         Ok(header)
     }
@@ -310,7 +312,9 @@ mod tests {
         let line = default_header().line();
         let refused = |from: &str, to: &str| {
             assert!(line.contains(from), "{line}");
-            Header::parse(line.replacen(from, to, 1).trim_end()).unwrap_err()
+            Header::parse(line.replacen(from, to, 1).trim_end())
+                .unwrap_err()
+                .to_string()
         };
         let version = format!("\"kvplan\":\"{}\"", env!("CARGO_PKG_VERSION"));
         assert!(refused(&version, "\"kvplan\":\"0.0.9\"").contains("kvplan 0.0.9"));
@@ -319,6 +323,7 @@ mod tests {
         assert!(
             Header::parse("{}")
                 .unwrap_err()
+                .to_string()
                 .contains("not a partial result")
         );
     }

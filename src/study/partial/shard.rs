@@ -1,5 +1,6 @@
 //! Shards: the complete results of one part of a sweep, and putting all of them together.
 
+use super::error::PartialError;
 use super::record::{Closing, Header, entry_line, parse_entry};
 use crate::models::quantity::Count;
 use crate::run::scenario::Scenario;
@@ -35,15 +36,17 @@ pub fn encode(header: &Header, measured: &Measured) -> Vec<u8> {
 ///
 /// # Errors
 /// What was found and what was expected, without the file's name.
-pub fn decode(bytes: &[u8]) -> Result<Shard, String> {
+pub fn decode(bytes: &[u8]) -> Result<Shard, PartialError> {
     const CUT: &str = "is cut off or damaged: found no closing line, expected one with the number and the checksum of all units";
-    let text =
-        std::str::from_utf8(bytes).map_err(|_| "is damaged: found bytes that are not text")?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| PartialError::shard("is damaged: found bytes that are not text"))?;
     let mut lines = text.lines();
-    let first = lines.next().ok_or("is empty, expected a shard")?;
+    let first = lines
+        .next()
+        .ok_or_else(|| PartialError::shard("is empty, expected a shard"))?;
     let header = match Header::parse(first) {
         Err(_) if bytes.starts_with(b"{\"kvplan_partial\"") && !text.contains('\n') => {
-            return Err(CUT.into());
+            return Err(PartialError::shard(CUT));
         }
         header => header?,
     };
@@ -51,32 +54,33 @@ pub fn decode(bytes: &[u8]) -> Result<Shard, String> {
         .next_back()
         .filter(|_| text.ends_with('\n'))
         .and_then(|last| serde_json::from_str(last).ok());
-    let closing = closing.ok_or(CUT)?;
+    let closing = closing.ok_or_else(|| PartialError::shard(CUT))?;
     let entries: Vec<&str> = lines.collect();
     let before = bytes.len() - closing.line().len();
     let found = Closing::of(entries.len(), &bytes[..before]);
     if found.sha256 != closing.sha256 {
-        return Err(format!(
+        return Err(PartialError::shard(format!(
             "is damaged: found the SHA-256 {}, expected {}",
             found.sha256, closing.sha256
-        ));
+        )));
     }
     if found.units != closing.units {
-        return Err(format!(
+        return Err(PartialError::shard(format!(
             "is damaged: found {} units, expected {}",
             found.units, closing.units
-        ));
+        )));
     }
     if Part::new(header.shard, header.of).is_none() {
-        return Err(format!(
+        return Err(PartialError::shard(format!(
             "found shard {} of {}, expected a number from 1",
             header.shard, header.of
-        ));
+        )));
     }
     let mut measured = Measured::new();
     for (i, line) in entries.iter().enumerate() {
-        let (unit, values) = parse_entry(&header.sweep_sha256, line)
-            .ok_or_else(|| format!("line {}: is damaged or of another sweep", i + 2))?;
+        let (unit, values) = parse_entry(&header.sweep_sha256, line).ok_or_else(|| {
+            PartialError::shard(format!("line {}: is damaged or of another sweep", i + 2))
+        })?;
         measured.insert(unit, values);
     }
     Ok(Shard { header, measured })
@@ -95,32 +99,32 @@ pub struct Whole {
 /// # Errors
 /// A message that names the file at fault, with what was found and what was expected: a shard
 /// of another sweep, one that is there twice or not at all, or one without all of its units.
-pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, String> {
+pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, PartialError> {
     let (first_name, first) = shards
         .first()
-        .ok_or("found no shard, expected all of them")?;
+        .ok_or_else(|| PartialError::shard("found no shard, expected all of them"))?;
     let header = first.header.clone();
     let of = header.of;
     for (name, shard) in &shards {
         if let Some(difference) = shard.header.difference(&header) {
-            return Err(format!(
+            return Err(PartialError::shard(format!(
                 "{name}: is of another sweep than {first_name}: {difference}"
-            ));
+            )));
         }
         if shard.header.of != of {
-            return Err(format!(
+            return Err(PartialError::shard(format!(
                 "{name}: found a shard of {}, expected one of {of} as in {first_name}",
                 shard.header.of
-            ));
+            )));
         }
     }
     let mut files: Vec<Option<&str>> = vec![None; of as usize];
     for (name, shard) in &shards {
         let index = shard.header.shard;
         if let Some(other) = files[index as usize - 1].replace(name) {
-            return Err(format!(
+            return Err(PartialError::shard(format!(
                 "{name}: found shard {index} of {of} again, which is in {other} already; expected each once"
-            ));
+            )));
         }
     }
     let numbers = |there: bool| {
@@ -132,11 +136,11 @@ pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, String> {
         }
     };
     if files.contains(&None) {
-        return Err(format!(
+        return Err(PartialError::shard(format!(
             "shard {} of {of} is missing; found {}, expected all {of}",
             numbers(false),
             numbers(true)
-        ));
+        )));
     }
     let Header { sweep, .. } = header;
     let grid = Grid {
@@ -151,10 +155,10 @@ pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, String> {
     for (name, shard) in &shards {
         for (unit, values) in &shard.measured {
             if !grid.belongs(*unit, shard.header.part()) {
-                return Err(format!(
+                return Err(PartialError::shard(format!(
                     "{name}: has {}, which is not its own",
                     grid.name(*unit)
-                ));
+                )));
             }
             known.insert(*unit, values.clone());
         }
@@ -162,13 +166,17 @@ pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, String> {
     let units = known.len();
     let measured = grid.complete(Part::WHOLE, known, |missing| match missing.first() {
         None => Ok(Vec::new()),
-        Some(unit) => Err(format!("{}: lacks {}", file_of(*unit), grid.name(*unit))),
+        Some(unit) => Err(PartialError::shard(format!(
+            "{}: lacks {}",
+            file_of(*unit),
+            grid.name(*unit)
+        ))),
     })?;
     if measured.len() != units {
-        return Err(format!(
+        return Err(PartialError::shard(format!(
             "the shards have {units} units, expected {}",
             measured.len()
-        ));
+        )));
     }
     Ok(Whole {
         scenario: sweep.scenario,
@@ -270,12 +278,12 @@ mod tests {
         let unit = *all[1].1.measured.keys().next().unwrap();
         let values = all[1].1.measured.remove(&unit).unwrap();
         assert_eq!(
-            merge(all.clone()).unwrap_err(),
+            merge(all.clone()).unwrap_err().to_string(),
             "shard-2-of-3.kvshard: lacks level 10, policy naive, replication 1"
         );
         all[2].1.measured.insert(unit, values.clone());
         assert_eq!(
-            merge(all.clone()).unwrap_err(),
+            merge(all.clone()).unwrap_err().to_string(),
             "shard-3-of-3.kvshard: has level 10, policy naive, replication 1, which is not its own"
         );
         let mut all = shards(&scenario, 1);
@@ -285,7 +293,7 @@ mod tests {
         };
         all[0].1.measured.insert(unit, values);
         assert_eq!(
-            merge(all).unwrap_err(),
+            merge(all).unwrap_err().to_string(),
             "the shards have 25 units, expected 24"
         );
     }

@@ -1,5 +1,6 @@
 //! Objectives as people write them: `p95_query<500ms,loss<0.1%,cost<20USD`.
 
+use crate::models::ValueError;
 use crate::models::quantity::{Count, Probability, parse_duration};
 use crate::run::metric::{METRICS, index_of};
 
@@ -59,20 +60,20 @@ impl Objective {
 ///
 /// # Errors
 /// Says what was found and what was expected, with the names there are.
-pub fn parse(text: &str) -> Result<Vec<Objective>, String> {
+pub fn parse(text: &str) -> Result<Vec<Objective>, ValueError> {
     let all: Vec<Objective> = text
         .split(',')
         .map(|t| parse_one(t.trim()))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, String>>()?;
     for (i, o) in all.iter().enumerate() {
         if all[..i]
             .iter()
             .any(|p| (p.metric, p.below) == (o.metric, o.below))
         {
-            return Err(format!(
+            return Err(ValueError::new(format!(
                 "found two bounds of one kind on {}, expected one",
                 o.name()
-            ));
+            )));
         }
     }
     Ok(all)
@@ -119,7 +120,7 @@ fn no_level(text: &str, name: &str) -> String {
 ///
 /// # Errors
 /// Lists the names there are.
-pub fn measure(name: &str) -> Result<usize, String> {
+pub fn measure(name: &str) -> Result<usize, ValueError> {
     let alias = ALIASES.iter().find(|a| a.0 == name).map(|a| a.1.to_owned());
     let percentile = name
         .split_once('_')
@@ -133,11 +134,11 @@ pub fn measure(name: &str) -> Result<usize, String> {
         .ok_or_else(|| {
             let aliases: Vec<&str> = ALIASES.iter().map(|a| a.0).collect();
             let names: Vec<&str> = METRICS.iter().map(|m| m.name).collect();
-            format!(
+            ValueError::new(format!(
                 "found the measure \"{name}\", expected one of: {}, p50_query, p95_query, p99_query (likewise record, metrics, health), {}",
                 aliases.join(", "),
                 names.join(", ")
-            )
+            ))
         })
 }
 
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_was_expected() {
-        let error = |t| parse(t).unwrap_err();
+        let error = |t| parse(t).unwrap_err().to_string();
         insta::assert_snapshot!(error("p95_query"), @r#"found "p95_query", expected a measure, < or >, and a bound, such as p95_query<500ms"#);
         insta::assert_snapshot!(error("p95_query<fast"), @r#"found "p95_query<fast", expected a duration such as 500ms or 2s"#);
         insta::assert_snapshot!(error("loss<5"), @r#"found "loss<5", expected a share such as 0.1%"#);
@@ -211,7 +212,7 @@ mod tests {
         let levels: Vec<&str> = levels.map(|m| m.name).collect();
         assert_eq!(levels, INSTEAD.map(|i| i.0));
         for (name, instead) in INSTEAD {
-            let error = parse(&format!("{name}<5")).unwrap_err();
+            let error = parse(&format!("{name}<5")).unwrap_err().to_string();
             assert!(
                 error.contains(&format!("such as {instead}: {name}")),
                 "{error}"

@@ -473,7 +473,7 @@ impl<'a> Race<'a> {
             traffic: self.settings.traffic,
             replication,
         };
-        let result = simulate(&point).map_err(StudyError::Broken)?;
+        let result = simulate(&point)?;
         Ok(metric::outcome_of(&result))
     }
 

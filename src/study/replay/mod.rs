@@ -9,10 +9,11 @@ mod feed;
 pub use export::{Extent, write_trace};
 pub use feed::FeedCounts;
 
+use super::error::StudyError;
 use super::grid;
 use super::sweep::Cell;
 use super::timeline::{self, Step};
-use crate::models::ConfigError;
+use crate::Defect;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome as Kept;
 use crate::run::metric;
@@ -82,30 +83,13 @@ pub struct Replay {
     pub columns: Vec<&'static str>,
 }
 
-/// Why a replay gave no result.
-#[derive(Debug)]
-pub enum ReplayError {
-    /// The log cannot be used.
-    Input(ConfigError),
-    /// It was told to stop.
-    Interrupted,
-    /// An invariant does not hold: a defect of kvplan.
-    Broken(String),
-}
-
-impl From<ConfigError> for ReplayError {
-    fn from(e: ConfigError) -> Self {
-        ReplayError::Input(e)
-    }
-}
-
 /// Replays a log through every policy and replication of the scenario, on `threads` threads.
 /// Replications differ in what the log does not say, and in the KV's latencies and failures.
 /// `share_read` tells how much of the log has been read, if that can be known; `stop` ends the
 /// replay without result.
 ///
 /// # Errors
-/// See [`ReplayError`].
+/// If the log cannot be used, it was told to stop, or an invariant does not hold.
 pub fn replay(
     scenario: &Scenario,
     reader: TraceReader,
@@ -113,7 +97,7 @@ pub fn replay(
     threads: usize,
     share_read: &dyn Fn() -> Option<f64>,
     stop: &AtomicBool,
-) -> Result<Replay, ReplayError> {
+) -> Result<Replay, StudyError> {
     let with_sides = !reader.has("kind");
     let columns = reader.columns_found();
     let mut feed = Feed::new(reader, scenario, spec);
@@ -172,8 +156,7 @@ pub fn replay(
     let runs: Vec<(RunResult, Observed)> = outcomes
         .into_iter()
         .map(|(_, outcome)| outcome)
-        .collect::<Result<_, _>>()
-        .map_err(ReplayError::Broken)?;
+        .collect::<Result<_, _>>()?;
     let period = end.since(timeline.origin);
     let policies = || runs.chunks(replications as usize).zip(&scenario.policies);
     Ok(Replay {
@@ -207,11 +190,11 @@ fn send_all(
     feed: &mut Feed,
     senders: &[SyncSender<Message>],
     stop: &AtomicBool,
-) -> Result<Timestamp, ReplayError> {
+) -> Result<Timestamp, StudyError> {
     // A thread that is gone has panicked, which comes out when it is joined.
     loop {
         if stop.load(Ordering::Relaxed) {
-            return Err(ReplayError::Interrupted);
+            return Err(StudyError::Interrupted);
         }
         let calls = Arc::new(feed.next_calls(CHUNK)?);
         if calls.is_empty() {
@@ -237,7 +220,7 @@ struct Job<'a> {
     billed: Billed,
 }
 
-type Outcome = (usize, Result<(RunResult, Observed), String>);
+type Outcome = (usize, Result<(RunResult, Observed), Defect>);
 
 impl Job<'_> {
     /// Plays the log to the runs with these numbers; nothing if it breaks off.
@@ -315,7 +298,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn finish(mut self, end: Timestamp, billed: Billed) -> Result<(RunResult, Observed), String> {
+    fn finish(mut self, end: Timestamp, billed: Billed) -> Result<(RunResult, Observed), Defect> {
         if let Some(sides) = &mut self.sides {
             while let Some(own) = sides.next_before(Some(end)) {
                 self.run.arrive(&own);

@@ -9,7 +9,9 @@ pub use verdict::Verdict;
 use super::error::StudyError;
 use super::replicate::Work;
 use super::stats::Estimate;
+use crate::Defect;
 use crate::cloud::service::StoreSpec;
+use crate::models::ConfigError;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::run::measure::Outcome;
@@ -91,7 +93,7 @@ impl<'a> StorePoint<'a> {
 ///
 /// # Errors
 /// As [`crate::run::simulate`].
-pub fn simulate_store(point: &StorePoint) -> Result<RunResult, String> {
+pub fn simulate_store(point: &StorePoint) -> Result<RunResult, Defect> {
     let observed = observe_on(
         &point.point(),
         &point.store.service,
@@ -104,11 +106,12 @@ pub fn simulate_store(point: &StorePoint) -> Result<RunResult, String> {
 ///
 /// # Errors
 /// What it cannot do.
-pub fn check(scenario: &Scenario) -> Result<(), String> {
+pub fn check(scenario: &Scenario) -> Result<(), ConfigError> {
     if scenario.precision.is_some() {
-        return Err(
-            "precision: found a wanted precision, expected a number of replications (-n)".into(),
-        );
+        return Err(ConfigError::new(
+            "precision",
+            "found a wanted precision, expected a number of replications (-n)",
+        ));
     }
     Ok(())
 }
@@ -140,7 +143,7 @@ pub fn compare_stores(
         }
     }
     let runs = work.map(&points, |point| {
-        simulate_store(point).map_err(StudyError::Broken)
+        simulate_store(point).map_err(StudyError::from)
     })?;
     let n = replications as usize;
     let mut cells: Vec<StoreCell> = points

@@ -3,6 +3,7 @@
 //! Each type checks its range while it is deserialised, so that a wrong value
 //! is reported with its file, line and field.
 
+use crate::field::ValueError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -37,15 +38,15 @@ fn seconds_per(unit: &str) -> Option<f64> {
 pub const SECONDS_PER_MONTH: f64 = 30.0 * 86_400.0;
 
 /// Parses a duration with its unit: `250 ms`, `5s`, `24 h`, `7 d`.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     let expected = "expected a duration with a unit (ns, us, ms, s, min, h, d), such as \"5 s\"";
-    let fail = || format!("found \"{text}\", {expected}");
+    let fail = || ValueError::new(format!("found \"{text}\", {expected}"));
     let (number, unit) = number_and_unit(text).ok_or_else(fail)?;
     let seconds = number * seconds_per(unit).ok_or_else(fail)?;
     if number < 0.0 {
-        return Err(format!(
+        return Err(ValueError::new(format!(
             "found \"{text}\", expected a duration of 0 or more"
-        ));
+        )));
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| fail())
 }
@@ -346,9 +347,19 @@ mod tests {
     fn durations_need_a_unit_and_a_sign_that_makes_sense() {
         assert_eq!(parse_duration("250 ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
-        assert!(parse_duration("5").unwrap_err().contains("with a unit"));
+        assert!(
+            parse_duration("5")
+                .unwrap_err()
+                .to_string()
+                .contains("with a unit")
+        );
         assert!(parse_duration("5 parsecs").is_err());
-        assert!(parse_duration("-1 s").unwrap_err().contains("0 or more"));
+        assert!(
+            parse_duration("-1 s")
+                .unwrap_err()
+                .to_string()
+                .contains("0 or more")
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{inline, self_contained};
 use crate::cloud::latency::LatencyProfile;
 use crate::models::dist::Dist;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
@@ -31,7 +32,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(&format!("{}.toml", self.name), self.profile()?.as_bytes())?;
         out.write("fit.csv", &self.csv())?;
         if let Dist::Empirical(e) = self.chosen
@@ -51,7 +52,7 @@ impl Report<'_> {
     }
 
     /// The profile as a model file: the operation fitted, the others from the base.
-    fn profile(&self) -> Result<String, String> {
+    fn profile(&self) -> Result<String, WriteError> {
         let fitted = self.operation.name();
         let mut text = format!(
             "# `{fitted}` fitted to {}, the other operations as in {}.\ntitle = {}\n",
@@ -64,7 +65,7 @@ impl Report<'_> {
         );
         let mut base = self.base.clone();
         for (operation, name) in Operation::ALL {
-            let mut line = |comment: String, dist: &Dist| -> Result<(), String> {
+            let mut line = |comment: String, dist: &Dist| -> Result<(), WriteError> {
                 text.push_str(&format!("# {comment}\n{name} = {}\n", inline(dist)?));
                 Ok(())
             };

@@ -4,11 +4,12 @@ pub mod latency;
 pub mod workload;
 
 use crate::models::dist::{Dist, Empirical};
+use crate::report::error::WriteError;
 use serde::Serialize;
 
 /// A value as it stands in a model file, on one line.
-fn inline(value: &impl Serialize) -> Result<String, String> {
-    let value = toml::Value::try_from(value).map_err(|e| e.to_string())?;
+fn inline(value: &impl Serialize) -> Result<String, WriteError> {
+    let value = toml::Value::try_from(value).map_err(WriteError::of_encoding("a value"))?;
     Ok(value.to_string())
 }
 

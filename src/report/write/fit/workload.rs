@@ -2,6 +2,7 @@
 
 use super::{inline, self_contained};
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
+use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
@@ -28,7 +29,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// A message that names the file that could not be written.
-    pub fn write(&self, out: &OutputDir) -> Result<(), String> {
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(&format!("{}.toml", self.name), self.model()?.as_bytes())?;
         out.write("fit_rates.csv", &self.rates_csv())?;
         out.write("fit_dispersion.csv", &self.dispersion_csv())?;
@@ -49,7 +50,7 @@ impl Report<'_> {
     }
 
     /// The workload as a model file.
-    fn model(&self) -> Result<String, String> {
+    fn model(&self) -> Result<String, WriteError> {
         let (fit, spec) = (self.fit, &self.fit.spec);
         let mut text = format!(
             "# A workload fitted to {}: {} recorded requests. The rate is not part of a workload: the log's\n\
@@ -73,7 +74,7 @@ impl Report<'_> {
             inline(&spec.spacing)?
         ));
         if let Some(bursts) = &spec.bursts {
-            let table = toml::to_string(bursts).map_err(|e| e.to_string())?;
+            let table = toml::to_string(bursts).map_err(WriteError::of_encoding("bursts"))?;
             text.push_str(&format!(
                 "\n# {records}: matched to the dispersion of counts from 1 s to 10 min.\n[bursts]\n{table}"
             ));

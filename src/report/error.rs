@@ -1,0 +1,89 @@
+//! Why results could not be written.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Why results could not be written. Each names the file or folder.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The file or folder cannot be written.
+    NotWritten { what: String, why: io::Error },
+    /// The picture cannot be drawn.
+    NotDrawn { what: String, why: NotDrawn },
+    /// The value has no such form as JSON or TOML.
+    NotEncoded {
+        what: String,
+        why: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl WriteError {
+    /// Turns what became of a file or folder into an error that names it.
+    pub(super) fn of_writing(what: impl fmt::Display) -> impl Fn(io::Error) -> Self {
+        move |why| WriteError::NotWritten {
+            what: what.to_string(),
+            why,
+        }
+    }
+
+    /// The same for a value that could not be encoded.
+    pub(super) fn of_encoding<E>(what: &str) -> impl Fn(E) -> Self
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        move |why| WriteError::NotEncoded {
+            what: what.to_owned(),
+            why: why.into(),
+        }
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WriteError::NotWritten { what, why } => write!(f, "{what}: cannot be written ({why})"),
+            WriteError::NotDrawn { what, why } => write!(f, "{what}: cannot be drawn ({why})"),
+            WriteError::NotEncoded { what, why } => write!(f, "{what}: {why}"),
+        }
+    }
+}
+
+impl Error for WriteError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            WriteError::NotWritten { why, .. } => Some(why),
+            WriteError::NotDrawn { why, .. } => Some(why),
+            WriteError::NotEncoded { why, .. } => Some(&**why),
+        }
+    }
+}
+
+/// Why a picture could not be drawn, whatever it was drawn with.
+#[derive(Debug)]
+pub struct NotDrawn {
+    why: String,
+}
+
+impl NotDrawn {
+    pub(super) fn new(why: impl fmt::Display) -> Self {
+        NotDrawn {
+            why: why.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for NotDrawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Error for NotDrawn {}
+
+impl<E: Error + Send + Sync> From<plotters::drawing::DrawingAreaErrorKind<E>> for NotDrawn {
+    fn from(e: plotters::drawing::DrawingAreaErrorKind<E>) -> Self {
+        NotDrawn::new(e)
+    }
+}
