@@ -64,7 +64,10 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Shard::Auto),
-            _ => text.parse().map(Shard::Part).map_err(|e| e + ", or auto"),
+            _ => text
+                .parse()
+                .map(Shard::Part)
+                .map_err(|e| format!("{e}, or auto")),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Days of the calendar, for prices that change.
 
+use crate::models::ValueError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -32,10 +33,14 @@ impl Date {
 }
 
 impl FromStr for Date {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fail = || format!("found \"{text}\", expected a date such as 2026-12-01, or 2026-12");
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let fail = || {
+            ValueError::new(format!(
+                "found \"{text}\", expected a date such as 2026-12-01, or 2026-12"
+            ))
+        };
         // Fixed widths, so that "2026-1" or "+026-01-01" are not taken for dates.
         let number = |part: &str, width: usize| -> Option<u16> {
             let digits = part.len() == width && part.bytes().all(|b| b.is_ascii_digit());

@@ -1,5 +1,6 @@
 //! What can be billed, and how much of it was used.
 
+use crate::models::ValueError;
 use crate::telemetry::ports::OpKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -133,20 +134,20 @@ impl MeterItem {
 }
 
 impl FromStr for MeterItem {
-    type Err = String;
+    type Err = ValueError;
 
     /// The item of that name.
     ///
     /// # Errors
     /// Names the nearest item and lists them all.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let known = MeterItem::ALL.into_iter().find(|i| i.name() == text);
         known.ok_or_else(|| {
             let near = nearest(text).map_or(String::new(), |n| format!(" (nearest: {n})"));
-            format!(
+            ValueError::new(format!(
                 "found unknown meter \"{text}\"{near}, expected one of: {}",
                 names(&MeterItem::ALL)
-            )
+            ))
         })
     }
 }
@@ -273,11 +274,14 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_met_with_the_nearest_and_all() {
-        let said = "workers.request".parse::<MeterItem>().unwrap_err();
+        let said = "workers.request"
+            .parse::<MeterItem>()
+            .unwrap_err()
+            .to_string();
         assert!(said.starts_with(
             "found unknown meter \"workers.request\" (nearest: workers.requests), expected one of: kv.reads, kv.writes"
         ), "{said}");
-        let said = "zzzzzzzzzzzz".parse::<MeterItem>().unwrap_err();
+        let said = "zzzzzzzzzzzz".parse::<MeterItem>().unwrap_err().to_string();
         assert!(!said.contains("nearest"), "{said}");
         assert_eq!([edits("kitten", "sitting"), edits("", "abc")], [3, 3]);
     }

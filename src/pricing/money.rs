@@ -1,5 +1,6 @@
 //! Exact amounts of US dollars.
 
+use crate::models::ValueError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -88,11 +89,15 @@ impl Sum for Money {
 }
 
 impl FromStr for Money {
-    type Err = String;
+    type Err = ValueError;
 
     /// Reads `$0.50`, with at most twelve decimals.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fail = || format!("found \"{text}\", expected an amount such as \"$0.50\"");
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let fail = || {
+            ValueError::new(format!(
+                "found \"{text}\", expected an amount such as \"$0.50\""
+            ))
+        };
         let number = text.trim().strip_prefix('$').ok_or_else(fail)?;
         let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
         let digits = |s: &str| s.chars().all(|c| c.is_ascii_digit());

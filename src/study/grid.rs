@@ -1,5 +1,6 @@
 //! The units of work of a sweep, which of them belong to which part, and when they suffice.
 
+use crate::models::ValueError;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome;
 use crate::run::metric::METRICS;
@@ -43,15 +44,17 @@ impl Part {
 }
 
 impl FromStr for Part {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let numbers = text.split_once('/').and_then(|(index, of)| {
             let number = |t: &str| t.trim().parse::<u32>().ok();
             Some((number(index)?, number(of)?))
         });
         let part = numbers.and_then(|(index, of)| Part::new(index, of));
         part.ok_or_else(|| {
-            format!("found \"{text}\", expected a part and their number, such as 1/4 to 4/4")
+            ValueError::new(format!(
+                "found \"{text}\", expected a part and their number, such as 1/4 to 4/4"
+            ))
         })
     }
 }

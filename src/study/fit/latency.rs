@@ -195,12 +195,12 @@ impl Operation {
 }
 
 impl FromStr for Operation {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let known = Self::ALL.iter().find(|o| o.1 == text);
         known.map(|o| o.0).ok_or_else(|| {
             let names = Self::ALL.map(|o| o.1).join(", ");
-            format!("found \"{text}\", expected one of: {names}")
+            ValueError::new(format!("found \"{text}\", expected one of: {names}"))
         })
     }
 }
@@ -216,15 +216,15 @@ pub enum Choice {
 }
 
 impl FromStr for Choice {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match text {
             "best" => Ok(Choice::Best),
             "empirical" => Ok(Choice::Empirical),
             _ => {
                 let family = Family::ALL.into_iter().find(|f| f.name() == text);
                 family.map(Choice::Family).ok_or_else(|| {
-                    format!("found \"{text}\", expected best, empirical, lognormal, gamma, weibull or exponential")
+                    ValueError::new(format!("found \"{text}\", expected best, empirical, lognormal, gamma, weibull or exponential"))
                 })
             }
         }

@@ -172,15 +172,17 @@ impl Probability {
 }
 
 impl FromStr for Probability {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let value = match number_and_unit(text) {
             Some((n, "")) => Some(n),
             Some((n, "%")) => Some(n / 100.0),
             _ => None,
         };
         value.and_then(Probability::new).ok_or_else(|| {
-            format!("found \"{text}\", expected a probability from 0 to 1 (or 0% to 100%)")
+            ValueError::new(format!(
+                "found \"{text}\", expected a probability from 0 to 1 (or 0% to 100%)"
+            ))
         })
     }
 }
@@ -224,15 +226,17 @@ impl Rate {
 }
 
 impl FromStr for Rate {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let expected = "expected a rate per s, min, h, day or month, such as \"40/h\"";
-        let fail = || format!("found \"{text}\", {expected}");
+        let fail = || ValueError::new(format!("found \"{text}\", {expected}"));
         let (count, unit) = text.split_once('/').ok_or_else(fail)?;
         let count = parse_number(count).ok_or_else(fail)?;
         let seconds = seconds_per(unit.trim()).ok_or_else(fail)?;
         if !(count.is_finite() && count >= 0.0) {
-            return Err(format!("found \"{text}\", expected a rate of 0 or more"));
+            return Err(ValueError::new(format!(
+                "found \"{text}\", expected a rate of 0 or more"
+            )));
         }
         Ok(Rate(count / seconds))
     }
@@ -264,15 +268,15 @@ fn parse_number(text: &str) -> Option<f64> {
 pub struct Count(pub u64);
 
 impl FromStr for Count {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match parse_number(text) {
             Some(n) if (0.0..=1e18).contains(&n) && (n - n.round()).abs() < 1e-6 => {
                 Ok(Count(n.round() as u64))
             }
-            _ => Err(format!(
+            _ => Err(ValueError::new(format!(
                 "found \"{text}\", expected a whole number of 0 or more, such as 250, 10k, 2.5M or 1B"
-            )),
+            ))),
         }
     }
 }
@@ -296,8 +300,8 @@ text_serde!(Count);
 pub struct Bytes(pub u64);
 
 impl FromStr for Bytes {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let factor = |unit| {
             Some(match unit {
                 "B" => 1.0,
@@ -315,7 +319,9 @@ impl FromStr for Bytes {
             .filter(|n| (0.0..1e18).contains(n))
             .map(|n| Bytes(n.round() as u64))
             .ok_or_else(|| {
-                format!("found \"{text}\", expected a size in B, KB, MB, GB, KiB, MiB or GiB")
+                ValueError::new(format!(
+                    "found \"{text}\", expected a size in B, KB, MB, GB, KiB, MiB or GiB"
+                ))
             })
     }
 }
@@ -380,7 +386,13 @@ mod tests {
     fn rates_and_probabilities_check_their_range() {
         let rate: Rate = "40/h".parse().unwrap();
         assert!((rate.as_per_second() - 40.0 / 3600.0).abs() < 1e-15);
-        assert!("-3/s".parse::<Rate>().unwrap_err().contains("0 or more"));
+        assert!(
+            "-3/s"
+                .parse::<Rate>()
+                .unwrap_err()
+                .to_string()
+                .contains("0 or more")
+        );
         assert!("3".parse::<Rate>().is_err());
         assert_eq!("5%".parse::<Probability>().unwrap().get(), 0.05);
         assert!("1.5".parse::<Probability>().is_err());

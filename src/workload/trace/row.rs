@@ -1,6 +1,7 @@
 //! One row of a trace and the forms its values may have.
 
 use super::super::stream::{ArrivalKind, Known};
+use crate::models::ValueError;
 use crate::units::Timestamp;
 use std::str::FromStr;
 use std::time::Duration;
@@ -99,12 +100,12 @@ impl Unit {
 }
 
 impl FromStr for Unit {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let known = Self::ALL.iter().find(|u| u.1 == text);
         known
             .map(|u| u.0)
-            .ok_or_else(|| format!("found \"{text}\", expected ns, us, ms or s"))
+            .ok_or_else(|| ValueError::new(format!("found \"{text}\", expected ns, us, ms or s")))
     }
 }
 
