@@ -3,6 +3,7 @@
 use super::sweep::{SCALING, csv_bytes};
 use crate::cloud::stores::StoreSpec;
 use crate::models::quantity::Count;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;
 use crate::report::output::OutputDir;
@@ -41,8 +42,8 @@ impl Comparison<'_> {
     /// # Errors
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), String> {
-        out.write("stores.csv", &self.csv())?;
-        out.write("stores_invoices.csv", &self.invoices_csv())?;
+        out.write(artefacts::STORES_CSV, &self.csv())?;
+        out.write(artefacts::STORES_INVOICES_CSV, &self.invoices_csv())?;
         let run = Run {
             kvplan: env!("CARGO_PKG_VERSION"),
             command: "compare-stores",
@@ -54,7 +55,7 @@ impl Comparison<'_> {
         };
         let mut json = serde_json::to_vec_pretty(&run).map_err(|e| format!("stores.json: {e}"))?;
         json.push(b'\n');
-        out.write("stores.json", &json)?;
+        out.write(artefacts::STORES_JSON, &json)?;
         for policy in &self.scenario.policies {
             let chart = self.chart(&policy.name);
             for extension in ["svg", "png"] {
