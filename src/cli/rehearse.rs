@@ -5,6 +5,7 @@ use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
+use kvplan::report::artefacts;
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
@@ -109,9 +110,12 @@ fn write(
     rehearsals: &[Rehearsal],
     out: &OutputDir,
 ) -> Result<(), WriteError> {
-    out.write("rehearsal.csv", &rehearsal::rehearsal_csv(rehearsals))?;
+    out.write(
+        artefacts::REHEARSAL_CSV,
+        &rehearsal::rehearsal_csv(rehearsals),
+    )?;
     let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned())?;
-    out.write("run.json", &run)?;
+    out.write(artefacts::RUN_JSON, &run)?;
     let timelines: Vec<_> = rehearsals.iter().map(|r| &r.timeline).collect();
     timeline::write(first, settings, &timelines, out)
 }

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::Failure;
+use kvplan::report::artefacts;
 use kvplan::report::html::{folder::Folder, report};
 use kvplan::report::output::OutputDir;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,9 @@ pub struct Args {
 pub fn run(args: Args) -> Result<u8, Failure> {
     let folder = Folder::read(&args.dir)?;
     let page = report(&folder);
-    let out = args.out.unwrap_or_else(|| args.dir.join("report.html"));
+    let out = args
+        .out
+        .unwrap_or_else(|| args.dir.join(artefacts::REPORT_HTML));
     write(&out, &page.html)?;
     if !args.quiet {
         println!("{}: {}", out.display(), page.contents());

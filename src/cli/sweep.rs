@@ -30,7 +30,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
   kvplan sweep --shard 2/8 --out results            one of eight machines; then: kvplan merge results
 
 Writes sweep.csv (one row per level and policy, with 95% confidence half-widths),
-replications.csv (raw), run.json (to reproduce) and charts as SVG and PNG.
+answers.json (what costs least where, and where an allowance ends), replications.csv (raw),
+run.json (to reproduce) and charts as SVG and PNG.
 While it works, every finished replication is kept in DIR/sweep.kvjournal for --resume.
 With --shard it writes DIR/shard-I-of-N.kvshard instead, for `kvplan merge`.")]
 pub struct Args {

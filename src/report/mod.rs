@@ -1,5 +1,6 @@
 //! CSV, charts, one HTML page and terminal tables: reads results, computes nothing.
 
+pub mod artefacts;
 pub mod draw;
 pub mod error;
 pub mod format;

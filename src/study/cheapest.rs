@@ -3,6 +3,8 @@
 use super::sweep::{Cell, paired_difference};
 use crate::models::quantity::Count;
 use crate::run::metric;
+use crate::run::metric::index_of;
+use serde::{Deserialize, Serialize};
 
 /// Share of requests or operations that a plan may refuse, and of records that may be lost, where
 /// nothing else is asked for.
@@ -16,7 +18,8 @@ pub const BOUNDED: [&str; 3] = [
 ];
 
 /// Why a bill stands for less than the work.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The plan refuses this share of the requests.
     RefusesRequests(f64),
@@ -39,6 +42,16 @@ pub enum Standing {
     Dearer,
     /// It does not do the work, so that its bill says nothing.
     Excluded(Reason),
+}
+
+impl Standing {
+    /// Why its bill does not count.
+    pub fn excluded(self) -> Option<Reason> {
+        match self {
+            Standing::Excluded(reason) => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 /// Why a policy's bill does not count, by the means of the measures [`BOUNDED`].
@@ -97,16 +110,21 @@ fn least(cells: &[Cell], able: &[usize]) -> Vec<usize> {
     let Some(first) = able.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else {
         return Vec::new();
     };
-    let is_least = |i: &usize| {
-        let more = paired_difference(&cells[*first], &cells[*i], cost);
-        let margin = if more.half_width.is_nan() {
-            0.0
-        } else {
-            more.half_width
-        };
-        i == first || more.mean - margin <= 0.0
-    };
+    let is_least = |i: &usize| i == first || !is_dearer(&cells[*i], &cells[*first]);
     able.iter().copied().filter(is_least).collect()
+}
+
+/// Whether a policy costs more than another at the same level, by their paired differences; of one
+/// replication alone by what it cost.
+pub fn is_dearer(cell: &Cell, than: &Cell) -> bool {
+    let cost = index_of("cost_usd").expect("a measure of that name");
+    let more = paired_difference(than, cell, cost);
+    let margin = if more.half_width.is_nan() {
+        0.0
+    } else {
+        more.half_width
+    };
+    more.mean - margin > 0.0
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! every other module is a question: what does it cost at any traffic, where does a quota end, which
 //! policy is best, does a document tell the truth.
 
+pub mod answers;
 pub mod breakeven;
 pub mod cheapest;
 pub mod claims;

@@ -54,7 +54,7 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
     sweep_into(one.path(), &["--threads", "1"]);
     sweep_into(two.path(), &["--threads", "2"]);
     let (one, two) = (files(one.path()), files(two.path()));
-    assert_eq!(one.len(), 17);
+    assert_eq!(one.len(), 18);
     for (a, b) in one.iter().zip(&two) {
         assert_eq!(a.0, b.0);
         assert!(a.1 == b.1, "{} differs", a.0);

@@ -1,9 +1,22 @@
 //! `kvplan report`: the page of a folder of results, as a reader and a browser find it.
 
 use assert_cmd::Command;
+use kvplan::models::parse_overrides;
+use kvplan::report::artefacts;
+use kvplan::report::html::csv_file::Csv;
 use kvplan::report::html::figure::of_svg;
-use kvplan::report::html::folder::{Csv, Folder, Run};
+use kvplan::report::html::folder::{Folder, Run};
 use kvplan::report::html::report;
+use kvplan::report::output::OutputDir;
+use kvplan::report::write::compare::comparison;
+use kvplan::report::write::sweep;
+use kvplan::run::metric::{METRICS, index_of};
+use kvplan::run::scenario::Scenario;
+use kvplan::study::answers::{
+    Allowance, Answers, At, Cost, Ends, Level, LossUnknown, Saving, Trouble,
+};
+use kvplan::study::stats::Estimate;
+use kvplan::study::sweep::Cell;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::fs;
@@ -143,6 +156,90 @@ fn the_same_results_give_the_same_bytes_wherever_they_are() {
     assert!(!first.contains(one.path().to_str().unwrap()));
 }
 
+/// The cells of the two policies of a scenario at a level, with the cost of each replication given and
+/// nothing refused or lost.
+fn cells_of(scenario: &Scenario, costs: [[f64; 3]; 2]) -> Vec<Cell> {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let level = [scenario.traffic_per_month];
+    let mut cells = kvplan::study::sweep::sweep(scenario, &level, &|| (), &stop).unwrap();
+    let at = index_of("cost_usd").unwrap();
+    for (cell, costs) in cells.iter_mut().zip(costs) {
+        for (i, cost) in costs.into_iter().enumerate() {
+            cell.replications[i][at] = cost;
+            cell.pooled.contributions[i][at] = cost;
+        }
+        cell.pooled.resolution[at] = 0.0;
+        cell.pooled.estimates[at] = Estimate::of(costs);
+        for bounded in kvplan::study::cheapest::BOUNDED {
+            cell.pooled.estimates[index_of(bounded).unwrap()].mean = 0.0;
+        }
+    }
+    assert_eq!(cells[0].pooled.estimates.len(), METRICS.len());
+    cells
+}
+
+/// The page of these cells, through the files of a sweep, and what `compare` says of their costs.
+fn page_and_verdict(costs: [[f64; 3]; 2]) -> (String, String) {
+    let set = parse_overrides(&["period.requests=\"500\"".to_owned()]).unwrap();
+    let mut scenario = Scenario::load("default", &[], None, &set).unwrap();
+    scenario.replications = 3;
+    let cells = cells_of(&scenario, costs);
+    let table = comparison(&cells[0], &cells[1]);
+    let verdict = table.lines().find(|l| l.contains("cost_usd")).unwrap();
+    let dir = TempDir::new().unwrap();
+    let out = OutputDir::prepare(dir.path()).unwrap();
+    sweep::write(&scenario, &cells, &out).unwrap();
+    out.commit().unwrap();
+    (page(dir.path()), verdict.to_owned())
+}
+
+#[test]
+fn the_page_says_what_compare_says_though_intervals_overlap() {
+    let (html, verdict) = page_and_verdict([[10.0, 20.0, 30.0], [10.9, 21.0, 31.1]]);
+    let overlap = Estimate::of([10.0, 20.0, 30.0]).high() > Estimate::of([10.9, 21.0, 31.1]).low();
+    assert!(
+        overlap && verdict.contains("optimised is higher"),
+        "{verdict}"
+    );
+    assert!(
+        html.contains("naive costs less than optimised at "),
+        "{html}"
+    );
+    assert!(!html.contains("no difference"), "{html}");
+    let (html, verdict) = page_and_verdict([[10.0, 20.0, 30.0], [10.9, 19.0, 30.2]]);
+    assert!(verdict.contains("no significant difference"), "{verdict}");
+    assert!(html.contains("no difference that can be told between naive and optimised"));
+    assert!(!html.contains("costs less than"), "{html}");
+}
+
+#[test]
+fn without_answers_the_page_makes_none_up() {
+    let dir = sweep_with(&[]);
+    assert!(page(dir.path()).contains("Which policy costs least?"));
+    fs::remove_file(dir.path().join(artefacts::ANSWERS_JSON)).unwrap();
+    let html = page(dir.path());
+    for told in ["<dl class=\"answers\">", "costs least", "used up?"] {
+        assert!(!html.contains(told), "{told}");
+    }
+    assert!(html.contains("Key figures"));
+}
+
+#[test]
+fn answers_are_the_same_bytes_on_any_number_of_threads() {
+    let of = |threads: &str| {
+        let dir = TempDir::new().unwrap();
+        kvplan()
+            .env("RAYON_NUM_THREADS", threads)
+            .args(["sweep", "--traffic", "100k,3M", "-n", "3", "--seed", "7"])
+            .args(["--set", "period.requests=\"500\"", "--quiet", "--out"])
+            .arg(dir.path())
+            .assert()
+            .success();
+        fs::read(dir.path().join(artefacts::ANSWERS_JSON)).unwrap()
+    };
+    assert!(of("1") == of("3"));
+}
+
 #[cfg(unix)]
 #[test]
 fn the_command_on_the_page_gives_the_results_again() {
@@ -160,7 +257,12 @@ fn the_command_on_the_page_gives_the_results_again() {
         .current_dir(again.path())
         .assert()
         .success();
-    for file in ["sweep.csv", "replications.csv", "run.json"] {
+    for file in [
+        artefacts::SWEEP_CSV,
+        artefacts::ANSWERS_JSON,
+        artefacts::REPLICATIONS_CSV,
+        artefacts::RUN_JSON,
+    ] {
         let read = |dir: &Path| fs::read(dir.join(file)).unwrap();
         assert!(read(again.path()) == read(SWEEP.path()), "{file} differs");
     }
@@ -251,6 +353,9 @@ fn what_cannot_be_shown_is_refused_with_the_place() {
     write("run.json", b"{\n\"kvplan\": }");
     insta::assert_snapshot!(refused(path), @"error: DIR/run.json:2: expected value at line 2 column 11");
     fs::remove_file(path.join("run.json")).unwrap();
+    write("answers.json", b"{\"plan\": \"paid\"}");
+    insta::assert_snapshot!(refused(path), @"error: DIR/answers.json:1: missing field `policies` at line 1 column 16; expected the answers of a sweep");
+    fs::remove_file(path.join("answers.json")).unwrap();
     write("chart.svg", b"<svg>\n<rect></svg>");
     insta::assert_snapshot!(refused(path), @"error: DIR/chart.svg:2: no SVG (expected 'rect' tag, not 'svg' at 2:7)");
     write("chart.svg", b"<html/>");
@@ -270,6 +375,7 @@ fn a_drawing_brings_nothing_but_shapes() {
         tables: Vec::new(),
         figures: vec![of_svg("x.svg", svg).unwrap()],
         runs: vec![run(json!({"kvplan": "1"}))],
+        answers: None,
     };
     let html = report(&folder).html;
     let start = html.find("<svg ").unwrap();
@@ -362,6 +468,61 @@ fn folder_of(texts: &[String], text: impl Fn(&str) -> String) -> Folder {
                 }]}
             }
         }))],
+        answers: Some(answers_of(at)),
+    }
+}
+
+/// Answers whose every text is given.
+fn answers_of(at: impl Fn(usize) -> String) -> Answers {
+    let worst = At {
+        traffic: 1_000,
+        value: 0.5,
+    };
+    Answers {
+        plan: at(0),
+        policies: vec![at(1), at(2)],
+        paired: true,
+        levels: vec![Level {
+            traffic: 1_000,
+            least: vec![at(1)],
+            costs: [1, 2].map(|i| cost_of(&at(i))).into(),
+        }],
+        savings: vec![Saving {
+            policy: at(1),
+            over: at(2),
+            from: 1_000,
+            to: 1_000,
+        }],
+        allowances: vec![Allowance {
+            policy: at(1),
+            of: at(3),
+            used_up: None,
+            most: worst,
+        }],
+        troubles: vec![Trouble {
+            policy: at(4),
+            measure: at(5),
+            worst,
+        }],
+        loss_unknown: vec![LossUnknown {
+            policy: at(6),
+            from: 1_000,
+        }],
+        ends: vec![Ends {
+            policy: at(7),
+            measure: "hit_ratio".into(),
+            first: worst,
+            last: worst,
+        }],
+    }
+}
+
+fn cost_of(policy: &str) -> Cost {
+    Cost {
+        policy: policy.to_owned(),
+        usd: 5.0,
+        half_width: Some(1.0),
+        excluded: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Charts of rows: horizontal bars or points, each with its interval.
 
-use super::chart::{Axis, FONT, GREY, INK, Mark, SIZE, Scale, Ticks, colour};
+use super::chart::{Axis, Mark, Scale, Ticks};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use super::style::{FONT, GREY, INK, SIZE, colour};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};

@@ -1,7 +1,7 @@
 //! What all drawings share: the file, SVG or PNG, and the heading.
 
-use super::chart::{FONT, GREY, INK, PNG_SCALE, use_own_font};
 use super::hover::{Hover, draw_svg};
+use super::style::{FONT, GREY, INK, PNG_SCALE, use_own_font};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;

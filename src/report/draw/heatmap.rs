@@ -1,8 +1,8 @@
 //! Heat maps: labelled cells over two axes, with a colour bar.
 
-use super::chart::{FONT, INK, SIZE};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use super::style::{FONT, INK, SIZE};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;

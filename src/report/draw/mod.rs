@@ -6,3 +6,4 @@ mod drawing;
 pub mod heatmap;
 pub mod hover;
 pub mod panels;
+mod style;

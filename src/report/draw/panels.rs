@@ -1,8 +1,8 @@
 //! Panels of bars, each panel with a scale of its own and a line for what was expected.
 
-use super::chart::{FONT, GREY, INK, colour};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
+use super::style::{FONT, GREY, INK, colour};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;

@@ -1,6 +1,6 @@
 //! The claims of a document, with their verdicts, from `claims.csv`.
 
-use super::folder::Csv;
+use super::csv_file::Csv;
 use super::table::{label, sentence};
 use crate::report::format;
 

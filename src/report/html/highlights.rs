@@ -1,65 +1,43 @@
 //! What the tables of the other commands answer: the rows that a reader looks for first.
 
 use super::answers::Answer;
-use super::folder::{Csv, Folder};
+use super::csv_file::{Csv, Row};
+use super::folder::Folder;
 use super::table::label;
+use crate::report::artefacts;
 use crate::report::format;
 use crate::report::write::plan::CHEAPER_UNSURE;
-use crate::study::stats::Estimate;
 use std::collections::BTreeMap;
 
 /// Most lines of an answer; the table holds all.
 const MOST_LINES: usize = 10;
 
-/// A row by the names of its columns.
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    header: &'a [String],
-    cells: &'a [String],
-}
-
-impl<'a> Row<'a> {
-    /// The cell; empty if there is no such column.
-    fn get(&self, name: &str) -> &'a str {
-        let at = self.header.iter().position(|h| h == name);
-        at.map_or("", |i| self.cells[i].as_str())
-    }
-
-    fn number(&self, name: &str) -> f64 {
-        self.get(name).parse().unwrap_or(f64::NAN)
-    }
-
-    /// `$5.02 ± 0.01`.
-    fn usd(&self, name: &str) -> String {
-        format::usd_estimate(Estimate {
-            mean: self.number(name),
-            half_width: self.number(&format!("{name}_ci95")),
-            n: 0,
-        })
-    }
-}
-
-fn rows(csv: &Csv) -> impl Iterator<Item = Row<'_>> {
-    csv.rows.iter().map(|cells| Row {
-        header: &csv.header,
-        cells,
-    })
-}
-
 /// The answers of all tables but the sweep's and the claims'.
 pub fn of_folder(folder: &Folder) -> Vec<Answer> {
     type Read = fn(&Csv) -> Option<Vec<String>>;
     let readers: [(&str, &str, Read); 6] = [
-        ("plan.csv", "Which settings to choose?", chosen),
+        (artefacts::PLAN_CSV, "Which settings to choose?", chosen),
         (
-            "breakeven.csv",
+            artefacts::BREAKEVEN_CSV,
             "Where does one choice begin to pay?",
             breakeven,
         ),
-        ("forecast_limits.csv", "When are limits reached?", limits),
-        ("stores.csv", "Which store costs least?", cheapest_store),
-        ("rehearsal.csv", "Does the checklist hold?", checklist),
-        ("alerts.csv", "Which alerts are raised?", alerts),
+        (
+            artefacts::FORECAST_LIMITS_CSV,
+            "When are limits reached?",
+            limits,
+        ),
+        (
+            artefacts::STORES_CSV,
+            "Which store costs least?",
+            cheapest_store,
+        ),
+        (
+            artefacts::REHEARSAL_CSV,
+            "Does the checklist hold?",
+            checklist,
+        ),
+        (artefacts::ALERTS_CSV, "Which alerts are raised?", alerts),
     ];
     let answers = readers.iter().filter_map(|(file, question, read)| {
         let csv = folder.table(file)?;
@@ -95,11 +73,13 @@ fn chosen(csv: &Csv) -> Option<Vec<String>> {
             .collect();
         format!("{}: {} a month.", words.join(", "), row.usd("cost_usd"))
     };
-    let mut lines: Vec<String> = rows(csv)
+    let mut lines: Vec<String> = csv
+        .rows()
         .filter(|r| r.get("status") == "chosen")
         .map(line)
         .collect();
-    let unsure: Vec<String> = rows(csv)
+    let unsure: Vec<String> = csv
+        .rows()
         .filter(|r| r.get("status") == CHEAPER_UNSURE)
         .map(|r| format!("{} (candidate {})", r.usd("cost_usd"), r.get("candidate")))
         .collect();
@@ -137,7 +117,7 @@ fn breakeven(csv: &Csv) -> Option<Vec<String>> {
             r.get("answer")
         )
     };
-    Some(rows(csv).map(line).collect())
+    Some(csv.rows().map(line).collect())
 }
 
 fn limits(csv: &Csv) -> Option<Vec<String>> {
@@ -147,7 +127,7 @@ fn limits(csv: &Csv) -> Option<Vec<String>> {
     ) {
         return None;
     }
-    let reached = rows(csv).filter(|r| r.number("share_of_futures") > 0.0);
+    let reached = csv.rows().filter(|r| r.number("share_of_futures") > 0.0);
     let mut lines: Vec<String> = reached
         .map(|r| {
             let month = match r.get("month_p50") {
@@ -180,7 +160,7 @@ fn cheapest_store(csv: &Csv) -> Option<Vec<String>> {
     }
     // Stores of a point that cannot be told apart are all marked.
     let mut points: Vec<(String, Vec<String>)> = Vec::new();
-    for r in rows(csv).filter(|r| r.get("cheapest") == "true") {
+    for r in csv.rows().filter(|r| r.get("cheapest") == "true") {
         let traffic = format::count(r.number("traffic_per_month"));
         let point = format!("{traffic} requests a month, {}", r.get("policy"));
         let store = format!("{} {}", r.get("store"), r.usd("cost_usd"));
@@ -221,7 +201,7 @@ fn alerts(csv: &Csv) -> Option<Vec<String>> {
 /// `policy: 3 met, 1 not met`: rows counted by a column, a line for each value of others.
 fn counted(csv: &Csv, by: &[&str], column: &str) -> Vec<String> {
     let mut lines: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
-    for row in rows(csv) {
+    for row in csv.rows() {
         let key: Vec<String> = by.iter().map(|b| label(row.get(b))).collect();
         let line = lines.entry(key.join(", ")).or_default();
         *line.entry(row.get(column)).or_default() += 1;

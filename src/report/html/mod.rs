@@ -3,11 +3,15 @@
 pub mod about;
 pub mod answers;
 pub mod claims;
+pub mod csv_file;
 pub mod figure;
 pub mod folder;
 pub mod highlights;
+pub mod key_figures;
+pub mod known;
 pub mod table;
 
+use crate::report::artefacts;
 use about::About;
 use answers::Answer;
 use askama::Template;
@@ -68,15 +72,20 @@ impl Report {
 /// The page of a folder. The same files give the same bytes.
 pub fn report(folder: &Folder) -> Report {
     let title = about::title(folder).unwrap_or_else(|| format!("kvplan: {}", folder.name));
-    let sweep = folder.table("sweep.csv").and_then(answers::of_sweep);
-    let (mut answers, summary_tables) = sweep.unwrap_or_default();
+    let swept = folder.answers.as_ref();
+    let mut answers = swept.map(answers::of_sweep).unwrap_or_default();
+    let figures = folder
+        .table(artefacts::SWEEP_CSV)
+        .and_then(key_figures::of_sweep);
+    let costs = swept.map(answers::costs);
+    let summary_tables: Vec<Table> = costs.into_iter().chain(figures).collect();
     answers.extend(highlights::of_folder(folder));
-    let claims = folder.table("claims.csv").and_then(claims::of_csv);
+    let claims = folder.table(artefacts::CLAIMS_CSV).and_then(claims::of_csv);
     let mut tables: Vec<Table> = folder.tables.iter().map(table::of_csv).collect();
     for (i, table) in tables.iter_mut().enumerate() {
         table.id = format!("table-{}", i + 1);
         // The claims are told one by one already.
-        table.open &= !(claims.is_some() && table.file == "claims.csv");
+        table.open &= !(claims.is_some() && table.file == artefacts::CLAIMS_CSV);
     }
     let about = about::of_folder(folder);
     let page = Page {

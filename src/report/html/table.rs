@@ -1,6 +1,7 @@
 //! Tables of a page: which columns, in which words, and how their cells are written.
 
-use super::folder::{Csv, SHOWN_ROWS, find_known};
+use super::csv_file::{Csv, SHOWN_ROWS};
+use super::known::find_known;
 use crate::report::format;
 use crate::run::metric::METRICS;
 

@@ -2,6 +2,7 @@
 
 use super::sweep::{costs_of, csv_bytes, reason_words};
 use crate::pricing::Money;
+use crate::report::artefacts;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
 use crate::report::error::WriteError;
@@ -46,8 +47,8 @@ impl BreakevenReport<'_> {
     /// # Errors
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
-        out.write("breakeven.csv", &self.csv())?;
-        out.write("breakeven_cost.csv", &self.cost_csv())?;
+        out.write(artefacts::BREAKEVEN_CSV, &self.csv())?;
+        out.write(artefacts::BREAKEVEN_COST_CSV, &self.cost_csv())?;
         for extension in ["svg", "png"] {
             self.chart()
                 .draw(&out.staged(&format!("breakeven.{extension}")))?;

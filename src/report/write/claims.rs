@@ -1,5 +1,6 @@
 //! The ledger of a document's claims as CSV, charts and a table.
 
+use crate::report::artefacts;
 use crate::report::draw::heatmap::{HeatCell, HeatMap, Shade};
 use crate::report::draw::panels::{Bar, Panel, Panels};
 use crate::report::error::WriteError;
@@ -29,9 +30,9 @@ pub struct Ran<'a> {
 /// # Errors
 /// A message that names the file that could not be written.
 pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
-    out.write("claims.csv", &claims_csv(ran.judgements))?;
-    out.write("savings_surface.csv", &surface_csv(ran))?;
-    out.write("claims.json", &claims_json(ran)?)?;
+    out.write(artefacts::CLAIMS_CSV, &claims_csv(ran.judgements))?;
+    out.write(artefacts::SAVINGS_SURFACE_CSV, &surface_csv(ran))?;
+    out.write(artefacts::CLAIMS_JSON, &claims_json(ran)?)?;
     for (name, map) in heat_maps(ran) {
         for extension in ["svg", "png"] {
             map.draw(&out.staged(&format!("{name}.{extension}")))?;

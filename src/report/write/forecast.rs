@@ -1,6 +1,7 @@
 //! A forecast as CSV, fan charts and tables.
 
 use super::sweep::{csv_bytes, reason_words};
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -27,8 +28,8 @@ impl ForecastReport<'_> {
     /// # Errors
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
-        out.write("forecast.csv", &self.csv())?;
-        out.write("forecast_limits.csv", &self.limits_csv())?;
+        out.write(artefacts::FORECAST_CSV, &self.csv())?;
+        out.write(artefacts::FORECAST_LIMITS_CSV, &self.limits_csv())?;
         for extension in ["svg", "png"] {
             self.cost_chart()
                 .draw(&out.staged(&format!("forecast.{extension}")))?;

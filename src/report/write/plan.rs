@@ -1,6 +1,7 @@
 //! A plan as CSV, charts, a policy file and tables.
 
 use super::sweep::csv_bytes;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -91,12 +92,12 @@ impl PlanReport<'_> {
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         let front = self.front();
         out.write(
-            "plan.csv",
+            artefacts::PLAN_CSV,
             &self.csv(&(0..self.result.trials.len()).collect::<Vec<_>>()),
         )?;
-        out.write("pareto.csv", &self.csv(&front))?;
+        out.write(artefacts::PARETO_CSV, &self.csv(&front))?;
         if let Some(i) = self.result.choice {
-            out.write("plan-policy.toml", self.policy_file(i)?.as_bytes())?;
+            out.write(artefacts::PLAN_POLICY_TOML, self.policy_file(i)?.as_bytes())?;
         }
         for (name, chart) in self.charts(&front) {
             for extension in ["svg", "png"] {

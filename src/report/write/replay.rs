@@ -2,6 +2,7 @@
 
 use super::sweep::csv_bytes;
 use crate::models::quantity::format_duration;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -34,9 +35,9 @@ impl Report<'_> {
     /// # Errors
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
-        out.write("replay.csv", &self.csv())?;
-        out.write("replay_series.csv", &self.series_csv())?;
-        out.write("run.json", &self.run_json()?)?;
+        out.write(artefacts::REPLAY_CSV, &self.csv())?;
+        out.write(artefacts::REPLAY_SERIES_CSV, &self.series_csv())?;
+        out.write(artefacts::RUN_JSON, &self.run_json()?)?;
         for (name, chart) in self.charts() {
             for extension in ["svg", "png"] {
                 chart.draw(&out.staged(&format!("{name}.{extension}")))?;

@@ -3,6 +3,7 @@
 use super::sweep::{csv_bytes, run_json, settings_line};
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, Money};
+use crate::report::artefacts;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
@@ -24,11 +25,11 @@ pub fn write(
     cells: &[Cell],
     out: &OutputDir,
 ) -> Result<(), WriteError> {
-    out.write("measures.csv", &measures_csv(cells))?;
-    out.write("invoice.csv", &invoice_csv(cells))?;
+    out.write(artefacts::MEASURES_CSV, &measures_csv(cells))?;
+    out.write(artefacts::INVOICE_CSV, &invoice_csv(cells))?;
     let settings = settings_line(scenario, cells);
     out.write(
-        "run.json",
+        artefacts::RUN_JSON,
         &run_json("run", scenario, &[traffic], settings)?,
     )
 }

@@ -1,6 +1,7 @@
 //! The results of a sensitivity analysis as CSV, charts and tables.
 
 use super::sweep::csv_bytes;
+use crate::report::artefacts;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Mark, Scale};
 use crate::report::error::WriteError;
@@ -30,7 +31,7 @@ impl SensitivityReport<'_> {
     /// # Errors
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
-        out.write("sensitivity.csv", &self.csv())?;
+        out.write(artefacts::SENSITIVITY_CSV, &self.csv())?;
         let mut charts = vec![("tornado", self.tornado())];
         if let Some(effects) = &self.result.morris {
             let values = effects

@@ -3,6 +3,7 @@
 use super::sweep::{SCALING, csv_bytes};
 use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -43,8 +44,8 @@ impl Comparison<'_> {
     /// # Errors
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
-        out.write("stores.csv", &self.csv())?;
-        out.write("stores_invoices.csv", &self.invoices_csv())?;
+        out.write(artefacts::STORES_CSV, &self.csv())?;
+        out.write(artefacts::STORES_INVOICES_CSV, &self.invoices_csv())?;
         let run = Run {
             kvplan: env!("CARGO_PKG_VERSION"),
             command: "compare-stores",
@@ -54,7 +55,7 @@ impl Comparison<'_> {
             stores: self.stores,
             scenario: self.scenario,
         };
-        out.write("stores.json", &json("stores.json", &run)?)?;
+        out.write(artefacts::STORES_JSON, &json(artefacts::STORES_JSON, &run)?)?;
         for policy in &self.scenario.policies {
             let chart = self.chart(&policy.name);
             for extension in ["svg", "png"] {

@@ -2,17 +2,18 @@
 
 use super::precision::{attained, needed, replications};
 use crate::models::quantity::Count;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
-use crate::report::output::OutputDir;
-use crate::report::output::json;
+use crate::report::output::{OutputDir, json};
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::metric::{ALLOWANCES, METRICS};
 use crate::run::scenario::Scenario;
+use crate::study::answers::{UsedUp, answers, used_up};
 use crate::study::cheapest::{Reason, Standing, standings, why_excluded};
-use crate::study::sweep::{Cell, crossing};
+use crate::study::sweep::Cell;
 use serde::Serialize;
 
 /// Writes everything that a sweep leaves behind into `out`.
@@ -20,12 +21,23 @@ use serde::Serialize;
 /// # Errors
 /// A message that names the file that could not be written.
 pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), WriteError> {
-    out.write("sweep.csv", &sweep_csv(scenario, cells))?;
-    out.write("replications.csv", &replications_csv(scenario, cells))?;
+    out.write(artefacts::SWEEP_CSV, &sweep_csv(scenario, cells))?;
+    let answers = answers(&scenario.plan, cells);
+    out.write(
+        artefacts::ANSWERS_JSON,
+        &json(artefacts::ANSWERS_JSON, &answers)?,
+    )?;
+    out.write(
+        artefacts::REPLICATIONS_CSV,
+        &replications_csv(scenario, cells),
+    )?;
     let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
     levels.dedup();
     let settings = settings_line(scenario, cells);
-    out.write("run.json", &run_json("sweep", scenario, &levels, settings)?)?;
+    out.write(
+        artefacts::RUN_JSON,
+        &run_json("sweep", scenario, &levels, settings)?,
+    )?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}")))?;
@@ -314,12 +326,12 @@ impl Plotter<'_> {
         for (i, policy) in self.policies().into_iter().enumerate() {
             let cells = self.of_policy(policy);
             for (metric, what) in ALLOWANCES {
-                let first = cells.first().filter(|c| c.estimate(metric).mean >= 1.0);
-                let used_up = match first {
-                    Some(cell) => Some((cell.traffic.0 as f64, "at every level from")),
-                    None => crossing(&cells, metric, 1.0).map(|at| (at, "at")),
-                };
-                if let Some((at, from)) = used_up {
+                if let Some(UsedUp { at, everywhere }) = used_up(&cells, metric) {
+                    let from = if everywhere {
+                        "at every level from"
+                    } else {
+                        "at"
+                    };
                     chart.marks.push(Mark {
                         at,
                         label: format!(

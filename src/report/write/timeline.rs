@@ -3,6 +3,7 @@
 use super::sweep::csv_bytes;
 use crate::cloud::failure::Window;
 use crate::models::quantity::format_duration;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -27,11 +28,11 @@ pub fn write(
     timelines: &[&Timeline],
     out: &OutputDir,
 ) -> Result<(), WriteError> {
-    out.write("series.csv", &series_csv(scenario, timelines))?;
-    out.write("alerts.csv", &alerts_csv(scenario, timelines))?;
-    out.write("warm_up.csv", &warm_up_csv(scenario, timelines))?;
+    out.write(artefacts::SERIES_CSV, &series_csv(scenario, timelines))?;
+    out.write(artefacts::ALERTS_CSV, &alerts_csv(scenario, timelines))?;
+    out.write(artefacts::WARM_UP_CSV, &warm_up_csv(scenario, timelines))?;
     if !scenario.failures.windows.is_empty() {
-        out.write("recovery.csv", &recovery_csv(scenario, timelines))?;
+        out.write(artefacts::RECOVERY_CSV, &recovery_csv(scenario, timelines))?;
     }
     for t in timelines {
         let spans = t.observed.first().map_or(&[][..], |o| &o.traces);

@@ -3,6 +3,7 @@
 use super::{inline, self_contained};
 use crate::cloud::latency::LatencyProfile;
 use crate::models::dist::Dist;
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -34,7 +35,7 @@ impl Report<'_> {
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(&format!("{}.toml", self.name), self.profile()?.as_bytes())?;
-        out.write("fit.csv", &self.csv())?;
+        out.write(artefacts::FIT_CSV, &self.csv())?;
         if let Dist::Empirical(e) = self.chosen
             && let Some(file) = &e.csv
         {

@@ -1,6 +1,7 @@
 //! A fitted workload: a model file, CSV, charts and text.
 
 use super::{inline, self_contained};
+use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -31,8 +32,8 @@ impl Report<'_> {
     /// A message that names the file that could not be written.
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(&format!("{}.toml", self.name), self.model()?.as_bytes())?;
-        out.write("fit_rates.csv", &self.rates_csv())?;
-        out.write("fit_dispersion.csv", &self.dispersion_csv())?;
+        out.write(artefacts::FIT_RATES_CSV, &self.rates_csv())?;
+        out.write(artefacts::FIT_DISPERSION_CSV, &self.dispersion_csv())?;
         for (name, chart) in [
             ("rate_by_hour", self.hours_chart()),
             ("rate_by_weekday", self.days_chart()),

@@ -1,0 +1,67 @@
+//! The files that kvplan writes into a folder of results, each named once.
+//!
+//! Writers and the reader of folders take the names from here, so that a page finds what a command left.
+//! Charts and what is named after a policy, a fit or a shard are not among them.
+
+/// What a sweep answers, as data.
+pub const ANSWERS_JSON: &str = "answers.json";
+/// All measures by traffic level and policy.
+pub const SWEEP_CSV: &str = "sweep.csv";
+/// The raw values of a sweep's replications.
+pub const REPLICATIONS_CSV: &str = "replications.csv";
+/// What it takes to repeat a command.
+pub const RUN_JSON: &str = "run.json";
+/// All measures of `run`, by policy.
+pub const MEASURES_CSV: &str = "measures.csv";
+/// Invoices of `run`, line by line.
+pub const INVOICE_CSV: &str = "invoice.csv";
+/// A run over time, sample by sample.
+pub const SERIES_CSV: &str = "series.csv";
+/// When a threshold was crossed.
+pub const ALERTS_CSV: &str = "alerts.csv";
+/// How long it took until all was well again.
+pub const RECOVERY_CSV: &str = "recovery.csv";
+/// When the samples no longer depended on the start.
+pub const WARM_UP_CSV: &str = "warm_up.csv";
+/// Every candidate of `plan`.
+pub const PLAN_CSV: &str = "plan.csv";
+/// The candidates that no other one beats.
+pub const PARETO_CSV: &str = "pareto.csv";
+/// The chosen candidate as a policy.
+pub const PLAN_POLICY_TOML: &str = "plan-policy.toml";
+/// Where one choice begins to pay.
+pub const BREAKEVEN_CSV: &str = "breakeven.csv";
+/// The costs between which `breakeven` compares.
+pub const BREAKEVEN_COST_CSV: &str = "breakeven_cost.csv";
+/// What the coming months would cost.
+pub const FORECAST_CSV: &str = "forecast.csv";
+/// When limits are reached.
+pub const FORECAST_LIMITS_CSV: &str = "forecast_limits.csv";
+/// How far each assumption moves the result.
+pub const SENSITIVITY_CSV: &str = "sensitivity.csv";
+/// Every claim with its verdict.
+pub const CLAIMS_CSV: &str = "claims.csv";
+/// What it takes to repeat `verify`.
+pub const CLAIMS_JSON: &str = "claims.json";
+/// Claims by traffic and isolates.
+pub const SAVINGS_SURFACE_CSV: &str = "savings_surface.csv";
+/// The same load on several stores.
+pub const STORES_CSV: &str = "stores.csv";
+/// Invoices of the stores, line by line.
+pub const STORES_INVOICES_CSV: &str = "stores_invoices.csv";
+/// What it takes to repeat `compare-stores`.
+pub const STORES_JSON: &str = "stores.json";
+/// A replayed log by policy.
+pub const REPLAY_CSV: &str = "replay.csv";
+/// The replayed log, sample by sample.
+pub const REPLAY_SERIES_CSV: &str = "replay_series.csv";
+/// Distributions fitted to measured latencies.
+pub const FIT_CSV: &str = "fit.csv";
+/// The daily and weekly rhythm of a log.
+pub const FIT_RATES_CSV: &str = "fit_rates.csv";
+/// How far the arrivals of a log are from Poisson's.
+pub const FIT_DISPERSION_CSV: &str = "fit_dispersion.csv";
+/// The rehearsed checklist, item by item.
+pub const REHEARSAL_CSV: &str = "rehearsal.csv";
+/// A folder of results as one page.
+pub const REPORT_HTML: &str = "report.html";

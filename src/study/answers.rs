@@ -1,0 +1,303 @@
+//! What a sweep answers: which policy costs least where, from where on one saves over another, where
+//! an allowance ends, what goes wrong.
+//!
+//! Computed from the cells, where the replications still stand in pairs. A page that shows results
+//! words these and decides nothing, so it cannot contradict `compare`.
+
+use super::cheapest::{Reason, Standing, is_dearer, standings};
+use super::sweep::{Cell, crossing_of};
+use crate::run::metric::ALLOWANCES;
+use serde::{Deserialize, Serialize};
+
+/// The answers of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// The plan that was paid for.
+    pub plan: String,
+    pub policies: Vec<String>,
+    /// Whether there are replications whose paired differences tell costs apart.
+    pub paired: bool,
+    /// By level, rising: which policy costs least.
+    pub levels: Vec<Level>,
+    pub savings: Vec<Saving>,
+    pub allowances: Vec<Allowance>,
+    /// What goes wrong most, by measure, then policy.
+    pub troubles: Vec<Trouble>,
+    /// From where on it is unknown how many records a policy loses.
+    pub loss_unknown: Vec<LossUnknown>,
+    /// Measures at both ends of the sweep.
+    pub ends: Vec<Ends>,
+}
+
+/// Which policy costs least at a traffic level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// Requests a month.
+    pub traffic: u64,
+    /// One, or those that cannot be told apart; none if no policy does the whole work.
+    pub least: Vec<String>,
+    /// In the order of the policies.
+    pub costs: Vec<Cost>,
+}
+
+/// What a policy costs at a level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    pub policy: String,
+    pub usd: f64,
+    /// Of the 95% interval; none for one replication.
+    pub half_width: Option<f64>,
+    /// Why the bill is not for the whole work.
+    pub excluded: Option<Reason>,
+}
+
+/// Neighbouring levels at which a policy costs less than another, both doing the whole work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Saving {
+    pub policy: String,
+    pub over: String,
+    pub from: u64,
+    pub to: u64,
+}
+
+/// How much of an allowance of the plan a policy wants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Allowance {
+    pub policy: String,
+    /// What is allowed, such as `reads`.
+    pub of: String,
+    pub used_up: Option<UsedUp>,
+    /// The greatest share.
+    pub most: At,
+}
+
+/// Where an allowance ends.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct UsedUp {
+    /// Requests a month, between two levels by interpolation.
+    pub at: f64,
+    /// Whether `at` is the least level of the sweep.
+    pub everywhere: bool,
+}
+
+/// A measure at a level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct At {
+    pub traffic: u64,
+    pub value: f64,
+}
+
+/// The worst level of a measure of what goes wrong, if anything does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    pub policy: String,
+    pub measure: String,
+    pub worst: At,
+}
+
+/// From which level on losses cannot be counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LossUnknown {
+    pub policy: String,
+    pub from: u64,
+}
+
+/// A measure at the least and the greatest level that have it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ends {
+    pub policy: String,
+    pub measure: String,
+    pub first: At,
+    pub last: At,
+}
+
+/// Measures of what goes wrong.
+const TROUBLES: [&str; 4] = [
+    "requests_refused_share",
+    "kv_quota_exceeded_share",
+    "loss_rate",
+    "error_rate",
+];
+
+/// Measures that are told at both ends.
+const ENDS: [&str; 2] = ["hit_ratio", "query_p95_ms"];
+
+/// A cell with its standing among those of its level.
+type Stood<'a> = (&'a Cell, Standing);
+
+/// The answers of the cells of a sweep under a plan.
+pub fn answers(plan: &str, cells: &[Cell]) -> Answers {
+    let mut all: Vec<Stood> = cells.iter().zip(standings(cells)).collect();
+    all.sort_by_key(|(cell, _)| cell.traffic);
+    let levels: Vec<&[Stood]> = all.chunk_by(|a, b| a.0.traffic == b.0.traffic).collect();
+    let first = levels.first().copied().unwrap_or_default();
+    let policies: Vec<String> = first.iter().map(|(c, _)| c.policy.clone()).collect();
+    let lines = Lines {
+        cells: all.iter().map(|(c, _)| *c).collect(),
+        policies: &policies,
+    };
+    Answers {
+        plan: plan.to_owned(),
+        paired: cells.iter().all(|c| c.replications.len() > 1),
+        levels: levels.iter().map(|stood| level(stood)).collect(),
+        savings: savings(&levels, &policies),
+        allowances: lines.allowances(),
+        troubles: lines.troubles(),
+        loss_unknown: loss_unknown(&all, &policies),
+        ends: lines.ends(),
+        policies,
+    }
+}
+
+fn level(stood: &[Stood]) -> Level {
+    let least = |(_, standing): &&Stood| matches!(standing, Standing::Least | Standing::Tied);
+    let cost = |(cell, standing): &Stood| {
+        let cost = cell.estimate("cost_usd");
+        Cost {
+            policy: cell.policy.clone(),
+            usd: cost.mean,
+            half_width: Some(cost.half_width).filter(|h| h.is_finite()),
+            excluded: standing.excluded(),
+        }
+    };
+    Level {
+        traffic: stood[0].0.traffic.0,
+        least: (stood.iter().filter(least).map(|(c, _)| c.policy.clone())).collect(),
+        costs: stood.iter().map(cost).collect(),
+    }
+}
+
+/// Every pair of policies, one over the other.
+fn savings(levels: &[&[Stood]], policies: &[String]) -> Vec<Saving> {
+    let mut all = Vec::new();
+    for policy in policies {
+        for over in policies.iter().filter(|o| *o != policy) {
+            let is_less = |stood: &&[Stood]| {
+                let able = |name: &String| {
+                    let of = stood.iter().find(|(c, _)| c.policy == *name);
+                    of.filter(|(_, standing)| standing.excluded().is_none())
+                };
+                let (mine, others) = (able(policy), able(over));
+                mine.zip(others).is_some_and(|(m, o)| is_dearer(o.0, m.0))
+            };
+            let stretches = levels.chunk_by(|a, b| is_less(a) == is_less(b));
+            all.extend(stretches.filter(|s| is_less(&s[0])).map(|s| Saving {
+                policy: policy.clone(),
+                over: over.clone(),
+                from: s[0][0].0.traffic.0,
+                to: s[s.len() - 1][0].0.traffic.0,
+            }));
+        }
+    }
+    all
+}
+
+fn loss_unknown(all: &[Stood], policies: &[String]) -> Vec<LossUnknown> {
+    let unknown = |policy: &String| {
+        let is_unknown = |(cell, standing): &&Stood| {
+            cell.policy == *policy && standing.excluded() == Some(Reason::LossUnknown)
+        };
+        let (cell, _) = all.iter().find(is_unknown)?;
+        Some(LossUnknown {
+            policy: policy.clone(),
+            from: cell.traffic.0,
+        })
+    };
+    policies.iter().filter_map(unknown).collect()
+}
+
+/// Measures along the traffic, which rises.
+struct Lines<'a> {
+    cells: Vec<&'a Cell>,
+    policies: &'a [String],
+}
+
+impl Lines<'_> {
+    /// A measure of a policy at each level that has it.
+    fn line(&self, policy: &str, measure: &str) -> Vec<At> {
+        let mine = self.cells.iter().filter(|c| c.policy == policy);
+        line(mine.copied(), measure)
+    }
+
+    fn allowances(&self) -> Vec<Allowance> {
+        let mut all = Vec::new();
+        for policy in self.policies {
+            for (measure, of) in ALLOWANCES {
+                let line = self.line(policy, measure);
+                all.extend(most(&line).map(|most| Allowance {
+                    policy: policy.clone(),
+                    of: of.to_owned(),
+                    used_up: used_up_on(&line),
+                    most,
+                }));
+            }
+        }
+        all
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        let mut all = Vec::new();
+        for measure in TROUBLES {
+            for policy in self.policies {
+                let worst = most(&self.line(policy, measure)).filter(|w| w.value > 0.0);
+                all.extend(worst.map(|worst| Trouble {
+                    policy: policy.clone(),
+                    measure: measure.to_owned(),
+                    worst,
+                }));
+            }
+        }
+        all
+    }
+
+    fn ends(&self) -> Vec<Ends> {
+        let mut all = Vec::new();
+        for measure in ENDS {
+            for policy in self.policies {
+                let line = self.line(policy, measure);
+                let ends = line.first().zip(line.last());
+                all.extend(ends.map(|(first, last)| Ends {
+                    policy: policy.clone(),
+                    measure: measure.to_owned(),
+                    first: *first,
+                    last: *last,
+                }));
+            }
+        }
+        all
+    }
+}
+
+fn line<'a>(cells: impl Iterator<Item = &'a Cell>, measure: &str) -> Vec<At> {
+    let at = cells.map(|cell| At {
+        traffic: cell.traffic.0,
+        value: cell.estimate(measure).mean,
+    });
+    at.filter(|at| at.value.is_finite()).collect()
+}
+
+fn most(line: &[At]) -> Option<At> {
+    line.iter()
+        .copied()
+        .max_by(|a, b| a.value.total_cmp(&b.value))
+}
+
+/// Where a policy has used up what a measure of [`ALLOWANCES`] is of; its cells, the traffic rising.
+pub fn used_up(cells: &[&Cell], measure: &str) -> Option<UsedUp> {
+    used_up_on(&line(cells.iter().copied(), measure))
+}
+
+fn used_up_on(line: &[At]) -> Option<UsedUp> {
+    let first = line.first()?;
+    if first.value >= 1.0 {
+        return Some(UsedUp {
+            at: first.traffic as f64,
+            everywhere: true,
+        });
+    }
+    let points: Vec<(f64, f64)> = line.iter().map(|p| (p.traffic as f64, p.value)).collect();
+    crossing_of(&points, 1.0).map(|at| UsedUp {
+        at,
+        everywhere: false,
+    })
+}
