@@ -3,6 +3,23 @@
 //! `phases` is when it begins and when it counts, `world` what is simulated, `arrive` what it does
 //! with an arrival, `sample` what is written down at intervals, `storage` the level that storage
 //! comes to, `account` the checks and the bill at the end.
+//!
+//! ```
+//! use kvplan::models::{parse_overrides, quantity::Count};
+//! use kvplan::run::{Point, scenario::Scenario, simulate};
+//!
+//! let small = parse_overrides(&["period.requests=500".to_owned()]).unwrap();
+//! let scenario = Scenario::load("default", &["optimised".to_owned()], None, &small).unwrap();
+//! let point = Point {
+//!     scenario: &scenario,
+//!     policy: &scenario.policies[0],
+//!     traffic: Count(1_000_000),
+//!     replication: 0,
+//! };
+//! let result = simulate(&point).unwrap();
+//! assert!(result.arrived.records > 0);
+//! assert!(result.invoice.total.to_usd() >= 5.0, "the plan's fee at least");
+//! ```
 
 mod account;
 mod arrive;

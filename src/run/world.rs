@@ -1,4 +1,28 @@
 //! The simulated system with what is measured of it.
+//!
+//! A [`World`] is one application (see [`Application`]) in its runtime on its store. It is the same for every
+//! application and every store: what differs stands behind the trait, or in the [`Service`] that a
+//! [`Store`] is made from.
+//!
+//! ```text
+//! arrival --> Runtime: which isolate? started, full, refused?  --> Application::... with a Host
+//!                      |                                             |
+//!                      context: limits, waitUntil, end of isolate    ports: Store, shared cache, archive, clock
+//! ```
+//!
+//! A [`Ground`] holds what a world stands on (point, phases, service, clock, random streams) and makes it:
+//! store first, then the runtime, whose isolates the application boots and ends. From then on `arrive`
+//! hands it arrivals, `triggers` what comes by the clock (crons and samples), `sample`
+//! writes down intervals, and `account` closes the books.
+//!
+//! Nothing is reset when the warm-up is over: counters go on, and [`Before`] keeps what they were, so that
+//! the result is a difference and no record that was in memory then goes astray. Everything that may be
+//! lost is counted twice, by who loses it and by the store's audit, and a run whose two counts do not
+//! agree ends with an error, as a defect of kvplan.
+//!
+//! Randomness comes from named streams of seed and replication, one for each purpose: a policy that draws
+//! more latencies does not change the arrivals of another, which is what lets policies be compared
+//! in pairs.
 
 use super::arrived::Arrived;
 use super::sample::LastSample;

@@ -4,6 +4,38 @@
 //! Timers that are due at the same instant fire in the order in which they were
 //! set, and tasks run in the order in which they were woken, so a run is a
 //! function of its inputs alone.
+//!
+//! An [`Executor`] owns the tasks and the time; a [`SimHandle`], cheap to clone, is what tasks hold: it
+//! reads the clock (it is the port `Clock`), sleeps, spawns and cancels. Who drives decides how far time
+//! goes: [`Executor::run_until`] an instant, [`Executor::run_to_idle`] until nothing waits any more, or
+//! [`Executor::block_on`] until one future is done.
+//!
+//! Polling takes no virtual time. A future that never waits ends at the instant at which it began, and a
+//! million timers that are due at once all fire at that instant; only `sleep` moves the clock, so
+//! everything that takes time in the real world (a read, a queue, a CPU) must sleep for it.
+//!
+//! Tasks live in a slab whose slots are used again. A [`TaskId`] names slot and tenancy, so that an old
+//! one does not cancel or wake whoever has moved in since. Cancelling drops a future where it stands, as the
+//! end of an isolate does; nothing of it runs on but what its values do when they are dropped.
+//!
+//! What it does not do: it has one thread (replications run in parallel, each with an executor of its
+//! own), knows no real time and no I/O, and does not find out that a task waits for something that
+//! never comes: such a task is simply still there at the end ([`Executor::live_tasks`]).
+//!
+//! ```
+//! use kvplan::sim::executor::Executor;
+//! use kvplan::telemetry::ports::Clock;
+//! use kvplan::units::Timestamp;
+//! use std::time::Duration;
+//!
+//! let executor = Executor::new(Timestamp::EPOCH);
+//! let sim = executor.handle();
+//! let woke = executor.block_on(async move {
+//!     sim.sleep(Duration::from_secs(3_600)).await;
+//!     sim.now()
+//! });
+//! assert_eq!(woke, Timestamp::from_secs(3_600));
+//! ```
 
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;

@@ -1,4 +1,46 @@
 //! The collector: takes records, holds them, and hands them to flushes.
+//!
+//! One [`Collector`] lives in an isolate and is all of the metrics system's memory there: the buffer, batches or
+//! totals on their way to the KV, the cache of answers, the breaker and the counters. Its methods are in
+//! several files: records here, writes in `flush`, `attempt` and `retry`, queries in `query` and `tiers`, a
+//! queue's messages in `absorb`.
+//!
+//! It never acts by itself. [`Collector::record`] is a plain function call whose answer ([`Recorded`]) says
+//! what the caller owes the record: nothing, a flush in the background, a flush at once, or to wait for
+//! room. Whoever calls pays for the operations with the [`Kv`](super::ports::Kv) of its own invocation; a
+//! collector keeps none. [`Host`](super::host::Host) does what is owed, as a Worker would; use the collector by
+//! itself only to test it.
+//!
+//! The invariant is that of conservation ([`Collector::check_conservation`]): every accepted record is
+//! stored, in memory, or lost with its cause. A flush that is dropped half-way (an invocation ends) leaves its
+//! records in memory for the next; an isolate that ends loses them by [`Collector::evict`], the last call.
+//!
+//! State is borrowed for a moment and never over an `await`, so that invocations of one isolate may be anywhere
+//! in between. There is one thread, as in an isolate.
+//!
+//! ```
+//! use kvplan_telemetry::collector::{Collector, Recorded};
+//! use kvplan_telemetry::policy::Policy;
+//! use kvplan_telemetry::ports::Clock;
+//! use kvplan_telemetry::units::Timestamp;
+//! use std::{rc::Rc, time::Duration};
+//!
+//! struct Stopped;
+//! impl Clock for Stopped {
+//!     fn now(&self) -> Timestamp {
+//!         Timestamp::from_secs(1_793_577_600)
+//!     }
+//!     async fn sleep(&self, _: Duration) {}
+//! }
+//!
+//! let policy: Policy = toml::from_str("name = \"example\"").unwrap();
+//! let collector = Collector::new(Rc::new(policy), Stopped, "isolate-1", 1);
+//! let acme = collector.provider("acme");
+//! let recorded = collector.record(acme, Duration::from_millis(120), true, 250);
+//! assert!(matches!(recorded, Recorded::StartedBatch(_)), "its age is to be waited for");
+//! assert_eq!(collector.records_in_memory(), 1);
+//! collector.check_conservation().unwrap();
+//! ```
 
 use super::aggregate::{Aggregate, Metrics, ProviderNames};
 use super::cache::TtlCache;

@@ -3,6 +3,15 @@
 //! This is the driver of a [`Collector`]: it knows when a flush is due, what a response waits for and
 //! what goes on after it. A Worker, a client over HTTP and the simulator all call it; they differ
 //! in the ports that their [`Invocation`] hands out.
+//!
+//! A request is answered in two ways ([`Answer`]): at once, as most records and cache hits are, or by a future
+//! that the response waits for. What goes on after the response is given to the invocation's own `waitUntil`,
+//! with a clone of its ports, so that its operations count against its limits and end with it. Ports
+//! are only asked for ([`Enter`]) when there is something to do with them.
+//!
+//! Nobody here awaits another invocation's work: an invocation may be dropped at any `await`, and what it
+//! leaves behind stays in the collector for the next. The example `collector` of this package runs all of
+//! it on a KV in memory.
 
 use super::aggregate::Metrics;
 use super::collector::{BatchNumber, Collector, Recorded};

@@ -11,6 +11,7 @@ mod coverage;
 mod editor_support;
 mod fit;
 mod fleet;
+mod house_rules;
 mod invoice;
 mod kv;
 mod plan;
