@@ -4,9 +4,9 @@
 
 use kvplan::models::quantity::Count;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::replicate::Work;
 use kvplan::study::sweep::sweep;
 use std::error::Error;
-use std::sync::atomic::AtomicBool;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // A name from models/scenarios or a path, and which of the policies in models/policies.
@@ -16,8 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     scenario.seed = 7;
     // A sweep of one level: it pools the replications of each policy, whatever the number of threads.
     let levels = [Count(3_000_000)];
-    let (finished, stop) = (|| (), AtomicBool::new(false));
-    let cells = sweep(&scenario, &levels, &finished, &stop).map_err(|e| e.to_string())?;
+    let cells = sweep(&scenario, &levels, &Work::unwatched())?;
     for cell in &cells {
         let cost = cell.estimate("cost_usd");
         println!(

@@ -15,6 +15,7 @@ use kvplan::run::scenario::Scenario;
 use kvplan::study::answers::{
     Allowance, Answers, At, Cost, Ends, Level, LossUnknown, Saving, Trouble,
 };
+use kvplan::study::replicate::Work;
 use kvplan::study::stats::Estimate;
 use kvplan::study::sweep::Cell;
 use proptest::prelude::*;
@@ -159,9 +160,8 @@ fn the_same_results_give_the_same_bytes_wherever_they_are() {
 /// The cells of the two policies of a scenario at a level, with the cost of each replication given and
 /// nothing refused or lost.
 fn cells_of(scenario: &Scenario, costs: [[f64; 3]; 2]) -> Vec<Cell> {
-    let stop = std::sync::atomic::AtomicBool::new(false);
     let level = [scenario.traffic_per_month];
-    let mut cells = kvplan::study::sweep::sweep(scenario, &level, &|| (), &stop).unwrap();
+    let mut cells = kvplan::study::sweep::sweep(scenario, &level, &Work::unwatched()).unwrap();
     let at = index_of("cost_usd").unwrap();
     for (cell, costs) in cells.iter_mut().zip(costs) {
         for (i, cost) in costs.into_iter().enumerate() {
