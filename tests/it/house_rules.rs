@@ -31,7 +31,7 @@ const LONG: [(&str, usize); 13] = [
     ("src/report/write/sweep.rs", 570),
     ("src/report/write/timeline.rs", 580),
     ("src/study/breakeven.rs", 590),
-    ("src/study/claims/spec.rs", 890),
+    ("src/study/claims/spec.rs", 891),
     ("src/study/fit/workload.rs", 540),
     ("src/study/plan/race.rs", 770),
     ("src/study/sensitivity.rs", 790),

@@ -261,7 +261,7 @@ fn claims_json(ran: &Ran) -> Result<Vec<u8>, WriteError> {
             })
             .collect(),
     };
-    json("claims.json", &provenance)
+    json(artefacts::CLAIMS_JSON, &provenance)
 }
 
 fn count(judgements: &[Judgement], verdict: Verdict) -> usize {

@@ -143,7 +143,7 @@ impl Report<'_> {
             "billed": self.billed(),
             "scenario": self.scenario,
         });
-        json("run.json", &run)
+        json(artefacts::RUN_JSON, &run)
     }
 
     /// What was read and replayed, and what that says.

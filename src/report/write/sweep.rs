@@ -199,7 +199,7 @@ pub fn run_json(
         scaling: SCALING,
         scenario,
     };
-    json("run.json", &run)
+    json(artefacts::RUN_JSON, &run)
 }
 
 /// The settings in force of a sweep.
