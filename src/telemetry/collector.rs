@@ -66,7 +66,7 @@ use std::time::Duration;
 /// The metrics system of one isolate.
 ///
 /// Recording and cache hits are plain function calls; what needs the KV is
-/// `async` and takes the [`Kv`] of the invocation that pays for it.
+/// `async` and takes the [`Kv`](super::ports::Kv) of the invocation that pays for it.
 pub struct Collector<C> {
     pub(super) policy: Rc<Policy>,
     pub(super) clock: C,
