@@ -162,8 +162,9 @@ impl PlanReport<'_> {
     /// The chosen policy as a file that `--policy` reads.
     fn policy_file(&self, i: usize) -> Result<String, WriteError> {
         let t = &self.result.trials[i];
-        let policy = toml::to_string(&t.candidate.policy)
-            .map_err(|e| WriteError::of_writing("plan-policy.toml")(io::Error::other(e)))?;
+        let policy = toml::to_string(&t.candidate.policy).map_err(|e| {
+            WriteError::of_writing(artefacts::PLAN_POLICY_TOML)(io::Error::other(e))
+        })?;
         let objectives: Vec<&str> = self
             .result
             .objectives
