@@ -325,24 +325,28 @@ impl Plotter<'_> {
         }
         for (i, policy) in self.policies().into_iter().enumerate() {
             let cells = self.of_policy(policy);
-            for (metric, what) in ALLOWANCES {
-                if let Some(UsedUp { at, everywhere }) = used_up(&cells, metric) {
-                    let from = if everywhere {
-                        "at every level from"
-                    } else {
-                        "at"
-                    };
-                    chart.marks.push(Mark {
-                        at,
-                        label: format!(
-                            "{policy}: {what} of plan \"{}\" used up {from} {}",
-                            self.scenario.plan,
-                            format::count(at)
-                        ),
-                        vertical: true,
-                        colour: Some(i),
-                    });
-                }
+            // The first of a policy's allowances: from there on it costs more. The page tells of all.
+            let all = ALLOWANCES.iter().filter_map(|(metric, what)| {
+                let used_up = used_up(&cells, metric)?;
+                Some((what, used_up))
+            });
+            let first = all.min_by(|a, b| a.1.at.total_cmp(&b.1.at));
+            if let Some((what, UsedUp { at, everywhere })) = first {
+                let from = if everywhere {
+                    "at every level from"
+                } else {
+                    "at"
+                };
+                chart.marks.push(Mark {
+                    at,
+                    label: format!(
+                        "{policy}: {what} of plan \"{}\" used up {from} {}",
+                        self.scenario.plan,
+                        format::count(at)
+                    ),
+                    vertical: true,
+                    colour: Some(i),
+                });
             }
         }
         let fee = self.scenario.plan().monthly_fee.to_usd();
