@@ -60,7 +60,7 @@ impl Session {
     /// Makes sure that the folder can be written to, before anything takes time.
     pub fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
         Ok(Session {
-            out: OutputDir::prepare(&output.out).map_err(Failure::usage)?,
+            out: OutputDir::prepare(&output.out)?,
             dir: output.out.clone(),
             quiet,
         })
@@ -75,17 +75,27 @@ impl Session {
         compute(steps, self.quiet, study)
     }
 
-    /// Writes all files, puts them in place at once, and prints the answer unless it is to be quiet.
+    /// Writes all files and puts them in place at once; gives the sentence that says so, unless it is to
+    /// be quiet.
+    pub fn write(
+        self,
+        write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
+    ) -> Result<Option<String>, Failure> {
+        write(&self.out)?;
+        let files = self.out.commit()?.len();
+        let told = || format!("{files} files written to {}", self.dir.display());
+        Ok((!self.quiet).then(told))
+    }
+
+    /// The same, and prints the answer with that sentence.
     pub fn deliver(
         self,
         write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
         print: impl FnOnce(),
     ) -> Result<(), Failure> {
-        write(&self.out).map_err(Failure::usage)?;
-        let files = self.out.commit().map_err(Failure::usage)?;
-        if !self.quiet {
+        if let Some(written) = self.write(write)? {
             print();
-            println!("{} files written to {}", files.len(), self.dir.display());
+            println!("{written}");
         }
         Ok(())
     }

@@ -70,6 +70,27 @@ impl<R> Clone for Measure<R> {
 
 impl<R> Copy for Measure<R> {}
 
+/// A list of measures, each with its name, meaning and how it is found.
+macro_rules! measures {
+    ($($name:literal, $meaning:literal, $get:expr;)*) => {
+        &[$($crate::run::measure::Measure { name: $name, meaning: $meaning, get: $get }),*]
+    };
+}
+pub(super) use measures;
+
+/// The position of a measure.
+pub fn index_of<R>(measures: &[Measure<R>], name: &str) -> Option<usize> {
+    measures.iter().position(|m| m.name == name)
+}
+
+/// The position of a measure that the code itself names.
+///
+/// # Panics
+/// If there is no measure of that name: a defect.
+pub fn position<R>(measures: &[Measure<R>], name: &str) -> usize {
+    index_of(measures, name).unwrap_or_else(|| panic!("no measure is called {name}"))
+}
+
 /// A run that measures can be taken of.
 pub trait Measurable {
     /// The latencies of these calls; none if there are no such calls.

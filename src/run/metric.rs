@@ -2,7 +2,7 @@
 //!
 //! CSV columns, charts, objectives and claims all name measures of this table.
 
-use super::measure::{Calls, Get, Measure, Outcome};
+use super::measure::{self, Calls, Get, Measure, Outcome, measures};
 use super::result::RunResult;
 use crate::cloud::fleet::EndCause;
 use crate::cloud::kv::{OpOutcome, ReadAges};
@@ -13,12 +13,6 @@ use crate::telemetry::ports::OpKind;
 
 /// A measure of a run.
 pub type Metric = Measure<RunResult>;
-
-macro_rules! metrics {
-    ($($name:literal, $meaning:literal, $get:expr;)*) => {
-        &[$(Metric { name: $name, meaning: $meaning, get: $get }),*]
-    };
-}
 
 /// A quantile in milliseconds.
 pub(crate) const fn ms<R>(of: Calls, q: f64) -> Get<R> {
@@ -39,7 +33,7 @@ const fn s(of: Calls, q: f64) -> Get<RunResult> {
 }
 
 /// All measures, in the order of the CSV columns. "per month" is 30 days.
-pub const METRICS: &[Metric] = metrics![
+pub const METRICS: &[Metric] = measures![
     "requests_per_month", "requests to be recorded that came, served or refused", Get::Each(|r| r.per_month(r.arrived.records + r.arrived.records_refused));
     "requests_served_per_month", "those that were served and recorded", Get::Each(|r| r.per_month(r.arrived.records));
     "kv_reads_per_month", "KV reads, billed or refused", Get::Each(|r| r.per_month(r.kv.issued(OpKind::Read)));
@@ -193,7 +187,7 @@ fn of_tiers(line: &LineItem) -> bool {
 
 /// The position of a measure in [`METRICS`].
 pub fn index_of(name: &str) -> Option<usize> {
-    METRICS.iter().position(|m| m.name == name)
+    measure::index_of(METRICS, name)
 }
 
 /// The position of a measure that the code itself names.
@@ -201,7 +195,7 @@ pub fn index_of(name: &str) -> Option<usize> {
 /// # Panics
 /// If there is no measure of that name: a defect.
 pub fn position(name: &str) -> usize {
-    index_of(name).unwrap_or_else(|| panic!("no measure is called {name}"))
+    measure::position(METRICS, name)
 }
 
 /// What is kept of a run.

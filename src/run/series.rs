@@ -1,6 +1,6 @@
 //! A run as it unfolds: one sample per interval, and what follows from them.
 
-use super::measure::{self, Calls, Get, Measurable, Measure, Outcome};
+use super::measure::{self, Calls, Get, Measurable, Measure, Outcome, measures};
 use super::metric::ms;
 use crate::cloud::failure::Window;
 use crate::cloud::kv::{KvMeter, OpOutcome};
@@ -94,14 +94,8 @@ impl Measurable for Interval {
     }
 }
 
-macro_rules! columns {
-    ($($name:literal, $meaning:literal, $get:expr;)*) => {
-        &[$(Measure { name: $name, meaning: $meaning, get: $get }),*]
-    };
-}
-
 /// All columns, in the order of the CSV files.
-pub const COLUMNS: &[Measure<Interval>] = columns![
+pub const COLUMNS: &[Measure<Interval>] = measures![
     "requests_per_s", "recorded requests that came", Get::Each(|i| i.rate(i.requests));
     "goodput_per_s", "calls of all kinds that ended well", Get::Each(|i| i.rate(i.calls() - i.errors()));
     "stored_per_s", "records stored", Get::Each(|i| i.rate(i.counters.stored));
@@ -153,8 +147,7 @@ impl Sample {
 /// # Panics
 /// If there is no column of that name.
 pub fn column(name: &str) -> usize {
-    let index = COLUMNS.iter().position(|c| c.name == name);
-    index.unwrap_or_else(|| panic!("no column is called {name}"))
+    measure::position(COLUMNS, name)
 }
 
 /// An alert from when it was raised to when it was over.

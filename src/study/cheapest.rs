@@ -3,7 +3,6 @@
 use super::sweep::{Cell, paired_difference};
 use crate::models::quantity::Count;
 use crate::run::metric;
-use crate::run::metric::index_of;
 use serde::{Deserialize, Serialize};
 
 /// Share of requests or operations that a plan may refuse, and of records that may be lost, where
@@ -117,7 +116,7 @@ fn least(cells: &[Cell], able: &[usize]) -> Vec<usize> {
 /// Whether a policy costs more than another at the same level, by their paired differences; of one
 /// replication alone by what it cost.
 pub fn is_dearer(cell: &Cell, than: &Cell) -> bool {
-    let cost = index_of("cost_usd").expect("a measure of that name");
+    let cost = metric::position("cost_usd");
     let more = paired_difference(than, cell, cost);
     let margin = if more.half_width.is_nan() {
         0.0

@@ -12,7 +12,7 @@ use crate::report::settings::settings;
 use crate::run::Billed;
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
-use crate::run::series::COLUMNS;
+use crate::run::series::{COLUMNS, column as position_of};
 use crate::study::replay::{Replay, ReplaySpec};
 use crate::study::timeline::Step;
 use crate::units::Timestamp;
@@ -345,8 +345,7 @@ impl Report<'_> {
         let mut series = Vec::new();
         for (colour, (cell, points)) in policies.take(most).enumerate() {
             for (column, dash, what) in columns {
-                let index = COLUMNS.iter().position(|c| c.name == *column);
-                let index = index.unwrap_or_else(|| panic!("no column is called {column}"));
+                let index = position_of(column);
                 let name = match (most, *what) {
                     (1, _) => "requests".to_owned(),
                     (_, "") => cell.policy.clone(),

@@ -2,7 +2,7 @@
 
 use crate::cloud::kv::OpOutcome;
 use crate::pricing::{LineItem, MeterItem};
-use crate::run::measure::{Calls, Get};
+use crate::run::measure::{self, Calls, Get};
 use crate::run::metric::{self, METRICS, Metric, ms, share};
 use crate::run::result::RunResult;
 use crate::telemetry::ports::OpKind;
@@ -105,7 +105,7 @@ fn of_store(line: &LineItem) -> bool {
 
 /// The position of a measure in [`MEASURES`].
 pub fn index_of(name: &str) -> Option<usize> {
-    MEASURES.iter().position(|m| m.name == name)
+    measure::index_of(&MEASURES, name)
 }
 
 /// The position of a measure that the code itself names.
@@ -113,5 +113,5 @@ pub fn index_of(name: &str) -> Option<usize> {
 /// # Panics
 /// If there is no measure of that name: a defect.
 pub fn position(name: &str) -> usize {
-    index_of(name).unwrap_or_else(|| panic!("no measure is called {name}"))
+    measure::position(&MEASURES, name)
 }
