@@ -214,13 +214,6 @@ pub struct OutputArgs {
     pub out: PathBuf,
 }
 
-impl OutputArgs {
-    /// Says how many files were put where.
-    pub fn print_written(&self, files: &[PathBuf]) {
-        println!("{} files written to {}", files.len(), self.out.display());
-    }
-}
-
 /// Prints to standard output; whoever reads it may stop at any time.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();

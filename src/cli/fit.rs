@@ -5,8 +5,10 @@ use super::common::{
     Failure, OutputArgs, byte_progress, catch_interrupts, interrupt_flag, interrupted,
 };
 use super::replay::TraceArgs;
+use super::session::Session;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::{self, ConfigError, read_durations_ms};
+use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::write::fit::{latency, workload};
 use kvplan::study::fit::latency::{Choice, LatencyFit, Operation};
@@ -104,22 +106,12 @@ fn latencies(path: String, args: Args) -> Result<u8, Failure> {
         base: &base,
         base_name: &base_name,
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.quiet {
-        println!("{}\n\n{}\n", report.table(), report.verdict());
-        println!(
-            "{} files written to {}; use it with --set latency={}",
-            files.len(),
-            args.output.out.display(),
-            args.output
-                .out
-                .join(format!("{}.toml", args.name))
-                .display()
-        );
-    }
-    Ok(EXIT_OK)
+    let answer = || format!("{}\n\n{}", report.table(), report.verdict());
+    let made = Made {
+        setting: "latency",
+        name: &args.name,
+    };
+    made.deliver(&args.output, args.quiet, |out| report.write(out), answer)
 }
 
 fn arrivals(path: String, args: Args) -> Result<u8, Failure> {
@@ -142,22 +134,41 @@ fn arrivals(path: String, args: Args) -> Result<u8, Failure> {
         name: &args.name,
         base_name: &base_name,
     };
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
-    report.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if !args.quiet {
-        println!("{}\n\n{}\n", report.summary(), report.table());
-        println!(
-            "{} files written to {}; use it with --set workload={}",
-            files.len(),
-            args.output.out.display(),
-            args.output
-                .out
-                .join(format!("{}.toml", args.name))
-                .display()
-        );
+    let answer = || format!("{}\n\n{}", report.summary(), report.table());
+    let made = Made {
+        setting: "workload",
+        name: &args.name,
+    };
+    made.deliver(&args.output, args.quiet, |out| report.write(out), answer)
+}
+
+/// A model file that was made.
+struct Made<'a> {
+    /// Of what it is the value, see `--set`.
+    setting: &'a str,
+    name: &'a str,
+}
+
+impl Made<'_> {
+    /// Writes it with what belongs to it, and says how to use it.
+    fn deliver(
+        &self,
+        output: &OutputArgs,
+        quiet: bool,
+        write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
+        answer: impl FnOnce() -> String,
+    ) -> Result<u8, Failure> {
+        if let Some(written) = Session::prepare(output, quiet)?.write(write)? {
+            let file = output.out.join(format!("{}.toml", self.name));
+            println!("{}\n", answer());
+            println!(
+                "{written}; use it with --set {}={}",
+                self.setting,
+                file.display()
+            );
+        }
+        Ok(EXIT_OK)
     }
-    Ok(EXIT_OK)
 }
 
 fn file_name(text: &str) -> Result<String, String> {

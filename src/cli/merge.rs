@@ -2,8 +2,8 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs};
+use super::session::Session;
 use super::sweep::write_results;
-use kvplan::report::output::OutputDir;
 use kvplan::study::grid::Grid;
 use kvplan::study::partial::shard::{EXTENSION, Shard, decode, merge};
 use kvplan::study::sweep::cells;
@@ -41,8 +41,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         levels: &whole.levels,
     };
     let cells = cells(&grid, &whole.measured);
-    let out = OutputDir::prepare(&args.output.out)?;
-    write_results(&whole.scenario, &cells, out, &args.output.out, args.quiet)?;
+    let session = Session::prepare(&args.output, args.quiet)?;
+    write_results(&whole.scenario, &cells, session)?;
     Ok(EXIT_OK)
 }
 

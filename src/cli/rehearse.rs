@@ -75,25 +75,25 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         .with("--length", format_duration(args.length))
         .with("--checklist", &args.checklist)
         .line();
-    session.deliver(
-        |out| write(&first, traffic, &settings, &rehearsals, out),
-        || {
-            println!(
-                "{settings}\nThe first {} after a deployment: {}",
-                format_duration(args.length),
-                checklist.title
-            );
-            for r in &rehearsals {
-                println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
-                println!("{}", rehearsal::checklist_table(r));
-                if let Some(note) = not_billed(&first.plan, &r.cell) {
-                    println!("{note}");
-                }
+    let written = session.write(|out| write(&first, traffic, &settings, &rehearsals, out))?;
+    if let Some(written) = written {
+        println!(
+            "{settings}\nThe first {} after a deployment: {}",
+            format_duration(args.length),
+            checklist.title
+        );
+        for r in &rehearsals {
+            println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
+            println!("{}", rehearsal::checklist_table(r));
+            if let Some(note) = not_billed(&first.plan, &r.cell) {
+                println!("{note}");
             }
-            let n = first.replications;
-            println!("\n{n} replications, seed {}", first.seed);
-        },
-    )?;
+        }
+        println!(
+            "\n{} replications, seed {}. {written}",
+            first.replications, first.seed
+        );
+    }
     let failed = |r: &Rehearsal| r.judged.iter().any(|j| j.verdict == Verdict::NotMet);
     let code = if args.strict && rehearsals.iter().any(failed) {
         EXIT_NO

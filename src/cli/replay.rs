@@ -4,10 +4,10 @@ use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag,
 };
+use super::session::Session;
 use clap::ValueEnum;
 use kvplan::models::ValueError;
 use kvplan::models::quantity::parse_duration;
-use kvplan::report::output::OutputDir;
 use kvplan::report::write::replay::Report;
 use kvplan::report::write::run as report;
 use kvplan::run::Billed;
@@ -161,7 +161,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let providers = scenario.workload.providers.iter();
     let providers = providers.map(|p| p.name.clone()).collect();
     let reader = TraceReader::new(label, source, args.trace.options(Some(providers)))?;
-    let out = OutputDir::prepare(&args.output.out).map_err(Failure::usage)?;
+    let session = Session::prepare(&args.output, quiet)?;
     catch_interrupts();
     let replayed = replay(
         &scenario,
@@ -179,31 +179,30 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         replay: &replayed,
         label,
     };
-    result.write(&out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if quiet {
-        return Ok(EXIT_OK);
-    }
-    println!("{}\n\n{}\n", result.settings(), result.summary());
-    println!(
-        "{}",
-        report::metrics_table(metric::METRICS, &replayed.cells)
-    );
-    for (policy, cell) in scenario.policies.iter().zip(&replayed.cells) {
-        println!(
-            "\nInvoice of plan \"{}\", policy {} (mean usage of all replications)\n",
-            scenario.plan, policy.name
-        );
-        println!("{}", report::invoice_table(&cell.pooled.invoice));
-        if let Some(note) = report::not_billed(&scenario.plan, cell) {
-            println!("{note}");
-        }
-        println!("\nAlerts, policy {}", policy.name);
-        let alerts = scenario.alerts.evaluate(&cell.alert_inputs());
-        println!("{}", report::alerts(&alerts));
-    }
-    println!("\n{}", result.caveat());
-    args.output.print_written(&files);
+    session.deliver(
+        |out| result.write(out),
+        || {
+            println!("{}\n\n{}\n", result.settings(), result.summary());
+            println!(
+                "{}",
+                report::metrics_table(metric::METRICS, &replayed.cells)
+            );
+            for (policy, cell) in scenario.policies.iter().zip(&replayed.cells) {
+                println!(
+                    "\nInvoice of plan \"{}\", policy {} (mean usage of all replications)\n",
+                    scenario.plan, policy.name
+                );
+                println!("{}", report::invoice_table(&cell.pooled.invoice));
+                if let Some(note) = report::not_billed(&scenario.plan, cell) {
+                    println!("{note}");
+                }
+                println!("\nAlerts, policy {}", policy.name);
+                let alerts = scenario.alerts.evaluate(&cell.alert_inputs());
+                println!("{}", report::alerts(&alerts));
+            }
+            println!("\n{}", result.caveat());
+        },
+    )?;
     Ok(EXIT_OK)
 }
 

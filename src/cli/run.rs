@@ -57,8 +57,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 pub fn run(args: Args) -> Result<u8, Failure> {
     let scenario: Scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
-    let out = args.out.as_deref().map(OutputDir::prepare).transpose();
-    let out = out.map_err(Failure::usage)?;
+    let out = args.out.as_deref().map(OutputDir::prepare).transpose()?;
     let quiet = args.simulation.quiet;
     let timelines = match &out {
         None => Vec::new(),
@@ -80,8 +79,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
                 let settings = settings(&scenario).at(&[traffic]).line();
                 timeline::write(&scenario, &settings, &timelines, &out)
             })
-            .and_then(|()| out.commit())
-            .map_err(Failure::usage)?;
+            .and_then(|()| out.commit())?;
     }
     if !quiet {
         println!("{}\n", settings_line(&scenario, &cells));

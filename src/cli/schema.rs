@@ -35,7 +35,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             let out = OutputDir::prepare(&dir)?;
             for kind in kinds {
                 let name = format!("{}.schema.json", kind.name);
-                out.write(&name, &text(kind)?).map_err(Failure::usage)?;
+                out.write(&name, &text(kind)?)?;
             }
             for path in out.commit()? {
                 println!("{}", path.display());

@@ -57,7 +57,7 @@ pub fn run(mut args: Args) -> Result<u8, Failure> {
         .partition(|o| o.trim_start().starts_with("store."));
     args.simulation.overrides = others;
     let scenario = args.simulation.load()?;
-    check(&scenario).map_err(Failure::usage)?;
+    check(&scenario)?;
     let stores = load_stores(&args.stores, &models::parse_overrides(&mine)?)?;
     let levels = args
         .traffic

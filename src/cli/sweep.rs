@@ -1,11 +1,10 @@
 //! `kvplan sweep`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
-use super::session::watched;
+use super::session::{Session, watched};
 use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::models::quantity::Count;
 use kvplan::report;
-use kvplan::report::output::OutputDir;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
@@ -92,7 +91,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         return Ok(EXIT_OK);
     }
     let path = dir.join(journal::file_name(part));
-    let opened = Journal::open(&path, &header, args.resume).map_err(Failure::usage)?;
+    let opened = Journal::open(&path, &header, args.resume)?;
     tell_what_was_there(&opened, args.resume, quiet);
     let Opened { journal, known, .. } = opened;
     let grid = Grid {
@@ -100,14 +99,12 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         levels: &levels,
     };
     let measured = simulate(&grid, header.part(), known, &journal, quiet)?;
-    let out = OutputDir::prepare(dir).map_err(Failure::usage)?;
+    let session = Session::prepare(&args.output, quiet)?;
     match part {
         Some(part) => {
             let name = shard::file_name(part);
             let bytes = shard::encode(&header, &measured);
-            out.write(&name, &bytes).map_err(Failure::usage)?;
-            out.commit().map_err(Failure::usage)?;
-            if !quiet {
+            if session.write(|out| out.write(&name, &bytes))?.is_some() {
                 println!(
                     "shard {part}: {} replications written to {}; when all {} shards are there: kvplan merge {}",
                     measured.len(),
@@ -117,37 +114,29 @@ pub fn run(args: Args) -> Result<u8, Failure> {
                 );
             }
         }
-        None => write_results(&scenario, &cells(&grid, &measured), out, dir, quiet)?,
+        None => write_results(&scenario, &cells(&grid, &measured), session)?,
     }
-    journal.remove().map_err(Failure::usage)?;
+    journal.remove()?;
     Ok(EXIT_OK)
 }
 
 /// Writes all files of a sweep and prints its summary.
-pub fn write_results(
-    scenario: &Scenario,
-    cells: &[Cell],
-    out: OutputDir,
-    dir: &Path,
-    quiet: bool,
-) -> Result<(), Failure> {
-    report::write::sweep::write(scenario, cells, &out).map_err(Failure::usage)?;
-    let files = out.commit().map_err(Failure::usage)?;
-    if quiet {
-        return Ok(());
-    }
-    println!("{}\n", report::write::sweep::settings_line(scenario, cells));
-    println!("{}\n", report::write::sweep::summary(cells));
-    if let Some(note) = report::write::precision::precision_note(scenario, cells) {
-        println!("{note}\n");
-    }
-    println!(
-        "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
-        report::write::precision::replications(cells),
-        scenario.seed
-    );
-    println!("{} files written to {}", files.len(), dir.display());
-    Ok(())
+pub fn write_results(scenario: &Scenario, cells: &[Cell], session: Session) -> Result<(), Failure> {
+    session.deliver(
+        |out| report::write::sweep::write(scenario, cells, out),
+        || {
+            println!("{}\n", report::write::sweep::settings_line(scenario, cells));
+            println!("{}\n", report::write::sweep::summary(cells));
+            if let Some(note) = report::write::precision::precision_note(scenario, cells) {
+                println!("{note}\n");
+            }
+            println!(
+                "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
+                report::write::precision::replications(cells),
+                scenario.seed
+            );
+        },
+    )
 }
 
 /// The part that was asked for; none is the whole sweep.
@@ -157,7 +146,7 @@ fn find_part(shard: Option<Shard>, quiet: bool) -> Result<Option<Part>, Failure>
         Some(Shard::Part(part)) => Ok(Some(part)),
         Some(Shard::Auto) => {
             let variable = |name: &str| std::env::var(name).ok();
-            let (part, from) = environment::detect(&variable).map_err(Failure::usage)?;
+            let (part, from) = environment::detect(&variable)?;
             tell(quiet, &format!("shard {part}, from {from}"));
             Ok(Some(part))
         }
