@@ -52,7 +52,7 @@ pub trait Application: 'static {
     /// What starts the consumer of a queue in front of `kv`, if its store is one. By default that takes
     /// every message and does nothing with it.
     fn consumer(&self, _kv: &Rc<KvStore>) -> Deliver {
-        Box::new(|queue, batch| queue.acknowledge(&batch))
+        take_all()
     }
 
     /// How what it stores is laid out.
@@ -78,6 +78,11 @@ pub trait Application: 'static {
     /// # Errors
     /// If what is stored cannot be read.
     fn beyond(&self, store: &Store) -> Result<Beyond, Defect>;
+}
+
+/// A consumer that takes every message and does nothing with it.
+pub fn take_all() -> Deliver {
+    Box::new(|queue, batch| queue.acknowledge(&batch))
 }
 
 /// When a cron trigger fires.

@@ -118,12 +118,13 @@ pub fn observe_on(
     observation: &Observation,
 ) -> Result<(RunResult, Observed), Defect> {
     let timeline = Phases::of(point.scenario, point.traffic, point.replication);
-    let start = Start::new(point, timeline, service);
     match service {
-        Service::AnalyticsEngine(spec) => {
-            drive(start.run(observation, |g| g.points(spec.visible_after)))
-        }
-        _ => drive(start.run(observation, Ground::telemetry)),
+        Service::AnalyticsEngine(spec) => drive(begin(point, timeline, observation, |ground| {
+            ground.points(service, spec.visible_after)
+        })),
+        _ => drive(begin(point, timeline, observation, |ground| {
+            ground.telemetry(service)
+        })),
     }
 }
 
@@ -174,55 +175,36 @@ pub struct Run<'a, A: Application = Telemetry> {
     traces: usize,
 }
 
-/// A run that has no world yet.
-struct Start<'a> {
-    point: &'a Point<'a>,
-    executor: Executor,
-    ground: Ground<'a>,
-}
-
-impl<'a> Start<'a> {
-    fn new(point: &'a Point<'a>, timeline: Phases, service: &'a Service) -> Self {
-        let executor = Executor::new(timeline.start);
-        Start {
-            point,
-            ground: Ground {
-                point,
-                timeline,
-                service,
-                sim: executor.handle(),
-                streams: Streams::new(point.scenario.seed, point.replication),
-            },
-            executor,
-        }
-    }
-
-    fn run<A: Application>(
-        self,
-        observation: &Observation,
-        world: impl FnOnce(Ground<'a>) -> World<A>,
-    ) -> Run<'a, A> {
-        let timeline = self.ground.timeline;
-        let world = world(self.ground);
-        Run {
-            point: *self.point,
-            triggers: Triggers::new(world.app.crons(), timeline, observation.interval),
-            executor: self.executor,
-            world,
-            measuring: false,
-            traces: observation.traces,
-        }
+/// A run that nothing has come to, in the world that is made on its ground.
+fn begin<'a, A: Application>(
+    point: &Point<'a>,
+    timeline: Phases,
+    observation: &Observation,
+    world: impl FnOnce(Ground<'a>) -> World<A>,
+) -> Run<'a, A> {
+    let executor = Executor::new(timeline.start);
+    let world = world(Ground {
+        point: *point,
+        timeline,
+        sim: executor.handle(),
+        streams: Streams::new(point.scenario.seed, point.replication),
+    });
+    Run {
+        point: *point,
+        triggers: Triggers::new(world.app.crons(), timeline, observation.interval),
+        executor,
+        world,
+        measuring: false,
+        traces: observation.traces,
     }
 }
 
 impl<'a> Run<'a> {
     /// A run of the metrics system on Workers KV that nothing has come to.
     pub fn new(point: &Point<'a>, timeline: Phases, observation: &Observation) -> Self {
-        let run = Start::new(point, timeline, &Service::Kv).run(observation, Ground::telemetry);
-        Run {
-            point: *point,
-            ..run
-        }
+        begin(point, timeline, observation, |ground| {
+            ground.telemetry(&Service::Kv)
+        })
     }
 }
 

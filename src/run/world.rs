@@ -117,35 +117,33 @@ fn workers_kv(scenario: &Scenario, origin: Timestamp) -> KvConfig {
 
 /// The world's parts before they are put together.
 pub(super) struct Ground<'a> {
-    pub(super) point: &'a Point<'a>,
+    pub(super) point: Point<'a>,
     pub(super) timeline: Phases,
-    pub(super) service: &'a Service,
     pub(super) sim: SimHandle,
     pub(super) streams: Streams,
 }
 
 impl Ground<'_> {
     /// The metrics system on the service.
-    pub(super) fn telemetry(self) -> World<Telemetry> {
+    pub(super) fn telemetry(self, service: &Service) -> World<Telemetry> {
         let names = provider_names(self.point.scenario);
-        let through_queue = matches!(self.service, Service::Queues(_));
+        let through_queue = matches!(service, Service::Queues(_));
         let (sim, streams) = (&self.sim, &self.streams);
         let app = Telemetry::new(self.point.policy, names, through_queue, sim, streams);
-        self.world(app)
+        self.world(service, app)
     }
 
     /// The same work on Analytics Engine.
-    pub(super) fn points(self, visible_after: Duration) -> World<Points> {
+    pub(super) fn points(self, service: &Service, visible_after: Duration) -> World<Points> {
         let names = provider_names(self.point.scenario);
         let app = Points::new(self.point.policy, &names, visible_after);
-        self.world(app)
+        self.world(service, app)
     }
 
-    fn world<A: Application>(self, app: A) -> World<A> {
+    fn world<A: Application>(self, service: &Service, app: A) -> World<A> {
         let Ground {
             point,
             timeline,
-            service,
             sim,
             streams,
         } = self;

@@ -279,7 +279,7 @@ fn judged(item: &Item, first: &Scenario, timeline: &Timeline, cell: &Cell) -> Ju
                 };
                 let index = series::column(column);
                 // All replications together: a percentile of one in an interval rests on too few calls.
-                let steps = timeline.steps(first);
+                let steps = &timeline.steps;
                 let values = steps.iter().map(|s| (s, s.estimates[index].mean));
                 let known: Vec<(&Step, f64)> = values.filter(|k| !k.1.is_nan()).collect();
                 let of_broken = || known.iter().filter(|k| broken(k.1));

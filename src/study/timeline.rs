@@ -23,6 +23,8 @@ pub struct Timeline {
     /// By replication.
     pub results: Vec<RunResult>,
     pub observed: Vec<Observed>,
+    /// All replications together, the warm-up included.
+    pub steps: Vec<Step>,
 }
 
 /// What one interval showed in all replications together.
@@ -79,10 +81,12 @@ pub fn observe_all(
         .policies
         .iter()
         .map(|policy| {
-            let (results, observed) = runs.by_ref().take(n as usize).unzip();
+            let (results, observed): (_, Vec<Observed>) = runs.by_ref().take(n as usize).unzip();
+            let samples: Vec<&[Sample]> = observed.iter().map(|o| &o.samples[..]).collect();
             Timeline {
                 policy: policy.name.clone(),
                 interval,
+                steps: steps(scenario, &samples),
                 results,
                 observed,
             }
@@ -133,12 +137,6 @@ impl Timeline {
         }
     }
 
-    /// The series of all replications together, the warm-up included.
-    pub fn steps(&self, scenario: &Scenario) -> Vec<Step> {
-        let samples: Vec<&[Sample]> = self.observed.iter().map(|o| &o.samples[..]).collect();
-        steps(scenario, &samples)
-    }
-
     /// The alerts of each replication, with its number.
     pub fn alerts(&self, scenario: &Scenario) -> Vec<(usize, AlertSpan)> {
         let of = |samples: &[Sample]| alert_timeline(samples, &scenario.alerts);
@@ -162,8 +160,7 @@ impl Timeline {
         let quiet_s = windows
             .map(|w| w.start.as_secs_f64())
             .fold(f64::INFINITY, f64::min);
-        let steps = self.steps(scenario);
-        let quiet: Vec<&Step> = steps.iter().filter(|s| s.end_s <= quiet_s).collect();
+        let quiet: Vec<&Step> = self.steps.iter().filter(|s| s.end_s <= quiet_s).collect();
         let columns = COLUMNS.iter().enumerate();
         columns
             .filter_map(|(c, column)| {
@@ -207,7 +204,7 @@ mod tests {
         let timelines =
             observe_all(&scenario, Count(3_000_000), interval, 5, &Work::unwatched()).unwrap();
         let t = &timelines[0];
-        let steps = t.steps(&scenario);
+        let steps = &t.steps;
         // Two intervals of warm-up, twenty of measurement.
         assert_eq!(steps.len(), 22);
         assert_eq!((steps[0].end_s, steps[21].end_s), (-30.0, 600.0));

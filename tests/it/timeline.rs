@@ -249,7 +249,7 @@ fn an_intervals_percentiles_rest_on_enough_calls_of_all_replications() {
     let interval = Duration::from_secs(10);
     let traffic = Count(13_000_000);
     let timelines = observe_all(&scenario, traffic, interval, 0, &Work::unwatched()).unwrap();
-    let steps = timelines[0].steps(&scenario);
+    let steps = &timelines[0].steps;
     let of = |s: &Step, name: &str| s.estimates[column(name)];
     assert_eq!(steps.iter().filter(|s| s.end_s > 0.0).count(), 30);
     for s in steps.iter().filter(|s| s.end_s > 0.0) {

@@ -3,6 +3,7 @@
 use super::{Isolate, Telemetry};
 use crate::Defect;
 use crate::app::{Application, View};
+use crate::cloud::kv::KvStore;
 use crate::cloud::queue::Queue;
 use crate::cloud::store::Store;
 use crate::telemetry::aggregate::{Aggregate, ProviderNames};
@@ -15,8 +16,7 @@ impl Telemetry {
     pub(super) fn count_missing(&self, view: &View<Isolate>) -> Result<i64, Defect> {
         match (self.writer.layout.keys, view.store.values()) {
             (KeyLayout::Shared, Some(kv)) => {
-                let values = kv.inspect(prefix(KeyLayout::Shared));
-                let found = count_records(values.iter().map(|v| &**v))?;
+                let found = records_in(kv, KeyLayout::Shared)?;
                 Ok(self.counters_of(view).stored as i64 - found as i64)
             }
             _ => Ok(0),
@@ -42,10 +42,6 @@ impl Telemetry {
         let expired = view.simulated >= self.layout.retention;
         let held: u64 = view.alive.iter().map(|i| self.gauges(i).records_held).sum();
         let unsure = held + counters.lost_total();
-        let in_values = |kv: &crate::cloud::kv::KvStore, keys| {
-            let values = kv.inspect(prefix(keys));
-            count_records(values.iter().map(|v| &**v))
-        };
         if let (Store::Queue { queue, kv }, Some(consumer)) = (view.store, &self.consumer) {
             consumer.collector().check_conservation()?;
             // What has passed its time is deleted first, or it would be waiting and expired.
@@ -56,7 +52,7 @@ impl Telemetry {
             let sent = taken.accepted + count_records(waiting)? + gone;
             agree("sent", sent, counters.stored, unsure)?;
             if !expired {
-                let found = in_values(kv, self.layout.keys)?;
+                let found = records_in(kv, self.layout.keys)?;
                 let unsure = consumer.collector().records_in_memory();
                 agree("stored", found, taken.stored, unsure)?;
             }
@@ -65,7 +61,7 @@ impl Telemetry {
         let Some(kv) = view.store.values().filter(|_| !expired) else {
             return Ok(None);
         };
-        let found = in_values(kv, self.layout.keys)?;
+        let found = records_in(kv, self.layout.keys)?;
         // Where writers share keys, updates get lost: the difference is what is measured.
         if self.layout.keys != KeyLayout::Shared {
             agree("stored", found, counters.stored, unsure)?;
@@ -78,12 +74,14 @@ impl Telemetry {
     }
 }
 
-fn prefix(keys: KeyLayout) -> &'static str {
-    match keys {
+/// Records in what is stored under the keys of a layout.
+fn records_in(kv: &KvStore, keys: KeyLayout) -> Result<u64, Defect> {
+    let prefix = match keys {
         KeyLayout::Rollup => "r/",
         KeyLayout::BatchKeys => "b/",
         KeyLayout::Shared => "s/",
-    }
+    };
+    count_records(kv.inspect(prefix).iter().map(|v| &**v))
 }
 
 /// Whether as many were found as are known to be, and perhaps some whose writes had no answer.

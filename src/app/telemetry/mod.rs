@@ -9,7 +9,7 @@ use crate::Defect;
 pub use consumer::Consumer;
 pub use points::Points;
 
-use super::{Application, Beyond, Call, Cron, Gauges, Host, Response, View};
+use super::{Application, Beyond, Call, Cron, Gauges, Host, Response, View, take_all};
 use crate::cloud::kv::KvStore;
 use crate::cloud::queue::Deliver;
 use crate::cloud::runtime::Memory;
@@ -123,7 +123,7 @@ impl Telemetry {
         host::Host::new(collector)
     }
 
-    fn query(&self, call: Call, query: Query, host: &Host<Isolate>) {
+    fn query(&self, query: Query, host: &Host<Isolate>) {
         let answer = host.memory().reader().query(query, host);
         if let Answer::Now(_) = answer {
             host.note_cached(query.task());
@@ -132,7 +132,28 @@ impl Telemetry {
             ok: answer.is_ok(),
             as_of: answer.ok().map(|metrics| metrics.as_of),
         });
-        host.respond(call, response);
+        host.respond(query.into(), response);
+    }
+}
+
+/// What an arrival asks for; nothing if it is a request to be recorded.
+fn query_of(arrival: ArrivalKind) -> Option<Query> {
+    match arrival {
+        ArrivalKind::Record { .. } => None,
+        ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => Some(Query::Metrics),
+        ArrivalKind::AnalyticsQuery => Some(Query::Analytics),
+        // What a health report makes of the metrics takes no time here.
+        ArrivalKind::HealthCheck => Some(Query::Health),
+    }
+}
+
+impl From<Query> for Call {
+    fn from(query: Query) -> Self {
+        match query {
+            Query::Metrics => Call::Metrics,
+            Query::Analytics => Call::Analytics,
+            Query::Health => Call::Health,
+        }
     }
 }
 
@@ -162,28 +183,24 @@ impl Application for Telemetry {
 
     #[inline]
     fn handle(&self, arrival: ArrivalKind, host: &Host<Isolate>) {
-        match arrival {
-            ArrivalKind::Record {
-                provider,
-                latency,
-                success,
-                tokens,
-            } => {
-                let provider = self.providers[usize::from(provider)];
-                let writer = &host.memory().writer;
-                let recorded = writer.record(provider, latency, success, tokens, host);
-                let response = recorded.map(|recorded| Response {
-                    ok: recorded.is_ok(),
-                    as_of: None,
-                });
-                host.respond(Call::Record, response);
-            }
-            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
-                self.query(Call::Metrics, Query::Metrics, host);
-            }
-            ArrivalKind::AnalyticsQuery => self.query(Call::Analytics, Query::Analytics, host),
-            // What the report makes of the metrics takes no time here.
-            ArrivalKind::HealthCheck => self.query(Call::Health, Query::Health, host),
+        if let Some(query) = query_of(arrival) {
+            return self.query(query, host);
+        }
+        if let ArrivalKind::Record {
+            provider,
+            latency,
+            success,
+            tokens,
+        } = arrival
+        {
+            let provider = self.providers[usize::from(provider)];
+            let writer = &host.memory().writer;
+            let recorded = writer.record(provider, latency, success, tokens, host);
+            let response = recorded.map(|recorded| Response {
+                ok: recorded.is_ok(),
+                as_of: None,
+            });
+            host.respond(Call::Record, response);
         }
     }
 
@@ -225,10 +242,8 @@ impl Application for Telemetry {
     }
 
     fn consumer(&self, kv: &Rc<KvStore>) -> Deliver {
-        match &self.consumer {
-            Some(consumer) => consumer.deliver_to(kv),
-            None => Box::new(|queue, batch| queue.acknowledge(&batch)),
-        }
+        let mine = self.consumer.as_ref();
+        mine.map_or_else(take_all, |consumer| consumer.deliver_to(kv))
     }
 
     fn layout(&self) -> &LayoutPolicy {

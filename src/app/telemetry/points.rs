@@ -1,7 +1,8 @@
 //! The same work on Analytics Engine: a data point for each request, and queries in SQL.
 
+use super::query_of;
 use crate::Defect;
-use crate::app::{Application, Beyond, Call, Cron, Gauges, Host, Response, View};
+use crate::app::{Application, Beyond, Cron, Gauges, Host, Response, View};
 use crate::cloud::analytics::AnalyticsEngine;
 use crate::cloud::runtime::Memory;
 use crate::cloud::store::Store;
@@ -67,7 +68,7 @@ impl Points {
         }
     }
 
-    fn query(&self, call: Call, query: Query, host: &Host<Answers>) {
+    fn query(&self, query: Query, host: &Host<Answers>) {
         let window = query.window(&self.policy);
         let (answers, clock) = (Rc::clone(&host.memory().cache), host.clock().clone());
         let cached = match self.policy.cache.enabled {
@@ -82,7 +83,7 @@ impl Points {
             host.note_cached(query.task());
             let now: Answer<Response, std::future::Ready<Response>> =
                 Answer::Now(response(&metrics));
-            return host.respond(call, now);
+            return host.respond(query.into(), now);
         }
         let (dataset, names) = (Rc::clone(dataset_of(host.store())), self.names.clone());
         let caches = self.policy.cache.enabled;
@@ -94,7 +95,7 @@ impl Points {
             }
             response
         };
-        host.respond(call, Answer::Later(answer));
+        host.respond(query.into(), Answer::Later(answer));
     }
 }
 
@@ -126,29 +127,26 @@ impl Application for Points {
     }
 
     fn handle(&self, arrival: ArrivalKind, host: &Host<Answers>) {
-        match arrival {
-            ArrivalKind::Record {
-                provider,
+        if let Some(query) = query_of(arrival) {
+            return self.query(query, host);
+        }
+        if let ArrivalKind::Record {
+            provider,
+            latency,
+            success,
+            tokens,
+        } = arrival
+        {
+            let record = Record {
+                at: host.clock().now(),
+                provider: self.providers[usize::from(provider)],
                 latency,
                 success,
                 tokens,
-            } => {
-                let record = Record {
-                    at: host.clock().now(),
-                    provider: self.providers[usize::from(provider)],
-                    latency,
-                    success,
-                    tokens,
-                };
-                let written = &host.memory().written;
-                written.set(written.get() + 1);
-                host.write_point(dataset_of(host.store()), record);
-            }
-            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
-                self.query(Call::Metrics, Query::Metrics, host);
-            }
-            ArrivalKind::AnalyticsQuery => self.query(Call::Analytics, Query::Analytics, host),
-            ArrivalKind::HealthCheck => self.query(Call::Health, Query::Health, host),
+            };
+            let written = &host.memory().written;
+            written.set(written.get() + 1);
+            host.write_point(dataset_of(host.store()), record);
         }
     }
 

@@ -28,7 +28,7 @@ pub fn write(
     timelines: &[&Timeline],
     out: &OutputDir,
 ) -> Result<(), WriteError> {
-    out.write(artefacts::SERIES_CSV, &series_csv(scenario, timelines))?;
+    out.write(artefacts::SERIES_CSV, &series_csv(timelines))?;
     out.write(artefacts::ALERTS_CSV, &alerts_csv(scenario, timelines))?;
     out.write(artefacts::WARM_UP_CSV, &warm_up_csv(scenario, timelines))?;
     if !scenario.failures.windows.is_empty() {
@@ -54,13 +54,13 @@ pub fn write(
 
 /// One row per policy and interval: the mean over replications of each column, with its 95%
 /// half-width in `<name>_ci95`.
-fn series_csv(scenario: &Scenario, timelines: &[&Timeline]) -> Vec<u8> {
+fn series_csv(timelines: &[&Timeline]) -> Vec<u8> {
     let header = ["policy", "start_s", "end_s", "replications"].map(str::to_owned);
     let columns = COLUMNS
         .iter()
         .flat_map(|c| [c.name.to_owned(), format!("{}_ci95", c.name)]);
     let rows = timelines.iter().flat_map(|t| {
-        t.steps(scenario).into_iter().map(|step| {
+        t.steps.iter().map(|step| {
             let point = [
                 t.policy.clone(),
                 format::csv_number(step.start_s),
@@ -290,16 +290,16 @@ struct Plotter<'a> {
     scenario: &'a Scenario,
     /// Those in force, in one line.
     settings: String,
-    policies: Vec<(&'a str, Vec<Step>)>,
+    policies: Vec<(&'a str, &'a [Step])>,
     /// Seconds in a unit of the time axis, and what the unit is called.
     unit: (f64, &'static str),
 }
 
 /// Names and charts of everything that changes over time.
 fn charts(scenario: &Scenario, settings: &str, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
-    let policies: Vec<(&str, Vec<Step>)> = timelines
+    let policies: Vec<(&str, &[Step])> = timelines
         .iter()
-        .map(|t| (t.policy.as_str(), t.steps(scenario)))
+        .map(|t| (t.policy.as_str(), t.steps.as_slice()))
         .collect();
     let ends = policies.iter().filter_map(|p| p.1.last());
     let end_s = ends.map(|s| s.end_s).fold(0.0, f64::max);
