@@ -16,7 +16,7 @@ use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::study::replicate::Work;
 use kvplan::study::stores::{
-    MEASURES, StoreCell, StorePoint, compare_stores, index_of, simulate_store, take_overs,
+    MEASURES, StoreCell, compare_stores, index_of, simulate_store, take_overs,
 };
 use kvplan::telemetry::ports::{Kv, KvError, OpKind, PutOptions};
 use kvplan::units::Timestamp;
@@ -45,14 +45,13 @@ fn instant(name: &str) -> StoreSpec {
 }
 
 fn run(scenario: &Scenario, store: &StoreSpec, policy: usize, traffic: u64) -> RunResult {
-    simulate_store(&StorePoint {
+    let point = Point {
         scenario,
-        store,
         policy: &scenario.policies[policy],
         traffic: Count(traffic),
         replication: 0,
-    })
-    .unwrap()
+    };
+    simulate_store(&point, store).unwrap()
 }
 
 const NAIVE: usize = 0;

@@ -19,19 +19,7 @@ use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
 use crate::run::{Observation, Point, observe_on};
 use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
-use crate::telemetry::policy::Policy;
 use std::time::Duration;
-
-/// A store under a policy at a traffic level, in one replication.
-#[derive(Debug, Clone, Copy)]
-pub struct StorePoint<'a> {
-    pub scenario: &'a Scenario,
-    pub store: &'a StoreSpec,
-    pub policy: &'a Policy,
-    /// Recorded requests in a month of 30 days.
-    pub traffic: Count,
-    pub replication: u64,
-}
 
 /// A store under a policy at a traffic level: all replications.
 #[derive(Debug, Clone)]
@@ -77,28 +65,12 @@ impl StoreCell {
     }
 }
 
-impl<'a> StorePoint<'a> {
-    /// The point without its store.
-    pub fn point(&self) -> Point<'a> {
-        Point {
-            scenario: self.scenario,
-            policy: self.policy,
-            traffic: self.traffic,
-            replication: self.replication,
-        }
-    }
-}
-
-/// Simulates a point on its store.
+/// Simulates a point on a store.
 ///
 /// # Errors
 /// As [`crate::run::simulate`].
-pub fn simulate_store(point: &StorePoint) -> Result<RunResult, Defect> {
-    let observed = observe_on(
-        &point.point(),
-        &point.store.service,
-        &Observation::default(),
-    );
+pub fn simulate_store(point: &Point, store: &StoreSpec) -> Result<RunResult, Defect> {
+    let observed = observe_on(point, &store.service, &Observation::default());
     Ok(observed?.0)
 }
 
@@ -132,24 +104,26 @@ pub fn compare_stores(
     for traffic in levels {
         for policy in &scenario.policies {
             for store in stores {
-                points.extend((0..replications).map(|replication| StorePoint {
-                    scenario,
-                    store,
-                    policy,
-                    traffic: *traffic,
-                    replication,
+                points.extend((0..replications).map(|replication| {
+                    let point = Point {
+                        scenario,
+                        policy,
+                        traffic: *traffic,
+                        replication,
+                    };
+                    (point, store)
                 }));
             }
         }
     }
-    let runs = work.map(&points, |point| {
-        simulate_store(point).map_err(StudyError::from)
+    let runs = work.map(&points, |(point, store)| {
+        simulate_store(point, store).map_err(StudyError::from)
     })?;
     let n = replications as usize;
     let mut cells: Vec<StoreCell> = points
         .chunks(n)
         .zip(runs.chunks(n))
-        .map(|(points, runs)| cell(&points[0], runs))
+        .map(|(points, runs)| cell(&points[0].0, points[0].1, runs))
         .collect();
     for group in cells.chunk_by_mut(|a, b| a.traffic == b.traffic && a.policy == b.policy) {
         mark_cheapest(group);
@@ -157,20 +131,20 @@ pub fn compare_stores(
     Ok(cells)
 }
 
-fn cell(point: &StorePoint, runs: &[RunResult]) -> StoreCell {
+fn cell(point: &Point, store: &StoreSpec, runs: &[RunResult]) -> StoreCell {
     let outcomes: Vec<Outcome> = runs.iter().map(|r| Outcome::of(&MEASURES, r)).collect();
     let outcomes: Vec<&Outcome> = outcomes.iter().collect();
     let mut cell = StoreCell {
         traffic: point.traffic,
         policy: point.policy.name.clone(),
-        store: point.store.name.clone(),
+        store: store.name.clone(),
         period: point.scenario.horizon(point.traffic),
         pooled: pool(&MEASURES, point.scenario.plan(), &outcomes),
         verdict: Verdict::default(),
         cheapest: false,
     };
     let usage = mean_usage(&runs.iter().map(|r| &r.usage).collect::<Vec<_>>());
-    cell.verdict = verdict::judge(point, &cell, &usage);
+    cell.verdict = verdict::judge(point, store, &cell, &usage);
     cell
 }
 

@@ -1,8 +1,9 @@
 //! Whether a store can do the work, and which bounds it meets.
 
-use super::{StoreCell, StorePoint};
-use crate::cloud::service::{Bound, BoundMeasure, Service};
+use super::StoreCell;
+use crate::cloud::service::{Bound, BoundMeasure, Service, StoreSpec};
 use crate::pricing::{MeterItem, Plan, Usage};
+use crate::run::Point;
 use crate::study::cheapest::TOLERATED;
 
 /// More failed calls than this share make a store unfit.
@@ -21,7 +22,7 @@ pub struct Verdict {
 }
 
 /// Judges a store by the means over its replications, and its use by the first of them.
-pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
+pub fn judge(point: &Point, store: &StoreSpec, cell: &StoreCell, usage: &Usage) -> Verdict {
     let plan = point.scenario.plan();
     let over = over_daily_limits(plan, usage);
     let share = |(_, daily, limit): &(MeterItem, u128, u64)| 1.0 - *limit as f64 / *daily as f64;
@@ -47,7 +48,7 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
     }
     let mean = |name: &str| cell.estimate(name).mean;
     let here = |bound: &&Bound| bound.plan.as_ref().is_none_or(|p| *p == plan.name);
-    for bound in point.store.bounds.iter().filter(here) {
+    for bound in store.bounds.iter().filter(here) {
         let (found, unit) = match bound.measure {
             BoundMeasure::RequestsPerSecond => (mean("peak_per_second"), "in the busiest second"),
             BoundMeasure::StoredBytes => (mean("stored_bytes"), "bytes stored"),
@@ -77,13 +78,13 @@ pub fn judge(point: &StorePoint, cell: &StoreCell, usage: &Usage) -> Verdict {
         unable("how many updates of a key that writers share are lost is not known".into());
     }
     let policy = point.policy;
-    let is_sql = matches!(point.store.service, Service::AnalyticsEngine(_));
+    let is_sql = matches!(store.service, Service::AnalyticsEngine(_));
     if is_sql && (policy.tiers.is_some() || policy.cron.is_some()) {
         let remark = "asked in SQL: the policy's tiers and cron triggers play no part";
         verdict.reasons.push(remark.into());
     }
     let refused = mean("writes_refused_share");
-    let key_writes = point.store.bounds.iter().filter(here);
+    let key_writes = store.bounds.iter().filter(here);
     for bound in key_writes.filter(|b| b.measure == BoundMeasure::KeyWritesPerSecond) {
         if refused > 0.0 {
             verdict.reasons.push(format!(
