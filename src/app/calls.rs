@@ -66,6 +66,8 @@ pub struct Calls {
     pub fetch: CallStats,
     /// Single writes to the store, or messages sent.
     pub write: CallStats,
+    /// Requests and cron triggers that the runtime cancelled, as nothing of their own could have answered them.
+    pub hung: u64,
 }
 
 impl Calls {
@@ -96,6 +98,7 @@ impl Calls {
             answer_age,
             fetch,
             write,
+            hung,
         } = self;
         record.merge(&other.record);
         metrics.merge(&other.metrics);
@@ -105,5 +108,6 @@ impl Calls {
         answer_age.merge(&other.answer_age);
         fetch.merge(&other.fetch);
         write.merge(&other.write);
+        *hung += other.hung;
     }
 }

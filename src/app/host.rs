@@ -92,8 +92,17 @@ impl<M: Memory> Host<M> {
 
     fn respond_later(&self, call: Call, answer: impl Future<Output = Response> + 'static) {
         let (services, wait) = (Rc::clone(&self.services), self.wait);
-        self.context.run(async move {
-            let start = services.sim.now();
+        let start = services.sim.now();
+        let cancelled = {
+            let services = Rc::clone(&services);
+            move || {
+                let now = services.sim.now();
+                let calls = &mut *services.calls.borrow_mut();
+                calls.of(call).add(now.since(start), false);
+                calls.hung += 1;
+            }
+        };
+        let respond = async move {
             if !wait.is_zero() {
                 services.sim.sleep(wait).await;
             }
@@ -105,7 +114,8 @@ impl<M: Memory> Host<M> {
             if call != Call::Record {
                 calls.fetch.add(took.saturating_sub(wait), response.ok);
             }
-        });
+        };
+        self.context.run(respond, cancelled);
     }
 
     /// `writeDataPoint`: returns at once.
@@ -126,7 +136,9 @@ impl<M: Memory> Host<M> {
 
     /// Runs a cron trigger in the invocation.
     pub fn run(&self, work: impl Future<Output = ()> + 'static) {
-        self.context.run(work);
+        let services = Rc::clone(&self.services);
+        self.context
+            .run(work, move || services.calls.borrow_mut().hung += 1);
     }
 }
 
@@ -157,7 +169,7 @@ impl<M: Memory> Enter for Host<M> {
             }
         };
         Ports {
-            context: self.context.clone(),
+            context: self.context.share(),
             kv: Rc::new(Watched {
                 handle: services.store.invocation(access, place, log),
                 services: Rc::clone(services),

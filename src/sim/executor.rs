@@ -18,6 +18,13 @@
 //! one does not cancel or wake whoever has moved in since. Cancelling drops a future where it stands, as the
 //! end of an isolate does; nothing of it runs on but what its values do when they are dropped.
 //!
+//! Work may belong to a *request context*, as in the Workers runtime: [`SimHandle::open_context`],
+//! [`SimHandle::spawn_in`], [`SimHandle::end_context`]. A timer belongs to the context in which it was set, and never
+//! fires once that has ended. A task is polled in the context of whatever woke it, so that one woken by the work of
+//! another invocation goes on in that one's, and its next timer dies with it. A task of a context in which
+//! nothing is left that could wake it hangs: it is told so once ([`SimHandle::is_hung`]) and then stopped. What is
+//! outside of any context (the driver, services, isolates' lives) is never ended.
+//!
 //! What it does not do: it has one thread (replications run in parallel, each with an executor of its
 //! own), knows no real time and no I/O, and does not find out that a task waits for something that
 //! never comes: such a task is simply still there at the end ([`Executor::live_tasks`]).
@@ -45,7 +52,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -59,28 +66,86 @@ pub struct TaskId {
     tenancy: u32,
 }
 
-/// Tasks woken since the executor last looked. `Waker` must be `Send`, hence the lock;
-/// it is never contended.
+/// A request context: its place among those open, from 1 on, and which of its successive tenants it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContextId(u64);
+
+impl ContextId {
+    /// Outside of any request: never ends.
+    pub const NONE: ContextId = ContextId(0);
+
+    fn new(place: usize, tenancy: u32) -> Self {
+        ContextId((u64::from(tenancy) << 32) | (place as u64 + 1))
+    }
+}
+
+/// The request contexts that are open, each with its timers that have not fired.
+#[derive(Default)]
+struct Contexts {
+    /// Tenancy and timers, by place.
+    places: Vec<(u32, u32)>,
+    free: Vec<usize>,
+}
+
+impl Contexts {
+    fn open(&mut self) -> ContextId {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push((0, 0));
+            self.places.len() - 1
+        });
+        ContextId::new(place, self.places[place].0)
+    }
+
+    /// The number of timers of a context; `None` if it has ended.
+    fn timers(&mut self, id: ContextId) -> Option<&mut u32> {
+        let place = (id.0 as u32).checked_sub(1)?;
+        let (tenancy, timers) = self.places.get_mut(place as usize)?;
+        (u64::from(*tenancy) == id.0 >> 32).then_some(timers)
+    }
+
+    fn end(&mut self, id: ContextId) {
+        if self.timers(id).is_some() {
+            let place = (id.0 as u32 - 1) as usize;
+            let (tenancy, timers) = &mut self.places[place];
+            *tenancy = tenancy.wrapping_add(1);
+            *timers = 0;
+            self.free.push(place);
+        }
+    }
+}
+
+/// Tasks woken since the executor last looked, each with the context that woke it. `Waker` must be `Send`,
+/// hence the lock; it is never contended.
 #[derive(Default)]
 struct ReadyQueue {
-    tasks: Mutex<VecDeque<TaskId>>,
+    tasks: Mutex<VecDeque<(TaskId, ContextId)>>,
     /// Whether there is anything in `tasks`; spares the lock where nothing is.
     any: AtomicBool,
+    /// The context that is running.
+    current: AtomicU64,
 }
 
 impl ReadyQueue {
-    fn push(&self, id: TaskId) {
-        self.lock().push_back(id);
+    fn current(&self) -> ContextId {
+        ContextId(self.current.load(Ordering::Relaxed))
+    }
+
+    fn enter(&self, context: ContextId) {
+        self.current.store(context.0, Ordering::Relaxed);
+    }
+
+    fn push(&self, id: TaskId, context: ContextId) {
+        self.lock().push_back((id, context));
         self.any.store(true, Ordering::Relaxed);
     }
 
-    fn pop(&self) -> Option<TaskId> {
+    fn pop(&self) -> Option<(TaskId, ContextId)> {
         let next = self.lock().pop_front();
         self.any.store(next.is_some(), Ordering::Relaxed);
         next
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<TaskId>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(TaskId, ContextId)>> {
         self.tasks
             .lock()
             .expect("never poisoned: no code panics while it holds the lock")
@@ -97,21 +162,25 @@ impl Wake for TaskWaker {
         self.wake_by_ref();
     }
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.push(self.id);
+        self.ready.push(self.id, self.ready.current());
     }
 }
 
-#[derive(Default)]
 struct Slot {
     tenancy: u32,
     /// `None` while the task is being polled, or when the slot is free.
     task: Option<Task>,
     waker: Option<Waker>,
+    /// The context it was started in.
+    home: ContextId,
+    /// Kept where it stands, and never polled again.
+    stopped: bool,
 }
 
 struct Timer {
     due: Timestamp,
     order: u64,
+    context: ContextId,
     waker: Waker,
 }
 
@@ -147,6 +216,19 @@ struct Shared {
     free: RefCell<Vec<u32>>,
     live: Cell<usize>,
     ready: Arc<ReadyQueue>,
+    contexts: RefCell<Contexts>,
+    /// Tasks that were left waiting while their own context had no timer.
+    suspects: RefCell<Vec<TaskId>>,
+    /// The task being polled, and whether it is told that it hangs.
+    running: Cell<Option<TaskId>>,
+    hung: Cell<bool>,
+}
+
+impl Shared {
+    fn has_timers(&self, context: ContextId) -> bool {
+        let mut contexts = self.contexts.borrow_mut();
+        contexts.timers(context).is_some_and(|timers| *timers > 0)
+    }
 }
 
 const NEVER: Timestamp = Timestamp::from_nanos(u64::MAX);
@@ -175,6 +257,10 @@ impl Executor {
                 free: RefCell::default(),
                 live: Cell::new(0),
                 ready: Arc::default(),
+                contexts: RefCell::default(),
+                suspects: RefCell::default(),
+                running: Cell::new(None),
+                hung: Cell::new(false),
             }),
         }
     }
@@ -211,39 +297,78 @@ impl Executor {
             }) else {
                 break;
             };
+            if timer.context != ContextId::NONE {
+                match s.contexts.borrow_mut().timers(timer.context) {
+                    Some(timers) => *timers -= 1,
+                    // It went with its context.
+                    None => continue,
+                }
+            }
             if s.now.get() < timer.due {
                 s.now.set(timer.due);
             }
+            s.ready.enter(timer.context);
             timer.waker.wake();
+            s.ready.enter(ContextId::NONE);
         }
         let next = s.timers.borrow().peek().map_or(NEVER, |Reverse(t)| t.due);
         s.next_due.set(next);
     }
 
-    /// Polls woken tasks until none is left.
+    /// Polls woken tasks until none is left, and stops those that hang.
     fn poll_ready(&self) {
-        while let Some(id) = self.shared.ready.pop() {
-            self.poll(id);
+        let s = &*self.shared;
+        loop {
+            while let Some((id, context)) = s.ready.pop() {
+                self.poll(id, context);
+            }
+            let suspects = s.suspects.take();
+            if suspects.is_empty() {
+                return;
+            }
+            for id in suspects {
+                self.tell_if_hung(id);
+            }
         }
     }
 
-    fn poll(&self, id: TaskId) {
+    /// Stops a task that nothing of its own context can wake any more, and lets it say so first.
+    fn tell_if_hung(&self, id: TaskId) {
+        let s = &*self.shared;
+        let home = {
+            let slot = &s.slots.borrow()[id.slot as usize];
+            (slot.tenancy == id.tenancy && !slot.stopped).then_some(slot.home)
+        };
+        if home.is_none_or(|home| s.has_timers(home)) {
+            return;
+        }
+        s.hung.set(true);
+        self.poll(id, ContextId::NONE);
+        s.hung.set(false);
+        self.handle().stop(id);
+    }
+
+    fn poll(&self, id: TaskId, context: ContextId) {
         let s = &*self.shared;
         let (mut task, waker) = {
             let mut slots = s.slots.borrow_mut();
             let slot = &mut slots[id.slot as usize];
-            if slot.tenancy != id.tenancy {
-                return; // finished or cancelled since it was woken
+            if slot.tenancy != id.tenancy || slot.stopped {
+                return; // finished, cancelled or stopped since it was woken
             }
             match (slot.task.take(), slot.waker.clone()) {
                 (Some(task), Some(waker)) => (task, waker),
                 _ => return,
             }
         };
+        s.ready.enter(context);
+        s.running.set(Some(id));
         let done = task
             .as_mut()
             .poll(&mut Context::from_waker(&waker))
             .is_ready();
+        s.running.set(None);
+        s.ready.enter(ContextId::NONE);
         // A task may cancel itself while it runs; its tenancy is then over already.
         let mut slots = s.slots.borrow_mut();
         let slot = &mut slots[id.slot as usize];
@@ -252,6 +377,9 @@ impl Executor {
                 self.handle().vacate(slot, id.slot);
             } else {
                 slot.task = Some(task);
+                if slot.home != ContextId::NONE && !slot.stopped && !s.has_timers(slot.home) {
+                    s.suspects.borrow_mut().push(id);
+                }
                 return;
             }
         }
@@ -283,7 +411,7 @@ impl Executor {
         }
     }
 
-    /// Tasks that have neither finished nor been cancelled.
+    /// Tasks that have neither finished nor been cancelled or stopped.
     pub fn live_tasks(&self) -> usize {
         self.shared.live.get()
     }
@@ -301,12 +429,23 @@ impl Drop for Executor {
 }
 
 impl SimHandle {
-    /// Starts a task; it is first polled when the executor next runs.
+    /// Starts a task outside of any request; it is first polled when the executor next runs.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) -> TaskId {
+        self.spawn_in(ContextId::NONE, future)
+    }
+
+    /// Starts a task of a request context.
+    pub fn spawn_in(&self, home: ContextId, future: impl Future<Output = ()> + 'static) -> TaskId {
         let s = &*self.shared;
         let mut slots = s.slots.borrow_mut();
         let index = s.free.borrow_mut().pop().unwrap_or_else(|| {
-            slots.push(Slot::default());
+            slots.push(Slot {
+                tenancy: 0,
+                task: None,
+                waker: None,
+                home,
+                stopped: false,
+            });
             (slots.len() - 1) as u32
         });
         let slot = &mut slots[index as usize];
@@ -318,9 +457,10 @@ impl SimHandle {
             id,
             ready: Arc::clone(&s.ready),
         });
-        waker.wake_by_ref();
+        s.ready.push(id, home);
         slot.task = Some(Box::pin(future));
         slot.waker = Some(waker.into());
+        slot.home = home;
         s.live.set(s.live.get() + 1);
         id
     }
@@ -339,16 +479,58 @@ impl SimHandle {
         }
     }
 
-    /// Whether a task has neither finished nor been cancelled.
-    pub fn is_live(&self, id: TaskId) -> bool {
+    /// Leaves a task where it stands: it is never polled again, and not dropped before it is cancelled or
+    /// the executor goes, as the runtime does with the work of a request that it cancels.
+    pub fn stop(&self, id: TaskId) {
+        let slot = &mut self.shared.slots.borrow_mut()[id.slot as usize];
+        if slot.tenancy == id.tenancy && !slot.stopped {
+            slot.stopped = true;
+            self.shared.live.set(self.shared.live.get() - 1);
+        }
+    }
+
+    /// Stops the task that is running, once it returns `Pending`.
+    pub fn stop_this(&self) {
+        if let Some(id) = self.shared.running.get() {
+            self.stop(id);
+        }
+    }
+
+    /// Whether the task that is running is told that it hangs: nothing of its context could wake it. It is
+    /// not polled again.
+    #[inline]
+    pub fn is_hung(&self) -> bool {
+        self.shared.hung.get()
+    }
+
+    /// Whether a task is there: it has neither finished nor been cancelled.
+    pub fn is_there(&self, id: TaskId) -> bool {
         self.shared.slots.borrow()[id.slot as usize].tenancy == id.tenancy
+    }
+
+    /// Whether a task has neither finished nor been cancelled or stopped.
+    pub fn is_live(&self, id: TaskId) -> bool {
+        let slot = &self.shared.slots.borrow()[id.slot as usize];
+        slot.tenancy == id.tenancy && !slot.stopped
     }
 
     fn vacate(&self, slot: &mut Slot, index: u32) {
         slot.tenancy = slot.tenancy.wrapping_add(1);
         slot.waker = None;
         self.shared.free.borrow_mut().push(index);
-        self.shared.live.set(self.shared.live.get() - 1);
+        if !std::mem::take(&mut slot.stopped) {
+            self.shared.live.set(self.shared.live.get() - 1);
+        }
+    }
+
+    /// A new request context.
+    pub fn open_context(&self) -> ContextId {
+        self.shared.contexts.borrow_mut().open()
+    }
+
+    /// Ends a request context: no timer of it fires any more.
+    pub fn end_context(&self, id: ContextId) {
+        self.shared.contexts.borrow_mut().end(id);
     }
 
     /// A future that completes at `due`, or at once if that is past.
@@ -356,7 +538,16 @@ impl SimHandle {
         Sleep {
             shared: Rc::clone(&self.shared),
             due,
+            context: None,
             set: false,
+        }
+    }
+
+    /// The same outside of any request, whichever sets it: a deadline of the platform's own.
+    pub fn deadline(&self, due: Timestamp) -> Sleep {
+        Sleep {
+            context: Some(ContextId::NONE),
+            ..self.sleep_until(due)
         }
     }
 }
@@ -375,6 +566,8 @@ impl Clock for SimHandle {
 pub struct Sleep {
     shared: Rc<Shared>,
     due: Timestamp,
+    /// Whose timer it is; that of the context which is running if not given.
+    context: Option<ContextId>,
     set: bool,
 }
 
@@ -390,9 +583,18 @@ impl Future for Sleep {
             let s = &*self.shared;
             let order = s.timers_set.get();
             s.timers_set.set(order + 1);
+            let context = self.context.unwrap_or_else(|| s.ready.current());
+            if context != ContextId::NONE {
+                match s.contexts.borrow_mut().timers(context) {
+                    Some(timers) => *timers += 1,
+                    // Set in a context that has ended: it never fires.
+                    None => return Poll::Pending,
+                }
+            }
             s.timers.borrow_mut().push(Reverse(Timer {
                 due: self.due,
                 order,
+                context,
                 waker: cx.waker().clone(),
             }));
             s.next_due.set(s.next_due.get().min(self.due));
@@ -404,6 +606,7 @@ impl Future for Sleep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::semaphore::Semaphore;
 
     /// Who did something, and in which second.
     type Log = Rc<RefCell<Vec<(u64, u32)>>>;
@@ -472,6 +675,74 @@ mod tests {
         exec.run_to_idle();
         assert_eq!(*log.borrow(), [(2, 2)]);
         assert_eq!(exec.shared.slots.borrow().len(), 1);
+    }
+
+    /// B waits for A, of another context, and then sleeps: it goes on in A's context, so that its sleep
+    /// ends with A. Outside of contexts it does not.
+    #[test]
+    fn work_woken_by_another_context_dies_with_that_one() {
+        for (rules, expected) in [(true, vec![]), (false, vec![(3, 2)])] {
+            let (log, exec) = log();
+            let sim = exec.handle();
+            let context = || {
+                if rules {
+                    sim.open_context()
+                } else {
+                    ContextId::NONE
+                }
+            };
+            let (a, b) = (context(), context());
+            let turn = Rc::new(Semaphore::new(1));
+            let (first, sleeper) = (Rc::clone(&turn), exec.handle());
+            sim.spawn_in(a, async move {
+                let permit = first.acquire().await;
+                sleeper.sleep(Duration::from_secs(1)).await;
+                drop(permit);
+            });
+            let (second, clock, seen) = (Rc::clone(&turn), exec.handle(), Rc::clone(&log));
+            // A timer of its own keeps its context from having nothing to wait for.
+            let (hung, own) = (exec.handle(), exec.handle());
+            sim.spawn_in(b, async move { own.sleep(Duration::from_secs(9)).await });
+            sim.spawn_in(b, async move {
+                let _permit = second.acquire().await;
+                clock.sleep(Duration::from_secs(2)).await;
+                assert!(!hung.is_hung());
+                seen.borrow_mut()
+                    .push((clock.now().as_nanos() / 1_000_000_000, 2));
+            });
+            exec.run_until(Timestamp::from_secs(1));
+            sim.end_context(a);
+            exec.run_to_idle();
+            assert_eq!(*log.borrow(), expected);
+            assert_eq!(exec.live_tasks(), usize::from(rules));
+            // The permit has gone with it.
+            assert_eq!(turn.is_free(), !rules);
+        }
+    }
+
+    /// A task of a context without a timer is told that it hangs, once, and is then left as it is.
+    #[test]
+    fn a_task_that_nothing_of_its_context_can_wake_is_told_so() {
+        let exec = Executor::new(Timestamp::EPOCH);
+        let sim = exec.handle();
+        let context = sim.open_context();
+        let (told, dropped) = (Rc::new(Cell::new(0)), Rc::new(()));
+        let (inner, count, held) = (exec.handle(), Rc::clone(&told), Rc::clone(&dropped));
+        let task = sim.spawn_in(context, async move {
+            let _held = held;
+            std::future::poll_fn(|_| {
+                count.set(count.get() + u32::from(inner.is_hung()));
+                Poll::<()>::Pending
+            })
+            .await;
+        });
+        exec.run_until(Timestamp::from_secs(1));
+        assert_eq!(told.get(), 1);
+        assert!(!sim.is_live(task) && sim.is_there(task));
+        assert_eq!(Rc::strong_count(&dropped), 2);
+        sim.cancel(task);
+        assert_eq!(Rc::strong_count(&dropped), 1);
+        assert_eq!(exec.live_tasks(), 0);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl<T> Isolate<T> {
         }
         let mut tasks = self.tasks.borrow_mut();
         if tasks.len() >= 16 && tasks.len().is_power_of_two() {
-            tasks.retain(|t| sim.is_live(*t));
+            tasks.retain(|t| sim.is_there(*t));
         }
         tasks.push(task);
     }

@@ -30,6 +30,19 @@ pub struct FleetSpec {
     pub life: Option<Life>,
     #[serde(default)]
     pub memory: MemoryLimits,
+    /// Whether timers and operations belong to the invocation that started them, as in the Workers
+    /// runtime: what is woken by another invocation goes on in that one's context, and ends with it.
+    /// Without, everything runs on: to show what the rule changes.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub request_contexts: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(on: &bool) -> bool {
+    *on
 }
 
 /// Which machine of its place serves a request.
@@ -232,6 +245,7 @@ impl FleetSpec {
             zipf: None,
             life: None,
             memory: MemoryLimits::default(),
+            request_contexts: true,
         }
     }
 

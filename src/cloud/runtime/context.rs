@@ -1,11 +1,13 @@
 //! The context of one invocation, and what the runtime does to the work in it.
 
-use crate::cloud::fleet::{Isolate, MemoryLimits, Reaper};
-use crate::sim::executor::{SimHandle, TaskId};
+use crate::cloud::fleet::{FleetSpec, Isolate, MemoryLimits, Reaper};
+use crate::sim::executor::{ContextId, SimHandle, TaskId};
 use crate::telemetry::load::race;
 use crate::telemetry::ports::{Clock, WaitUntil};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// What an isolate holds.
@@ -19,22 +21,20 @@ pub(super) struct Rules<M: 'static> {
     sim: SimHandle,
     /// How long `waitUntil` carries work on; none is without end, as isolates are then.
     wait_until: Option<Duration>,
+    /// Whether timers belong to the invocation that set them.
+    contexts: bool,
     memory: MemoryLimits,
     peak: Cell<u64>,
     reaper: Reaper<M>,
 }
 
 impl<M: Memory> Rules<M> {
-    pub(super) fn new(
-        sim: SimHandle,
-        wait_until: Option<Duration>,
-        memory: MemoryLimits,
-        reaper: Reaper<M>,
-    ) -> Self {
+    pub(super) fn new(sim: SimHandle, spec: &FleetSpec, reaper: Reaper<M>) -> Self {
         Rules {
             sim,
-            wait_until,
-            memory,
+            wait_until: spec.life.as_ref().map(|l| l.wait_until),
+            contexts: spec.request_contexts,
+            memory: spec.memory.clone(),
             peak: Cell::new(0),
             reaper,
         }
@@ -51,9 +51,43 @@ impl<M: Memory> Rules<M> {
 }
 
 /// One invocation in its isolate; cheap to clone.
+///
+/// Work that is started at once through one of its clones shares its request context; the clones made before
+/// that have contexts of their own, so that what one holds up does not keep the timers of another alive.
 pub struct Context<M: 'static> {
     isolate: Rc<Isolate<M>>,
     rules: Rc<Rules<M>>,
+    request: OnceCell<Rc<Request>>,
+}
+
+/// The request context of an invocation: open while any work of it is under way.
+struct Request {
+    sim: SimHandle,
+    id: Cell<ContextId>,
+    works: Cell<u32>,
+}
+
+/// Work of a request under way; the request's context ends with the last.
+struct Work(Rc<Request>);
+
+impl Work {
+    fn begin(request: &Rc<Request>) -> Self {
+        if request.works.get() == 0 {
+            request.id.set(request.sim.open_context());
+        }
+        request.works.set(request.works.get() + 1);
+        Work(Rc::clone(request))
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let left = self.0.works.get() - 1;
+        self.0.works.set(left);
+        if left == 0 {
+            self.0.sim.end_context(self.0.id.get());
+        }
+    }
 }
 
 impl<M> Clone for Context<M> {
@@ -61,6 +95,7 @@ impl<M> Clone for Context<M> {
         Context {
             isolate: Rc::clone(&self.isolate),
             rules: Rc::clone(&self.rules),
+            request: self.request.clone(),
         }
     }
 }
@@ -70,6 +105,7 @@ impl<M: Memory> Context<M> {
         Context {
             isolate,
             rules: Rc::clone(rules),
+            request: OnceCell::new(),
         }
     }
 
@@ -91,23 +127,65 @@ impl<M: Memory> Context<M> {
         &self.rules.sim
     }
 
-    /// Starts what the response waits for: it keeps the isolate busy, and is dropped if that ends.
-    pub fn run(&self, work: impl Future<Output = ()> + 'static) {
-        let sim = &self.rules.sim;
-        if self.rules.wait_until.is_none() {
-            sim.spawn(work);
-            return;
+    /// The same invocation, its request context shared from now on.
+    pub fn share(&self) -> Self {
+        self.request();
+        self.clone()
+    }
+
+    fn request(&self) -> &Rc<Request> {
+        self.request.get_or_init(|| {
+            Rc::new(Request {
+                sim: self.rules.sim.clone(),
+                id: Cell::new(ContextId::NONE),
+                works: Cell::new(0),
+            })
+        })
+    }
+
+    /// Starts what the response waits for: it keeps the isolate busy, and ends with it. `hung` is done instead of
+    /// the rest where nothing of the invocation could make it go on: the runtime cancels such a request.
+    pub fn run(&self, work: impl Future<Output = ()> + 'static, hung: impl FnOnce() + 'static) {
+        let rules = &*self.rules;
+        let sim = &rules.sim;
+        let busy = rules.wait_until.map(|_| self.isolate.enter(sim));
+        if !rules.contexts {
+            let task = sim.spawn(async move {
+                work.await;
+                drop(busy);
+            });
+            return self.adopt(task);
         }
-        let busy = self.isolate.enter(sim);
-        self.adopt(sim.spawn(async move {
-            work.await;
-            drop(busy);
-        }));
+        let under_way = Work::begin(self.request());
+        let home = under_way.0.id.get();
+        let watch = sim.clone();
+        // What the invocation ends with, its own work apart: that is left as it is where it hangs.
+        let mut end = Some((busy, under_way, hung));
+        let mut work = Box::pin(work);
+        self.adopt(sim.spawn_in(
+            home,
+            poll_fn(move |cx| {
+                if watch.is_hung() {
+                    let (_busy, _under_way, hung) = end.take().expect("told once");
+                    hung();
+                    return Poll::Pending;
+                }
+                let done = work.as_mut().poll(cx);
+                if done.is_ready() {
+                    end = None;
+                }
+                done
+            }),
+        ));
     }
 
     /// Makes a task one of the isolate's, which ends if that is too much for its memory.
     fn adopt(&self, task: TaskId) {
         let (isolate, rules) = (&self.isolate, &self.rules);
+        if rules.wait_until.is_none() {
+            // It lives for ever.
+            return;
+        }
         isolate.adopt(task, &rules.sim);
         let under_way = u64::from(isolate.concurrency(rules.sim.now()));
         let requests = under_way * rules.memory.per_request.0;
@@ -121,14 +199,43 @@ impl<M: Memory> Context<M> {
 
 impl<M: Memory> WaitUntil for Context<M> {
     fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
-        let sim = &self.rules.sim;
-        let Some(limit) = self.rules.wait_until else {
-            sim.spawn(work);
-            return;
-        };
-        let deadline = sim.sleep_until(sim.now() + limit);
-        self.adopt(sim.spawn(async move {
-            race(work, deadline).await;
-        }));
+        let rules = &*self.rules;
+        let sim = &rules.sim;
+        let deadline = rules
+            .wait_until
+            .map(|limit| sim.deadline(sim.now() + limit));
+        if !rules.contexts {
+            let task = match deadline {
+                Some(deadline) => sim.spawn(async move { _ = race(work, deadline).await }),
+                None => sim.spawn(work),
+            };
+            return self.adopt(task);
+        }
+        let mut under_way = Some(Work::begin(self.request()));
+        let home = under_way.as_ref().map_or(ContextId::NONE, |w| w.0.id.get());
+        let mut deadline = deadline.map(Box::pin);
+        let watch = sim.clone();
+        let mut work = Box::pin(work);
+        self.adopt(sim.spawn_in(
+            home,
+            poll_fn(move |cx| {
+                let mut over = watch.is_hung();
+                if !over {
+                    if work.as_mut().poll(cx).is_ready() {
+                        drop(under_way.take());
+                        return Poll::Ready(());
+                    }
+                    over = deadline
+                        .as_mut()
+                        .is_some_and(|d| d.as_mut().poll(cx).is_ready());
+                }
+                if over {
+                    // Not dropped: what is cancelled runs no destructor.
+                    drop(under_way.take());
+                    watch.stop_this();
+                }
+                Poll::Pending
+            }),
+        ));
     }
 }

@@ -1,7 +1,11 @@
 //! The Workers runtime: which requests are let in, where their invocations run, and what ends with them.
 //!
 //! A request context belongs to the runtime. What an invocation starts before its response ends with
-//! its isolate at the latest; what it hands to `waitUntil` ends when that time is over.
+//! its isolate at the latest; what it hands to `waitUntil` ends when that time is over. Its timers and operations
+//! are its own and end with it, whoever waits for them; work that another invocation wakes goes on in the context of
+//! that one. A request that nothing of its own could answer any more is cancelled as hung, and what is cancelled
+//! runs no destructor. That is how workerd does it, see <https://developers.cloudflare.com/workers/observability/errors/>
+//! ("code had hung") and <https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>.
 
 mod admission;
 mod context;
@@ -37,8 +41,7 @@ impl<M: Memory> Runtime<M> {
         bury: impl Fn(&Isolate<M>) + 'static,
     ) -> Self {
         let fleet = Fleet::new(spec, shape, sim.clone(), streams, make, bury);
-        let wait_until = spec.life.as_ref().map(|l| l.wait_until);
-        let rules = Rules::new(sim, wait_until, spec.memory.clone(), fleet.reaper());
+        let rules = Rules::new(sim, spec, fleet.reaper());
         Runtime {
             admission,
             rules: Rc::new(rules),
