@@ -431,7 +431,7 @@ impl State {
     }
 
     /// Moves the buffer into the running totals; returns how many records that were.
-    pub fn fold(&mut self, policy: &Policy) -> u64 {
+    pub(crate) fn fold(&mut self, policy: &Policy) -> u64 {
         let n = self.buffer.len() as u64;
         while let Some(first) = self.buffer.front() {
             let apart = policy.layout.per_provider;

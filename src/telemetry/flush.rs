@@ -19,7 +19,7 @@ pub(super) struct Covered {
 }
 
 impl Covered {
-    pub fn add(&mut self, record: &Record) {
+    pub(crate) fn add(&mut self, record: &Record) {
         self.records += 1;
         self.at_sum_ns += u128::from(record.at.as_nanos());
     }
@@ -285,7 +285,7 @@ impl Drop for Due<'_> {
 }
 
 impl Rollup {
-    pub fn is_dirty(&self) -> bool {
+    pub(crate) fn is_dirty(&self) -> bool {
         self.covered.records > self.stored.records
     }
 }

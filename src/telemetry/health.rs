@@ -11,8 +11,11 @@ use std::fmt;
 pub enum Status {
     /// Too few requests to tell.
     Unknown,
+    /// Below all thresholds.
     Healthy,
+    /// Above a threshold for it.
     Degraded,
+    /// Above a threshold for it, or all providers are.
     Down,
 }
 
@@ -30,7 +33,9 @@ impl fmt::Display for Status {
 /// Status per provider, in the order of names, and overall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthReport {
+    /// Of the whole, see [`health_report`].
     pub overall: Status,
+    /// By name.
     pub providers: Vec<(String, Status)>,
 }
 

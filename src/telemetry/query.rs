@@ -366,7 +366,7 @@ impl Decoded {
     }
 
     /// Bytes held.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         let each = self.recent.iter().map(|(v, a)| v.len() + a.memory_bytes());
         each.sum()
     }

@@ -27,11 +27,15 @@ pub type OpLog = Rc<RefCell<Vec<Operation>>>;
 /// An operation as its caller saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
+    /// What kind it was.
     pub kind: OpKind,
     /// Keys read, or 1.
     pub keys: usize,
+    /// When it was called.
     pub start: Timestamp,
+    /// When its answer came.
     pub end: Timestamp,
+    /// Why it failed; none if it succeeded.
     pub error: Option<KvError>,
 }
 

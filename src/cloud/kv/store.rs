@@ -21,9 +21,13 @@ use std::time::Duration;
 /// Latency of each kind of operation.
 #[derive(Debug, Clone)]
 pub struct KvLatency {
+    /// Of reads, single and bulk.
     pub read: Sampler,
+    /// Of writes.
     pub write: Sampler,
+    /// Of deletes.
     pub delete: Sampler,
+    /// Of lists.
     pub list: Sampler,
 }
 
@@ -55,11 +59,15 @@ pub struct DailyQuota(pub [Option<u64>; OpKind::ALL.len()]);
 /// What a namespace is made from.
 #[derive(Debug, Clone)]
 pub struct KvConfig {
+    /// Sizes, rates and numbers that are refused beyond.
     pub limits: KvLimits,
+    /// How long operations take.
     pub latency: KvLatency,
+    /// How often operations fail, and when.
     pub failures: FailureSpec,
     /// Where the failure windows count from.
     pub origin: Timestamp,
+    /// What the plan allows in a day.
     pub quota: DailyQuota,
     /// Caches at the points of presence and late visibility; none is a store that all see at once.
     pub consistency: Option<Consistency>,
