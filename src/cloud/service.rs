@@ -32,6 +32,7 @@ pub struct StoreSpec {
 /// Which service, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Service {
     /// Workers KV as the scenario has it: its latency profile, limits, failures and consistency.
     Kv,
@@ -205,6 +206,7 @@ pub struct Bound {
 /// What a bound is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BoundMeasure {
     /// Writes of one key in a second. What comes beyond is refused and tried again: worth
     /// knowing, but it makes the store unfit only if calls fail of it.

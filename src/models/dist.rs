@@ -13,6 +13,7 @@ use std::time::Duration;
 /// A distribution of durations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Dist {
     /// Always the same.
     Constant {

@@ -28,6 +28,7 @@ macro_rules! meters {
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
         )]
+        #[non_exhaustive]
         pub enum MeterItem {
             $($(#[$doc])* #[serde(rename = $name)] $item,)*
         }

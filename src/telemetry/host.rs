@@ -157,6 +157,7 @@ impl<T, F: Future<Output = T>> Answer<T, F> {
 
 /// Why a request is not recorded, as far as its response can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotRecorded {
     /// Given up, and counted.
     Lost(LossCause),

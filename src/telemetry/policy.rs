@@ -1,5 +1,6 @@
 //! The settings of the metrics system.
 
+pub use super::health::HealthThresholds;
 use crate::field::FieldError;
 use crate::units::quantity::{self, Probability};
 use serde::{Deserialize, Serialize};
@@ -382,38 +383,6 @@ impl Default for QueryPolicy {
                 max_attempts: 1,
                 ..RetryPolicy::default()
             },
-        }
-    }
-}
-
-/// From where on a provider, or the whole, counts as degraded or down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthThresholds {
-    /// Share of failures from which on it is degraded.
-    pub degraded_error_rate: Probability,
-    /// Share of failures from which on it is down.
-    pub down_error_rate: Probability,
-    /// 95th percentile from which on it is degraded.
-    #[serde(with = "quantity::duration")]
-    pub degraded_p95: Duration,
-    /// 95th percentile from which on it is down.
-    #[serde(with = "quantity::duration")]
-    pub down_p95: Duration,
-    /// With fewer requests in the window the status is unknown.
-    pub min_requests: u64,
-}
-
-impl Default for HealthThresholds {
-    fn default() -> Self {
-        let share = |p| Probability::new(p).expect("a literal between 0 and 1");
-        HealthThresholds {
-            degraded_error_rate: share(0.01),
-            down_error_rate: share(0.05),
-            degraded_p95: Duration::from_secs(5),
-            down_p95: Duration::from_secs(30),
-            min_requests: 1,
         }
     }
 }
