@@ -39,8 +39,20 @@ pub struct Operation {
     pub error: Option<KvError>,
 }
 
+impl KvStore {
+    /// Access for a new Worker invocation at the first point of presence.
+    pub fn invocation(self: &Rc<Self>) -> KvHandle {
+        self.invocation_at(0)
+    }
+
+    /// Access for a new Worker invocation at a point of presence.
+    pub fn invocation_at(self: &Rc<Self>, place: usize) -> KvHandle {
+        KvHandle::new(Rc::clone(self), place)
+    }
+}
+
 impl KvHandle {
-    pub(super) fn new(store: Rc<KvStore>, place: usize) -> Self {
+    fn new(store: Rc<KvStore>, place: usize) -> Self {
         let limit = store.limits().connections_per_invocation;
         KvHandle {
             store,

@@ -1,6 +1,5 @@
 //! The namespace itself: data, limits, quotas, failures, latency and meter.
 
-use super::handle::KvHandle;
 use super::limits::KvLimits;
 use super::meter::{KvMeter, OpOutcome};
 use super::pops::{Consistency, PopCaches, ReadAges};
@@ -150,16 +149,6 @@ impl KvStore {
             consistency: None,
         };
         KvStore::new(config, clock, &Streams::new(0, 0))
-    }
-
-    /// Access for a new Worker invocation at the first point of presence.
-    pub fn invocation(self: &Rc<Self>) -> KvHandle {
-        self.invocation_at(0)
-    }
-
-    /// Access for a new Worker invocation at a point of presence.
-    pub fn invocation_at(self: &Rc<Self>, place: usize) -> KvHandle {
-        KvHandle::new(Rc::clone(self), place)
     }
 
     /// How old the answers of reads were; none if all see every write at once.
