@@ -32,7 +32,7 @@ chart for each family.
 
 Arrivals: a request log as for `kvplan replay`. Writes NAME.toml, fit_rates.csv, fit_dispersion.csv and
 charts of the rate by hour and weekday and of the index of dispersion by length of the windows.")]
-pub struct Args {
+pub(crate) struct Args {
     /// CSV file of latencies, gzipped or not, or - for standard input
     #[arg(required_unless_present = "arrivals", conflicts_with = "arrivals")]
     latencies: Option<String>,
@@ -64,7 +64,7 @@ pub struct Args {
 }
 
 /// Fits and writes the model.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     catch_interrupts();
     match (&args.arrivals, &args.latencies) {
         (Some(log), _) => arrivals(log.clone(), args),

@@ -212,9 +212,11 @@ impl MeanCurve {
 /// A month at some traffic.
 #[derive(Debug, Clone)]
 pub struct Month {
+    /// Use of each item.
     pub usage: Usage,
     /// What it would be, were nothing refused for a used-up quota.
     pub wanted: Usage,
+    /// The figures that alerts watch.
     pub alert_inputs: AlertInputs,
     /// The measures [`BOUNDED`].
     pub not_done: [f64; 3],

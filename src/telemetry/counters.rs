@@ -48,15 +48,19 @@ pub struct Counters {
     pub lost: [u64; LossCause::ALL.len()],
     /// Flushes begun, and the records they took from the buffer.
     pub flushes: u64,
+    /// Records that flushes took from the buffer.
     pub flushed_records: u64,
     /// Writes tried, the retries among them, and flushes that gave up.
     pub put_attempts: u64,
+    /// Writes tried again after a failure; they are in `put_attempts`.
     pub retries: u64,
     /// Retries not made for want of budget.
     pub retries_denied: u64,
     /// Changes of the circuit breaker's state, and operations it did not let through.
     pub breaker_changes: u64,
+    /// Operations that the circuit breaker did not let through.
     pub breaker_rejected: u64,
+    /// Flushes that gave up.
     pub failed_flushes: u64,
     /// Failed attempts by cause, whether or not a retry succeeded.
     pub put_errors: BTreeMap<&'static str, u64>,
@@ -74,9 +78,11 @@ pub struct Counters {
     pub shared_hits: u64,
     /// Time from record to store, summed over the records stored, in microseconds.
     pub store_delay_us: u64,
+    /// Queries that failed, by cause.
     pub query_errors: BTreeMap<&'static str, u64>,
     /// Stored values that could not be read.
     pub corrupt_values: u64,
+    /// Lookups and entries of the isolate's cache of answers.
     pub cache: CacheCounters,
 }
 
