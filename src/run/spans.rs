@@ -27,7 +27,7 @@ pub fn otlp_json(spans: &[Span], scenario: &str, policy: &str) -> Value {
             "attributes": attributes, "status": {},
         }));
         for (j, op) in span.operations.iter().enumerate() {
-            let status = match op.error {
+            let status = match &op.error {
                 Some(e) => json!({"code": 2, "message": e.to_string()}),
                 None => json!({}),
             };

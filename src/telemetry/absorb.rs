@@ -43,11 +43,11 @@ impl<C: Clock> Collector<C> {
     /// If the write fails; the records stay in memory.
     pub async fn store_absorbed<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
         let wanted = self.state.borrow().counters.accepted;
-        let _turn = self.writing.acquire().await;
+        let turn = self.writing.take(&self.clock).await;
         if self.state.borrow().counters.stored >= wanted {
             return Ok(());
         }
         self.keep_interval().await;
-        self.write(kv).await
+        self.write(kv, Some(&turn)).await
     }
 }

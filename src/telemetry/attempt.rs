@@ -26,7 +26,7 @@ impl<C: Clock> Collector<C> {
             let pause = {
                 let s = &mut *self.state.borrow_mut();
                 if let Some(policy) = &self.policy.breaker {
-                    let failed = result.as_ref().err().is_some_and(|e| is_trouble(*e));
+                    let failed = result.as_ref().err().is_some_and(is_trouble);
                     s.breaker.settle(policy, failed, self.clock.now());
                 }
                 let Err(e) = result else {

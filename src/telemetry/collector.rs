@@ -46,22 +46,25 @@ use super::aggregate::ProviderNames;
 use super::cache::TtlCache;
 use super::counters::{Counters, LossCause};
 use super::keys::{Bucket, Slot};
-use super::load::race;
+use super::lease::{LOOK_AGAIN, Lease, SILENCE};
 use super::policy::{KeyLayout, Overflow, Policy, WriteMode};
 use super::ports::Clock;
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, BreakerState, RetryTokens};
-use super::semaphore::{Room, Semaphore};
 pub use super::state::BatchNumber;
 use super::state::{Decoded, State};
 use crate::defect::Defect;
+use crate::units::Timestamp;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How late a timer may be before its invocation is taken for cancelled.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The metrics system of one isolate.
 ///
@@ -73,9 +76,15 @@ pub struct Collector<C> {
     pub(super) writer: String,
     pub(super) state: RefCell<State>,
     /// Held by the write in the background, so that an older total never overtakes a newer one.
-    pub(super) writing: Semaphore,
-    /// Where requests wait for room in the buffer.
-    pub(super) room: Room,
+    pub(super) writing: Lease,
+}
+
+/// A record that waits for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRecord {
+    record: Record,
+    ticket: u64,
+    gives_up: Timestamp,
 }
 
 /// What became of a record, and what the caller owes it.
@@ -88,9 +97,9 @@ pub enum Recorded {
     /// background. The first of a batch, or the first after that wait was cut short.
     StartedBatch(BatchNumber),
     /// The batch is full: run [`Collector::flush_batch`].
-    Full,
+    Full(BatchNumber),
     /// No room: run [`Collector::record_when_room`] with this before the response.
-    MustWait(Record),
+    MustWait(WaitingRecord),
     /// Given up, and counted.
     Lost(LossCause),
 }
@@ -109,7 +118,8 @@ impl<C: Clock> Collector<C> {
                 rollups: BTreeMap::new(),
                 pending: VecDeque::new(),
                 unsaved: 0,
-                waiting: 0,
+                waiting: BTreeMap::new(),
+                waits: 0,
                 full_at: match &policy.batch.adaptive {
                     Some(adaptive) => adaptive.min_records,
                     None => policy.batch.max_records,
@@ -121,17 +131,16 @@ impl<C: Clock> Collector<C> {
                 decoded: Decoded::default(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),
-                warming: BTreeSet::new(),
+                warming: BTreeMap::new(),
                 breaker: Breaker::default(),
                 retry_tokens: RetryTokens::full(policy.retry.budget.as_ref()),
                 rng: Xoshiro256PlusPlus::seed_from_u64(seed),
                 counters: Counters::default(),
             }),
+            writing: Lease::new(SILENCE + policy.batch.min_interval.max(policy.retry.cap)),
             policy,
             clock,
             writer: writer.into(),
-            writing: Semaphore::new(1),
-            room: Room::default(),
         }
     }
 
@@ -163,42 +172,51 @@ impl<C: Clock> Collector<C> {
         };
         let s = &mut *self.state.borrow_mut();
         s.counters.accepted += 1;
+        if !s.waiting.is_empty() {
+            s.give_up_for_the_cancelled(record.at);
+        }
         if let Err(cause) = s.make_room(&self.policy) {
             if self.policy.batch.overflow == Overflow::Wait {
                 s.counters.lost[cause as usize] -= 1;
-                s.waiting += 1;
-                return Recorded::MustWait(record);
+                let gives_up = record.at + self.policy.batch.max_wait;
+                s.waits += 1;
+                s.waiting.insert(s.waits, gives_up);
+                return Recorded::MustWait(WaitingRecord {
+                    record,
+                    ticket: s.waits,
+                    gives_up,
+                });
             }
             return Recorded::Lost(cause);
         }
-        s.take(record)
+        s.take(record, record.at, &self.policy)
     }
 
     /// Backpressure: waits until the buffer has room for a record that found none, and takes it;
     /// gives it up after the policy's `max_wait`.
-    pub async fn record_when_room(&self, record: Record) -> Recorded {
-        let mut waiting = Waiting {
-            state: &self.state,
-            cause: Some(LossCause::Evicted),
-        };
-        let room = async {
-            loop {
-                self.room.wait().await;
-                let s = &mut *self.state.borrow_mut();
-                if s.has_room(&self.policy) {
-                    return s.take(record);
+    pub async fn record_when_room(&self, waiting: WaitingRecord) -> Recorded {
+        let WaitingRecord {
+            record,
+            ticket,
+            gives_up,
+        } = waiting;
+        loop {
+            let left = gives_up.since(self.clock.now());
+            self.clock.sleep(left.min(LOOK_AGAIN)).await;
+            let now = self.clock.now();
+            let s = &mut *self.state.borrow_mut();
+            let room = s.room(&self.policy);
+            // First come, first served.
+            let before = s.waiting.range(..ticket).count() as u64;
+            if before < room && s.waiting.remove(&ticket).is_some() {
+                return s.take(record, now, &self.policy);
+            }
+            if now >= gives_up || !s.waiting.contains_key(&ticket) {
+                // Unless it has been given up by others, who took this invocation for cancelled.
+                if s.waiting.remove(&ticket).is_some() {
+                    s.counters.lost[LossCause::WaitedTooLong as usize] += 1;
                 }
-            }
-        };
-        let limit = self.clock.sleep(self.policy.batch.max_wait);
-        match race(room, limit).await {
-            Some(taken) => {
-                waiting.cause = None;
-                taken
-            }
-            None => {
-                waiting.cause = Some(LossCause::WaitedTooLong);
-                Recorded::Lost(LossCause::WaitedTooLong)
+                return Recorded::Lost(LossCause::WaitedTooLong);
             }
         }
     }
@@ -223,7 +241,7 @@ impl<C: Clock> Collector<C> {
     /// write.
     pub fn records_in_memory(&self) -> u64 {
         let s = self.state.borrow();
-        s.buffer.len() as u64 + s.unsaved + s.waiting
+        s.buffer.len() as u64 + s.unsaved + s.waiting.len() as u64
     }
 
     /// Whether nothing waits to be written.
@@ -235,11 +253,12 @@ impl<C: Clock> Collector<C> {
     /// whose isolate ends. Returns how many records that were.
     pub fn evict(&self) -> u64 {
         let s = &mut *self.state.borrow_mut();
-        let lost = s.buffer.len() as u64 + s.unsaved;
+        let lost = s.buffer.len() as u64 + s.unsaved + s.waiting.len() as u64;
         s.counters.lost[LossCause::Evicted as usize] += lost;
         s.buffer.clear();
         s.pending.clear();
         s.rollups.clear();
+        s.waiting.clear();
         s.unsaved = 0;
         lost
     }
@@ -263,13 +282,13 @@ impl<C: Clock> Collector<C> {
         }
         let c = &s.counters;
         let buffered = s.buffer.len() as u64;
-        let accounted = c.stored + buffered + unsaved + s.waiting + c.lost_total();
+        let waiting = s.waiting.len() as u64;
+        let accounted = c.stored + buffered + unsaved + waiting + c.lost_total();
         if c.accepted != accounted {
             return Err(Defect::new(format!(
-                "{} records accepted, but {} stored + {buffered} buffered + {unsaved} unsaved + {} waiting + {} lost = {accounted}",
+                "{} records accepted, but {} stored + {buffered} buffered + {unsaved} unsaved + {waiting} waiting + {} lost = {accounted}",
                 c.accepted,
                 c.stored,
-                s.waiting,
                 c.lost_total()
             )));
         }
@@ -295,42 +314,46 @@ impl<C: Clock> Collector<C> {
     }
 }
 
-/// A request that waits for room; if dropped, its record goes with the isolate.
-struct Waiting<'a> {
-    state: &'a RefCell<State>,
-    /// What its record is lost to; none if it was taken.
-    cause: Option<LossCause>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let s = &mut *self.state.borrow_mut();
-        s.waiting -= 1;
-        if let Some(cause) = self.cause {
-            s.counters.lost[cause as usize] += 1;
-        }
-    }
-}
-
 impl State {
     /// Puts a record into the buffer, which has room for it.
     #[inline]
-    fn take(&mut self, record: Record) -> Recorded {
+    fn take(&mut self, record: Record, now: Timestamp, policy: &Policy) -> Recorded {
         self.buffer.push_back(record);
         let held = self.buffer.len() as u64 + self.unsaved;
         self.counters.buffer_high_water = self.counters.buffer_high_water.max(held);
         if self.buffer.len() >= self.full_at as usize {
-            Recorded::Full
-        } else if self.due != Some(self.batch) {
-            self.due = Some(self.batch);
-            Recorded::StartedBatch(self.batch)
-        } else {
+            Recorded::Full(self.batch)
+        } else if self.is_due(now) {
             Recorded::Buffered
+        } else {
+            let wakes = now + policy.batch.age() + LATE;
+            self.due = Some((self.batch, wakes));
+            Recorded::StartedBatch(self.batch)
         }
     }
 
+    /// Whether somebody alive sees to it that the batch is flushed at its age.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let due = self.due;
+        due.is_some_and(|(batch, until)| batch == self.batch && now < until)
+    }
+
+    /// Room in the buffer, in records.
+    fn room(&self, policy: &Policy) -> u64 {
+        let held = self.buffer.len() as u64 + self.unsaved;
+        u64::from(policy.batch.buffer_capacity).saturating_sub(held)
+    }
+
     fn has_room(&self, policy: &Policy) -> bool {
-        self.buffer.len() as u64 + self.unsaved < u64::from(policy.batch.buffer_capacity)
+        self.room(policy) > 0
+    }
+
+    /// Counts the records lost whose requests waited for room and were cancelled meanwhile.
+    fn give_up_for_the_cancelled(&mut self, now: Timestamp) {
+        let before = self.waiting.len();
+        self.waiting.retain(|_, gives_up| now < *gives_up + LATE);
+        let lost = before - self.waiting.len();
+        self.counters.lost[LossCause::WaitedTooLong as usize] += lost as u64;
     }
 
     /// Makes room for one record, or says why it must be given up.

@@ -92,11 +92,11 @@ impl Counters {
         self.lost.iter().sum()
     }
 
-    pub(super) fn put_error(&mut self, e: KvError) {
+    pub(super) fn put_error(&mut self, e: &KvError) {
         *self.put_errors.entry(e.cause()).or_default() += 1;
     }
 
-    pub(super) fn query_error(&mut self, e: KvError) {
+    pub(super) fn query_error(&mut self, e: &KvError) {
         *self.query_errors.entry(e.cause()).or_default() += 1;
     }
 

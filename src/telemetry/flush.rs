@@ -3,6 +3,7 @@
 use super::aggregate::Aggregate;
 use super::collector::Collector;
 use super::keys::{Bucket, Slot};
+use super::lease::{SILENCE, Turn};
 use super::policy::{Aggregation, KeyLayout, Policy};
 use super::ports::{Clock, Kv, KvError, PutOptions, ReadOptions};
 use super::state::{BatchNumber, Covered, PendingBatch, State};
@@ -14,24 +15,40 @@ impl<C: Clock> Collector<C> {
     /// Writes everything that waits, and returns when that is done or given up. After an
     /// error the records stay in memory and go with the next write.
     pub async fn flush<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+        self.flush_if(kv, |_| true).await
+    }
+
+    /// The same, if there is still a reason to when its turn has come.
+    async fn flush_if<K: Kv>(
+        &self,
+        kv: &K,
+        wanted: impl Fn(&State) -> bool,
+    ) -> Result<(), KvError> {
         if self.waits_for_writes() {
-            return self.write(kv).await;
+            return self.write(kv, None).await;
         }
-        let _turn = self.writing.acquire().await;
+        let turn = self.writing.take(&self.clock).await;
+        let has_reason = || wanted(&self.state.borrow()) && !self.is_clean();
+        if !has_reason() {
+            return Ok(());
+        }
         self.keep_interval().await;
         if self.is_clean() {
             return Ok(());
         }
-        self.write(kv).await
+        self.write(kv, Some(&turn)).await
     }
 
-    /// Writes a full batch. In the background one write is under way and at most one waits:
-    /// that one takes along whatever comes until it starts.
-    pub async fn flush_batch<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
-        if !self.waits_for_writes() && self.writing.waiting() > 0 {
+    /// Writes a batch, unless that has been done. In the background one write is under way and at most one
+    /// waits: that one takes along whatever comes until it starts.
+    ///
+    /// # Errors
+    /// If the write fails; the records stay in memory.
+    pub async fn flush_batch<K: Kv>(&self, kv: &K, batch: BatchNumber) -> Result<(), KvError> {
+        if !self.waits_for_writes() && self.writing.is_awaited(self.clock.now()) {
             return Ok(());
         }
-        self.flush(kv).await
+        self.flush_if(kv, |s| s.batch == batch).await
     }
 
     /// Waits until the batch is of age, and writes it unless that has been done.
@@ -40,15 +57,15 @@ impl<C: Clock> Collector<C> {
             state: &self.state,
             batch,
         };
-        let age = match &self.policy.batch.adaptive {
-            Some(adaptive) => adaptive.target_age.min(self.policy.batch.max_age),
-            None => self.policy.batch.max_age,
-        };
-        self.clock.sleep(age).await;
-        if self.state.borrow().batch != batch {
-            return Ok(());
+        self.clock.sleep(self.policy.batch.age()).await;
+        {
+            let s = &mut *self.state.borrow_mut();
+            if s.batch != batch {
+                return Ok(());
+            }
+            s.due = Some((batch, self.clock.now() + SILENCE));
         }
-        self.flush_batch(kv).await
+        self.flush_batch(kv, batch).await
     }
 
     pub(super) async fn keep_interval(&self) {
@@ -62,11 +79,16 @@ impl<C: Clock> Collector<C> {
         }
     }
 
-    pub(super) async fn write<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+    /// Writes what there is, in a turn where writes take turns.
+    pub(super) async fn write<K: Kv>(
+        &self,
+        kv: &K,
+        turn: Option<&Turn<'_>>,
+    ) -> Result<(), KvError> {
         let result = match self.policy.layout.keys {
-            KeyLayout::Rollup => self.write_rollups(kv).await,
-            KeyLayout::BatchKeys => self.write_batches(kv).await,
-            KeyLayout::Shared => self.write_shared(kv).await,
+            KeyLayout::Rollup => self.write_rollups(kv, turn).await,
+            KeyLayout::BatchKeys => self.write_batches(kv, turn).await,
+            KeyLayout::Shared => self.write_shared(kv, turn).await,
         };
         {
             let s = &mut *self.state.borrow_mut();
@@ -79,12 +101,12 @@ impl<C: Clock> Collector<C> {
         result
     }
 
-    async fn write_rollups<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+    async fn write_rollups<K: Kv>(&self, kv: &K, turn: Option<&Turn<'_>>) -> Result<(), KvError> {
         let dirty = self.fold_and_find_dirty();
         let mut result = Ok(());
         for slot in dirty {
             let key = self.rollup_key(slot);
-            let written = self.put_with_retry(kv, &key, |s| {
+            let written = self.put_with_retry(kv, turn, &key, |s| {
                 let r = s.rollups.get(&slot)?;
                 Some((r.total.encode(&s.names), r.covered))
             });
@@ -103,7 +125,7 @@ impl<C: Clock> Collector<C> {
 
     /// Adds what is not stored to the one key that all writers share: read, merge, write. Whoever
     /// writes between the read and the write, or is not visible to the read yet, loses.
-    async fn write_shared<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+    async fn write_shared<K: Kv>(&self, kv: &K, turn: Option<&Turn<'_>>) -> Result<(), KvError> {
         let dirty = self.fold_and_find_dirty();
         let mut result = Ok(());
         for slot in dirty {
@@ -119,7 +141,7 @@ impl<C: Clock> Collector<C> {
                     continue;
                 }
             };
-            let written = self.put_with_retry(kv, &key, |s| {
+            let written = self.put_with_retry(kv, turn, &key, |s| {
                 let State { names, rollups, .. } = s;
                 let r = rollups.get(&slot)?;
                 let mut total = match &base {
@@ -163,7 +185,7 @@ impl<C: Clock> Collector<C> {
 
     /// Writes the batches that no other flush is writing: where requests wait for their writes,
     /// these overlap, and each batch is written once.
-    async fn write_batches<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+    async fn write_batches<K: Kv>(&self, kv: &K, turn: Option<&Turn<'_>>) -> Result<(), KvError> {
         self.state
             .borrow_mut()
             .seal_batches(&self.policy, &self.writer, self.clock.now());
@@ -172,24 +194,22 @@ impl<C: Clock> Collector<C> {
             s.pending.iter().map(|b| b.key.clone()).collect()
         };
         for key in keys {
-            let Some(_being_written) = BeingWritten::begin(&self.state, &key) else {
+            let now = || self.clock.now();
+            let Some(_being_written) = BeingWritten::begin(&self.state, &key, now()) else {
                 continue;
             };
-            let written = self.put_with_retry(kv, &key, |s| {
-                let batch = s.pending.iter().find(|b| b.key == key)?;
+            let written = self.put_with_retry(kv, turn, &key, |s| {
+                let batch = s.pending.iter_mut().find(|b| b.key == key)?;
+                batch.being_written = now() + SILENCE;
                 Some((batch.value.clone(), batch.covered))
             });
             written.await?;
-            let freed = {
-                let s = &mut *self.state.borrow_mut();
-                // It may have been given up meanwhile, to make room.
-                let found = s.pending.iter().position(|b| b.key == key);
-                let batch = found.and_then(|i| s.pending.remove(i));
-                let covered = batch.map_or(Covered::default(), |b| b.covered);
-                s.count_stored(covered, self.clock.now());
-                covered.records
-            };
-            self.room.wake(freed);
+            let s = &mut *self.state.borrow_mut();
+            // It may have been given up meanwhile, to make room.
+            let found = s.pending.iter().position(|b| b.key == key);
+            let batch = found.and_then(|i| s.pending.remove(i));
+            let covered = batch.map_or(Covered::default(), |b| b.covered);
+            s.count_stored(covered, now());
         }
         Ok(())
     }
@@ -199,10 +219,16 @@ impl<C: Clock> Collector<C> {
     async fn put_with_retry<K: Kv>(
         &self,
         kv: &K,
+        turn: Option<&Turn<'_>>,
         key: &str,
         content: impl Fn(&mut State) -> Option<(Vec<u8>, Covered)>,
     ) -> Result<Covered, KvError> {
         self.with_retries(&self.policy.retry, async |attempt| {
+            if turn.is_some_and(|t| !t.renew(self.clock.now())) {
+                return Err(KvError::Invalid(
+                    "the turn has passed to another invocation",
+                ));
+            }
             let Some((value, covered)) = content(&mut self.state.borrow_mut()) else {
                 return Ok(Covered::default());
             };
@@ -218,7 +244,7 @@ impl<C: Clock> Collector<C> {
             match kv.put(key, value, options).await {
                 Ok(()) => Ok(covered),
                 Err(e) => {
-                    self.state.borrow_mut().counters.put_error(e);
+                    self.state.borrow_mut().counters.put_error(&e);
                     Err(e)
                 }
             }
@@ -235,12 +261,13 @@ struct BeingWritten<'a> {
 
 impl<'a> BeingWritten<'a> {
     /// None if the batch is gone, or another flush is writing it.
-    fn begin(state: &'a RefCell<State>, key: &'a str) -> Option<Self> {
+    fn begin(state: &'a RefCell<State>, key: &'a str, now: Timestamp) -> Option<Self> {
         let s = &mut *state.borrow_mut();
         let batch = s.pending.iter_mut().find(|b| b.key == key)?;
-        if std::mem::replace(&mut batch.being_written, true) {
+        if now < batch.being_written {
             return None;
         }
+        batch.being_written = now + SILENCE;
         Some(BeingWritten { state, key })
     }
 }
@@ -249,7 +276,7 @@ impl Drop for BeingWritten<'_> {
     fn drop(&mut self) {
         let s = &mut *self.state.borrow_mut();
         if let Some(batch) = s.pending.iter_mut().find(|b| b.key == self.key) {
-            batch.being_written = false;
+            batch.being_written = Timestamp::EPOCH;
         }
     }
 }
@@ -263,7 +290,7 @@ struct Due<'a> {
 impl Drop for Due<'_> {
     fn drop(&mut self) {
         let s = &mut *self.state.borrow_mut();
-        if s.due == Some(self.batch) {
+        if s.due.is_some_and(|(batch, _)| batch == self.batch) {
             s.due = None;
         }
     }
@@ -329,7 +356,7 @@ impl State {
                 key: bucket.batch_key(writer, self.batches_written),
                 value: aggregate.encode(&self.names),
                 covered,
-                being_written: false,
+                being_written: Timestamp::EPOCH,
             });
         }
         self.unsaved += records;

@@ -19,7 +19,7 @@ use super::counters::LossCause;
 use super::health::{HealthReport, health_report};
 use super::policy::{Policy, WriteMode};
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache, WaitUntil};
-use super::record::{ProviderId, Record};
+use super::record::ProviderId;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
@@ -156,7 +156,7 @@ impl<T, F: Future<Output = T>> Answer<T, F> {
 }
 
 /// Why a request is not recorded, as far as its response can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotRecorded {
     /// Given up, and counted.
@@ -210,24 +210,26 @@ impl<C: Clock + 'static> Host<C> {
         Result<(), NotRecorded>,
         impl Future<Output = Result<(), NotRecorded>> + use<C, E> + 'static,
     > {
-        match self.0.record(provider, latency, success, tokens) {
+        let recorded = self.0.record(provider, latency, success, tokens);
+        match recorded {
             Recorded::Buffered => Answer::Now(Ok(())),
             Recorded::Lost(cause) => Answer::Now(Err(NotRecorded::Lost(cause))),
             Recorded::StartedBatch(batch) => {
                 self.flush_when_due(ports.enter(Task::FlushWhenDue), batch);
                 Answer::Now(Ok(()))
             }
-            Recorded::Full if !self.awaits_writes() => {
-                self.flush_behind(ports.enter(Task::FlushFullBatch));
+            Recorded::Full(batch) if !self.awaits_writes() => {
+                self.flush_behind(ports.enter(Task::FlushFullBatch), batch);
                 Answer::Now(Ok(()))
             }
-            Recorded::Full => {
-                Answer::Later(self.clone().settle(ports.enter(Task::FlushFullBatch), None))
+            Recorded::Full(_) => {
+                let invocation = ports.enter(Task::FlushFullBatch);
+                Answer::Later(self.clone().settle(invocation, recorded))
             }
-            Recorded::MustWait(record) => Answer::Later(
-                self.clone()
-                    .settle(ports.enter(Task::RecordWhenRoom), Some(record)),
-            ),
+            Recorded::MustWait(_) => {
+                let invocation = ports.enter(Task::RecordWhenRoom);
+                Answer::Later(self.clone().settle(invocation, recorded))
+            }
         }
     }
 
@@ -235,19 +237,19 @@ impl<C: Clock + 'static> Host<C> {
     async fn settle<I: Invocation>(
         self,
         invocation: I,
-        waiting: Option<Record>,
+        recorded: Recorded,
     ) -> Result<(), NotRecorded> {
-        let recorded = match waiting {
-            Some(record) => self.0.record_when_room(record).await,
-            None => Recorded::Full,
+        let recorded = match recorded {
+            Recorded::MustWait(record) => self.0.record_when_room(record).await,
+            other => other,
         };
         match recorded {
             Recorded::Lost(cause) => return Err(NotRecorded::Lost(cause)),
-            Recorded::Full if self.awaits_writes() => {
-                let written = self.0.flush_batch(invocation.kv()).await;
+            Recorded::Full(batch) if self.awaits_writes() => {
+                let written = self.0.flush_batch(invocation.kv(), batch).await;
                 return written.map_err(NotRecorded::Unwritten);
             }
-            Recorded::Full => self.flush_behind(invocation),
+            Recorded::Full(batch) => self.flush_behind(invocation, batch),
             Recorded::StartedBatch(batch) => self.flush_when_due(invocation, batch),
             Recorded::Buffered | Recorded::MustWait(_) => {}
         }
@@ -266,10 +268,10 @@ impl<C: Clock + 'static> Host<C> {
         });
     }
 
-    fn flush_behind<I: Invocation>(&self, invocation: I) {
+    fn flush_behind<I: Invocation>(&self, invocation: I, batch: BatchNumber) {
         let (host, it) = (self.clone(), invocation.clone());
         invocation.wait_until(async move {
-            let _ = host.0.flush_batch(it.kv()).await;
+            let _ = host.0.flush_batch(it.kv(), batch).await;
         });
     }
 

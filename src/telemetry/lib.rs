@@ -18,6 +18,7 @@ pub mod flush;
 pub mod health;
 pub mod host;
 pub mod keys;
+mod lease;
 pub mod load;
 pub mod policy;
 pub mod ports;

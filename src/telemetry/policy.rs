@@ -113,6 +113,14 @@ pub struct BatchPolicy {
     pub write: WriteMode,
 }
 
+impl BatchPolicy {
+    /// Age at which a batch is written, whatever is in it.
+    pub fn age(&self) -> Duration {
+        let target = self.adaptive.as_ref().map(|a| a.target_age);
+        target.map_or(self.max_age, |t| t.min(self.max_age))
+    }
+}
+
 impl Default for BatchPolicy {
     fn default() -> Self {
         BatchPolicy {

@@ -4,6 +4,7 @@ use crate::units::Timestamp;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the time comes from, and how to wait.
@@ -54,7 +55,7 @@ impl OpKind {
 }
 
 /// Why a KV operation did not succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KvError {
     /// 429: more than one write per second to the same key, or refused by the service's own choice.
     RateLimited,
@@ -70,11 +71,18 @@ pub enum KvError {
     CircuitOpen,
     /// Key, value, metadata, TTL or cursor outside the documented limits.
     Invalid(&'static str),
+    /// What a real service answered, in its own words.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The service's message.
+        message: Arc<str>,
+    },
 }
 
 impl KvError {
     /// A short name for column headers and counters.
-    pub fn cause(self) -> &'static str {
+    pub fn cause(&self) -> &'static str {
         match self {
             KvError::RateLimited => "rate_limited",
             KvError::QuotaExceeded => "quota_exceeded",
@@ -83,15 +91,18 @@ impl KvError {
             KvError::InvocationLimit => "invocation_limit",
             KvError::CircuitOpen => "circuit_open",
             KvError::Invalid(_) => "invalid",
+            KvError::Answered { status, .. } => match status {
+                408 | 504 => "timeout",
+                429 => "rate_limited",
+                500.. => "unavailable",
+                _ => "invalid",
+            },
         }
     }
 
     /// Whether the same operation may succeed when tried again soon.
-    pub fn is_retryable(self) -> bool {
-        matches!(
-            self,
-            KvError::RateLimited | KvError::Timeout | KvError::Unavailable
-        )
+    pub fn is_retryable(&self) -> bool {
+        ["rate_limited", "timeout", "unavailable"].contains(&self.cause())
     }
 }
 
@@ -99,6 +110,7 @@ impl fmt::Display for KvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             KvError::Invalid(what) => write!(f, "invalid KV operation: {what}"),
+            KvError::Answered { status, message } => write!(f, "{status}: {message}"),
             other => f.write_str(other.cause()),
         }
     }

@@ -3,11 +3,12 @@
 use super::aggregate::{Aggregate, Metrics};
 use super::collector::Collector;
 use super::keys::{Bucket, Slot};
+use super::lease::SILENCE;
 use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
 use super::record::ProviderId;
-use super::state::{QueryKey, State};
+use super::state::{Flight, QueryKey, State};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,6 +18,9 @@ use std::time::Duration;
 const BULK: usize = 100;
 /// Keys on a page of a list.
 const PAGE: usize = 1_000;
+/// How often a query looks for the answer of another's read, and for how long before it reads itself.
+const LOOK_FOR_ANSWER: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl<C: Clock> Collector<C> {
     /// The metrics of a window if the cache has them; a plain function call. Counts a hit
@@ -100,15 +104,19 @@ impl<C: Clock> Collector<C> {
         };
         let provider = None;
         let key = QueryKey { window, provider };
-        if !self.state.borrow_mut().warming.insert(key) {
-            return;
+        let ttl = self.policy.cache.ttl;
+        let started = self.clock.now();
+        {
+            let warming = &mut self.state.borrow_mut().warming;
+            if warming.get(&key).is_some_and(|until| started < *until) {
+                return;
+            }
+            warming.insert(key, started + ttl + SILENCE);
         }
         let _warming = Warming {
             state: &self.state,
             key,
         };
-        let ttl = self.policy.cache.ttl;
-        let started = self.clock.now();
         loop {
             self.clock.sleep(ttl - policy.lead).await;
             let now = self.clock.now();
@@ -122,7 +130,9 @@ impl<C: Clock> Collector<C> {
             if self.fetch(kv, key).await.is_err() {
                 return;
             }
-            self.state.borrow_mut().counters.prewarmed += 1;
+            let s = &mut *self.state.borrow_mut();
+            s.counters.prewarmed += 1;
+            s.warming.insert(key, self.clock.now() + ttl + SILENCE);
         }
     }
 
@@ -130,17 +140,36 @@ impl<C: Clock> Collector<C> {
         if !self.policy.cache.coalesce {
             return self.read_and_remember(kv, key).await;
         }
-        let flight = Rc::clone(self.state.borrow_mut().flights.entry(key).or_default());
-        // If whoever reads is cut short, the next in line reads instead.
-        let _turn = flight.turn.acquire().await;
-        if let Some(shared) = flight.answer.borrow().clone() {
+        let under_way = self.state.borrow().flights.get(&key).cloned();
+        if let Some(flight) = under_way
+            && let Some(shared) = self.look_out_for(&flight).await
+        {
             self.state.borrow_mut().counters.coalesced += 1;
             return shared;
         }
+        let flight = Rc::new(Flight::default());
+        let mine = Rc::clone(&flight);
+        self.state.borrow_mut().flights.insert(key, mine);
         let answer = self.read_and_remember(kv, key).await;
         *flight.answer.borrow_mut() = Some(answer.clone());
-        self.state.borrow_mut().flights.remove(&key);
+        let flights = &mut self.state.borrow_mut().flights;
+        if flights.get(&key).is_some_and(|f| Rc::ptr_eq(f, &flight)) {
+            flights.remove(&key);
+        }
         answer
+    }
+
+    /// The answer of another query's read, looked for on timers of its own; `None` if that does not come in
+    /// time, as when whoever reads has been cancelled.
+    async fn look_out_for(&self, flight: &Flight) -> Option<Result<Rc<Metrics>, KvError>> {
+        let give_up = self.clock.now() + PATIENCE;
+        loop {
+            let answer = flight.answer.borrow().clone();
+            if answer.is_some() || self.clock.now() >= give_up {
+                return answer;
+            }
+            self.clock.sleep(LOOK_FOR_ANSWER).await;
+        }
     }
 
     async fn read_and_remember<K: Kv>(
@@ -152,7 +181,7 @@ impl<C: Clock> Collector<C> {
         let values = match self.stored_values(kv, key).await {
             Ok(values) => values,
             Err(e) => {
-                self.state.borrow_mut().counters.query_error(e);
+                self.state.borrow_mut().counters.query_error(&e);
                 return Err(e);
             }
         };

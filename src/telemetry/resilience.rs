@@ -110,7 +110,7 @@ impl Breaker {
 }
 
 /// Whether an error says that the service is in trouble, rather than the caller.
-pub fn is_trouble(e: KvError) -> bool {
+pub fn is_trouble(e: &KvError) -> bool {
     e.is_retryable()
 }
 

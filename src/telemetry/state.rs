@@ -8,10 +8,10 @@ use super::ports::{KvError, Value};
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, RetryTokens};
-use super::semaphore::Semaphore;
+use crate::units::Timestamp;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,28 +21,29 @@ pub(super) struct State {
     pub buffer: VecDeque<Record>,
     /// Number of the batch that is being filled.
     pub batch: BatchNumber,
-    /// The batch whose flush at its age is under way.
-    pub due: Option<BatchNumber>,
+    /// The batch whose flush at its age is under way, and until when to believe that.
+    pub due: Option<(BatchNumber, Timestamp)>,
     /// Running totals (layout `rollup`), or what is to be added to those stored (`shared`).
     pub rollups: BTreeMap<Slot, Rollup>,
     /// Batches taken from the buffer and not yet stored (layout `batch_keys`).
     pub pending: VecDeque<PendingBatch>,
     /// Records in `rollups` or `pending` that no successful write covers.
     pub unsaved: u64,
-    /// Requests that wait for room.
-    pub waiting: u64,
+    /// Requests that wait for room, by the order in which they came, and when each gives up.
+    pub waiting: BTreeMap<u64, Timestamp>,
+    pub waits: u64,
     /// Records that make a full batch now, and how many come.
     pub full_at: u32,
     pub record_rate: RateEstimate,
     pub batches_written: u64,
-    pub last_write: Option<crate::units::Timestamp>,
+    pub last_write: Option<Timestamp>,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     pub decoded: Decoded,
     /// Reads of the KV under way that other queries may share.
     pub flights: BTreeMap<QueryKey, Rc<Flight>>,
-    /// How often each entry is looked up, and which are kept fresh.
+    /// How often each entry is looked up, and which are kept fresh, until when to believe that.
     pub lookups: BTreeMap<QueryKey, RateEstimate>,
-    pub warming: BTreeSet<QueryKey>,
+    pub warming: BTreeMap<QueryKey, Timestamp>,
     pub breaker: Breaker,
     pub retry_tokens: RetryTokens,
     pub rng: Xoshiro256PlusPlus,
@@ -69,7 +70,8 @@ pub(super) struct PendingBatch {
     pub key: String,
     pub value: Vec<u8>,
     pub covered: Covered,
-    pub being_written: bool,
+    /// Until when to believe that a flush is writing it.
+    pub being_written: Timestamp,
 }
 
 /// A batch being filled; a flush of its age is void once the batch is gone.
@@ -105,21 +107,11 @@ pub(super) struct QueryKey {
     pub provider: Option<ProviderId>,
 }
 
-/// A read of the KV that several queries wait for.
+/// A read of the KV whose answer other queries look out for.
+#[derive(Default)]
 pub(super) struct Flight {
-    /// Held by the query that reads.
-    pub turn: Semaphore,
     /// The answer, once it is there.
     pub answer: RefCell<Option<Result<Rc<Metrics>, KvError>>>,
-}
-
-impl Default for Flight {
-    fn default() -> Self {
-        Flight {
-            turn: Semaphore::new(1),
-            answer: RefCell::default(),
-        }
-    }
 }
 
 /// Values that were decoded lately: those of past buckets come again with every query.

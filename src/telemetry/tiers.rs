@@ -57,7 +57,7 @@ impl<C: Clock> Collector<C> {
             provider: None,
         };
         let values = self.stored_values(kv, recent).await.inspect_err(|e| {
-            self.state.borrow_mut().counters.query_error(*e);
+            self.state.borrow_mut().counters.query_error(e);
         })?;
         for value in &values {
             self.merge_value(&mut total, value);

@@ -20,6 +20,7 @@ mod policies;
 mod precision;
 mod replay;
 mod report;
+mod runtime;
 mod seed_load_tests;
 mod sensitivity;
 mod shards;

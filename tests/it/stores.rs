@@ -301,7 +301,7 @@ fn through_a_queue(sizes: &[usize]) -> (Rc<Queue>, Vec<Result<(), KvError>>) {
 fn a_message_is_three_operations_for_each_64_kb() {
     // With the 100 bytes that the queue adds: 1, 1, 2 and 2 units of 64,000 bytes.
     let (queue, results) = through_a_queue(&[1, 63_900, 63_901, 127_900, 127_901]);
-    assert_eq!(results[..4], [Ok(()); 4]);
+    assert!(results[..4].iter().all(Result::is_ok));
     assert_eq!(results[4], Err(KvError::Invalid("message too large")));
     assert_eq!(
         queue.usage().get(MeterItem::QueuesOperations),

@@ -84,7 +84,7 @@ impl KvHandle {
                 keys,
                 start,
                 end: self.store.clock().now(),
-                error: result.as_ref().err().copied(),
+                error: result.as_ref().err().cloned(),
             });
         }
         result

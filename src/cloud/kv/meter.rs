@@ -41,15 +41,17 @@ impl OpOutcome {
     ];
 
     /// The outcome that a refused operation is metered with.
-    pub fn of_error(e: KvError) -> Self {
+    pub fn of_error(e: &KvError) -> Self {
         match e {
             KvError::RateLimited => OpOutcome::RateLimited,
             KvError::QuotaExceeded => OpOutcome::QuotaExceeded,
             KvError::Timeout => OpOutcome::Timeout,
             KvError::Unavailable => OpOutcome::Unavailable,
-            KvError::Invalid(_) | KvError::InvocationLimit | KvError::CircuitOpen => {
-                OpOutcome::Invalid
-            }
+            KvError::Invalid(_)
+            | KvError::InvocationLimit
+            | KvError::CircuitOpen
+            // Of a real service; the virtual one has no words.
+            | KvError::Answered { .. } => OpOutcome::Invalid,
         }
     }
 }

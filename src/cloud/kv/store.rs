@@ -243,7 +243,7 @@ impl KvStore {
         let mut s = self.state.borrow_mut();
         let units = keys.len() as u64;
         let (admitted, mut latency) = s.admit(OpKind::Read, place, units, now);
-        let result = admitted.and_then(|fault| {
+        let result = admitted.clone().and_then(|fault| {
             if keys.len() > self.limits.bulk_read_keys || keys.is_empty() {
                 return Err(KvError::Invalid("bulk read of no or too many keys"));
             }
@@ -276,7 +276,7 @@ impl KvStore {
                     s.meter.settle(OpKind::Read, outcome, 1);
                 }
             }
-            Err(e) => s.refuse(OpKind::Read, *e, &admitted, units),
+            Err(e) => s.refuse(OpKind::Read, e, &admitted, units),
         }
         (result, latency)
     }
@@ -291,7 +291,7 @@ impl KvStore {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
         let (admitted, latency) = s.admit(OpKind::Write, place, 1, now);
-        let result = admitted.and_then(|fault| {
+        let result = admitted.clone().and_then(|fault| {
             self.limits.check_put(key, &value, &options)?;
             if !s.may_write(key, now, self.limits.refusal()) {
                 return Err(KvError::RateLimited);
@@ -306,7 +306,7 @@ impl KvStore {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
         let (admitted, latency) = s.admit(OpKind::Delete, place, 1, now);
-        let result = admitted.and_then(|fault| {
+        let result = admitted.clone().and_then(|fault| {
             self.limits.check_key(key)?;
             if !s.may_write(key, now, self.limits.refusal()) {
                 return Err(KvError::RateLimited);
@@ -330,7 +330,7 @@ impl KvStore {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
         let (admitted, latency) = s.admit(OpKind::List, place, 1, now);
-        let result = admitted.and_then(|fault| {
+        let result = admitted.clone().and_then(|fault| {
             if limit == 0 || limit > self.limits.list_page {
                 return Err(KvError::Invalid("list limit outside 1 to the page size"));
             }
@@ -345,7 +345,7 @@ impl KvStore {
                 (done.map(|()| page), latency)
             }
             Err(e) => {
-                s.refuse(OpKind::List, e, &admitted, 1);
+                s.refuse(OpKind::List, &e, &admitted, 1);
                 (Err(e), latency)
             }
         }
@@ -442,7 +442,7 @@ impl State {
                 Ok(())
             }
             Err(e) => {
-                self.refuse(kind, e, admitted, 1);
+                self.refuse(kind, &e, admitted, 1);
                 Err(e)
             }
         };
@@ -453,7 +453,7 @@ impl State {
     fn refuse(
         &mut self,
         kind: OpKind,
-        error: KvError,
+        error: &KvError,
         admitted: &Result<Fault, KvError>,
         units: u64,
     ) {
