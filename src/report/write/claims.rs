@@ -11,7 +11,8 @@ use crate::report::table::table;
 use crate::run::scenario::Scenario;
 use crate::study::claims::cells::{Axes, Plan};
 use crate::study::claims::spec::Measure;
-use crate::study::claims::surface::Surface;
+use crate::study::claims::surface::{Surface, SurfacePoint};
+use crate::study::claims::tariffs::PricedTariff;
 use crate::study::claims::{Effort, Judgement, Ledger, Lens, Verdict};
 use crate::study::stats::Estimate;
 use serde::Serialize;
@@ -143,11 +144,6 @@ fn titled<'a>(ran: &'a Ran) -> impl Iterator<Item = (&'a Judgement<'a>, &'a Surf
     all.filter_map(|(j, s)| Some((j, s, s.check.surface.as_deref()?)))
 }
 
-/// Which prices a surface is in: the name of its tariff.
-fn prices<'a>(surface: &'a Surface) -> &'a str {
-    surface.check.tariff.as_deref().unwrap_or_default()
-}
-
 /// One row per claim with a surface, number of isolates and level of traffic.
 pub fn surface_csv(ran: &Ran) -> Vec<u8> {
     let header = [
@@ -183,8 +179,10 @@ pub fn surface_csv(ran: &Ran) -> Vec<u8> {
                 measure.to_owned(),
                 c.policy.clone(),
                 c.baseline.clone().unwrap_or_default(),
-                c.metric.clone().unwrap_or_else(|| "kv_cost_usd".into()),
-                c.per.clone().unwrap_or_default(),
+                c.metric
+                    .as_ref()
+                    .map_or("kv_cost_usd".into(), ToString::to_string),
+                c.per.as_ref().map_or(String::new(), ToString::to_string),
                 c.tariff.clone().unwrap_or_default(),
                 j.claim.unit.clone(),
                 optional(j.claim.stated),
@@ -211,15 +209,9 @@ struct Provenance<'a> {
     document: &'a str,
     effort: Effort,
     counts: BTreeMap<String, usize>,
-    tariffs: Vec<Priced<'a>>,
+    tariffs: &'a [PricedTariff],
     grids: &'a BTreeMap<String, Axes>,
     scenarios: Vec<Simulated<'a>>,
-}
-
-#[derive(Serialize)]
-struct Priced<'a> {
-    tariff: &'a crate::study::claims::spec::Tariff,
-    catalog: &'a crate::pricing::Catalog,
 }
 
 #[derive(Serialize)]
@@ -242,12 +234,7 @@ fn claims_json(ran: &Ran) -> Result<Vec<u8>, WriteError> {
         document: &file.document,
         effort: ran.effort,
         counts: counts.into_iter().collect(),
-        tariffs: file
-            .tariffs
-            .iter()
-            .zip(&ran.ledger.catalogs)
-            .map(|(tariff, catalog)| Priced { tariff, catalog })
-            .collect(),
+        tariffs: ran.ledger.tariffs.all(),
         grids: &ran.plan.axes,
         scenarios: ran
             .plan
@@ -399,18 +386,18 @@ pub fn list(ledger: &Ledger) -> String {
 fn heat_maps(ran: &Ran) -> Vec<(String, HeatMap)> {
     titled(ran)
         .map(|(j, s, title)| {
-            let suffix = if s.published { "_published" } else { "" };
+            let suffix = if s.is_published() { "_published" } else { "" };
             let name = format!("surface_{}{suffix}", j.claim.id.replace('-', "_"));
-            (name, heat_map(ran, j, s, title))
+            (name, heat_map(j, s, title))
         })
         .collect()
 }
 
-fn heat_map(ran: &Ran, j: &Judgement, s: &Surface, title: &str) -> HeatMap {
+fn heat_map(j: &Judgement, s: &Surface, title: &str) -> HeatMap {
     let unit = &j.claim.unit;
-    let money = s.check.tariff.is_some();
+    let money = s.tariff.is_some();
     let percent = unit.starts_with('%');
-    let cell = |p: &&crate::study::claims::surface::SurfacePoint| {
+    let cell = |p: &&SurfacePoint| {
         let mean = if money {
             money_label(p.value.mean)
         } else {
@@ -430,11 +417,9 @@ fn heat_map(ran: &Ran, j: &Judgement, s: &Surface, title: &str) -> HeatMap {
         Some(baseline) => format!("{} against {baseline}", s.check.policy),
         None => s.check.policy.clone(),
     };
-    let tariff = if money {
-        format!(", {}", ran.ledger.tariff(prices(s)).1.title)
-    } else {
-        String::new()
-    };
+    let tariff = s
+        .tariff
+        .map_or(String::new(), |t| format!(", {}", t.tariff.title));
     let place = s
         .check
         .traffic
@@ -517,12 +502,12 @@ const KINDS: [(Lens, &str); 4] = [
 fn savings_chart(ran: &Ran) -> Option<Panels> {
     let mut panels: Vec<Panel> = Vec::new();
     let mut n = 0;
-    for (j, s, title) in titled(ran).filter(|(_, s, _)| !s.published) {
+    for (j, s, title) in titled(ran).filter(|(_, s, _)| !s.is_published()) {
         n = s.points.first().map_or(n, |p| p.value.n);
         let unit = &j.claim.unit;
         let bars = KINDS.iter().enumerate().filter_map(|(kind, (lens, _))| {
             let v = j.through(*lens)?.value?;
-            let label = if s.check.tariff.is_some() {
+            let label = if s.tariff.is_some() {
                 money_label(v.mean)
             } else {
                 value(v.mean, unit)

@@ -1,6 +1,8 @@
 //! The simulated points that the claims of a ledger need.
 
-use super::spec::{Claim, Grid, Ledger, Quantity};
+use super::ledger::Ledger;
+use super::spec::{Claim, Grid, Quantity};
+use super::tariffs::PricedTariff;
 use crate::models::quantity::Count;
 use crate::models::{ConfigError, Override, parse_overrides};
 use crate::pricing::MONTH;
@@ -31,9 +33,17 @@ pub enum Effort {
 }
 
 /// The simulated points: where, and what all replications together gave.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Cells {
     points: BTreeMap<Key, Replications>,
+}
+
+/// What is read off the replications of a point.
+#[derive(Debug, Clone, Copy)]
+pub enum Reading<'a> {
+    Of(Quantity),
+    /// What these items cost, of any service; all KV items if none is named.
+    Cost(&'a PricedTariff, &'a [MeterItem]),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -295,16 +305,15 @@ pub fn simulate_cells(plan: &Plan, work: &Work) -> Result<Cells, StudyError> {
 }
 
 impl Cells {
-    /// A quantity of a point: what each replication contributes to it; none if the point was not
+    /// A reading of a point: what each replication contributes to it; none if the point was not
     /// simulated.
     pub fn column(
         &self,
-        ledger: &Ledger,
         grid: &str,
         isolates: u32,
         traffic: Count,
         policy: &str,
-        quantity: &Quantity,
+        reading: Reading,
     ) -> Option<Column> {
         let key = Key {
             grid: grid.to_owned(),
@@ -313,19 +322,16 @@ impl Cells {
             policy: policy.to_owned(),
         };
         let Replications { pooled, usages } = self.points.get(&key)?;
-        Some(match quantity {
-            Quantity::Metric(i) => pooled.column(*i),
-            Quantity::Used(item) => Column {
-                contributions: usages.iter().map(|u| u.get(*item) as f64).collect(),
+        Some(match reading {
+            Reading::Of(Quantity::Metric(i)) => pooled.column(i),
+            Reading::Of(Quantity::Used(item)) => Column {
+                contributions: usages.iter().map(|u| u.get(item) as f64).collect(),
                 resolution: 0.0,
                 too_few: false,
             },
-            Quantity::Cost(tariff, items) => {
-                let billed: Vec<Usage> = usages
-                    .iter()
-                    .map(|u| ledger.as_billed(*tariff, u))
-                    .collect();
-                let billing = Billing::new(ledger.plan(*tariff), billed.iter().collect());
+            Reading::Cost(tariff, items) => {
+                let billed: Vec<Usage> = usages.iter().map(|u| tariff.as_billed(u)).collect();
+                let billing = Billing::new(tariff.plan(), billed.iter().collect());
                 billing.lines(|line| is_of(line, items), EACH_SIDE)
             }
         })

@@ -1,20 +1,35 @@
 //! Checks that need no simulation: arithmetic, prices, published facts.
 
+use super::accepts::Comparator;
 use super::expression::Expression;
-use super::judge::{Finding, Lens, Verdict, exact};
-use super::spec::{Check, Claim, Comparator, FactRef, Input, Ledger};
+use super::finding::{Finding, Lens, Verdict, exact};
+use super::spec::{Check, Claim, FactRef, Input};
+use super::tariffs::{PricedTariff, Tariffs};
 use crate::models::ValueError;
 use crate::models::quantity::{Bytes, Count, parse_duration};
 use crate::models::{ConfigError, source_text};
 use crate::pricing::{MeterItem, Money, Plan, Usage};
 use std::collections::BTreeMap;
+use std::path::Path;
 
-/// What a check says that needs no simulation.
+/// What findings are calculated from.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// Of the claims file, for messages.
+    pub name: &'a str,
+    /// The figures of all claims, by id.
+    pub stated: BTreeMap<&'a str, f64>,
+    pub tariffs: &'a Tariffs,
+    /// The folder that facts are looked for in, after the models inside the binary.
+    pub folder: Option<&'a Path>,
+}
+
+/// What a check says that needs no simulation; nothing for one that does.
 ///
 /// # Errors
 /// If a fact that it names cannot be found, or an expression has no value.
 pub fn findings(
-    ledger: &Ledger,
+    sources: &Sources,
     claim: &Claim,
     check: &Check,
 ) -> Result<Vec<Finding>, ConfigError> {
@@ -29,7 +44,13 @@ pub fn findings(
             inputs,
             comparator,
         } => {
-            vec![calculated(ledger, claim, expression, inputs, *comparator)?]
+            vec![calculated(
+                sources,
+                claim,
+                expression.get(),
+                inputs,
+                *comparator,
+            )?]
         }
         Check::Price {
             tariff,
@@ -42,14 +63,14 @@ pub fn findings(
                 less: less.as_ref(),
                 fee: *fee,
             };
-            priced(ledger, claim, tariff, &bill)
+            priced(sources, claim, tariff, &bill)
         }
         Check::Fact { file, field, scale } => {
             let reference = FactRef {
                 file: file.clone(),
                 field: field.clone(),
             };
-            vec![published(ledger, claim, &reference, *scale)?]
+            vec![published(sources, claim, &reference, *scale)?]
         }
         Check::NotTestable { reason } => vec![Finding {
             lens: None,
@@ -63,21 +84,19 @@ pub fn findings(
 }
 
 fn calculated(
-    ledger: &Ledger,
+    sources: &Sources,
     claim: &Claim,
-    text: &str,
+    expression: &Expression,
     inputs: &BTreeMap<String, Input>,
     comparator: Option<Comparator>,
 ) -> Result<Finding, ConfigError> {
-    let fail = |e: ValueError| ConfigError::new(&ledger.name, e);
-    let expression = Expression::parse(text).map_err(fail)?;
-    let stated = ledger.file.stated();
+    let fail = |e: ValueError| ConfigError::new(sources.name, e);
     let mut figures: BTreeMap<&str, f64> = BTreeMap::new();
     for name in expression.variables() {
         let figure = match inputs.get(name) {
             Some(Input::Number(x)) => Some(*x),
-            Some(Input::Fact(f)) => Some(fact(ledger, f)?.value),
-            None => stated.get(name.as_str()).copied(),
+            Some(Input::Fact(f)) => Some(fact(sources, f)?.value),
+            None => sources.stated.get(name.as_str()).copied(),
         };
         figures.extend(figure.map(|f| (name.as_str(), f)));
     }
@@ -112,12 +131,12 @@ fn calculated(
 }
 
 fn published(
-    ledger: &Ledger,
+    sources: &Sources,
     claim: &Claim,
     reference: &FactRef,
     scale: f64,
 ) -> Result<Finding, ConfigError> {
-    let found = fact(ledger, reference)?;
+    let found = fact(sources, reference)?;
     let value = found.value * scale;
     let source = found.source.map_or(String::new(), |s| format!(", {s}"));
     Ok(Finding {
@@ -138,20 +157,20 @@ fn published(
     })
 }
 
-fn priced(ledger: &Ledger, claim: &Claim, tariff: &str, bill: &Bill) -> Vec<Finding> {
-    let own = ledger.tariff(tariff).0;
-    let published = ledger.published().map(|t| t.0).filter(|i| *i != own);
+fn priced(sources: &Sources, claim: &Claim, tariff: &str, bill: &Bill) -> Vec<Finding> {
+    let own = sources.tariffs.get(tariff);
+    let published = sources.tariffs.published_beside(own);
     let lenses = [
         (Some(own), Lens::Document, Verdict::Inconsistent),
         (published, Lens::Published, Verdict::Refuted),
     ];
     let accepts = claim.accepts(None);
-    let find = |(tariff, lens, failure): (Option<usize>, Lens, Verdict)| {
-        let i = tariff?;
-        let amount = bill.amount(ledger, i);
+    let find = |(tariff, lens, failure): (Option<&PricedTariff>, Lens, Verdict)| {
+        let priced = tariff?;
+        let amount = bill.amount(priced);
         let value = amount.to_usd();
-        let mut evidence = format!("at {}: {}", ledger.file.tariffs[i].title, amount.exact());
-        let beyond = bill.beyond_included(ledger, i);
+        let mut evidence = format!("at {}: {}", priced.tariff.title, amount.exact());
+        let beyond = bill.beyond_included(priced);
         if beyond != amount {
             evidence.push_str(&format!(
                 " within what is included, {} beyond it",
@@ -190,22 +209,22 @@ struct Bill<'a> {
 
 impl Bill<'_> {
     /// What the usage costs in a month, every meter of it, less what `less` costs.
-    fn amount(&self, ledger: &Ledger, tariff: usize) -> Money {
-        self.under(ledger, tariff, ledger.plan(tariff))
+    fn amount(&self, priced: &PricedTariff) -> Money {
+        self.under(priced, priced.plan())
     }
 
     /// The same where what the plan includes is used up already.
-    fn beyond_included(&self, ledger: &Ledger, tariff: usize) -> Money {
-        let mut plan = ledger.plan(tariff).clone();
+    fn beyond_included(&self, priced: &PricedTariff) -> Money {
+        let mut plan = priced.plan().clone();
         for item in &mut plan.items {
             item.included = Count(0);
         }
-        self.under(ledger, tariff, &plan)
+        self.under(priced, &plan)
     }
 
-    fn under(&self, ledger: &Ledger, tariff: usize, plan: &Plan) -> Money {
+    fn under(&self, priced: &PricedTariff, plan: &Plan) -> Money {
         let cost = |usage: &BTreeMap<MeterItem, Count>| {
-            let billed = ledger.as_billed(tariff, &usage_of(usage));
+            let billed = priced.as_billed(&usage_of(usage));
             plan.invoice(&billed).without_fee()
         };
         let fee = if self.fee {
@@ -232,12 +251,12 @@ struct Fact {
     source: Option<String>,
 }
 
-fn fact(ledger: &Ledger, reference: &FactRef) -> Result<Fact, ConfigError> {
+fn fact(sources: &Sources, reference: &FactRef) -> Result<Fact, ConfigError> {
     let (folder, name) = reference
         .file
         .split_once('/')
         .unwrap_or(("", &reference.file));
-    let (label, text, _) = source_text(folder, name, ledger.folder.as_deref())?;
+    let (label, text, _) = source_text(folder, name, sources.folder)?;
     let fail = |message: String| ConfigError {
         field: Some(reference.field.join(".")),
         ..ConfigError::new(&label, message)

@@ -3,6 +3,7 @@
 use crate::models::ValueError;
 use exmex::{Express, FlatEx};
 use std::fmt;
+use std::str::FromStr;
 
 /// A parsed expression; names other than plain words stand in braces: `{reads-cost} * 12`.
 #[derive(Clone)]
@@ -17,12 +18,14 @@ impl fmt::Debug for Expression {
     }
 }
 
-impl Expression {
+impl FromStr for Expression {
+    type Err = ValueError;
+
     /// Parses an expression.
     ///
     /// # Errors
     /// What was found and what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, ValueError> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let parsed = exmex::parse::<f64>(text)
             .map_err(|e| format!("found \"{text}\", expected an arithmetic expression ({e})"))
             .map_err(ValueError::new)?;
@@ -31,7 +34,9 @@ impl Expression {
             parsed,
         })
     }
+}
 
+impl Expression {
     /// The names in it, each once.
     pub fn variables(&self) -> &[String] {
         self.parsed.var_names()
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn names_are_looked_up_and_precedence_is_that_of_arithmetic() {
-        let e = Expression::parse("{a-b} + rate * 2^3 / (4 - 2)").unwrap();
+        let e = Expression::from_str("{a-b} + rate * 2^3 / (4 - 2)").unwrap();
         assert_eq!(e.variables(), ["a-b", "rate"]);
         let lookup = |name: &str| match name {
             "a-b" => Some(1.0),
@@ -119,9 +124,9 @@ mod tests {
 
     #[test]
     fn nonsense_and_division_by_nothing_are_refused() {
-        assert!(Expression::parse("1 +* 2").is_err());
-        assert!(Expression::parse("").is_err());
-        let e = Expression::parse("1 / x").unwrap();
+        assert!(Expression::from_str("1 +* 2").is_err());
+        assert!(Expression::from_str("").is_err());
+        let e = Expression::from_str("1 / x").unwrap();
         assert!(e.evaluate(|_| Some(0.0)).is_err());
     }
 }

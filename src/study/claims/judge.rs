@@ -1,105 +1,11 @@
 //! From findings to verdicts.
 
 use super::cells::{Axes, Cells};
-use super::derive;
-use super::spec::{Check, Claim, Ledger};
+use super::finding::{Finding, Lens, Verdict};
+use super::ledger::Ledger;
+use super::spec::{Check, Claim};
 use super::surface::{self, Surface};
-use crate::models::ConfigError;
-use crate::study::stats::Estimate;
-use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
-
-/// What is made of a claim, from the mildest to the worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Verdict {
-    NotTestable,
-    Confirmed,
-    HoldsOnlyIf,
-    Refuted,
-    /// The document contradicts itself: whatever the world is like, one of its figures is wrong.
-    Inconsistent,
-}
-
-impl Verdict {
-    /// In the order of tables.
-    pub const ALL: [Verdict; 5] = [
-        Verdict::Confirmed,
-        Verdict::HoldsOnlyIf,
-        Verdict::Refuted,
-        Verdict::Inconsistent,
-        Verdict::NotTestable,
-    ];
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Verdict::NotTestable => "not testable",
-            Verdict::Confirmed => "confirmed",
-            Verdict::HoldsOnlyIf => "holds only if",
-            Verdict::Refuted => "refuted",
-            Verdict::Inconsistent => "inconsistent",
-        })
-    }
-}
-
-/// Through what a claim is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lens {
-    /// The document's own arithmetic, at its own prices.
-    Document,
-    /// The seller's published prices and limits.
-    Published,
-    /// The simulation on one isolate; money at the document's prices.
-    OneIsolate,
-    /// The simulation on a realistic fleet; money at the document's prices.
-    Fleet,
-    /// The simulations, with money at the published prices.
-    OneIsolatePublished,
-    FleetPublished,
-}
-
-impl Lens {
-    /// In the order of columns.
-    pub const ALL: [Lens; 6] = [
-        Lens::Document,
-        Lens::Published,
-        Lens::OneIsolate,
-        Lens::Fleet,
-        Lens::OneIsolatePublished,
-        Lens::FleetPublished,
-    ];
-
-    /// For column names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Lens::Document => "document",
-            Lens::Published => "published",
-            Lens::OneIsolate => "one_isolate",
-            Lens::Fleet => "fleet",
-            Lens::OneIsolatePublished => "one_isolate_published",
-            Lens::FleetPublished => "fleet_published",
-        }
-    }
-
-    fn is_simulated(self) -> bool {
-        !matches!(self, Lens::Document | Lens::Published)
-    }
-}
-
-/// What one check says through one lens.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    /// None if the claim cannot be tested.
-    pub lens: Option<Lens>,
-    pub verdict: Verdict,
-    /// In the claim's unit; without half-width if nothing was simulated.
-    pub value: Option<Estimate>,
-    pub evidence: String,
-    /// Where it holds, if not everywhere.
-    pub conditions: Option<String>,
-}
 
 /// A claim with all that was found.
 #[derive(Debug, Clone)]
@@ -124,52 +30,41 @@ impl Judgement<'_> {
     }
 }
 
-/// A value that was not simulated.
-pub fn exact(mean: f64) -> Estimate {
-    Estimate {
-        mean,
-        half_width: f64::NAN,
-        n: 0,
-    }
-}
-
-/// Judges a claim.
+/// Judges a claim by what was calculated when the ledger was loaded and by the simulated points.
 ///
-/// # Errors
-/// If a fact or expression that it names cannot be read.
+/// # Panics
+/// If the claim is not of this ledger.
 pub fn judge<'a>(
-    ledger: &Ledger,
+    ledger: &'a Ledger,
     claim: &'a Claim,
     axes: &BTreeMap<String, Axes>,
     cells: &Cells,
-) -> Result<Judgement<'a>, ConfigError> {
+) -> Judgement<'a> {
     let mut findings = Vec::new();
     let mut surfaces = Vec::new();
-    for check in &claim.checks {
-        match check {
-            Check::Simulation(s) | Check::Alert(s) => {
-                // Nothing was simulated of grids that are not there.
-                let Some(axes) = axes.get(&s.grid) else {
-                    continue;
-                };
-                let surface = Surface::read(ledger, claim, s, axes, cells);
-                let alert = matches!(check, Check::Alert(_));
-                findings.extend(surface::findings(ledger, claim, &surface, alert));
-                surfaces.push(surface);
-            }
-            _ => findings.extend(derive::findings(ledger, claim, check)?),
+    for (check, calculated) in claim.checks.iter().zip(ledger.calculated(claim)) {
+        findings.extend_from_slice(calculated);
+        // Nothing was simulated of grids that are not there.
+        let simulated = check
+            .simulation()
+            .and_then(|s| Some((s, axes.get(&s.grid)?)));
+        if let Some((s, axes)) = simulated {
+            let surface = Surface::read(&ledger.tariffs, claim, s, axes, cells);
+            let alert = matches!(check, Check::Alert(_));
+            findings.extend(surface::findings(claim, &surface, alert));
+            surfaces.push(surface);
         }
     }
     let verdict = overall(&findings);
     let (right, factor) = correction(claim, verdict, &findings);
-    Ok(Judgement {
+    Judgement {
         claim,
         verdict,
         findings,
         right,
         factor,
         surfaces,
-    })
+    }
 }
 
 /// The worst of what was calculated and what was simulated. Simulations that disagree mean that the
@@ -267,5 +162,44 @@ mod tests {
             ]),
             Refuted
         );
+    }
+    /// What was calculated when the ledger was loaded is what counts: the fact's file is gone by then.
+    #[test]
+    fn nothing_is_calculated_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let facts = write("facts.toml", "limit = 7\n");
+        let claims = write(
+            "claims.toml",
+            r#"
+                title = "t"
+                document = "d"
+                [[claim]]
+                id = "twice"
+                section = "s"
+                quote = "q"
+                stated = 14
+                [[claim.check]]
+                kind = "arithmetic"
+                expression = "2 * limit"
+                inputs = { limit = { file = "facts.toml", field = ["limit"] } }
+                [[claim.check]]
+                kind = "fact"
+                file = "facts.toml"
+                field = ["limit"]
+                scale = 3
+            "#,
+        );
+        let ledger = Ledger::load(claims.to_str().unwrap()).unwrap();
+        std::fs::remove_file(facts).unwrap();
+        let claim = &ledger.file.claims[0];
+        let judgement = judge(&ledger, claim, &BTreeMap::new(), &Cells::default());
+        let values = judgement.findings.iter().map(|f| f.value.unwrap().mean);
+        assert_eq!(values.collect::<Vec<_>>(), [14.0, 21.0]);
+        assert_eq!(judgement.verdict, Verdict::Refuted);
     }
 }

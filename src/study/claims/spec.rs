@@ -1,16 +1,16 @@
-//! A claims file as it is written, and with everything that it names.
+//! A claims file as it is written.
 
-use super::derive;
+use super::accepts::{Accepts, Comparator, Tolerance};
 use super::expression::Expression;
+use super::parsed::Parsed;
 use crate::models::ValueError;
 use crate::models::quantity::{self, Bytes, Count};
-use crate::models::{self, ConfigError, FieldError, Model};
-use crate::pricing::{Catalog, Date, MeterItem, Plan, Usage};
+use crate::pricing::{Date, MeterItem};
 use crate::run::metric;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What a document claims, and how each claim is checked; data in `models/claims`.
@@ -137,36 +137,6 @@ pub struct Claim {
     pub checks: Vec<Check>,
 }
 
-/// `value <comparator> stated` is what makes a claim hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum Comparator {
-    #[default]
-    #[serde(rename = "=")]
-    Equal,
-    #[serde(rename = "<")]
-    Below,
-    #[serde(rename = "<=")]
-    AtMost,
-    #[serde(rename = ">")]
-    Above,
-    #[serde(rename = ">=")]
-    AtLeast,
-}
-
-/// How far off a value may be: in the claim's unit, or a share of what is stated (`"5%"`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Tolerance {
-    Absolute(f64),
-    Relative(String),
-}
-
-impl Default for Tolerance {
-    fn default() -> Self {
-        Tolerance::Absolute(0.0)
-    }
-}
-
 /// A field of a model file, as a number in base units: seconds, bytes, US dollars, counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -191,7 +161,7 @@ pub enum Input {
 pub enum Check {
     /// An expression over the document's own figures; with a fact among them, over published ones.
     Arithmetic {
-        expression: String,
+        expression: Parsed<Expression>,
         #[serde(default)]
         inputs: BTreeMap<String, Input>,
         #[serde(default)]
@@ -199,7 +169,7 @@ pub enum Check {
     },
     /// An expression over other claims, named by their ids in braces.
     Contradiction {
-        expression: String,
+        expression: Parsed<Expression>,
         #[serde(default)]
         inputs: BTreeMap<String, Input>,
         #[serde(default)]
@@ -246,10 +216,10 @@ pub struct Simulation {
     pub policy: String,
     /// A measure of `sweep.csv`, or a meter item such as `kv.write_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metric: Option<String>,
+    pub metric: Option<Parsed<Quantity>>,
     /// Divided by this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per: Option<String>,
+    pub per: Option<Parsed<Quantity>>,
     /// Instead of a metric: what is used costs under this tariff, in dollars a month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tariff: Option<String>,
@@ -272,6 +242,15 @@ pub struct Simulation {
     pub surface: Option<String>,
 }
 
+/// What a metric of a check names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Position in [`metric::METRICS`].
+    Metric(usize),
+    /// What a month uses of an item.
+    Used(MeterItem),
+}
+
 /// What is made of a policy and its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -285,95 +264,12 @@ pub enum Measure {
     Difference,
 }
 
-impl Tolerance {
-    /// In the claim's unit.
-    pub fn of(&self, stated: f64) -> f64 {
-        match self {
-            Tolerance::Absolute(t) => *t,
-            Tolerance::Relative(text) => relative(text).unwrap_or(0.0) * stated.abs(),
-        }
-    }
-
-    fn check(&self) -> Result<(), String> {
-        match self {
-            Tolerance::Absolute(t) if !(t.is_finite() && *t >= 0.0) => Err(format!(
-                "found {t}, expected 0 or more in the claim's unit, or a share such as \"5%\""
-            )),
-            Tolerance::Relative(text) if relative(text).is_none() => Err(format!(
-                "found \"{text}\", expected a share from 0% to below 100%, such as \"5%\""
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn relative(text: &str) -> Option<f64> {
-    let percent: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
-    (0.0..100.0).contains(&percent).then_some(percent / 100.0)
-}
-
-impl Comparator {
-    /// How it is written.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Comparator::Equal => "=",
-            Comparator::Below => "<",
-            Comparator::AtMost => "<=",
-            Comparator::Above => ">",
-            Comparator::AtLeast => ">=",
-        }
-    }
-}
-
-/// What a value may be: the stated figure or range, with its comparator and tolerance.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Accepts {
-    low: f64,
-    high: f64,
-    /// Whether the ends themselves are accepted.
-    closed: bool,
-}
-
-impl Accepts {
-    /// Whether a value makes the claim hold; rounding errors of calculation do not count.
-    pub fn holds(&self, value: f64) -> bool {
-        let slack = |end: f64| 1e-9 * end.abs();
-        if self.closed {
-            value >= self.low - slack(self.low) && value <= self.high + slack(self.high)
-        } else {
-            value > self.low && value < self.high
-        }
-    }
-
-    /// Whether all of an interval is on one side of the boundary.
-    pub fn is_sure(&self, low: f64, high: f64) -> bool {
-        self.holds(low) == self.holds(high)
-            && (self.holds(low) || high < self.low || low > self.high)
-    }
-
-    /// The boundary between holding and not that lies between two values.
-    pub fn boundary(&self, a: f64, b: f64) -> Option<f64> {
-        let (low, high) = (a.min(b), a.max(b));
-        let ends = [self.low, self.high].into_iter();
-        ends.filter(|e| e.is_finite())
-            .find(|e| (low..=high).contains(e))
-    }
-}
-
 impl Claim {
     /// What makes it hold; `comparator` instead of its own, if a check has one.
     pub fn accepts(&self, comparator: Option<Comparator>) -> Accepts {
+        let comparator = comparator.unwrap_or(self.comparator);
         let stated = self.stated.unwrap_or(f64::NAN);
-        let slack = self.tolerance.of(stated);
-        let (low, high) = (stated - slack, self.to.unwrap_or(stated) + slack);
-        let (low, high, closed) = match comparator.unwrap_or(self.comparator) {
-            Comparator::Equal => (low, high, true),
-            Comparator::AtMost => (f64::NEG_INFINITY, high, true),
-            Comparator::Below => (f64::NEG_INFINITY, high, slack > 0.0),
-            Comparator::AtLeast => (low, f64::INFINITY, true),
-            Comparator::Above => (low, f64::INFINITY, slack > 0.0),
-        };
-        Accepts { low, high, closed }
+        Accepts::new(comparator, stated, self.to, &self.tolerance)
     }
 
     /// Its kinds of checks, each once.
@@ -418,277 +314,14 @@ impl Simulation {
     }
 }
 
-impl ClaimFile {
-    /// The grid of that name.
-    pub fn grid(&self, name: &str) -> Option<&Grid> {
-        self.grids.iter().find(|g| g.name == name)
-    }
+impl FromStr for Quantity {
+    type Err = ValueError;
 
-    fn claim(&self, id: &str) -> Option<&Claim> {
-        self.claims.iter().find(|c| c.id == id)
-    }
-
-    /// The stated figures of all claims, by id.
-    pub fn stated(&self) -> BTreeMap<&str, f64> {
-        let claims = self.claims.iter();
-        claims
-            .filter_map(|c| Some((c.id.as_str(), c.stated?)))
-            .collect()
-    }
-
-    fn check_grid(&self, g: &Grid) -> Result<(), FieldError> {
-        if g.isolates.is_empty() || g.isolates.contains(&0) {
-            return Err(FieldError::new(
-                "isolates",
-                "found none or 0, expected at least one number above 0",
-            ));
-        }
-        if !g.isolates.contains(&g.fleet) {
-            return Err(FieldError::new(
-                "fleet",
-                format!("found {}, expected one of isolates", g.fleet),
-            ));
-        }
-        if g.traffic.is_empty() || g.traffic.contains(&Count(0)) {
-            return Err(FieldError::new(
-                "traffic",
-                "found no level or a level of 0, expected requests a month of 1 or more",
-            ));
-        }
-        if !g.traffic.is_sorted() || !g.isolates.is_sorted() {
-            return Err(FieldError::new(
-                "traffic",
-                "found traffic or isolates out of order, expected them to increase",
-            ));
-        }
-        if !g.traffic.contains(&g.reference) {
-            return Err(FieldError::new(
-                "reference",
-                format!("found {}, expected one of traffic", g.reference),
-            ));
-        }
-        if g.replications == 0 {
-            return Err(FieldError::new(
-                "replications",
-                "found 0, expected 1 or more",
-            ));
-        }
-        let p = &g.period;
-        if p.at_least.is_zero() || p.at_least > p.at_most {
-            return Err(FieldError::new(
-                "period.at_least",
-                "found 0 s or more than at_most, expected between the two",
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_claim(&self, c: &Claim) -> Result<(), FieldError> {
-        let testable = c
-            .checks
-            .iter()
-            .any(|k| !matches!(k, Check::NotTestable { .. }));
-        if c.checks.is_empty() {
-            return Err(FieldError::new(
-                "check",
-                "found none, expected at least one",
-            ));
-        }
-        if c.quote.trim().is_empty() {
-            return Err(FieldError::new(
-                "quote",
-                "found nothing, expected the document's words",
-            ));
-        }
-        match c.stated {
-            None if testable => {
-                return Err(FieldError::new(
-                    "stated",
-                    "found no figure, expected one for a claim that can be tested",
-                ));
-            }
-            Some(x) if !x.is_finite() => {
-                return Err(FieldError::new(
-                    "stated",
-                    "found no finite number, expected one",
-                ));
-            }
-            _ => {}
-        }
-        if let (Some(low), Some(high)) = (c.stated, c.to)
-            && (high <= low || c.comparator != Comparator::Equal)
-        {
-            return Err(FieldError::new(
-                "to",
-                format!("found {high}, expected more than stated = {low}, and comparator \"=\""),
-            ));
-        }
-        c.tolerance
-            .check()
-            .map_err(|e| FieldError::new("tolerance", e))?;
-        for (i, check) in c.checks.iter().enumerate() {
-            self.check_check(check)
-                .map_err(|e| e.within(&format!("check[{i}]")))?;
-        }
-        Ok(())
-    }
-
-    fn check_check(&self, check: &Check) -> Result<(), FieldError> {
-        match check {
-            Check::Arithmetic {
-                expression, inputs, ..
-            } => self.check_expression(expression, inputs).map(|_| ()),
-            Check::Contradiction {
-                expression, inputs, ..
-            } => {
-                let others = self.check_expression(expression, inputs)?;
-                if others == 0 {
-                    return Err(FieldError::new(
-                        "expression",
-                        format!("found \"{expression}\", expected another claim's id in braces"),
-                    ));
-                }
-                Ok(())
-            }
-            Check::Price { tariff, .. } => self.check_tariff(tariff),
-            Check::Fact { scale, .. } if !scale.is_finite() || *scale == 0.0 => Err(
-                FieldError::new("scale", "found no finite number or 0, expected a factor"),
-            ),
-            Check::Fact { .. } | Check::NotTestable { .. } => Ok(()),
-            Check::Simulation(s) | Check::Alert(s) => self.check_simulation(s),
-        }
-    }
-
-    /// The number of other claims that it names.
-    fn check_expression(
-        &self,
-        text: &str,
-        inputs: &BTreeMap<String, Input>,
-    ) -> Result<usize, FieldError> {
-        let fail = |message: String| FieldError::new("expression", message);
-        let expression = Expression::parse(text).map_err(|e| fail(e.into()))?;
-        let mut others = 0;
-        for name in expression.variables() {
-            let stated = self.claim(name).map(|c| c.stated.is_some());
-            match (inputs.contains_key(name), stated) {
-                (true, _) => {}
-                (false, Some(true)) => others += 1,
-                _ => {
-                    return Err(fail(format!(
-                        "found \"{name}\" in \"{text}\", expected one of inputs, or the id of a claim with a figure"
-                    )));
-                }
-            }
-        }
-        Ok(others)
-    }
-
-    fn check_tariff(&self, name: &str) -> Result<(), FieldError> {
-        let names: Vec<&str> = self.tariffs.iter().map(|t| t.name.as_str()).collect();
-        if names.contains(&name) {
-            return Ok(());
-        }
-        Err(FieldError::new(
-            "tariff",
-            format!("found \"{name}\", expected one of: {}", names.join(", ")),
-        ))
-    }
-
-    fn check_simulation(&self, s: &Simulation) -> Result<(), FieldError> {
-        let Some(grid) = self.grid(&s.grid) else {
-            let names: Vec<&str> = self.grids.iter().map(|g| g.name.as_str()).collect();
-            return Err(FieldError::new(
-                "grid",
-                format!(
-                    "found \"{}\", expected one of: {}",
-                    s.grid,
-                    names.join(", ")
-                ),
-            ));
-        };
-        match (&s.metric, &s.tariff) {
-            (Some(m), None) => Quantity::of_metric(m)
-                .map(|_| ())
-                .map_err(|e| FieldError::new("metric", e))?,
-            (None, Some(t)) => self.check_tariff(t)?,
-            _ => {
-                return Err(FieldError::new(
-                    "metric",
-                    "found both or none of metric and tariff, expected one of them",
-                ));
-            }
-        }
-        if let Some(per) = &s.per {
-            Quantity::of_metric(per).map_err(|e| FieldError::new("per", e))?;
-        }
-        if (s.measure == Measure::Value) == s.baseline.is_some() {
-            return Err(FieldError::new(
-                "baseline",
-                "expected a baseline for a saving or a difference, and none for a value",
-            ));
-        }
-        if let Some(t) = s.traffic
-            && !grid.traffic.contains(&t)
-        {
-            return Err(FieldError::new(
-                "traffic",
-                format!(
-                    "found {t}, expected one of the levels of grid \"{}\"",
-                    grid.name
-                ),
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl Model for ClaimFile {
-    const FOLDER: &'static str = "claims";
-
-    fn validate(&self) -> Result<(), FieldError> {
-        if self.tariffs.iter().filter(|t| t.published).count() > 1 {
-            return Err(FieldError::new(
-                "tariff",
-                "found more than one that is published, expected one",
-            ));
-        }
-        for (i, g) in self.grids.iter().enumerate() {
-            let at = format!("grid[{i}]");
-            self.check_grid(g).map_err(|e| e.within(&at))?;
-        }
-        let mut ids = BTreeSet::new();
-        for (i, c) in self.claims.iter().enumerate() {
-            let at = format!("claim[{i}]");
-            if !ids.insert(&c.id) {
-                return Err(FieldError::new(
-                    "id",
-                    format!("found \"{}\" twice, expected an id of its own", c.id),
-                )
-                .within(&at));
-            }
-            self.check_claim(c).map_err(|e| e.within(&at))?;
-        }
-        Ok(())
-    }
-}
-
-/// What is read off a simulated replication.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Quantity {
-    /// Position in [`metric::METRICS`].
-    Metric(usize),
-    /// What a month uses of an item.
-    Used(MeterItem),
-    /// Of items of a tariff, by its position, of any service; of all KV items if none is named.
-    Cost(usize, Vec<MeterItem>),
-}
-
-impl Quantity {
     /// The measure or meter item of that name.
     ///
     /// # Errors
     /// What was found and expected.
-    pub fn of_metric(name: &str) -> Result<Self, ValueError> {
+    fn from_str(name: &str) -> Result<Self, ValueError> {
         let item: Option<MeterItem> = name.parse().ok();
         metric::index_of(name)
             .map(Quantity::Metric)
@@ -699,193 +332,17 @@ impl Quantity {
     }
 }
 
-/// A claims file with the catalogs that it names.
-#[derive(Debug, Clone)]
-pub struct Ledger {
-    pub name: String,
-    pub file: ClaimFile,
-    /// In the order of the tariffs, each with the prices in force on its day.
-    pub catalogs: Vec<Catalog>,
-    /// The folder that its references are relative to; none inside the binary.
-    pub folder: Option<PathBuf>,
-}
-
-impl Ledger {
-    /// Loads a claims file by name or path, with the catalogs that it names.
-    ///
-    /// # Errors
-    /// A message with file, line and, where there is one, the claim.
-    pub fn load(name: &str) -> Result<Self, ConfigError> {
-        let (label, text, folder) = models::source_text(ClaimFile::FOLDER, name, None)?;
-        let file: ClaimFile = models::load(name, None, &[]).map_err(|e| name_claim(e, &text))?;
-        let catalogs = file
-            .tariffs
-            .iter()
-            .map(|t| {
-                let mut catalog: Catalog = models::load(&t.catalog, folder.as_deref(), &[])?;
-                catalog.round_up.extend(&t.round_up);
-                let plan = catalog.plan(&t.plan).map(|_| ());
-                let plan = plan.map_err(|e| ValueError::new(e.message));
-                plan.and_then(|()| t.on.map_or(Ok(()), |on| catalog.check_known(on)))
-                    .map_err(|e| ConfigError::new(&label, format!("tariff \"{}\": {e}", t.name)))?;
-                Ok(catalog)
-            })
-            .collect::<Result<_, ConfigError>>()?;
-        let mut ledger = Ledger {
-            name: name.to_owned(),
-            file,
-            catalogs,
-            folder,
-        };
-        ledger.check_priced(&label, &text)?;
-        for (catalog, tariff) in ledger.catalogs.iter_mut().zip(&ledger.file.tariffs) {
-            let on = tariff.on.unwrap_or_else(|| catalog.checked_on());
-            *catalog = catalog.clone().on(on);
-        }
-        ledger.check_sources(&label, &text)?;
-        Ok(ledger)
+impl ClaimFile {
+    /// The grid of that name.
+    pub fn grid(&self, name: &str) -> Option<&Grid> {
+        self.grids.iter().find(|g| g.name == name)
     }
 
-    /// Tries something with every check; an error names the check and its line.
-    fn each_check<E: std::fmt::Display>(
-        &self,
-        label: &str,
-        text: &str,
-        holds: impl Fn(&Claim, &Check) -> Result<(), E>,
-    ) -> Result<(), ConfigError> {
-        for (i, claim) in self.file.claims.iter().enumerate() {
-            for (k, check) in claim.checks.iter().enumerate() {
-                holds(claim, check).map_err(|e| {
-                    let field = format!("claim[{i}].check[{k}]");
-                    ConfigError {
-                        line: models::line_of_field(text, &field),
-                        field: Some(field),
-                        ..ConfigError::new(label, format!("claim \"{}\": {e}", claim.id))
-                    }
-                })?;
-            }
-        }
-        Ok(())
+    /// The stated figures of all claims, by id.
+    pub fn stated(&self) -> BTreeMap<&str, f64> {
+        let claims = self.claims.iter();
+        claims
+            .filter_map(|c| Some((c.id.as_str(), c.stated?)))
+            .collect()
     }
-
-    /// Whether every meter that a claim prices has a price: what has none is not free.
-    fn check_priced(&self, label: &str, text: &str) -> Result<(), ConfigError> {
-        self.each_check(label, text, |_, check| self.check_prices_of(check))
-    }
-
-    fn check_prices_of(&self, check: &Check) -> Result<(), String> {
-        match check {
-            Check::Price {
-                tariff,
-                usage,
-                less,
-                ..
-            } => {
-                let own = self.tariff(tariff).0;
-                let published = self.published().map(|t| t.0).filter(|p| *p != own);
-                for meter in usage.keys().chain(less.iter().flat_map(BTreeMap::keys)) {
-                    for t in std::iter::once(own).chain(published) {
-                        // A tariff by size may have no price for the operations themselves.
-                        self.check_meter(t, *meter).or_else(|e| {
-                            let instead = self.by_size(t, *meter).ok_or(e)?;
-                            self.check_meter(t, instead)
-                        })?;
-                    }
-                }
-                Ok(())
-            }
-            Check::Simulation(s) | Check::Alert(s) => {
-                let Some(tariff) = &s.tariff else {
-                    return Ok(());
-                };
-                let own = self.tariff(tariff).0;
-                s.items.iter().try_for_each(|m| self.check_meter(own, *m))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether tariff number `i` prices a meter.
-    fn check_meter(&self, i: usize, meter: MeterItem) -> Result<(), String> {
-        let (tariff, catalog) = (&self.file.tariffs[i], &self.catalogs[i]);
-        let on = tariff.on.unwrap_or_else(|| catalog.checked_on());
-        let checked = catalog.check_priced(self.plan(i), meter, on);
-        checked.map_err(|e| format!("tariff \"{}\": {e}", tariff.name))
-    }
-
-    /// The bytes that stand for an operation in tariff number `i`, if it assumes how many.
-    fn by_size(&self, i: usize, meter: MeterItem) -> Option<MeterItem> {
-        self.file.tariffs[i].operation_bytes?;
-        match meter {
-            MeterItem::KvReads => Some(MeterItem::KvReadBytes),
-            MeterItem::KvWrites => Some(MeterItem::KvWriteBytes),
-            _ => None,
-        }
-    }
-
-    /// Whether all facts can be found and all expressions have values.
-    fn check_sources(&self, label: &str, text: &str) -> Result<(), ConfigError> {
-        self.each_check(label, text, |claim, check| {
-            derive::findings(self, claim, check).map(|_| ())
-        })
-    }
-
-    /// The tariff of that name, with its number.
-    ///
-    /// # Panics
-    /// If there is none; loading has checked that there is.
-    pub fn tariff(&self, name: &str) -> (usize, &Tariff) {
-        let mut tariffs = self.file.tariffs.iter().enumerate();
-        tariffs
-            .find(|t| t.1.name == name)
-            .expect("checked when loaded")
-    }
-
-    /// The published tariff with its number, if there is one.
-    pub fn published(&self) -> Option<(usize, &Tariff)> {
-        self.file.tariffs.iter().enumerate().find(|t| t.1.published)
-    }
-
-    /// The plan of tariff number `i`.
-    ///
-    /// # Panics
-    /// If the catalog has no such plan; loading has checked that it does.
-    pub fn plan(&self, i: usize) -> &Plan {
-        let plan = self.catalogs[i].plan(&self.file.tariffs[i].plan);
-        plan.expect("checked when loaded")
-    }
-
-    /// The usage as tariff number `i` sees it: bytes by its own assumption, if it has one.
-    pub fn as_billed(&self, i: usize, usage: &Usage) -> Usage {
-        let Some(bytes) = self.file.tariffs[i].operation_bytes else {
-            return usage.clone();
-        };
-        let mut billed = Usage::default();
-        for item in MeterItem::ALL {
-            let quantity = match item {
-                MeterItem::KvReadBytes => usage.get(MeterItem::KvReads) * u128::from(bytes.0),
-                MeterItem::KvWriteBytes => usage.get(MeterItem::KvWrites) * u128::from(bytes.0),
-                _ => usage.get(item),
-            };
-            billed.add(item, quantity);
-        }
-        billed
-    }
-}
-
-/// Puts the claim's id into an error about one.
-fn name_claim(mut e: ConfigError, text: &str) -> ConfigError {
-    let index = e.field.as_deref().and_then(|f| {
-        let (index, _) = f.strip_prefix("claim[")?.split_once(']')?;
-        index.parse::<usize>().ok()
-    });
-    let table: Option<toml::Table> = text.parse().ok();
-    let id = index.zip(table).and_then(|(i, table)| {
-        let id = table.get("claim")?.get(i)?.get("id")?.as_str()?;
-        Some(id.to_owned())
-    });
-    if let Some(id) = id {
-        e.message = format!("claim \"{id}\": {}", e.message);
-    }
-    e
 }

@@ -1,8 +1,10 @@
 //! A measure over isolates and traffic, and what that says about a claim.
 
-use super::cells::{Axes, Cells};
-use super::judge::{Finding, Lens, Verdict};
-use super::spec::{Accepts, Claim, Ledger, Measure, Quantity, Simulation};
+use super::accepts::Accepts;
+use super::cells::{Axes, Cells, Reading};
+use super::finding::{Finding, Lens, Verdict};
+use super::spec::{Claim, Measure, Simulation};
+use super::tariffs::{PricedTariff, Tariffs};
 use crate::models::quantity::Count;
 use crate::study::stats::Estimate;
 use crate::study::stats::pool::Column;
@@ -11,8 +13,8 @@ use crate::study::stats::pool::Column;
 #[derive(Debug, Clone)]
 pub struct Surface<'a> {
     pub check: &'a Simulation,
-    /// Whether money is counted at the published prices.
-    pub published: bool,
+    /// Whose prices money is counted at, if it is money.
+    pub tariff: Option<&'a PricedTariff>,
     pub axes: Axes,
     /// By isolates, then traffic.
     pub points: Vec<SurfacePoint>,
@@ -34,16 +36,17 @@ pub struct SurfacePoint {
 impl<'a> Surface<'a> {
     /// Reads a check's measure off the simulated points.
     pub fn read(
-        ledger: &Ledger,
+        tariffs: &'a Tariffs,
         claim: &Claim,
         check: &'a Simulation,
         axes: &Axes,
         cells: &Cells,
     ) -> Self {
+        let tariff = check.tariff.as_ref().map(|t| tariffs.get(t));
         let accepts = claim.accepts(None);
         let points = axes.isolates.iter().flat_map(|isolates| {
             axes.traffic.iter().map(|traffic| {
-                let value = measure(ledger, check, *isolates, *traffic, cells);
+                let value = measure(check, tariff, *isolates, *traffic, cells);
                 SurfacePoint {
                     isolates: *isolates,
                     traffic: *traffic,
@@ -53,16 +56,17 @@ impl<'a> Surface<'a> {
                 }
             })
         });
-        let published = check
-            .tariff
-            .as_ref()
-            .is_some_and(|t| ledger.tariff(t).1.published);
         Surface {
             check,
-            published,
+            tariff,
             points: points.collect(),
             axes: axes.clone(),
         }
+    }
+
+    /// Whether money is counted at the published prices.
+    pub fn is_published(&self) -> bool {
+        self.tariff.is_some_and(|t| t.tariff.published)
     }
 
     /// The points of one number of isolates, in order of traffic.
@@ -86,24 +90,21 @@ impl<'a> Surface<'a> {
 /// The estimate over replications; those of policy and baseline with the same number met the same
 /// arrivals, so they are paired.
 fn measure(
-    ledger: &Ledger,
     s: &Simulation,
+    tariff: Option<&PricedTariff>,
     isolates: u32,
     traffic: Count,
     cells: &Cells,
 ) -> Estimate {
     let column = |policy: &str| -> Option<Column> {
-        let of = |quantity: &Quantity| {
-            cells.column(ledger, &s.grid, isolates, traffic, policy, quantity)
-        };
-        let metric = |name: &str| of(&Quantity::of_metric(name).expect("checked when loaded"));
-        let amount = match (&s.tariff, &s.metric) {
-            (Some(tariff), _) => of(&Quantity::Cost(ledger.tariff(tariff).0, s.items.clone()))?,
-            (None, Some(name)) => metric(name)?,
+        let of = |reading: Reading| cells.column(&s.grid, isolates, traffic, policy, reading);
+        let amount = match (tariff, &s.metric) {
+            (Some(tariff), _) => of(Reading::Cost(tariff, &s.items))?,
+            (None, Some(metric)) => of(Reading::Of(*metric.get()))?,
             (None, None) => return None,
         };
         Some(match &s.per {
-            Some(per) => amount.ratio(&metric(per)?),
+            Some(per) => amount.ratio(&of(Reading::Of(*per.get()))?),
             None => amount,
         })
     };
@@ -123,9 +124,9 @@ fn measure(
 }
 
 /// What a surface says through the lenses "one isolate" and "fleet".
-pub fn findings(ledger: &Ledger, claim: &Claim, surface: &Surface, alert: bool) -> Vec<Finding> {
+pub fn findings(claim: &Claim, surface: &Surface, alert: bool) -> Vec<Finding> {
     let axes = &surface.axes;
-    let lenses = match surface.published {
+    let lenses = match surface.is_published() {
         false => [(1, Lens::OneIsolate), (axes.fleet, Lens::Fleet)],
         true => [
             (1, Lens::OneIsolatePublished),
@@ -136,12 +137,11 @@ pub fn findings(ledger: &Ledger, claim: &Claim, surface: &Surface, alert: bool) 
         .into_iter()
         .filter(|(n, lens)| axes.isolates.contains(n) && (*n > 1 || *lens == lenses[0].1));
     present
-        .filter_map(|(isolates, lens)| finding(ledger, claim, surface, alert, isolates, lens))
+        .filter_map(|(isolates, lens)| finding(claim, surface, alert, isolates, lens))
         .collect()
 }
 
 fn finding(
-    ledger: &Ledger,
     claim: &Claim,
     surface: &Surface,
     alert: bool,
@@ -170,7 +170,7 @@ fn finding(
     };
     let mut evidence = format!(
         "{} {} on {} at {at}/month",
-        describe(ledger, surface.check),
+        describe(surface),
         estimate(reported.value, &claim.unit),
         isolate_count(isolates),
     );
@@ -193,8 +193,9 @@ fn finding(
 }
 
 /// What was measured: `saving of kv_writes_per_month, optimised-fleet against naive-fleet,`.
-fn describe(ledger: &Ledger, s: &Simulation) -> String {
-    let mut what = match (&s.metric, &s.tariff) {
+fn describe(surface: &Surface) -> String {
+    let s = surface.check;
+    let mut what = match (&s.metric, surface.tariff) {
         (_, Some(tariff)) => {
             let items: Vec<&str> = s.items.iter().map(|i| i.name()).collect();
             let what = if items.is_empty() {
@@ -202,9 +203,9 @@ fn describe(ledger: &Ledger, s: &Simulation) -> String {
             } else {
                 items.join(", ")
             };
-            format!("{what} cost at {}", ledger.tariff(tariff).1.title)
+            format!("{what} cost at {}", tariff.tariff.title)
         }
-        (Some(metric), None) => metric.clone(),
+        (Some(metric), None) => metric.to_string(),
         (None, None) => String::new(),
     };
     if let Some(per) = &s.per {
@@ -351,7 +352,7 @@ fn short_count(x: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::claims::judge::exact;
+    use crate::study::claims::finding::exact;
 
     fn point(traffic: u64, mean: f64, accepts: &Accepts) -> SurfacePoint {
         SurfacePoint {
