@@ -6,15 +6,20 @@ use std::time::Duration;
 /// A kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
+    /// Recording a request to a provider.
     Record,
+    /// A read of the metrics.
     Metrics,
+    /// An analytics query.
     Analytics,
+    /// A health report.
     Health,
 }
 
 /// Latencies of one kind of call, and how many of the calls failed.
 #[derive(Clone, Default)]
 pub struct CallStats {
+    /// How long each call took, as its caller saw it.
     pub latencies: Latencies,
     /// Calls that failed, by whatever cause.
     pub errors: u64,
@@ -54,9 +59,13 @@ impl CallStats {
 /// All calls of a time.
 #[derive(Clone, Default)]
 pub struct Calls {
+    /// Of requests to be recorded.
     pub record: CallStats,
+    /// Of reads of the metrics.
     pub metrics: CallStats,
+    /// Of analytics queries.
     pub analytics: CallStats,
+    /// Of health reports.
     pub health: CallStats,
     /// How long requests waited for an isolate to start, where they did.
     pub cold_start: CallStats,

@@ -20,11 +20,17 @@ use std::time::Duration;
 
 /// What all invocations reach, and where their calls are counted.
 pub struct Services {
+    /// The virtual clock and executor.
     pub sim: SimHandle,
+    /// Where the data are kept.
     pub store: Rc<Store>,
+    /// The cache that all isolates share.
     pub shared: DurableObject,
+    /// The archive of old days.
     pub archive: R2Bucket,
+    /// Latencies and failures of calls since they were last taken.
     pub calls: RefCell<Calls>,
+    /// Traces of the first invocations.
     pub tracer: RefCell<Tracer>,
 }
 
@@ -39,6 +45,7 @@ pub struct Host<M: 'static> {
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Response {
+    /// Whether it was answered without an error.
     pub ok: bool,
     /// When its answer was read from the store, if it is one.
     pub as_of: Option<Timestamp>,

@@ -134,6 +134,7 @@ pub struct Beyond {
 pub struct View<'a, M> {
     /// The isolates alive.
     pub alive: Vec<&'a M>,
+    /// The store that they write to.
     pub store: &'a Store,
     /// Requests that came to be recorded and were served, since the beginning.
     pub records: u64,

@@ -19,7 +19,7 @@ use kvplan::study::breakeven::{Settings, breakeven, steps};
 Says from which traffic on a free quota is exceeded (and which comes first), the free plan refuses work, the
 paid bill exceeds its fee, and a policy costs less than another. A policy
 that loses records, or whose plan refuses work, never pays off. Writes breakeven.csv, breakeven_cost.csv and charts.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Range to search, in requests a month (10k..100M); a list gives the levels between
@@ -48,7 +48,7 @@ fn dollars(text: &str) -> Result<Money, String> {
 }
 
 /// Searches, writes the results and prints the table.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     let mut levels = args
         .traffic

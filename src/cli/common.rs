@@ -16,14 +16,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a command stopped, and with which exit code.
-pub struct Failure {
+pub(crate) struct Failure {
     pub message: String,
     pub code: u8,
 }
 
 impl Failure {
     /// Wrong arguments or input.
-    pub fn usage(message: impl std::fmt::Display) -> Self {
+    pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
         Failure {
             message: message.to_string(),
             code: EXIT_USAGE,
@@ -31,7 +31,7 @@ impl Failure {
     }
 
     /// Something that should not happen whatever the input.
-    pub fn defect(message: impl std::fmt::Display) -> Self {
+    pub(crate) fn defect(message: impl std::fmt::Display) -> Self {
         Failure {
             message: message.to_string(),
             code: EXIT_DEFECT,
@@ -59,7 +59,7 @@ impl From<ConfigError> for Failure {
 
 /// What every simulating command accepts.
 #[derive(Args)]
-pub struct SimulationArgs {
+pub(crate) struct SimulationArgs {
     /// Scenario: a name from `kvplan scenario list` or a TOML file
     #[arg(long, short, default_value = "default")]
     pub scenario: String,
@@ -102,7 +102,7 @@ pub struct SimulationArgs {
 
 impl SimulationArgs {
     /// The scenario with the arguments applied; sets the number of threads.
-    pub fn load(&self) -> Result<Scenario, Failure> {
+    pub(crate) fn load(&self) -> Result<Scenario, Failure> {
         let mut scenario = Scenario::load(
             &self.scenario,
             &self.policies,
@@ -127,7 +127,7 @@ impl SimulationArgs {
     }
 
     /// The settings of `--set`, and the day of `--on`.
-    pub fn settings(&self) -> Result<Vec<Override>, Failure> {
+    pub(crate) fn settings(&self) -> Result<Vec<Override>, Failure> {
         let mut settings = parse_overrides(&self.overrides)?;
         settings.extend(self.on.map(|day| Override {
             text: format!("--on {day}"),
@@ -138,7 +138,7 @@ impl SimulationArgs {
     }
 
     /// The options that decide the results, as they can be given again.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
         let number = |n: Option<u32>| n.map(|n| n.to_string());
         let sets = self.overrides.iter().map(|o| ("--set", Some(o.clone())));
@@ -208,14 +208,14 @@ impl SimulationArgs {
 
 /// Where results go.
 #[derive(Args)]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Folder for the results; made if it does not exist
     #[arg(long, short, default_value = "output", value_name = "DIR")]
     pub out: PathBuf,
 }
 
 /// Prints to standard output; whoever reads it may stop at any time.
-pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::usage(format!(
@@ -228,18 +228,18 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on Ctrl-C and termination requests are noted; see [`check_interrupt`].
-pub fn catch_interrupts() {
+pub(crate) fn catch_interrupts() {
     // A second handler cannot be set; that is no reason to stop.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
 /// The flag that long computations look at between two replications.
-pub fn interrupt_flag() -> &'static AtomicBool {
+pub(crate) fn interrupt_flag() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
 /// The failure of a command that was told to stop.
-pub fn interrupted() -> Failure {
+pub(crate) fn interrupted() -> Failure {
     Failure {
         message: "interrupted; earlier output is untouched".into(),
         code: EXIT_INTERRUPTED,
@@ -257,7 +257,7 @@ impl From<StudyError> for Failure {
 }
 
 /// The traffic that was asked for, or the scenario's: at least a request a month.
-pub fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Count, Failure> {
+pub(crate) fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Count, Failure> {
     match asked.unwrap_or(scenario.traffic_per_month) {
         Count(0) => Err(Failure::usage(
             "--traffic: found 0, expected at least 1 request a month",
@@ -267,7 +267,7 @@ pub fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Count, Fa
 }
 
 /// A progress bar over `steps`: only on a terminal, and not if `quiet`.
-pub fn progress(steps: u64, quiet: bool) -> ProgressBar {
+pub(crate) fn progress(steps: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -277,7 +277,7 @@ pub fn progress(steps: u64, quiet: bool) -> ProgressBar {
 }
 
 /// A progress bar over bytes, whose number may be set later: only on a terminal, and not if `quiet`.
-pub fn byte_progress(quiet: bool) -> ProgressBar {
+pub(crate) fn byte_progress(quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     }
@@ -288,7 +288,7 @@ pub fn byte_progress(quiet: bool) -> ProgressBar {
 }
 
 /// Parses `10k,1M`, or `10k..1B` with three levels per decade (1, 3, 10, 30, ...).
-pub fn parse_traffic(text: &str) -> Result<Vec<Count>, String> {
+pub(crate) fn parse_traffic(text: &str) -> Result<Vec<Count>, String> {
     let level = |t: &str| -> Result<Count, String> {
         let n: Count = t.parse()?;
         if n.0 == 0 {

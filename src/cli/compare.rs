@@ -18,7 +18,7 @@ use kvplan::report::write::sweep::settings_line;
 
 Both policies meet the same arrivals, latencies and failures in each replication (common random
 numbers); the interval is that of the paired differences, at 95% for each measure by itself.")]
-pub struct Args {
+pub(crate) struct Args {
     /// First policy: a name from models/policies or a file
     a: String,
     /// Second policy
@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 /// Simulates both policies and prints what differs.
-pub fn run(mut args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     args.simulation.policies = vec![args.a, args.b];
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;

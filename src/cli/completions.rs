@@ -10,13 +10,13 @@ use clap_complete::Shell;
   source <(kvplan completions bash)                                   this shell
   kvplan completions bash > ~/.local/share/bash-completion/completions/kvplan
   kvplan completions fish > ~/.config/fish/completions/kvplan.fish")]
-pub struct Args {
+pub(crate) struct Args {
     /// Shell to complete for
     shell: Shell,
 }
 
 /// Prints the completion script.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "kvplan", &mut script);
     print_bytes(&script)?;

@@ -16,7 +16,7 @@ use kvplan::study::coverage::coverage;
 
 Simulates so many experiments of -n replications each, all independent, and tells how often the
 95% interval of each measure holds what all of them together give.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month, such as 5M [default: the scenario's]
@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 /// Measures the coverage of every interval under the scenario's first policy.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     if scenario.replications < 2 {
         return Err(Failure::usage(

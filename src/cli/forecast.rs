@@ -16,7 +16,7 @@ use kvplan::study::forecast::{Growth, forecast, futures, levels_of};
 
 Says month by month what traffic and cost to expect, and in which month a quota, an allowance or an alert threshold
 is first met. Writes forecast.csv, forecast_limits.csv and fan charts.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests in month 0, such as 1M [default: the scenario's]
@@ -71,7 +71,7 @@ fn spread(text: &str) -> Result<f64, String> {
 }
 
 /// Forecasts, writes the results and prints the tables.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     let growth = Growth {

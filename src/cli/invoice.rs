@@ -23,7 +23,7 @@ Usage is of one month. Counts may be written 250, 10k, 2.5M or 1B; what is store
 over the month, of what is stored); do.duration_mb_ms as \"400000 GB-s\". An unknown meter is answered with all there are.
 
 Exit codes: 0 done, also if a plan's limits are exceeded; 2 wrong arguments or input.")]
-pub struct Args {
+pub(crate) struct Args {
     /// What a month uses of a meter, such as workers.requests=15M
     #[arg(value_name = "METER=USAGE")]
     usage_of: Vec<String>,
@@ -55,7 +55,7 @@ enum Format {
 }
 
 /// Prices the usage and prints the invoice.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let all: Catalog = models::load(&args.prices, None, &of_prices(&args.overrides)?)?;
     let on = args.on.unwrap_or_else(|| all.checked_on());
     all.check_known(on)

@@ -12,7 +12,7 @@ use std::path::PathBuf;
   kvplan man | man -l -
   kvplan man sweep | man -l -
   kvplan man --out ~/.local/share/man/man1       kvplan.1, kvplan-sweep.1 and so on")]
-pub struct Args {
+pub(crate) struct Args {
     /// Command to print the page of, such as sweep or `scenario show` [default: kvplan itself]
     #[arg(conflicts_with = "out")]
     command: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 /// Prints one page or writes all.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut root = command().disable_help_subcommand(true);
     if let Some(dir) = args.out {
         let out = OutputDir::prepare(&dir)?;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
   kvplan merge a/shard-1-of-2.kvshard b/shard-2-of-2.kvshard
 
 A shard that is missing, there twice, cut off, damaged or of another sweep is refused (exit code 2).")]
-pub struct Args {
+pub(crate) struct Args {
     /// Shards, or folders with them
     #[arg(required = true, value_name = "DIR|FILE")]
     shards: Vec<PathBuf>,
@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 /// Checks the shards, puts them together and writes the results of the sweep.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let shards = files(&args.shards)?
         .iter()
         .map(|path| read(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display()))))

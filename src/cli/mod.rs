@@ -28,15 +28,15 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Everything went well.
-pub const EXIT_OK: u8 = 0;
+pub(crate) const EXIT_OK: u8 = 0;
 /// Done, and the answer is no.
-pub const EXIT_NO: u8 = 1;
+pub(crate) const EXIT_NO: u8 = 1;
 /// Wrong arguments or wrong input files; nothing was written.
-pub const EXIT_USAGE: u8 = 2;
+pub(crate) const EXIT_USAGE: u8 = 2;
 /// An invariant does not hold: a defect of kvplan.
-pub const EXIT_DEFECT: u8 = 70;
+pub(crate) const EXIT_DEFECT: u8 = 70;
 /// Stopped by Ctrl-C; nothing was written.
-pub const EXIT_INTERRUPTED: u8 = 130;
+pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
 #[derive(Parser)]
 #[command(
@@ -52,7 +52,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
-  kvplan fit latencies.csv                      a latency profile from what you observed
+  kvplan fit latency latencies.csv              a latency profile from what you observed
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
@@ -125,7 +125,7 @@ fn command() -> clap::Command {
 }
 
 /// Parses the arguments, runs the command, and reports an error in one message.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let result = match cli.command {

@@ -23,7 +23,7 @@ record, metrics, health), and every column of sweep.csv. A plan may not refuse m
 operations, nor lose more than 0.1% of the records (lost updates among them), unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
 
 Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. Exit code 1 if nothing meets the objectives.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month, such as 20M [default: the scenario's]
@@ -49,7 +49,7 @@ const MOST_REPLICATIONS: u32 = 20;
 const FIRST_REPLICATIONS: u32 = 4;
 
 /// Searches, writes the results and prints the choice.
-pub fn run(mut args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let most = args.simulation.replications.unwrap_or(MOST_REPLICATIONS);
     if most < 2 {
         return Err(Failure::usage(

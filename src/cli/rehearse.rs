@@ -27,7 +27,7 @@ checklist is met, not met, undecided (its 95% interval holds the bound), for rev
 testable. Writes rehearsal.csv, and the series, alerts and charts of `kvplan run --out`.
 
 Exit codes: 0 done; 1 with --strict if an item is not met.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month, such as 5M [default: the scenario's]
@@ -56,7 +56,7 @@ fn parse_length(text: &str) -> Result<Duration, String> {
 }
 
 /// Rehearses a deployment and judges it by the checklist.
-pub fn run(mut args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     if args.simulation.scenario == "default" {
         args.simulation.scenario = "first-48-hours".into();
     }

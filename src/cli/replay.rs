@@ -41,7 +41,7 @@ What a row does not say is drawn from the scenario's workload. Rows must be in t
 time, but for disorder within --reorder-window. The log is read once, in constant memory.
 
 Writes replay.csv, replay_series.csv, run.json and charts as SVG and PNG.")]
-pub struct Args {
+pub(crate) struct Args {
     /// The log: a CSV file, gzipped or not, or - for standard input
     log: String,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub struct Args {
 
 /// How a log is to be read.
 #[derive(clap::Args)]
-pub struct TraceArgs {
+pub(crate) struct TraceArgs {
     /// A field with another header, such as timestamp=ts, or the header of the latencies (may be repeated)
     #[arg(long = "column", value_name = "FIELD=HEADER", value_parser = column)]
     columns: Vec<(String, String)>,
@@ -96,19 +96,8 @@ pub struct TraceArgs {
 const LATENCY: &str = "latency_ms";
 
 impl TraceArgs {
-    /// The header of the latencies.
-    pub fn latency_header(&self) -> &str {
-        let renamed = self.columns.iter().find(|c| c.0 == LATENCY);
-        renamed.map_or(LATENCY, |c| &c.1)
-    }
-
-    /// The unit of the latencies.
-    pub fn unit(&self) -> Unit {
-        self.unit
-    }
-
     /// As the reader wants it; `providers` are those that there may be.
-    pub fn options(self, providers: Option<Vec<String>>) -> TraceOptions {
+    pub(crate) fn options(self, providers: Option<Vec<String>>) -> TraceOptions {
         TraceOptions {
             columns: self.columns,
             unit: self.unit,
@@ -126,7 +115,7 @@ enum Bill {
 }
 
 /// Replays the log and writes what was measured.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     if args.simulation.precision.is_some() {
         return Err(Failure::usage(
             "--precision: the log is read once, for a number of replications that is known before; expected -n",

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 The page needs nothing else: no network, no other file. It holds a summary, the charts with
 their values, tables that sort, claims with their evidence, assumptions with their sources,
 and how to reproduce the results. The same results give the same bytes.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Folder that a command of kvplan wrote
     #[arg(default_value = "output", value_name = "DIR")]
     dir: PathBuf,
@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 /// Reads the folder and writes the page.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let folder = Folder::read(&args.dir)?;
     let page = report(&folder);
     let out = args

@@ -29,7 +29,7 @@ use std::time::Duration;
 With --out it writes measures.csv, invoice.csv, run.json and, over time: series.csv (means over
 the replications with 95% half-widths), alerts.csv, recovery.csv (after failure windows),
 warm_up.csv (MSER-5), trace-POLICY.json (OpenTelemetry, OTLP/JSON) and charts.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month, such as 5M [default: the scenario's]
@@ -54,7 +54,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 /// Simulates the scenario with each of its policies and prints the results.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario: Scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     let out = args.out.as_deref().map(OutputDir::prepare).transpose()?;

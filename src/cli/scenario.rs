@@ -13,7 +13,7 @@ use kvplan::run::scenario::{Scenario, ScenarioFile};
   kvplan scenario list
   kvplan scenario show production-1m > my.toml     a scenario to start from
   kvplan scenario check my.toml")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -38,7 +38,7 @@ enum Action {
 }
 
 /// Carries the action out.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     match args.action {
         Action::List => {
             let rows = models::embedded_names(ScenarioFile::FOLDER)

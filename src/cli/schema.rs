@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 Editors that know TOML complete and check a model file that begins with the line
   #:schema .kvplan/scenario.schema.json")]
-pub struct Args {
+pub(crate) struct Args {
     /// Kind of model file; all kinds are listed, or written to --out, if none is given
     #[arg(value_parser = PossibleValuesParser::new(KINDS.iter().map(|k| k.name)))]
     kind: Option<String>,
@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// Prints or writes JSON Schemas.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let wanted = |k: &&Kind| args.kind.as_deref().is_none_or(|name| k.name == name);
     let kinds = KINDS.iter().filter(wanted);
     match (args.out, &args.kind) {

@@ -22,7 +22,7 @@ use kvplan::study::sensitivity::{Inputs, Settings, sensitivity, steps};
 The inputs and their ranges are data: models/sensitivities/default.toml. Each is varied by itself (tornado chart), then
 with all others (Morris' elementary effects; Sobol indices if asked for). The inputs' base values win over --set.
 Writes sensitivity.csv and charts.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month at the base; the range keeps its factors [default: that of the inputs]
@@ -48,7 +48,7 @@ pub struct Args {
 struct Measure(usize);
 
 /// Analyses, writes the results and prints the table.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     if args.simulation.policies.len() > 1 {
         return Err(Failure::usage("--policy: found several, expected one"));
     }

@@ -13,7 +13,11 @@ use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::path::PathBuf;
 
 /// What `study` gives, under a bar over `steps` replications; an interrupt stops its work.
-pub fn watched<T>(steps: u64, quiet: bool, study: impl FnOnce(&Work, &ProgressBar) -> T) -> T {
+pub(crate) fn watched<T>(
+    steps: u64,
+    quiet: bool,
+    study: impl FnOnce(&Work, &ProgressBar) -> T,
+) -> T {
     catch_interrupts();
     let bar = progress(steps, quiet);
     let finished = || bar.inc(1);
@@ -23,7 +27,7 @@ pub fn watched<T>(steps: u64, quiet: bool, study: impl FnOnce(&Work, &ProgressBa
 }
 
 /// The same, for what may fail.
-pub fn compute<T, E: Into<Failure>>(
+pub(crate) fn compute<T, E: Into<Failure>>(
     steps: u64,
     quiet: bool,
     study: impl FnOnce(&Work, &ProgressBar) -> Result<T, E>,
@@ -32,7 +36,7 @@ pub fn compute<T, E: Into<Failure>>(
 }
 
 /// Sweeps the levels, keeping nothing on the way.
-pub fn sweep_levels(
+pub(crate) fn sweep_levels(
     scenario: &Scenario,
     levels: &[Count],
     quiet: bool,
@@ -50,7 +54,7 @@ pub fn sweep_levels(
 }
 
 /// A command that leaves files behind.
-pub struct Session {
+pub(crate) struct Session {
     out: OutputDir,
     dir: PathBuf,
     quiet: bool,
@@ -58,7 +62,7 @@ pub struct Session {
 
 impl Session {
     /// Makes sure that the folder can be written to, before anything takes time.
-    pub fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
+    pub(crate) fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
         Ok(Session {
             out: OutputDir::prepare(&output.out)?,
             dir: output.out.clone(),
@@ -67,7 +71,7 @@ impl Session {
     }
 
     /// See [`compute`].
-    pub fn compute<T, E: Into<Failure>>(
+    pub(crate) fn compute<T, E: Into<Failure>>(
         &self,
         steps: u64,
         study: impl FnOnce(&Work, &ProgressBar) -> Result<T, E>,
@@ -77,7 +81,7 @@ impl Session {
 
     /// Writes all files and puts them in place at once; gives the sentence that says so, unless it is to
     /// be quiet.
-    pub fn write(
+    pub(crate) fn write(
         self,
         write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
     ) -> Result<Option<String>, Failure> {
@@ -88,7 +92,7 @@ impl Session {
     }
 
     /// The same, and prints the answer with that sentence.
-    pub fn deliver(
+    pub(crate) fn deliver(
         self,
         write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
         print: impl FnOnce(),

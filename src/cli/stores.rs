@@ -22,7 +22,7 @@ R2, D1, a Durable Object with SQLite, Queues in front of KV, and Analytics Engin
 where a bound of models/stores or of the plan is exceeded, or more than 1% of calls fail.
 
 Writes stores.csv, stores_invoices.csv, stores.json (to reproduce) and a chart for each policy.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Stores: names from models/stores or files [default: all of models/stores]
@@ -49,7 +49,7 @@ const ALL: [&str; 6] = [
 ];
 
 /// Compares the stores and writes the results.
-pub fn run(mut args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let (mine, others): (Vec<String>, Vec<String>) = args
         .simulation
         .overrides

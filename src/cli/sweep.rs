@@ -33,7 +33,7 @@ answers.json (what costs least where, and where an allowance ends), replications
 run.json (to reproduce) and charts as SVG and PNG.
 While it works, every finished replication is kept in DIR/sweep.kvjournal for --resume.
 With --shard it writes DIR/shard-I-of-N.kvshard instead, for `kvplan merge`.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month: a list (10k,1M) or a range (10k..1B) [default: the scenario's levels]
@@ -73,7 +73,7 @@ impl FromStr for Shard {
 }
 
 /// Runs the sweep, or a part of it, and writes its results.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     let levels = args
         .traffic
@@ -121,7 +121,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
 }
 
 /// Writes all files of a sweep and prints its summary.
-pub fn write_results(scenario: &Scenario, cells: &[Cell], session: Session) -> Result<(), Failure> {
+pub(crate) fn write_results(
+    scenario: &Scenario,
+    cells: &[Cell],
+    session: Session,
+) -> Result<(), Failure> {
     session.deliver(
         |out| report::write::sweep::write(scenario, cells, out),
         || {

@@ -25,7 +25,7 @@ A row for each recorded request, metrics read, analytics query and health check,
 the nanosecond, provider, latency, success and tokens. With --with-warm-up the log also has what comes before
 the measurement, so that a replay from 2026-11-02T00:00:00Z with the scenario's warm-up gives the
 results of `kvplan run` to the last digit.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Scenario: a name from `kvplan scenario list` or a TOML file
     #[arg(long, short, default_value = "default")]
     scenario: String,
@@ -56,7 +56,7 @@ pub struct Args {
 }
 
 /// Writes the arrivals.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let overrides = parse_overrides(&args.overrides)?;
     let mut scenario = Scenario::load(&args.scenario, &[], None, &overrides)?;
     if let Some(seed) = args.seed {

@@ -25,7 +25,7 @@ the simulation of the real components on one isolate and on a fleet.
 
 Writes claims.csv (one row per claim), savings_surface.csv, claims.json (to reproduce), and charts as SVG and PNG.
 Exit codes: 0 done; 1 with --strict, if any claim is refuted or inconsistent; 2 wrong arguments or input.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Claims: a name from models/claims or a TOML file
     #[arg(default_value = "load-testing")]
     claims: String,
@@ -69,7 +69,7 @@ enum EffortArg {
 }
 
 /// Judges the claims and writes the ledger.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let ledger = Ledger::load(&args.claims)?;
     if let Some(path) = &args.document {
         check_quotes(&ledger, path)?;

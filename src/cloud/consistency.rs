@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsistencySpec {
+    /// What it is, in one line.
     pub title: String,
     /// From a write until a read that leaves its point of presence can see it. Writes of a key
     /// become visible in the order in which they were made; the last one wins.

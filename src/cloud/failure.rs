@@ -16,9 +16,13 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FailureSpec {
+    /// Of reads.
     pub read: OpFailures,
+    /// Of writes.
     pub write: OpFailures,
+    /// Of deletes.
     pub delete: OpFailures,
+    /// Of lists.
     pub list: OpFailures,
     /// After how long an operation that gets no answer is given up.
     #[serde(
@@ -53,8 +57,10 @@ pub struct OpFailures {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outages {
+    /// Mean time of service between two outages.
     #[serde(with = "quantity::duration")]
     pub mean_up: Duration,
+    /// Mean length of an outage.
     #[serde(with = "quantity::duration")]
     pub mean_down: Duration,
 }
@@ -64,6 +70,7 @@ pub struct Outages {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
+    /// Operations a second that it sustains.
     pub per_second: f64,
     /// 1: what exceeds the capacity is turned away, the rest succeeds. Above 1: turning away
     /// costs work too, and what succeeds falls as the load grows (congestion collapse).
@@ -75,8 +82,10 @@ pub struct Capacity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
+    /// When it begins, from the start of the measurement.
     #[serde(with = "quantity::duration")]
     pub start: Duration,
+    /// How long it lasts.
     #[serde(with = "quantity::duration")]
     pub length: Duration,
     /// Share of the operations that fail; 1 is an outage.
@@ -103,10 +112,15 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What befalls one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// Nothing: it is carried out and answered.
     None,
+    /// It fails, and changes nothing.
     Error,
+    /// It is refused with 429, and changes nothing.
     RateLimited,
+    /// No answer comes, and nothing was changed.
     Timeout,
+    /// It is carried out, but its answer does not arrive.
     AnswerLost,
 }
 

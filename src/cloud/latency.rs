@@ -10,18 +10,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyProfile {
+    /// What it is, in one line.
     pub title: String,
     /// A read, wherever it is answered.
     pub read: Dist,
     /// A read that the point of presence answers from its cache, and one that it cannot, where
     /// those caches are simulated.
     pub hot_read: Dist,
+    /// A read that the point of presence cannot answer from its cache.
     pub cold_read: Dist,
     /// A request to a Durable Object, and one to R2.
     pub object: Dist,
+    /// A request to R2.
     pub archive: Dist,
+    /// A write to the KV.
     pub write: Dist,
+    /// A delete in the KV.
     pub delete: Dist,
+    /// A list of keys in the KV.
     pub list: Dist,
 }
 

@@ -17,7 +17,9 @@ use std::time::Duration;
 /// A message: what a `put` would have written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
+    /// The value.
     pub body: Vec<u8>,
+    /// When it was sent.
     pub sent_at: Timestamp,
 }
 

@@ -22,6 +22,7 @@ pub struct StoreSpec {
     /// What a reader of the comparison must know; none if nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What kind of service it is, with its settings.
     pub service: Service,
     /// What the service can do at most.
     #[serde(default, rename = "bound", skip_serializing_if = "Vec::is_empty")]
@@ -31,6 +32,7 @@ pub struct StoreSpec {
 /// Which service, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Service {
     /// Workers KV as the scenario has it: its latency profile, limits, failures and consistency.
     Kv,
@@ -50,8 +52,11 @@ pub enum Service {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpLatency {
+    /// Of reads of values.
     pub read: Dist,
+    /// Of writes and deletes.
     pub write: Dist,
+    /// Of lists of keys.
     pub list: Dist,
 }
 
@@ -59,7 +64,9 @@ pub struct OpLatency {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectsSpec {
+    /// How long operations take.
     pub latency: OpLatency,
+    /// What is refused beyond.
     pub limits: KvLimits,
 }
 
@@ -67,9 +74,13 @@ pub struct ObjectsSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSpec {
+    /// How long operations take, without waiting for the server.
     pub latency: OpLatency,
+    /// What is refused beyond.
     pub limits: KvLimits,
+    /// The one server that all operations go through.
     pub server: ServerSpec,
+    /// How many rows operations read and write.
     pub rows: RowsSpec,
 }
 
@@ -118,6 +129,7 @@ pub struct QueueSpec {
     pub max_messages_per_second: u64,
     /// Messages delivered at once, and the longest wait for so many.
     pub max_batch_size: usize,
+    /// Longest time that a batch may wait for more messages.
     #[serde(with = "quantity::duration")]
     pub max_batch_timeout: Duration,
     /// Invocations of the consumer at the same time, all in one isolate.
@@ -127,6 +139,7 @@ pub struct QueueSpec {
     pub retention: Duration,
     /// CPU time of an invocation of the consumer, and of each message in it, in microseconds.
     pub batch_cpu_us: u64,
+    /// CPU time of each message in an invocation of the consumer, in microseconds.
     pub message_cpu_us: u64,
     /// What single plans allow, by the plan's name; of two limits, the lower one counts.
     #[serde(default, rename = "plan", skip_serializing_if = "BTreeMap::is_empty")]
@@ -137,6 +150,7 @@ pub struct QueueSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueuePlan {
+    /// How long messages are kept that nobody has consumed.
     #[serde(with = "quantity::duration")]
     pub retention: Duration,
 }
@@ -173,10 +187,13 @@ pub struct PointsSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
+    /// What is bounded.
     pub measure: BoundMeasure,
+    /// The most of it that the service can do.
     pub most: f64,
     /// The bound in words.
     pub text: String,
+    /// Where the figure comes from.
     pub source: String,
     /// Whether the figure is assumed, not published.
     #[serde(default)]
@@ -189,6 +206,7 @@ pub struct Bound {
 /// What a bound is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BoundMeasure {
     /// Writes of one key in a second. What comes beyond is refused and tried again: worth
     /// knowing, but it makes the store unfit only if calls fail of it.

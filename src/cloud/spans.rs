@@ -8,9 +8,13 @@ use std::rc::Rc;
 /// An invocation with its operations on the KV.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
+    /// What the invocation was for.
     pub name: &'static str,
+    /// The point of presence, by number, if there is one.
     pub place: Option<usize>,
+    /// When it began.
     pub start: Timestamp,
+    /// What it did on the KV, in the order of answers.
     pub operations: Vec<Operation>,
 }
 

@@ -19,15 +19,22 @@ use std::time::Duration;
 
 /// The service that a run keeps its data in.
 pub enum Store {
+    /// Workers KV.
     Kv(Rc<KvStore>),
+    /// A bucket of objects, such as R2.
     Objects(Rc<ObjectStore>),
+    /// A D1 database.
     D1(Rc<Database>),
+    /// A Durable Object with its own database.
     Object(Rc<Database>),
     /// Messages to a consumer that writes to Workers KV.
     Queue {
+        /// Where messages wait.
         queue: Rc<Queue>,
+        /// Where the consumer writes to, and queries read from.
         kv: Rc<KvStore>,
     },
+    /// Analytics Engine: data points of requests, no aggregates.
     Points(Rc<AnalyticsEngine>),
 }
 
@@ -35,18 +42,24 @@ pub enum Store {
 pub struct Site<'a> {
     /// Workers KV, should it be that.
     pub kv: KvConfig,
+    /// The plan's name.
     pub plan: &'a str,
+    /// Failures of operations.
     pub failures: &'a FailureSpec,
     /// Length of the time buckets that queries cover.
     pub bucket: Duration,
+    /// The virtual clock and executor.
     pub sim: &'a SimHandle,
+    /// Random streams of the run.
     pub streams: &'a Streams,
 }
 
 /// What an invocation wants of a store that takes data at one end and gives it at another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
+    /// To read aggregates, for a query.
     Read,
+    /// To write a batch.
     Write,
 }
 
@@ -236,9 +249,13 @@ impl Store {
 
 /// The store as one invocation sees it.
 pub enum Handle {
+    /// A namespace of Workers KV.
     Kv(KvHandle),
+    /// A bucket.
     Objects(ObjectHandle),
+    /// A database, whether D1 or a Durable Object's.
     Database(DatabaseHandle),
+    /// A queue to send to.
     Queue(QueueHandle),
 }
 

@@ -8,7 +8,7 @@ use std::future::Future;
 
 /// Counts by kind.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     asked: Cell<[u64; OpKind::ALL.len()]>,
     answered: Cell<[u64; OpKind::ALL.len()]>,
 }
@@ -22,7 +22,7 @@ fn add(counts: &Cell<[u64; OpKind::ALL.len()]>, kind: OpKind, n: u64) {
 impl Tally {
     /// Counts an operation on `n` keys before and after it. One that the invocation may not make
     /// any more never reaches the store.
-    pub async fn count<T>(
+    pub(crate) async fn count<T>(
         &self,
         kind: OpKind,
         n: usize,
@@ -41,7 +41,7 @@ impl Tally {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn check(&self, meter: &KvMeter) -> Result<(), Defect> {
+    pub(crate) fn check(&self, meter: &KvMeter) -> Result<(), Defect> {
         meter.check()?;
         for kind in OpKind::ALL {
             let (asked, answered) = (

@@ -13,47 +13,61 @@ use std::time::Duration;
 /// A distribution of durations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Dist {
     /// Always the same.
     Constant {
+        /// The duration that always comes.
         #[serde(with = "quantity::duration")]
         value: Duration,
     },
     /// Evenly between two bounds.
     Uniform {
+        /// The shortest.
         #[serde(with = "quantity::duration")]
         low: Duration,
+        /// The longest.
         #[serde(with = "quantity::duration")]
         high: Duration,
     },
     /// Exponential.
     Exponential {
+        /// The mean.
         #[serde(with = "quantity::duration")]
         mean: Duration,
     },
     /// Lognormal, given by its median and its 99th percentile.
     Lognormal {
+        /// The median.
         #[serde(with = "quantity::duration")]
         median: Duration,
+        /// The 99th percentile.
         #[serde(with = "quantity::duration")]
         p99: Duration,
     },
     /// Gamma with the given mean; shape 1 is the exponential distribution.
     Gamma {
+        /// The mean.
         #[serde(with = "quantity::duration")]
         mean: Duration,
+        /// The shape `k`; below 1, the tail is heavier than exponential.
         shape: f64,
     },
     /// Weibull; shape 1 is the exponential distribution.
     Weibull {
+        /// The scale `lambda`: 63.2% are shorter.
         #[serde(with = "quantity::duration")]
         scale: Duration,
+        /// The shape `k`; below 1, the tail is heavier than exponential.
         shape: f64,
     },
     /// Observed values, each as likely as any other.
     Empirical(Empirical),
     /// One of several distributions, chosen by weight.
-    Mixture { parts: Vec<Part> },
+    Mixture {
+        /// The parts, whose shares add up to 1.
+        parts: Vec<Part>,
+    },
 }
 
 /// Observed durations, listed or in a CSV file with a column `latency_ms`.
@@ -72,7 +86,9 @@ pub struct Empirical {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
+    /// How often a duration is of this part.
     pub share: Probability,
+    /// The distribution of the part.
     pub dist: Dist,
 }
 
@@ -209,20 +225,32 @@ fn ms(d: Duration) -> f64 {
 /// Draws durations; made by [`Dist::sampler`].
 #[derive(Debug, Clone)]
 pub enum Sampler {
+    /// Always the same.
     Constant(Duration),
+    /// Even between two ends.
     Uniform {
+        /// The shortest, in nanoseconds.
         low_ns: f64,
+        /// Longest less shortest, in nanoseconds.
         width_ns: f64,
     },
+    /// Exponential.
     Exponential {
+        /// The mean, in nanoseconds.
         mean_ns: f64,
     },
+    /// Lognormal.
     Lognormal {
+        /// Mean of the logarithm of nanoseconds.
         mu: f64,
+        /// Standard deviation of the logarithm.
         sigma: f64,
     },
+    /// Gamma, in nanoseconds.
     Gamma(Gamma<f64>),
+    /// Weibull, in nanoseconds.
     Weibull(Weibull<f64>),
+    /// Observed durations, each as likely.
     Empirical(Vec<Duration>),
     /// Upper ends of the cumulative shares, with the parts.
     Mixture(Vec<(f64, Sampler)>),

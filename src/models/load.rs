@@ -28,7 +28,9 @@ pub trait Model: DeserializeOwned {
 pub struct Override {
     /// As it was written.
     pub text: String,
+    /// The field, from the root of the file.
     pub path: Vec<String>,
+    /// What it is set to.
     pub value: toml::Value,
 }
 
@@ -284,7 +286,7 @@ fn read_empirical(dist: &mut Dist, dir: Option<&Path>, label: &str) -> Result<()
 }
 
 /// The column `latency_ms` of a CSV file.
-pub fn read_latency_csv(path: &Path) -> Result<Vec<f64>, ConfigError> {
+pub(crate) fn read_latency_csv(path: &Path) -> Result<Vec<f64>, ConfigError> {
     let label = path.display().to_string();
     let file = std::fs::File::open(path)
         .map_err(|e| ConfigError::new(&label, format!("cannot be read ({})", io_reason(&e))))?;

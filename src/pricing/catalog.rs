@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
+    /// What it is, in one line.
     pub title: String,
     /// When the figures were compared with their sources (year-month or a date). The prices of
     /// that day are taken where no other day is asked for, so that results do not depend on the
@@ -31,6 +32,7 @@ pub struct Catalog {
     /// where nothing is published. Only a simulation with a consistency model knows which are.
     #[serde(default = "yes")]
     pub bill_hot_reads: bool,
+    /// The plans, each with a name of its own.
     #[serde(rename = "plan")]
     pub plans: Vec<Plan>,
 }
@@ -39,9 +41,13 @@ pub struct Catalog {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// Name by which scenarios ask for it.
     pub name: String,
+    /// What reports call it.
     pub title: String,
+    /// The fee of a month, whatever is used.
     pub monthly_fee: Money,
+    /// What is metered.
     #[serde(default, rename = "item")]
     pub items: Vec<PriceItem>,
 }
@@ -50,6 +56,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceItem {
+    /// The item.
     pub meter: MeterItem,
     /// Operations allowed in a UTC day; beyond, they are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

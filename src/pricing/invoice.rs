@@ -11,7 +11,9 @@ use serde::Serialize;
 pub struct LineItem {
     /// `None` is the plan's fee.
     pub item: Option<MeterItem>,
+    /// Units used in the month.
     pub used: u128,
+    /// Units that the fee covers.
     pub included: u128,
     /// What was used beyond what is included.
     pub beyond: u128,
@@ -21,13 +23,16 @@ pub struct LineItem {
     pub billable: u128,
     /// Price of `per` units.
     pub unit_price: Money,
+    /// Units that `unit_price` is for.
     pub per: u64,
+    /// What the line comes to.
     pub amount: Money,
 }
 
 /// The bill of a month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Invoice {
+    /// The fee, then a line for each item.
     pub lines: Vec<LineItem>,
     /// The sum of the lines' amounts.
     pub total: Money,
@@ -36,6 +41,7 @@ pub struct Invoice {
 /// What a plan does not cover and does not sell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Excess {
+    /// What is used beyond the plan.
     pub item: MeterItem,
     /// What a month uses.
     pub used: u128,

@@ -28,6 +28,7 @@ macro_rules! meters {
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
         )]
+        #[non_exhaustive]
         pub enum MeterItem {
             $($(#[$doc])* #[serde(rename = $name)] $item,)*
         }
@@ -54,9 +55,13 @@ macro_rules! meters {
 }
 
 meters! {
+    /// Keys read from Workers KV.
     KvReads = "kv.reads", Count;
+    /// Writes to Workers KV.
     KvWrites = "kv.writes", Count;
+    /// Deletes in Workers KV.
     KvDeletes = "kv.deletes", Count;
+    /// Lists of keys of Workers KV.
     KvLists = "kv.lists", Count;
     /// Bytes stored, on average over the month.
     KvStorage = "kv.storage", Bytes;
@@ -64,20 +69,29 @@ meters! {
     KvReadBytes = "kv.read_bytes", Bytes;
     /// Bytes written; priced only by the seed document.
     KvWriteBytes = "kv.write_bytes", Bytes;
+    /// Invocations of Workers.
     WorkersRequests = "workers.requests", Count;
+    /// CPU time of Workers.
     WorkersCpuMs = "workers.cpu_ms", Milliseconds;
     /// Events that Workers Logs has written.
     WorkersLogEvents = "workers.log_events", Count;
     /// Requests whose trace events Logpush has sent.
     WorkersLogpush = "workers.logpush", Count;
+    /// Requests to Durable Objects.
     DoRequests = "do.requests", Count;
     /// Megabyte-milliseconds that objects were active (1 GB-s is 1,000,000).
     DoDurationMbMs = "do.duration_mb_ms", MegabyteMs;
+    /// Rows that Durable Objects read.
     DoRowsRead = "do.rows_read", Count;
+    /// Rows that Durable Objects wrote.
     DoRowsWritten = "do.rows_written", Count;
+    /// Bytes stored by Durable Objects, on average over the month.
     DoStorage = "do.storage", Bytes;
+    /// R2: writes and lists.
     R2ClassA = "r2.class_a", Count;
+    /// R2: reads.
     R2ClassB = "r2.class_b", Count;
+    /// R2: bytes stored, on average over the month.
     R2Storage = "r2.storage", Bytes;
     /// R2 Infrequent Access: writes and lists.
     R2IaClassA = "r2_ia.class_a", Count;
@@ -87,11 +101,17 @@ meters! {
     R2IaStorage = "r2_ia.storage", Bytes;
     /// R2 Infrequent Access: bytes read.
     R2IaRetrieval = "r2_ia.retrieval", Bytes;
+    /// Operations of Queues: writes, reads and deletes of messages.
     QueuesOperations = "queues.operations", Count;
+    /// Data points written to Analytics Engine.
     AeDataPoints = "ae.data_points", Count;
+    /// Queries of Analytics Engine.
     AeReadQueries = "ae.read_queries", Count;
+    /// Rows that D1 read.
     D1RowsRead = "d1.rows_read", Count;
+    /// Rows that D1 wrote.
     D1RowsWritten = "d1.rows_written", Count;
+    /// Bytes stored by D1, on average over the month.
     D1Storage = "d1.storage", Bytes;
     /// Bytes of logs and traces taken in.
     ObservabilityIngest = "observability.ingest", Bytes;
@@ -101,11 +121,13 @@ meters! {
     CacheReserveClassA = "cache_reserve.class_a", Count;
     /// Cache Reserve: reads.
     CacheReserveClassB = "cache_reserve.class_b", Count;
+    /// Cache Reserve: bytes stored, on average over the month.
     CacheReserveStorage = "cache_reserve.storage", Bytes;
     /// KV Instant (beta): puts, deletes and lists.
     KvInstantClassA = "kv_instant.class_a", Count;
     /// KV Instant (beta): keys read.
     KvInstantClassB = "kv_instant.class_b", Count;
+    /// KV Instant (beta): bytes stored, on average over the month.
     KvInstantStorage = "kv_instant.storage", Bytes;
 }
 

@@ -9,12 +9,24 @@ use std::io;
 #[non_exhaustive]
 pub enum WriteError {
     /// The file or folder cannot be written.
-    NotWritten { what: String, why: io::Error },
+    NotWritten {
+        /// The file or folder.
+        what: String,
+        /// What the system said.
+        why: io::Error,
+    },
     /// The picture cannot be drawn.
-    NotDrawn { what: String, why: NotDrawn },
+    NotDrawn {
+        /// The file.
+        what: String,
+        /// What went wrong in drawing it.
+        why: NotDrawn,
+    },
     /// The value has no such form as JSON or TOML.
     NotEncoded {
+        /// The file that the value was for.
         what: String,
+        /// What its encoder said.
         why: Box<dyn Error + Send + Sync>,
     },
 }

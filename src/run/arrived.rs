@@ -11,7 +11,9 @@ pub struct Arrived {
     pub metrics_reads: u64,
     /// Metrics reads that arrived on their own: requests like any other.
     pub own_metrics_reads: u64,
+    /// Analytics queries.
     pub analytics_queries: u64,
+    /// Health reports asked for.
     pub health_checks: u64,
     /// Worker requests turned away because the plan's requests of the day were used up, or ended
     /// for more CPU time than the plan allows.

@@ -11,6 +11,7 @@ pub struct Measure<R> {
     pub name: &'static str,
     /// Meaning, in one line.
     pub meaning: &'static str,
+    /// How it is found.
     pub get: Get<R>,
 }
 
@@ -30,7 +31,14 @@ pub enum Get<R> {
     /// stated: too little is known of how it varies.
     Level(fn(&R) -> f64),
     /// A quantile of latencies, those of several runs pooled; in units of so many milliseconds.
-    Quantile { of: Calls, q: f64, unit_ms: f64 },
+    Quantile {
+        /// The latencies.
+        of: Calls,
+        /// Which quantile, 0 to 1.
+        q: f64,
+        /// Milliseconds in a unit of the measure.
+        unit_ms: f64,
+    },
     /// What lines of the invoice come to; of several runs, of the invoice for their mean usage.
     Bill(fn(&LineItem) -> bool),
 }
@@ -40,9 +48,13 @@ pub enum Get<R> {
 pub enum Calls {
     /// How long a request waits for its recording.
     Record,
+    /// Reads of the metrics.
     Metrics,
+    /// Analytics queries.
     Analytics,
+    /// Health reports.
     Health,
+    /// How long a request waits for an isolate to start.
     ColdStart,
     /// How long before its query an answer was read from the store.
     AnswerAge,
@@ -50,7 +62,9 @@ pub enum Calls {
     ReadAge,
     /// Of a store: queries, those that asked the store, and writes.
     Query,
+    /// Of a store: queries that it was asked for.
     Fetch,
+    /// Of a store: writes.
     Write,
 }
 
@@ -149,14 +163,18 @@ pub struct Outcome {
     pub terms: Vec<Term>,
     /// In the order in which measures first name them.
     pub latencies: Vec<Bins>,
+    /// A month's use of each item.
     pub usage: Usage,
 }
 
 /// What a run contributes to a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Term {
+    /// The measure of this run alone; NaN if it has none.
     pub value: f64,
+    /// What is added up over runs, above the line.
     pub numerator: f64,
+    /// What is added up over runs, below the line.
     pub denominator: f64,
     /// To how many an event happens at once.
     pub cluster: f64,

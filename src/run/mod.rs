@@ -66,10 +66,13 @@ pub const ORIGIN: Timestamp = Timestamp::from_secs(1_793_577_600);
 /// One point of an experiment: a policy at a traffic level, in one replication.
 #[derive(Debug, Clone, Copy)]
 pub struct Point<'a> {
+    /// What is simulated.
     pub scenario: &'a Scenario,
+    /// Its policy.
     pub policy: &'a Policy,
     /// Recorded requests in a month of 30 days.
     pub traffic: Count,
+    /// Number of the replication, from 0; it chooses the random streams.
     pub replication: u64,
 }
 
@@ -96,7 +99,9 @@ pub struct Observation {
 /// What was written down.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
+    /// What each interval showed, in the order of time.
     pub samples: Vec<Sample>,
+    /// Invocations that were traced.
     pub traces: Vec<Span>,
 }
 

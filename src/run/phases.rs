@@ -11,6 +11,7 @@ use std::time::Duration;
 /// When a run begins, and when it begins to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phases {
+    /// When the simulation begins, before the warm-up.
     pub start: Timestamp,
     /// Until here only recordings are let through: the keys that queries will find.
     pub queries_from: Timestamp,

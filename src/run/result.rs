@@ -17,10 +17,13 @@ use std::time::Duration;
 pub struct RunResult {
     /// The time simulated after the warm-up.
     pub period: Duration,
+    /// What arrived in the period.
     pub arrived: Arrived,
+    /// Latencies and failures of the calls of the period.
     pub calls: Calls,
     /// Isolates that started and ended in the period, and that lived at its end.
     pub fleet: FleetCounters,
+    /// Isolates that lived at the end of the period.
     pub isolates: u64,
     /// Share of the records thought to be stored that are not in the KV: lost updates, less those
     /// counted twice. None if keys have expired.
@@ -36,17 +39,20 @@ pub struct RunResult {
     pub memory_peak_bytes: u64,
     /// How old the KV's answers were; none where all see every write at once.
     pub read_ages: Option<ReadAges>,
+    /// What the collectors did in the period.
     pub counters: Counters,
     /// How many records may be lost at one stroke: those in the buffer of an isolate that ends or whose write
     /// is overwritten; one where neither happens.
     pub lost_at_once: u64,
     /// Whether the plan may refuse requests, and operations.
     pub requests_limited: bool,
+    /// Whether the plan may refuse operations.
     pub operations_limited: bool,
     /// Records still in memory at the end.
     pub records_in_memory: u64,
     /// Records that were in memory at the start of the measurement: they too may be lost in it.
     pub in_memory_before: u64,
+    /// What the KV did in the period.
     pub kv: KvMeter,
     /// Most operations of each kind in a UTC day.
     pub busiest_day: [u64; OpKind::ALL.len()],
@@ -61,6 +67,7 @@ pub struct RunResult {
     pub usage: Usage,
     /// The same, were nothing refused for a used-up quota.
     pub wanted: Usage,
+    /// The bill for `usage`.
     pub invoice: Invoice,
 }
 

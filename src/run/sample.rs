@@ -2,22 +2,10 @@
 
 use super::measure::Outcome;
 use super::series::{COLUMNS, Interval, Sample};
-use super::world::World;
+use super::world::{LastSample, World};
 use crate::app::Application;
-use crate::cloud::kv::KvMeter;
-use crate::telemetry::counters::Counters;
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
-
-/// The counters at the last sample.
-pub(super) struct LastSample {
-    pub(super) at: Timestamp,
-    pub(super) counters: Counters,
-    pub(super) kv: KvMeter,
-    pub(super) started: u64,
-    pub(super) records: u64,
-    pub(super) busy_ms: f64,
-}
 
 impl<A: Application> World<A> {
     /// Writes down what is left of the last interval at the end of the run, if anything.

@@ -36,6 +36,7 @@ pub struct ScenarioFile {
     /// Alert thresholds: a name in `models/alerts` or a path.
     #[serde(default = "default_alerts")]
     pub alerts: String,
+    /// The plan, and its prices where they differ.
     pub billing: Billing,
     /// Traffic of `kvplan run`: requests in a month of 30 days.
     pub traffic_per_month: Count,
@@ -48,8 +49,10 @@ pub struct ScenarioFile {
     /// Seed of all random streams.
     #[serde(default = "default_seed")]
     pub seed: u64,
+    /// How long is simulated.
     #[serde(default)]
     pub period: Period,
+    /// How often operations fail, and when.
     #[serde(default)]
     pub failures: FailureSpec,
     /// Isolates and places: a name in `models/fleets` or a path.
@@ -59,6 +62,7 @@ pub struct ScenarioFile {
     /// see every write at once, and a read takes the profile's `read` time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<String>,
+    /// CPU time of requests and queries.
     #[serde(default)]
     pub cpu: CpuCost,
     /// Add replications until the estimates are so precise; if not given, `replications` are all.
@@ -181,30 +185,48 @@ impl CpuCost {
 /// A scenario with everything it names read in; enough to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
+    /// Its name: that of the file, without extension.
     pub name: String,
     /// The options of the command line that gave it; for readers, nothing depends on them.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// What it is, in one line.
     pub title: String,
+    /// What arrives, and how.
     pub workload: WorkloadSpec,
+    /// The policies side by side.
     pub policies: Vec<Policy>,
+    /// How long operations take.
     pub latency: LatencyProfile,
+    /// What the KV refuses beyond.
     pub limits: KvLimits,
+    /// When an alert fires.
     pub alerts: AlertRules,
     /// With the prices in force on the day of `prices_on`.
     pub catalog: Catalog,
     /// Day whose prices are taken.
     pub prices_on: Date,
+    /// Name of the plan that is billed.
     pub plan: String,
+    /// Recorded requests a month, for commands that look at one level.
     pub traffic_per_month: Count,
+    /// Recorded requests a month, for those that sweep over levels.
     pub sweep_per_month: Vec<Count>,
+    /// Replications of each point.
     pub replications: u32,
+    /// Seed of all random streams.
     pub seed: u64,
+    /// How long is simulated.
     pub period: Period,
+    /// How often operations fail, and when.
     pub failures: FailureSpec,
+    /// Where requests are served, and by how many isolates.
     pub fleet: FleetSpec,
+    /// Read caches of the KV; none for a store that all see at once.
     pub consistency: Option<ConsistencySpec>,
+    /// CPU time of requests and queries.
     pub cpu: CpuCost,
+    /// When to stop replicating; none for a fixed number.
     pub precision: Option<Precision>,
 }
 

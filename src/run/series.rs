@@ -18,6 +18,7 @@ pub struct Sample {
     /// Start and end of the interval, in seconds from the start of the measurement, which is
     /// within no interval; the warm-up is negative.
     pub start_s: f64,
+    /// End of the interval, in seconds from the start of the measurement.
     pub end_s: f64,
     /// For the measures of [`COLUMNS`].
     pub outcome: Outcome,
@@ -25,21 +26,28 @@ pub struct Sample {
 
 /// What was counted in an interval.
 pub struct Interval {
+    /// How long it was.
     pub span: Duration,
     /// Requests that came to be recorded.
     pub requests: u64,
     /// Time that requests spent at their providers.
     pub busy_ms: f64,
+    /// What the collectors did in it.
     pub counters: Counters,
+    /// What the KV did in it.
     pub kv: KvMeter,
+    /// The calls that ended in it.
     pub calls: crate::app::Calls,
     /// Isolates started.
     pub started: u64,
     /// At its end: records in memory, isolates whose breaker is open or half open, isolates alive, and
     /// the estimated memory of the largest.
     pub records_held: u64,
+    /// Isolates whose circuit breaker was open at its end.
     pub breakers_open: u64,
+    /// Isolates alive at its end.
     pub isolates: u64,
+    /// Estimated memory of the largest isolate so far.
     pub memory_peak_bytes: u64,
 }
 
@@ -153,6 +161,7 @@ pub fn column(name: &str) -> usize {
 /// An alert from when it was raised to when it was over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertSpan {
+    /// When it was raised, in seconds from the start of the measurement.
     pub start_s: f64,
     /// The end of the last interval in which it fired.
     pub end_s: f64,
@@ -208,10 +217,13 @@ pub fn alert_timeline(samples: &[Sample], rules: &AlertRules) -> Vec<AlertSpan> 
 /// How a failure window passed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recovery {
+    /// Start of the window, in seconds from the start of the measurement.
     pub start_s: f64,
+    /// End of the window, likewise.
     pub end_s: f64,
     /// Goodput before the window, and the least in it, per second.
     pub before_per_s: f64,
+    /// Least goodput in the window, per second.
     pub least_per_s: f64,
     /// From the end of the window until goodput and the error rate were back (at least 90% of the
     /// goodput before; no more than one percentage point of errors above before); `None` if they

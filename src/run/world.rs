@@ -25,7 +25,6 @@
 //! in pairs.
 
 use super::arrived::Arrived;
-use super::sample::LastSample;
 use super::scenario::Scenario;
 use super::series::Sample;
 use super::{Phases, Point, SteadyStorage};
@@ -89,6 +88,16 @@ pub(super) struct Before {
     pub(super) fleet: FleetCounters,
     pub(super) usage: Usage,
     pub(super) cpu_us: u64,
+}
+
+/// The counters at the last sample.
+pub(super) struct LastSample {
+    pub(super) at: Timestamp,
+    pub(super) counters: Counters,
+    pub(super) kv: KvMeter,
+    pub(super) started: u64,
+    pub(super) records: u64,
+    pub(super) busy_ms: f64,
 }
 
 /// The names of a workload's providers, by number.

@@ -111,7 +111,9 @@ impl Bins {
 /// One bin: values from `low_ns` to less than `low_ns + width_ns`, which are whole nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bin {
+    /// Its least value, in nanoseconds.
     pub low_ns: u64,
+    /// How many whole nanoseconds it covers.
     pub width_ns: u64,
 }
 

@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 pub struct Answers {
     /// The plan that was paid for.
     pub plan: String,
+    /// The policies, in the order of the sweep.
     pub policies: Vec<String>,
     /// Whether there are replications whose paired differences tell costs apart.
     pub paired: bool,
     /// By level, rising: which policy costs least.
     pub levels: Vec<Level>,
+    /// Where one policy costs less than another.
     pub savings: Vec<Saving>,
+    /// What each policy wants of each allowance.
     pub allowances: Vec<Allowance>,
     /// What goes wrong most, by measure, then policy.
     pub troubles: Vec<Trouble>,
@@ -43,7 +46,9 @@ pub struct Level {
 /// What a policy costs at a level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
+    /// The policy's name.
     pub policy: String,
+    /// US dollars a month.
     pub usd: f64,
     /// Of the 95% interval; none for one replication.
     pub half_width: Option<f64>,
@@ -54,18 +59,24 @@ pub struct Cost {
 /// Neighbouring levels at which a policy costs less than another, both doing the whole work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saving {
+    /// The policy that costs less.
     pub policy: String,
+    /// The policy that costs more.
     pub over: String,
+    /// Least level, in requests a month.
     pub from: u64,
+    /// Greatest level, likewise.
     pub to: u64,
 }
 
 /// How much of an allowance of the plan a policy wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Allowance {
+    /// The policy's name.
     pub policy: String,
     /// What is allowed, such as `reads`.
     pub of: String,
+    /// Where the allowance ends; none if it lasts at all levels.
     pub used_up: Option<UsedUp>,
     /// The greatest share.
     pub most: At,
@@ -83,31 +94,42 @@ pub struct UsedUp {
 /// A measure at a level.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct At {
+    /// Requests a month.
     pub traffic: u64,
+    /// The measure there.
     pub value: f64,
 }
 
 /// The worst level of a measure of what goes wrong, if anything does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trouble {
+    /// The policy's name.
     pub policy: String,
+    /// The measure's name.
     pub measure: String,
+    /// Where it is worst.
     pub worst: At,
 }
 
 /// From which level on losses cannot be counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossUnknown {
+    /// The policy's name.
     pub policy: String,
+    /// Requests a month.
     pub from: u64,
 }
 
 /// A measure at the least and the greatest level that have it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ends {
+    /// The policy's name.
     pub policy: String,
+    /// The measure's name.
     pub measure: String,
+    /// At the least level.
     pub first: At,
+    /// At the greatest level.
     pub last: At,
 }
 

@@ -62,7 +62,9 @@ pub enum Question {
 pub struct Answer {
     /// Position among the scenario's policies.
     pub policy: usize,
+    /// What is asked.
     pub question: Question,
+    /// From which traffic on it holds.
     pub crossing: Crossing,
     /// Of [`Question::FirstQuota`]: which item came first, and in how many replications.
     pub first: Option<(MeterItem, usize)>,
@@ -77,17 +79,22 @@ pub struct Answer {
 /// A level at which a policy's bill is not for the whole work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exclusion {
+    /// Requests a month.
     pub level: Count,
     /// Position among the scenario's policies.
     pub policy: usize,
+    /// Why the bill is not for the whole work.
     pub reason: Reason,
 }
 
 /// The answers, and the cost at each level under the paid plan.
 #[derive(Debug, Clone)]
 pub struct Breakeven {
+    /// Name of the plan without a fee; none if the catalog has none.
     pub free: Option<String>,
+    /// Name of the plan whose bill is looked at.
     pub paid: String,
+    /// The answers, by policy and question.
     pub answers: Vec<Answer>,
     /// By policy, then level: what it costs, and what that is not for. Percentiles are left out.
     pub cells: Vec<Vec<Cell>>,

@@ -16,9 +16,11 @@ use crate::run::{Point, simulate};
 /// How the interval of one measure did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coverage {
+    /// The measure's name.
     pub measure: &'static str,
     /// From all replications together.
     pub truth: f64,
+    /// Experiments made.
     pub experiments: usize,
     /// Experiments that stated an interval.
     pub stated: usize,

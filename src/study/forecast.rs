@@ -59,6 +59,7 @@ pub enum Limit {
 pub struct Hit {
     /// Position among the scenario's policies.
     pub policy: usize,
+    /// The limit.
     pub limit: Limit,
     /// Share of the futures that meet it within the months.
     pub share: f64,
@@ -70,6 +71,7 @@ pub struct Hit {
 /// A month of the forecast.
 #[derive(Debug, Clone)]
 pub struct Month {
+    /// Months from now, from 0.
     pub number: u32,
     /// At [`PERCENTILES`].
     pub traffic: [f64; 5],
@@ -82,6 +84,7 @@ pub struct Month {
     pub mean_refused: Vec<f64>,
     /// By policy: share of the records that is lost at [`PERCENTILES`]; NaN where it is unknown.
     pub lost: Vec<[f64; 5]>,
+    /// By policy: mean share of the records that is lost; NaN where it is unknown.
     pub mean_lost: Vec<f64>,
     /// By policy: why its cost is not for the whole work, by these means.
     pub excluded: Vec<Option<Reason>>,
@@ -90,8 +93,11 @@ pub struct Month {
 /// The forecast.
 #[derive(Debug, Clone)]
 pub struct Forecast {
+    /// Name of the plan without a fee; none if the catalog has none.
     pub free: Option<String>,
+    /// The months, from now on.
     pub months: Vec<Month>,
+    /// When each policy meets each limit.
     pub hits: Vec<Hit>,
     /// Levels that were simulated.
     pub levels: Vec<crate::models::quantity::Count>,

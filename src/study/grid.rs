@@ -13,8 +13,11 @@ use std::str::FromStr;
 /// One replication of one policy at one level, each by its number from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unit {
+    /// Number of the level.
     pub level: u32,
+    /// Number of the policy.
     pub policy: u32,
+    /// Number of the replication.
     pub replication: u32,
 }
 
@@ -26,6 +29,7 @@ pub type Measured = BTreeMap<Unit, Outcome>;
 pub struct Part {
     /// From 1.
     pub index: u32,
+    /// How many parts there are.
     pub of: u32,
 }
 
@@ -68,6 +72,7 @@ impl fmt::Display for Part {
 /// Levels x policies x replications.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid<'a> {
+    /// What is simulated; its policies and replications are the grid's.
     pub scenario: &'a Scenario,
     /// Recorded requests in a month of 30 days.
     pub levels: &'a [Count],

@@ -19,9 +19,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checklist {
+    /// What it is, in one line.
     pub title: String,
     /// The document that it is from.
     pub source: String,
+    /// Its lines, in the order of the document.
     #[serde(rename = "item")]
     pub items: Vec<Item>,
 }
@@ -30,9 +32,11 @@ pub struct Checklist {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
+    /// The heading under which it stands.
     pub section: String,
     /// As the document has it.
     pub quote: String,
+    /// How it is judged.
     pub judge: Judge,
 }
 
@@ -47,37 +51,49 @@ pub enum Judge {
         /// A column of the series that tells when the bound was broken.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         series: Option<String>,
+        /// What the measure has to be below, in its own unit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         below: Option<f64>,
+        /// What the measure has to be above, in its own unit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         above: Option<f64>,
     },
     /// The scenario's alert rules: whether any fires.
     Alerts,
     /// Measures to be looked at; there is no bound.
-    Review { measures: Vec<String> },
+    Review {
+        /// Names from [`metric::METRICS`].
+        measures: Vec<String>,
+    },
     /// The bill of the time, scaled to a month, against what was projected.
     Cost {
         /// The document's projection for `at_traffic` requests a month; the rehearsal has to be
         /// at that traffic.
         stated_usd: f64,
+        /// Requests a month that the projection is for.
         at_traffic: Count,
         /// How far off a projection may be, as a share of it.
         tolerance: Probability,
     },
     /// Nothing that a simulation could tell.
-    NotTestable { reason: String },
+    NotTestable {
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// What a rehearsal says of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
+    /// It holds.
     Met,
+    /// It does not hold.
     NotMet,
     /// The confidence interval holds the bound.
     Undecided,
     /// For a person to judge.
     Review,
+    /// No simulation could tell.
     NotTestable,
 }
 
@@ -106,8 +122,11 @@ impl Verdict {
 /// A judged item, with its evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
+    /// The heading under which it stands.
     pub section: String,
+    /// What the checklist says, word for word.
     pub quote: String,
+    /// What the rehearsal says of it.
     pub verdict: Verdict,
     /// Measures looked at.
     pub found: Vec<(String, Estimate)>,
@@ -176,6 +195,7 @@ impl Model for Checklist {
 
 /// What a rehearsal of one policy found.
 pub struct Rehearsal {
+    /// All replications over time.
     pub timeline: Timeline,
     /// All measures of the time: what was refused and lost stands beside its bill.
     pub cell: Cell,

@@ -19,7 +19,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inputs {
+    /// What it is, in one line.
     pub title: String,
+    /// The inputs, each with its range.
     #[serde(rename = "input")]
     pub inputs: Vec<Input>,
 }
@@ -28,14 +30,18 @@ pub struct Inputs {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
+    /// Its name in reports.
     pub name: String,
     /// Path of the field, as for `--set`.
     pub field: String,
     /// Written after the number; none for a bare number.
     #[serde(default)]
     pub unit: String,
+    /// Lower end of its range.
     pub low: f64,
+    /// Where it stands while others vary.
     pub base: f64,
+    /// Upper end of its range.
     pub high: f64,
     /// On which scale the range is even.
     pub scale: InputScale,
@@ -54,7 +60,9 @@ pub struct Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputScale {
+    /// Evenly.
     Linear,
+    /// By the logarithm.
     Log,
 }
 
@@ -166,7 +174,9 @@ impl Input {
 pub struct Settings {
     /// Position of the measure in [`METRICS`].
     pub metric: usize,
+    /// Replications of each point.
     pub replications: u32,
+    /// Seed of the samples of inputs.
     pub seed: u64,
     /// Trajectories of Morris' method; 0 for none.
     pub trajectories: u32,
@@ -182,9 +192,11 @@ pub type Load<'a> = &'a (dyn Fn(&[Override]) -> Result<Scenario, ConfigError> + 
 pub struct OneAtATime {
     /// The measure with the input at its low and high end, the others at their base.
     pub at_low: Estimate,
+    /// The measure with the input at its high end, the others at their base.
     pub at_high: Estimate,
     /// What it is more than at the base: paired differences.
     pub low_effect: Estimate,
+    /// What it is more at the high end than at the base.
     pub high_effect: Estimate,
     /// What it is more at the high end than at the low: paired differences.
     pub swing: Estimate,
@@ -206,8 +218,11 @@ pub struct Effects {
 /// A share of variance with its bootstrapped 95% interval.
 #[derive(Debug, Clone, Copy)]
 pub struct Share {
+    /// The share, of 1.
     pub value: f64,
+    /// Lower end of the interval.
     pub low: f64,
+    /// Upper end of the interval.
     pub high: f64,
 }
 
@@ -225,6 +240,7 @@ pub struct Indices {
 /// Sobol indices of all inputs, and what is no input's doing.
 #[derive(Debug, Clone)]
 pub struct Sobol {
+    /// By input.
     pub indices: Vec<Indices>,
     /// Share of the variance that is there with the same inputs.
     pub noise: Share,
@@ -233,9 +249,13 @@ pub struct Sobol {
 /// The results, by input.
 #[derive(Debug, Clone)]
 pub struct Sensitivity {
+    /// The measure with all inputs at their base.
     pub base: Estimate,
+    /// Each input by itself.
     pub one_at_a_time: Vec<OneAtATime>,
+    /// Elementary effects; none if they were not asked for.
     pub morris: Option<Vec<Effects>>,
+    /// Sobol indices; none if they were not asked for.
     pub sobol: Option<Sobol>,
 }
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 pub struct Cell {
     /// Recorded requests in a month of 30 days.
     pub traffic: Count,
+    /// The policy's name.
     pub policy: String,
     /// The stretch of the month that was simulated.
     pub period: Duration,
@@ -89,6 +90,7 @@ pub struct Watch<'a> {
     pub planned: &'a (dyn Fn(u64) + Sync),
     /// A replication was simulated with this outcome; an error ends the sweep.
     pub keep: &'a Keep<'a>,
+    /// How much runs at once, how it is told to stop, and who hears of progress.
     pub work: Work<'a>,
 }
 

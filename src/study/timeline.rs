@@ -18,10 +18,13 @@ use std::time::Duration;
 
 /// All replications of a policy at one traffic level, with what they showed over time.
 pub struct Timeline {
+    /// The policy's name.
     pub policy: String,
+    /// Length of the intervals.
     pub interval: Duration,
     /// By replication.
     pub results: Vec<RunResult>,
+    /// By replication: what was written down.
     pub observed: Vec<Observed>,
     /// All replications together, the warm-up included.
     pub steps: Vec<Step>,
@@ -32,6 +35,7 @@ pub struct Timeline {
 pub struct Step {
     /// Start and end of the interval, in seconds from the start of the measurement.
     pub start_s: f64,
+    /// End of the interval, in seconds from the start of the measurement.
     pub end_s: f64,
     /// In the order of [`COLUMNS`].
     pub estimates: Vec<Estimate>,
@@ -40,6 +44,7 @@ pub struct Step {
 /// Where the warm-up of a column ends, by MSER-5 on the mean over replications.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settling {
+    /// The column's name in the series.
     pub column: &'static str,
     /// From the start of the simulated queries; `None` if the run is too short to tell.
     pub settled_after: Option<Duration>,

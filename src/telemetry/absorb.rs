@@ -2,9 +2,9 @@
 
 use super::aggregate::{Aggregate, Corrupt};
 use super::collector::Collector;
-use super::flush::Covered;
 use super::keys::{Bucket, Slot};
 use super::ports::{Clock, Kv, KvError};
+use super::state::Covered;
 
 impl<C: Clock> Collector<C> {
     /// Takes what another collector wrote as a batch into this one's running totals, as if its

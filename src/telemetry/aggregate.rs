@@ -189,16 +189,23 @@ impl Aggregate {
 /// Metrics of one provider, or of all together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProviderMetrics {
+    /// Whose they are.
     pub name: String,
+    /// Requests.
     pub count: u64,
+    /// Requests that failed.
     pub errors: u64,
     /// Share of the requests that failed; 0 if there were none.
     pub error_rate: f64,
     /// Mean latency; NaN if there were no requests. Percentiles are within 1%.
     pub mean_ms: f64,
+    /// Median latency, in milliseconds.
     pub p50_ms: f64,
+    /// 95th percentile of the latency, likewise.
     pub p95_ms: f64,
+    /// 99th percentile of the latency, likewise.
     pub p99_ms: f64,
+    /// Tokens used, summed.
     pub tokens: u64,
 }
 
@@ -231,7 +238,9 @@ pub struct Metrics {
 /// The figures of a query, per provider in the order of names and overall.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
+    /// Of all providers together.
     pub overall: ProviderMetrics,
+    /// Of each provider, in the order of names.
     pub providers: Vec<ProviderMetrics>,
 }
 

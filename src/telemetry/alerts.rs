@@ -9,10 +9,13 @@ use std::fmt;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlertMetric {
+    /// 95th percentile of reads of the metrics, in milliseconds.
     MetricsP95Ms,
+    /// 95th percentile of analytics queries, in milliseconds.
     AnalyticsP95Ms,
     /// Share of the calls that failed, 0 to 1.
     ErrorRate,
+    /// KV operations of all kinds in a day.
     KvOperationsPerDay,
     /// 0 to 1.
     CacheHitRatio,
@@ -35,7 +38,9 @@ impl fmt::Display for AlertMetric {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
+    /// Above them.
     Above,
+    /// Below them.
     Below,
 }
 
@@ -43,7 +48,9 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
+    /// To be looked at.
     Warning,
+    /// To be acted on.
     Critical,
 }
 
@@ -61,9 +68,13 @@ impl fmt::Display for Level {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertRule {
+    /// What it watches.
     pub metric: AlertMetric,
+    /// On which side of the thresholds it fires.
     pub direction: Direction,
+    /// Beyond this it warns, in the unit of the metric.
     pub warning: f64,
+    /// Beyond this it is critical, likewise.
     pub critical: f64,
 }
 
@@ -72,6 +83,7 @@ pub struct AlertRule {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertRules {
+    /// The rules, in the order of reports.
     #[serde(rename = "rule")]
     pub rules: Vec<AlertRule>,
 }
@@ -79,19 +91,28 @@ pub struct AlertRules {
 /// The figures that rules watch; NaN where there is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AlertInputs {
+    /// 95th percentile of reads of the metrics, in milliseconds.
     pub metrics_p95_ms: f64,
+    /// 95th percentile of analytics queries, in milliseconds.
     pub analytics_p95_ms: f64,
+    /// Share of the calls that failed, 0 to 1.
     pub error_rate: f64,
+    /// KV operations of all kinds in a day.
     pub kv_operations_per_day: f64,
+    /// Share of the queries that a cache answered, 0 to 1.
     pub cache_hit_ratio: f64,
 }
 
 /// A rule that fired.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
+    /// What is watched.
     pub metric: AlertMetric,
+    /// How bad it is.
     pub level: Level,
+    /// The value, in the unit of the metric.
     pub value: f64,
+    /// The threshold that it is beyond.
     pub threshold: f64,
 }
 

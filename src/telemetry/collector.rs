@@ -42,19 +42,19 @@
 //! collector.check_conservation().unwrap();
 //! ```
 
-use super::aggregate::{Aggregate, Metrics, ProviderNames};
+use super::aggregate::ProviderNames;
 use super::cache::TtlCache;
 use super::counters::{Counters, LossCause};
-use super::flush::Covered;
 use super::keys::{Bucket, Slot};
 use super::load::race;
 use super::policy::{KeyLayout, Overflow, Policy, WriteMode};
 use super::ports::Clock;
-use super::query::{Decoded, Flight, QueryKey};
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, BreakerState, RetryTokens};
 use super::semaphore::{Room, Semaphore};
+pub use super::state::BatchNumber;
+use super::state::{Decoded, State};
 use crate::defect::Defect;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -76,66 +76,6 @@ pub struct Collector<C> {
     pub(super) writing: Semaphore,
     /// Where requests wait for room in the buffer.
     pub(super) room: Room,
-}
-
-pub(super) struct State {
-    pub names: ProviderNames,
-    pub buffer: VecDeque<Record>,
-    /// Number of the batch that is being filled.
-    pub batch: BatchNumber,
-    /// The batch whose flush at its age is under way.
-    pub due: Option<BatchNumber>,
-    /// Running totals (layout `rollup`), or what is to be added to those stored (`shared`).
-    pub rollups: BTreeMap<Slot, Rollup>,
-    /// Batches taken from the buffer and not yet stored (layout `batch_keys`).
-    pub pending: VecDeque<PendingBatch>,
-    /// Records in `rollups` or `pending` that no successful write covers.
-    pub unsaved: u64,
-    /// Requests that wait for room.
-    pub waiting: u64,
-    /// Records that make a full batch now, and how many come.
-    pub full_at: u32,
-    pub record_rate: RateEstimate,
-    pub batches_written: u64,
-    pub last_write: Option<crate::units::Timestamp>,
-    pub cache: TtlCache<QueryKey, Rc<Metrics>>,
-    pub decoded: Decoded,
-    /// Reads of the KV under way that other queries may share.
-    pub flights: BTreeMap<QueryKey, Rc<Flight>>,
-    /// How often each entry is looked up, and which are kept fresh.
-    pub lookups: BTreeMap<QueryKey, RateEstimate>,
-    pub warming: BTreeSet<QueryKey>,
-    pub breaker: Breaker,
-    pub retry_tokens: RetryTokens,
-    pub rng: Xoshiro256PlusPlus,
-    pub counters: Counters,
-}
-
-/// This writer's running total of a bucket.
-#[derive(Default)]
-pub(super) struct Rollup {
-    pub total: Aggregate,
-    /// Records in the total, and those of them that a successful write covers.
-    pub covered: Covered,
-    pub stored: Covered,
-}
-
-/// A batch under its own key; the same key and value at every attempt.
-pub(super) struct PendingBatch {
-    pub key: String,
-    pub value: Vec<u8>,
-    pub covered: Covered,
-    pub being_written: bool,
-}
-
-/// A batch being filled; a flush of its age is void once the batch is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchNumber(u64);
-
-impl BatchNumber {
-    pub(super) fn next(self) -> Self {
-        BatchNumber(self.0 + 1)
-    }
 }
 
 /// What became of a record, and what the caller owes it.
@@ -431,7 +371,7 @@ impl State {
     }
 
     /// Moves the buffer into the running totals; returns how many records that were.
-    pub fn fold(&mut self, policy: &Policy) -> u64 {
+    pub(crate) fn fold(&mut self, policy: &Policy) -> u64 {
         let n = self.buffer.len() as u64;
         while let Some(first) = self.buffer.front() {
             let apart = policy.layout.per_provider;

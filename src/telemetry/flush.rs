@@ -1,29 +1,14 @@
 //! Writing what the buffer holds, with retries that never count a record twice.
 
 use super::aggregate::Aggregate;
-use super::collector::{BatchNumber, Collector, PendingBatch, Rollup, State};
+use super::collector::Collector;
 use super::keys::{Bucket, Slot};
 use super::policy::{Aggregation, KeyLayout, Policy};
 use super::ports::{Clock, Kv, KvError, PutOptions, ReadOptions};
-use super::record::Record;
+use super::state::{BatchNumber, Covered, PendingBatch, State};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-
-/// Records that a value covers: how many, and the sum of their times in nanoseconds, from which
-/// their mean delay follows when the value is stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Covered {
-    pub records: u64,
-    pub at_sum_ns: u128,
-}
-
-impl Covered {
-    pub fn add(&mut self, record: &Record) {
-        self.records += 1;
-        self.at_sum_ns += u128::from(record.at.as_nanos());
-    }
-}
 
 impl<C: Clock> Collector<C> {
     /// Writes everything that waits, and returns when that is done or given up. After an
@@ -281,12 +266,6 @@ impl Drop for Due<'_> {
         if s.due == Some(self.batch) {
             s.due = None;
         }
-    }
-}
-
-impl Rollup {
-    pub fn is_dirty(&self) -> bool {
-        self.covered.records > self.stored.records
     }
 }
 

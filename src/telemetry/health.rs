@@ -1,9 +1,42 @@
 //! The system health report.
 
 use super::aggregate::{Figures, ProviderMetrics};
-use super::policy::HealthThresholds;
-use serde::Serialize;
+use crate::units::quantity::{self, Probability};
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
+
+/// From where on a provider, or the whole, counts as degraded or down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthThresholds {
+    /// Share of failures from which on it is degraded.
+    pub degraded_error_rate: Probability,
+    /// Share of failures from which on it is down.
+    pub down_error_rate: Probability,
+    /// 95th percentile from which on it is degraded.
+    #[serde(with = "quantity::duration")]
+    pub degraded_p95: Duration,
+    /// 95th percentile from which on it is down.
+    #[serde(with = "quantity::duration")]
+    pub down_p95: Duration,
+    /// With fewer requests in the window the status is unknown.
+    pub min_requests: u64,
+}
+
+impl Default for HealthThresholds {
+    fn default() -> Self {
+        let share = |p| Probability::new(p).expect("a literal between 0 and 1");
+        HealthThresholds {
+            degraded_error_rate: share(0.01),
+            down_error_rate: share(0.05),
+            degraded_p95: Duration::from_secs(5),
+            down_p95: Duration::from_secs(30),
+            min_requests: 1,
+        }
+    }
+}
 
 /// How well a provider, or the whole, is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -11,8 +44,11 @@ use std::fmt;
 pub enum Status {
     /// Too few requests to tell.
     Unknown,
+    /// Below all thresholds.
     Healthy,
+    /// Above a threshold for it.
     Degraded,
+    /// Above a threshold for it, or all providers are.
     Down,
 }
 
@@ -30,7 +66,9 @@ impl fmt::Display for Status {
 /// Status per provider, in the order of names, and overall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthReport {
+    /// Of the whole, see [`health_report`].
     pub overall: Status,
+    /// By name.
     pub providers: Vec<(String, Status)>,
 }
 

@@ -27,8 +27,11 @@ use std::time::Duration;
 
 /// The ports of one invocation; cheap to clone. All its operations count against its limits.
 pub trait Invocation: WaitUntil + Clone + 'static {
+    /// The namespace.
     type Kv: Kv;
+    /// The cache that all isolates share.
     type Shared: SharedCache;
+    /// The archive of old days.
     type Archive: Archive;
 
     /// The namespace, or what takes its place.
@@ -41,6 +44,7 @@ pub trait Invocation: WaitUntil + Clone + 'static {
 
 /// Where ports come from when there is something to do with them: most requests need none.
 pub trait Enter: 'static {
+    /// The ports that it gives.
     type Invocation: Invocation;
 
     /// The ports for a task.
@@ -59,13 +63,21 @@ impl<I: Invocation> Enter for I {
 /// What an invocation begins, for those who write it down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
+    /// Waits for the age of a batch, then writes it.
     FlushWhenDue,
+    /// Writes a full batch.
     FlushFullBatch,
+    /// Waits for room in the buffer.
     RecordWhenRoom,
+    /// Reads the metrics of the KV.
     MetricsRead,
+    /// Answers an analytics query.
     AnalyticsQuery,
+    /// Answers a health report.
     HealthReport,
+    /// Computes the answers of the usual queries in advance.
     WarmUp,
+    /// Writes a past day to the archive.
     ArchiveDay,
 }
 
@@ -118,7 +130,9 @@ impl Query {
 /// An answer that is there at once, or a future of it that the response waits for.
 #[derive(Debug)]
 pub enum Answer<T, F> {
+    /// The answer.
     Now(T),
+    /// A future of the answer.
     Later(F),
 }
 
@@ -143,6 +157,7 @@ impl<T, F: Future<Output = T>> Answer<T, F> {
 
 /// Why a request is not recorded, as far as its response can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotRecorded {
     /// Given up, and counted.
     Lost(LossCause),

@@ -7,7 +7,9 @@ use std::time::Duration;
 /// What a total is about: a bucket, and one provider where each has keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
+    /// The bucket.
     pub bucket: Bucket,
+    /// The provider; none for all together.
     pub provider: Option<ProviderId>,
 }
 

@@ -27,5 +27,6 @@ pub mod record;
 pub mod resilience;
 pub mod retry;
 pub mod semaphore;
+mod state;
 pub mod tiers;
 pub mod units;

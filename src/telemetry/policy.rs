@@ -1,5 +1,6 @@
 //! The settings of the metrics system.
 
+pub use super::health::HealthThresholds;
 use crate::field::FieldError;
 use crate::units::quantity::{self, Probability};
 use serde::{Deserialize, Serialize};
@@ -12,16 +13,22 @@ use std::time::Duration;
 pub struct Policy {
     /// Short name used in tables and charts.
     pub name: String,
+    /// When a batch is written.
     #[serde(default)]
     pub batch: BatchPolicy,
+    /// What is done about a write that failed.
     #[serde(default)]
     pub retry: RetryPolicy,
+    /// Under which keys metrics are kept.
     #[serde(default)]
     pub layout: LayoutPolicy,
+    /// The cache of query results.
     #[serde(default)]
     pub cache: CachePolicy,
+    /// What queries cover and how they read.
     #[serde(default)]
     pub queries: QueryPolicy,
+    /// From where on a provider is not healthy.
     #[serde(default)]
     pub health: HealthThresholds,
     /// Circuit breaker around all operations on the KV; none lets all through.
@@ -127,7 +134,9 @@ impl Default for BatchPolicy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AdaptivePolicy {
+    /// Fewest records of a full batch.
     pub min_records: u32,
+    /// How long a record should wait at most for its batch to fill.
     #[serde(with = "quantity::duration")]
     pub target_age: Duration,
 }
@@ -137,7 +146,9 @@ pub struct AdaptivePolicy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Overflow {
+    /// The new record.
     DropNewest,
+    /// The oldest record.
     DropOldest,
     /// None: the request waits for room (backpressure), `max_wait` at most. Totals (layout
     /// `rollup`) never fill the buffer.
@@ -160,6 +171,7 @@ pub enum WriteMode {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryPolicy {
+    /// How pauses grow.
     pub backoff: Backoff,
     /// Attempts in all, the first included. After the last the records stay in
     /// memory and go with the next write.
@@ -180,7 +192,9 @@ pub struct RetryPolicy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetryBudget {
+    /// Tokens that a first attempt earns.
     pub per_attempt: Probability,
+    /// Most tokens that can be saved up.
     pub capacity: u32,
 }
 
@@ -216,6 +230,7 @@ pub enum Backoff {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LayoutPolicy {
+    /// Whose records share a key.
     pub keys: KeyLayout,
     /// Length of the time buckets.
     #[serde(with = "quantity::duration")]
@@ -275,10 +290,12 @@ pub enum Discover {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CachePolicy {
+    /// Whether there is one.
     pub enabled: bool,
     /// Life of an entry from the time it was filled; a hit does not renew it.
     #[serde(with = "quantity::duration")]
     pub ttl: Duration,
+    /// Most entries; the oldest gives way.
     pub max_entries: u32,
     /// Whether metrics of one provider have entries of their own.
     pub per_provider: bool,
@@ -296,9 +313,12 @@ pub struct CachePolicy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PrewarmPolicy {
+    /// How long before its death an entry is read again.
     #[serde(with = "quantity::duration")]
     pub lead: Duration,
+    /// Fewest lookups to be expected in the next TTL.
     pub min_expected: f64,
+    /// How long this goes on after the request that began it.
     #[serde(with = "quantity::duration")]
     pub max_chain: Duration,
 }
@@ -363,34 +383,6 @@ impl Default for QueryPolicy {
                 max_attempts: 1,
                 ..RetryPolicy::default()
             },
-        }
-    }
-}
-
-/// From where on a provider, or the whole, counts as degraded or down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthThresholds {
-    pub degraded_error_rate: Probability,
-    pub down_error_rate: Probability,
-    #[serde(with = "quantity::duration")]
-    pub degraded_p95: Duration,
-    #[serde(with = "quantity::duration")]
-    pub down_p95: Duration,
-    /// With fewer requests in the window the status is unknown.
-    pub min_requests: u64,
-}
-
-impl Default for HealthThresholds {
-    fn default() -> Self {
-        let share = |p| Probability::new(p).expect("a literal between 0 and 1");
-        HealthThresholds {
-            degraded_error_rate: share(0.01),
-            down_error_rate: share(0.05),
-            degraded_p95: Duration::from_secs(5),
-            down_p95: Duration::from_secs(30),
-            min_requests: 1,
         }
     }
 }

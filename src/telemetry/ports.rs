@@ -28,9 +28,13 @@ pub trait WaitUntil {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum OpKind {
+    /// `get`, of one key or in bulk.
     Read,
+    /// `put`.
     Write,
+    /// `delete`.
     Delete,
+    /// `list`.
     List,
 }
 
@@ -125,13 +129,16 @@ pub struct PutOptions {
 /// A key as `list` returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedKey {
+    /// The key.
     pub name: String,
+    /// What was put with it as metadata.
     pub metadata: Option<Value>,
 }
 
 /// One page of a `list`: at most 1,000 keys in lexicographic order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPage {
+    /// The keys.
     pub keys: Vec<ListedKey>,
     /// Where to go on; `None` when the list is complete.
     pub cursor: Option<String>,

@@ -1,26 +1,17 @@
 //! Queries: stored aggregates of a window, merged, through the cache.
 
-use super::aggregate::{Aggregate, Corrupt, Metrics};
-use super::collector::{Collector, State};
+use super::aggregate::{Aggregate, Metrics};
+use super::collector::Collector;
 use super::keys::{Bucket, Slot};
 use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
 use super::record::ProviderId;
-use super::semaphore::Semaphore;
+use super::state::{QueryKey, State};
 use crate::units::Timestamp;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// What a cached result answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct QueryKey {
-    pub window: Duration,
-    /// One provider's metrics have an entry of their own if the policy says so.
-    pub provider: Option<ProviderId>,
-}
 
 /// Keys in one bulk read.
 const BULK: usize = 100;
@@ -305,22 +296,6 @@ impl<C: Clock> Collector<C> {
     }
 }
 
-/// A read of the KV that several queries wait for.
-pub(super) struct Flight {
-    /// Held by the query that reads.
-    turn: Semaphore,
-    answer: RefCell<Option<Result<Rc<Metrics>, KvError>>>,
-}
-
-impl Default for Flight {
-    fn default() -> Self {
-        Flight {
-            turn: Semaphore::new(1),
-            answer: RefCell::default(),
-        }
-    }
-}
-
 /// An entry that is being kept fresh.
 struct Warming<'a> {
     state: &'a RefCell<State>,
@@ -330,44 +305,5 @@ struct Warming<'a> {
 impl Drop for Warming<'_> {
     fn drop(&mut self) {
         self.state.borrow_mut().warming.remove(&self.key);
-    }
-}
-
-/// Values that were decoded lately: those of past buckets come again with every query.
-#[derive(Default)]
-pub(super) struct Decoded {
-    recent: VecDeque<(Value, Aggregate)>,
-}
-
-/// Decoded values kept: a day of hours, and some.
-const DECODED: usize = 32;
-
-impl Decoded {
-    /// The aggregate that `value` encodes.
-    fn get(
-        &mut self,
-        value: &Value,
-        decode: impl FnOnce(&[u8]) -> Result<Aggregate, Corrupt>,
-    ) -> Result<&Aggregate, Corrupt> {
-        // Different values differ early: in length, or in the counts that come first.
-        let found = self.recent.iter().position(|(v, _)| v == value);
-        let index = match found {
-            Some(index) => index,
-            None => {
-                let aggregate = decode(value)?;
-                if self.recent.len() >= DECODED {
-                    self.recent.pop_front();
-                }
-                self.recent.push_back((Rc::clone(value), aggregate));
-                self.recent.len() - 1
-            }
-        };
-        Ok(&self.recent[index].1)
-    }
-
-    /// Bytes held.
-    pub fn memory_bytes(&self) -> usize {
-        let each = self.recent.iter().map(|(v, a)| v.len() + a.memory_bytes());
-        each.sum()
     }
 }

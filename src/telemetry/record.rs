@@ -12,9 +12,11 @@ pub struct ProviderId(pub u16);
 pub struct Record {
     /// When the request was recorded.
     pub at: Timestamp,
+    /// The provider asked.
     pub provider: ProviderId,
     /// How long the provider took.
     pub latency: Duration,
+    /// Whether the provider answered without an error.
     pub success: bool,
     /// Tokens used by the request.
     pub tokens: u32,

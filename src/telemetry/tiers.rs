@@ -4,7 +4,7 @@ use super::aggregate::{Aggregate, Metrics};
 use super::collector::Collector;
 use super::keys::Bucket;
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache};
-use super::query::QueryKey;
+use super::state::QueryKey;
 use crate::units::{DAY, Timestamp};
 use std::rc::Rc;
 use std::time::Duration;

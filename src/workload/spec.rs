@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkloadSpec {
+    /// How requests follow each other.
     #[serde(default)]
     pub spacing: Spacing,
     /// Daily and weekly shape; none is a constant rate.
@@ -36,6 +37,7 @@ pub struct WorkloadSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Providers {
+    /// The provider's name.
     pub name: String,
     /// Share of the requests; the shares of all providers add up to 1.
     pub share: Probability,
@@ -43,6 +45,7 @@ pub struct Providers {
     pub success: Probability,
     /// Time the provider takes.
     pub latency: Dist,
+    /// Tokens that a request uses.
     pub tokens: Tokens,
 }
 
@@ -50,16 +53,23 @@ pub struct Providers {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Tokens {
+    /// Always the same.
     Constant {
+        /// Tokens of each request.
         value: u32,
     },
+    /// Whole numbers, each as likely.
     Uniform {
+        /// The fewest.
         low: u32,
+        /// The most.
         high: u32,
     },
     /// Lognormal, rounded down.
     Lognormal {
+        /// The median.
         median: f64,
+        /// Standard deviation of the logarithm.
         sigma: f64,
     },
 }

@@ -13,9 +13,11 @@ use std::time::Duration;
 /// Something that arrives.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Arrival {
+    /// When it arrives.
     pub at: Timestamp,
     /// The place of the fleet where it comes in, by number; if not known, the fleet draws one.
     pub place: Option<u16>,
+    /// What arrives.
     pub kind: ArrivalKind,
 }
 
@@ -26,8 +28,11 @@ pub enum ArrivalKind {
     Record {
         /// Position in [`WorkloadSpec::providers`].
         provider: u16,
+        /// How long the provider takes.
         latency: Duration,
+        /// Whether the provider answers without an error.
         success: bool,
+        /// Tokens used.
         tokens: u32,
     },
     /// A read of the metrics endpoint: a request of its own.
@@ -66,8 +71,11 @@ pub struct WorkloadStream {
 pub struct Known {
     /// Position in [`WorkloadSpec::providers`].
     pub provider: Option<u16>,
+    /// How long the provider took.
     pub latency: Option<Duration>,
+    /// Whether the provider answered without an error.
     pub success: Option<bool>,
+    /// Tokens used.
     pub tokens: Option<u32>,
 }
 

@@ -6,6 +6,7 @@ use crate::units::Timestamp;
 /// Starts and ends of isolates, and their time alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FleetCounters {
+    /// Isolates started.
     pub started: u64,
     /// Ends by cause, in the order of [`EndCause::ALL`].
     pub ended: [u64; EndCause::ALL.len()],

@@ -37,6 +37,7 @@ pub struct Isolate<T> {
     pub place: usize,
     /// A number that no other isolate has had.
     pub number: u64,
+    /// What lives in its memory.
     pub memory: T,
     /// From when on it can serve; before that it starts.
     pub ready_at: Timestamp,

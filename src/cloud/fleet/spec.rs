@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FleetSpec {
+    /// What it is, in one line.
     pub title: String,
     /// Machines, shared out among the places by their shares. Without [`FleetSpec::life`] each has
     /// one isolate for ever; with it, none, one or more, as requests come.
@@ -28,6 +29,7 @@ pub struct FleetSpec {
     /// How isolates start and end; none lets them live for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Life>,
+    /// Memory of an isolate, and what takes it.
     #[serde(default)]
     pub memory: MemoryLimits,
 }
@@ -51,6 +53,7 @@ pub enum Routing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
+    /// Its name in reports.
     pub name: String,
     /// Share of the requests; the shares of all places add up to 1.
     pub share: Probability,
@@ -64,7 +67,9 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zipf {
+    /// How many places there are.
     pub places: u32,
+    /// How steeply shares fall with the rank; 0 for equal shares.
     pub exponent: f64,
 }
 

@@ -27,16 +27,32 @@ pub type OpLog = Rc<RefCell<Vec<Operation>>>;
 /// An operation as its caller saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
+    /// What kind it was.
     pub kind: OpKind,
     /// Keys read, or 1.
     pub keys: usize,
+    /// When it was called.
     pub start: Timestamp,
+    /// When its answer came.
     pub end: Timestamp,
+    /// Why it failed; none if it succeeded.
     pub error: Option<KvError>,
 }
 
+impl KvStore {
+    /// Access for a new Worker invocation at the first point of presence.
+    pub fn invocation(self: &Rc<Self>) -> KvHandle {
+        self.invocation_at(0)
+    }
+
+    /// Access for a new Worker invocation at a point of presence.
+    pub fn invocation_at(self: &Rc<Self>, place: usize) -> KvHandle {
+        KvHandle::new(Rc::clone(self), place)
+    }
+}
+
 impl KvHandle {
-    pub(super) fn new(store: Rc<KvStore>, place: usize) -> Self {
+    fn new(store: Rc<KvStore>, place: usize) -> Self {
         let limit = store.limits().connections_per_invocation;
         KvHandle {
             store,

@@ -23,11 +23,16 @@ pub enum SameKeyExcess {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KvLimits {
+    /// Bytes of a key.
     pub key_bytes: usize,
+    /// Bytes of the metadata of a key.
     pub metadata_bytes: usize,
+    /// Size of a value.
     pub value: Bytes,
+    /// Shortest time to live that a write may ask for.
     #[serde(with = "quantity::duration")]
     pub min_expiration_ttl: Duration,
+    /// Shortest time that a read may ask to be cached for.
     #[serde(with = "quantity::duration")]
     pub min_cache_ttl: Duration,
     /// Keys on one page of a list.
@@ -40,7 +45,9 @@ pub struct KvLimits {
     pub same_key_excess: SameKeyExcess,
     /// Keys in one bulk read.
     pub bulk_read_keys: usize,
+    /// Operations of an invocation; a bulk read counts once.
     pub operations_per_invocation: u32,
+    /// Connections that an invocation may have open at once; more operations wait.
     pub connections_per_invocation: u32,
     /// CPU time that an invocation may take; no limit, if not given.
     #[serde(
@@ -58,8 +65,10 @@ pub struct KvLimits {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlanLimits {
+    /// Operations of an invocation; none for what [`KvLimits`] says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operations_per_invocation: Option<u32>,
+    /// CPU time of an invocation; none for no limit.
     #[serde(
         with = "quantity::optional_duration",
         skip_serializing_if = "Option::is_none"

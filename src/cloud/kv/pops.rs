@@ -14,11 +14,13 @@ use std::time::Duration;
 /// What the caches are made from.
 #[derive(Debug, Clone)]
 pub struct Consistency {
+    /// The settings.
     pub spec: ConsistencySpec,
     /// Points of presence.
     pub places: usize,
     /// Latency of a read that its place answers, and of one that it cannot.
     pub hot: Sampler,
+    /// Latency of a read that goes to the central store.
     pub cold: Sampler,
 }
 
@@ -28,7 +30,9 @@ pub struct ReadAges {
     ages: Latencies,
     /// Keys read; those answered by the place's cache; those answered with an outdated value.
     pub reads: u64,
+    /// Keys answered by the place's cache.
     pub hot: u64,
+    /// Keys answered with an outdated value.
     pub stale: u64,
     /// Entries that places fetched anew in the background before they expired.
     pub refreshes: u64,
@@ -128,7 +132,7 @@ pub(super) struct PopCaches {
 const LEAST_PRUNE: usize = 1_024;
 
 impl PopCaches {
-    pub fn new(c: Consistency, streams: &Streams) -> Self {
+    pub(crate) fn new(c: Consistency, streams: &Streams) -> Self {
         PopCaches {
             propagation: c.spec.propagation.sampler(),
             propagation_rng: streams.stream("kv.propagation"),
@@ -143,20 +147,20 @@ impl PopCaches {
         }
     }
 
-    pub fn ages(&self) -> &ReadAges {
+    pub(crate) fn ages(&self) -> &ReadAges {
         &self.ages
     }
 
-    pub fn reset_ages(&mut self) {
+    pub(crate) fn reset_ages(&mut self) {
         self.ages = ReadAges::default();
     }
 
-    pub fn latency(&self, hot: bool, rng: &mut StreamRng) -> Duration {
+    pub(crate) fn latency(&self, hot: bool, rng: &mut StreamRng) -> Duration {
         if hot { &self.hot } else { &self.cold }.sample(rng)
     }
 
     /// Notes a write (or, without a value, a deletion) made in `place`, of what lives until `dies`.
-    pub fn write(
+    pub(crate) fn write(
         &mut self,
         place: usize,
         key: &str,
@@ -186,12 +190,12 @@ impl PopCaches {
     }
 
     /// Forgets a key that has expired.
-    pub fn forget(&mut self, key: &str) {
+    pub(crate) fn forget(&mut self, key: &str) {
         self.versions.remove(key);
     }
 
     /// Whether a list shows the key: lists are answered centrally.
-    pub fn is_listed(&self, key: &str, now: Timestamp) -> bool {
+    pub(crate) fn is_listed(&self, key: &str, now: Timestamp) -> bool {
         let visible = |v: &VecDeque<Rc<Version>>| {
             let seen = v.iter().rev().find(|v| v.visible <= now);
             seen.is_some_and(|v| v.value.is_some() && !v.is_dead(now))
@@ -201,7 +205,7 @@ impl PopCaches {
 
     /// What a reader in `place` sees, and whether the place's cache answered. A read that leaves the
     /// place is now slower than usual by the factor `slowness`.
-    pub fn read(
+    pub(crate) fn read(
         &mut self,
         place: usize,
         key: &str,

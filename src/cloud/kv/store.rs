@@ -1,6 +1,5 @@
 //! The namespace itself: data, limits, quotas, failures, latency and meter.
 
-use super::handle::KvHandle;
 use super::limits::KvLimits;
 use super::meter::{KvMeter, OpOutcome};
 use super::pops::{Consistency, PopCaches, ReadAges};
@@ -21,9 +20,13 @@ use std::time::Duration;
 /// Latency of each kind of operation.
 #[derive(Debug, Clone)]
 pub struct KvLatency {
+    /// Of reads, single and bulk.
     pub read: Sampler,
+    /// Of writes.
     pub write: Sampler,
+    /// Of deletes.
     pub delete: Sampler,
+    /// Of lists.
     pub list: Sampler,
 }
 
@@ -55,11 +58,15 @@ pub struct DailyQuota(pub [Option<u64>; OpKind::ALL.len()]);
 /// What a namespace is made from.
 #[derive(Debug, Clone)]
 pub struct KvConfig {
+    /// Sizes, rates and numbers that are refused beyond.
     pub limits: KvLimits,
+    /// How long operations take.
     pub latency: KvLatency,
+    /// How often operations fail, and when.
     pub failures: FailureSpec,
     /// Where the failure windows count from.
     pub origin: Timestamp,
+    /// What the plan allows in a day.
     pub quota: DailyQuota,
     /// Caches at the points of presence and late visibility; none is a store that all see at once.
     pub consistency: Option<Consistency>,
@@ -142,16 +149,6 @@ impl KvStore {
             consistency: None,
         };
         KvStore::new(config, clock, &Streams::new(0, 0))
-    }
-
-    /// Access for a new Worker invocation at the first point of presence.
-    pub fn invocation(self: &Rc<Self>) -> KvHandle {
-        self.invocation_at(0)
-    }
-
-    /// Access for a new Worker invocation at a point of presence.
-    pub fn invocation_at(self: &Rc<Self>, place: usize) -> KvHandle {
-        KvHandle::new(Rc::clone(self), place)
     }
 
     /// How old the answers of reads were; none if all see every write at once.

@@ -15,11 +15,15 @@ use std::path::Path;
 /// A bar from one value to another; a point where they are equal.
 #[derive(Debug, Clone)]
 pub struct Bar {
+    /// Where the bar begins, in the unit of the axis.
     pub from: f64,
+    /// Where it ends.
     pub to: f64,
     /// Interval of `to`; NaN for none.
     pub low: f64,
+    /// Upper end of the interval of `to`; NaN for none.
     pub high: f64,
+    /// Position in the palette.
     pub colour: usize,
     /// What is written beside it.
     pub label: String,
@@ -28,7 +32,9 @@ pub struct Bar {
 /// A row with its bars, which may overlap.
 #[derive(Debug, Clone)]
 pub struct Row {
+    /// What stands before it.
     pub label: String,
+    /// Its bars, those that come later over the earlier.
     pub bars: Vec<Bar>,
     /// Where the label stands in place of bars that there are none.
     pub remark: String,
@@ -37,14 +43,19 @@ pub struct Row {
 /// A chart of rows, the first one on top.
 #[derive(Debug, Clone)]
 pub struct BarChart {
+    /// What the chart shows.
     pub title: String,
+    /// What was simulated, in one line.
     pub subtitle: String,
+    /// The axis of the bars.
     pub x: Axis,
+    /// The rows, from top to bottom.
     pub rows: Vec<Row>,
     /// Vertical lines.
     pub marks: Vec<Mark>,
     /// Names of the colours that bars use.
     pub legend: Vec<(usize, String)>,
+    /// What stands below the chart.
     pub note: String,
 }
 

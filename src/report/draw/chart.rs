@@ -14,7 +14,9 @@ use std::path::Path;
 /// How an axis spaces its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
+    /// Evenly.
     Linear,
+    /// By the logarithm.
     Log,
 }
 
@@ -23,27 +25,35 @@ pub enum Scale {
 pub struct Axis {
     /// Name with unit.
     pub label: String,
+    /// How values are spaced.
     pub scale: Scale,
     /// How its values are written.
     pub format: fn(f64) -> String,
     /// Ends of the axis, where the data should not decide.
     pub min: Option<f64>,
+    /// Right or upper end, where the data should not decide.
     pub max: Option<f64>,
 }
 
 /// A value with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Datum {
+    /// Where it stands across.
     pub x: f64,
+    /// The value; NaN leaves a gap.
     pub y: f64,
+    /// Lower end of the interval; NaN for none.
     pub low: f64,
+    /// Upper end of the interval; NaN for none.
     pub high: f64,
 }
 
 /// A line, with a band where the data have intervals.
 #[derive(Debug, Clone)]
 pub struct Series {
+    /// Its name in the legend.
     pub name: String,
+    /// Its points, with `x` rising.
     pub data: Vec<Datum>,
     /// Lines of one colour belong together; see [`Series::dash`].
     pub colour: usize,
@@ -56,8 +66,11 @@ pub struct Series {
 /// A line across the chart that marks a value on one axis.
 #[derive(Debug, Clone)]
 pub struct Mark {
+    /// The value, in the unit of its axis.
     pub at: f64,
+    /// What stands beside the line.
     pub label: String,
+    /// Whether it is a value of `x`, and the line upright.
     pub vertical: bool,
     /// The colour of the series that it belongs to, or grey.
     pub colour: Option<usize>,
@@ -66,12 +79,17 @@ pub struct Mark {
 /// A chart.
 #[derive(Debug, Clone)]
 pub struct Chart {
+    /// What the chart shows.
     pub title: String,
     /// What was simulated, in one line.
     pub subtitle: String,
+    /// The axis across.
     pub x: Axis,
+    /// The axis upwards.
     pub y: Axis,
+    /// The lines, by colour.
     pub series: Vec<Series>,
+    /// Lines that mark values.
     pub marks: Vec<Mark>,
     /// What a reader must know: confidence, clipping.
     pub note: String,

@@ -21,6 +21,7 @@ pub enum Shade {
 /// A cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatCell {
+    /// The value, which the colour stands for.
     pub value: f64,
     /// What stands in it, a line each.
     pub lines: Vec<String>,
@@ -31,19 +32,27 @@ pub struct HeatCell {
 /// A heat map.
 #[derive(Debug, Clone)]
 pub struct HeatMap {
+    /// What the chart shows.
     pub title: String,
+    /// What was simulated, in one line.
     pub subtitle: String,
+    /// What the columns stand for.
     pub x_label: String,
+    /// Names of the columns, from left to right.
     pub columns: Vec<String>,
+    /// What the rows stand for.
     pub y_label: String,
     /// From the bottom up.
     pub rows: Vec<String>,
     /// By row, then column.
     pub cells: Vec<Vec<HeatCell>>,
+    /// How colours follow from values.
     pub shade: Shade,
     /// Name of the colour bar, with its unit.
     pub bar_label: String,
+    /// How a value is written in its cell.
     pub format: fn(f64) -> String,
+    /// What stands below the chart.
     pub note: String,
 }
 

@@ -14,33 +14,43 @@ use std::path::Path;
 pub struct Bar {
     /// Which of the chart's kinds it is.
     pub kind: usize,
+    /// Height of the bar, in the unit of its panel.
     pub value: f64,
     /// Ends of the interval; NaN without.
     pub low: f64,
+    /// Upper end of the interval; NaN without.
     pub high: f64,
+    /// What stands over it.
     pub label: String,
 }
 
 /// Bars that can be compared.
 #[derive(Debug, Clone)]
 pub struct Panel {
+    /// What the panel shows, with its unit.
     pub title: String,
     /// A line below the title: conditions, unit.
     pub subtitle: String,
     /// A line across: the figure that the bars are held against.
     pub expected: f64,
+    /// What the line across is called.
     pub expected_label: String,
+    /// The bars, from left to right.
     pub bars: Vec<Bar>,
 }
 
 /// Panels side by side.
 #[derive(Debug, Clone)]
 pub struct Panels {
+    /// What the chart shows.
     pub title: String,
+    /// What was simulated, in one line.
     pub subtitle: String,
     /// What the colours stand for.
     pub kinds: Vec<String>,
+    /// The panels, from left to right.
     pub panels: Vec<Panel>,
+    /// What stands below the chart.
     pub note: String,
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 pub struct About {
     /// Assumption and what it says.
     pub facts: Vec<(String, String)>,
+    /// The prices in force; none where nothing is billed.
     pub prices: Option<Table>,
     /// Model files with their comments, where sources and assumptions stand: name and text.
     pub models: Vec<(String, String)>,
@@ -19,6 +20,7 @@ pub struct About {
     pub settings: Option<Table>,
     /// The command line.
     pub command: String,
+    /// Version of kvplan that made the results.
     pub version: String,
     /// The file that says all this.
     pub file: String,

@@ -10,7 +10,9 @@ use crate::study::stats::Estimate;
 /// A question with what the results say, in one or more sentences.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
+    /// The question, as a reader would ask it.
     pub question: String,
+    /// The answer, a sentence a line.
     pub lines: Vec<String>,
 }
 

@@ -7,33 +7,46 @@ use crate::report::format;
 /// How a verdict is to be seen at a glance; never by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
+    /// The claim holds.
     Good,
+    /// It holds in part, or under conditions.
     Mixed,
+    /// It does not hold.
     Bad,
+    /// It cannot be told.
     Open,
 }
 
 /// A verdict and how many claims got it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Count {
+    /// The verdict.
     pub verdict: String,
+    /// How it is shown.
     pub tone: Tone,
+    /// Claims that got it.
     pub claims: usize,
 }
 
 /// Claims that stand under one heading of the document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
+    /// The heading.
     pub title: String,
+    /// The claims, in the order of the document.
     pub claims: Vec<Claim>,
 }
 
 /// A claim: what was said, the verdict, and everything that supports it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
+    /// Its identifier in the ledger.
     pub id: String,
+    /// What the document says, word for word.
     pub quote: String,
+    /// The verdict over all lenses.
     pub verdict: String,
+    /// How the verdict is shown.
     pub tone: Tone,
     /// What it looks like through each lens.
     pub lenses: Vec<Lens>,
@@ -44,17 +57,24 @@ pub struct Claim {
 /// A claim seen through one lens, such as the published prices: verdict and value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lens {
+    /// What it is looked at through.
     pub name: String,
+    /// The verdict through this lens.
     pub verdict: String,
+    /// How the verdict is shown.
     pub tone: Tone,
+    /// The value found, with its unit.
     pub value: String,
 }
 
 /// All claims of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
+    /// How many claims got each verdict.
     pub counts: Vec<Count>,
+    /// The claims, by heading.
     pub sections: Vec<Section>,
+    /// Claims on the page.
     pub total: usize,
 }
 

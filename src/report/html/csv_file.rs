@@ -13,10 +13,13 @@ pub const SHOWN_ROWS: usize = 200;
 /// A CSV file.
 #[derive(Debug, Clone, Default)]
 pub struct Csv {
+    /// Its name in the folder.
     pub file: String,
+    /// Names of the columns.
     pub header: Vec<String>,
     /// All rows of a known table, the first [`SHOWN_ROWS`] of raw data and of others.
     pub rows: Vec<Vec<String>>,
+    /// Rows of the file, whether or not they are in `rows`.
     pub total_rows: usize,
 }
 

@@ -10,8 +10,11 @@ use roxmltree::{Document, Node};
 /// A drawing as the page shows it.
 #[derive(Debug, Clone)]
 pub struct Figure {
+    /// What it shows.
     pub title: String,
+    /// How it is to be read.
     pub about: String,
+    /// Its name in the folder.
     pub file: String,
     /// Markup that is safe to put into a page.
     pub svg: String,

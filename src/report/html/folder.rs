@@ -16,7 +16,9 @@ use std::path::Path;
 pub struct Folder {
     /// Its name, without what it lies in.
     pub name: String,
+    /// The CSV files in it.
     pub tables: Vec<Csv>,
+    /// The drawings in it.
     pub figures: Vec<Figure>,
     /// What the commands say of themselves: `run.json`, then `claims.json` and the like.
     pub runs: Vec<Run>,
@@ -27,7 +29,9 @@ pub struct Folder {
 /// What a command says of itself, to repeat it.
 #[derive(Debug, Clone)]
 pub struct Run {
+    /// Its name in the folder.
     pub file: String,
+    /// The JSON in it.
     pub said: Value,
 }
 

@@ -4,8 +4,11 @@ use crate::report::artefacts;
 
 /// A file that kvplan writes, with what a page calls it.
 pub struct Known {
+    /// Its name, as `report::artefacts` has it.
     pub file: &'static str,
+    /// What a page calls it.
     pub title: &'static str,
+    /// How it is to be read, in a sentence or two.
     pub about: &'static str,
     /// Folded at first: raw data that few read.
     pub raw: bool,

@@ -42,9 +42,13 @@ struct Page<'a> {
 /// A page, and what is on it.
 #[derive(Debug)]
 pub struct Report {
+    /// The page, complete in itself.
     pub html: String,
+    /// Drawings on it.
     pub charts: usize,
+    /// Tables on it.
     pub tables: usize,
+    /// Claims on it.
     pub claims: usize,
 }
 

@@ -8,37 +8,49 @@ use crate::run::metric::METRICS;
 /// A table as the page shows it.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
+    /// Its anchor in the page.
     pub id: String,
+    /// What it shows.
     pub title: String,
+    /// How it is to be read.
     pub about: String,
     /// The file that holds all of it, if there is one.
     pub file: String,
+    /// The columns, from left to right.
     pub columns: Vec<Column>,
+    /// By row, then column.
     pub rows: Vec<Vec<Cell>>,
+    /// Rows of the file, whether or not they are in `rows`.
     pub total_rows: usize,
     /// Columns with one value in all rows: label and value.
     pub same: Vec<(String, String)>,
     /// Columns without any value but zero.
     pub blank: Vec<String>,
+    /// Whether it is unfolded when the page opens.
     pub open: bool,
 }
 
 /// A column.
 #[derive(Debug, Clone, Default)]
 pub struct Column {
+    /// What stands over it.
     pub label: String,
     /// Its name in the file, and what it means if that is known.
     pub hint: String,
+    /// Whether it holds numbers, which are set to the right.
     pub numeric: bool,
 }
 
 /// A cell.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
+    /// What is shown.
     pub text: String,
     /// What to sort by, where the text does not begin with that number.
     pub key: Option<String>,
+    /// Whether it stands out.
     pub strong: bool,
+    /// Whether it is a number, which is set to the right.
     pub numeric: bool,
 }
 

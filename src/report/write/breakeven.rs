@@ -18,8 +18,11 @@ use crate::study::sweep::Cell;
 
 /// A scenario with its answers.
 pub struct BreakevenReport<'a> {
+    /// What was simulated.
     pub scenario: &'a Scenario,
+    /// What was asked for.
     pub settings: &'a Settings,
+    /// The answers.
     pub result: &'a Breakeven,
 }
 

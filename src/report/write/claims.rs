@@ -20,9 +20,13 @@ use std::collections::BTreeMap;
 
 /// What the results came from.
 pub struct Ran<'a> {
+    /// The document's claims.
     pub ledger: &'a Ledger,
+    /// What was found of each claim.
     pub judgements: &'a [Judgement<'a>],
+    /// The plan whose prices apply.
     pub plan: &'a Plan,
+    /// How much was simulated.
     pub effort: Effort,
 }
 

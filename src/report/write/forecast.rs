@@ -14,8 +14,11 @@ use crate::study::forecast::{Forecast, Growth, Hit, Limit, Month};
 
 /// A scenario with its forecast.
 pub struct ForecastReport<'a> {
+    /// What was simulated.
     pub scenario: &'a Scenario,
+    /// How traffic grows.
     pub growth: &'a Growth,
+    /// The forecast.
     pub result: &'a Forecast,
 }
 

@@ -17,10 +17,13 @@ use serde::Serialize;
 pub struct InvoiceReport<'a> {
     /// With the prices in force on the day.
     pub catalog: &'a Catalog,
+    /// The plan that was priced.
     pub plan: &'a Plan,
     /// The day whose prices these are.
     pub on: Date,
+    /// The bill.
     pub invoice: &'a Invoice,
+    /// What the plan does not cover and does not sell.
     pub excesses: &'a [Excess],
 }
 

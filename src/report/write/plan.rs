@@ -18,13 +18,17 @@ use std::io;
 
 /// A scenario with the outcome of its search.
 pub struct PlanReport<'a> {
+    /// What was simulated.
     pub scenario: &'a Scenario,
+    /// How candidates raced.
     pub settings: &'a Settings,
     /// What the search is called: a name or a file.
     pub search: &'a str,
     /// Names of the dimensions of the search.
     pub dimensions: Vec<&'a str>,
+    /// The candidates, and what cannot be used.
     pub space: &'a Space,
+    /// The outcome.
     pub result: &'a Planned,
 }
 

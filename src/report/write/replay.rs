@@ -22,8 +22,11 @@ use std::time::Duration;
 
 /// A replay with what it was made of.
 pub struct Report<'a> {
+    /// What was simulated.
     pub scenario: &'a Scenario,
+    /// How the log was replayed.
     pub spec: &'a ReplaySpec,
+    /// What was measured.
     pub replay: &'a Replay,
     /// What messages call the log.
     pub label: &'a str,

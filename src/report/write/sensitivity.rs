@@ -18,10 +18,13 @@ use crate::study::stats::Estimate;
 pub struct SensitivityReport<'a> {
     /// At the base of all inputs.
     pub scenario: &'a Scenario,
+    /// The inputs with their ranges.
     pub inputs: &'a Inputs,
     /// What the inputs are called: a name or a file.
     pub inputs_name: &'a str,
+    /// What was asked for.
     pub settings: &'a Settings,
+    /// The results.
     pub result: &'a Sensitivity,
 }
 

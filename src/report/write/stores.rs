@@ -17,11 +17,15 @@ use serde::Serialize;
 
 /// What was compared, and what came out.
 pub struct Comparison<'a> {
+    /// What was simulated.
     pub scenario: &'a Scenario,
+    /// The stores compared.
     pub stores: &'a [StoreSpec],
     /// The settings of stores that were given: `store.NAME.FIELD=VALUE`.
     pub changed: &'a [String],
+    /// The measures of each store, policy and level.
     pub cells: &'a [StoreCell],
+    /// Where one store becomes the cheapest instead of another.
     pub take_overs: &'a [TakeOver],
 }
 

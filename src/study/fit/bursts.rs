@@ -8,6 +8,7 @@ use std::time::Duration;
 /// Bursts, and how they were found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedBursts {
+    /// What a workload's file says of them.
     pub bursts: Bursts,
     /// How long the rate remembers its level.
     pub time_constant_s: f64,
@@ -42,7 +43,7 @@ fn allan_part(x: f64) -> f64 {
 ///
 /// The time constant is searched for, the variance of the rate follows by least squares with
 /// weights from the intervals, and the share of time in bursts from the skewness of the rate.
-pub fn fit_bursts(dispersion: &[Dispersion]) -> Option<FittedBursts> {
+pub(crate) fn fit_bursts(dispersion: &[Dispersion]) -> Option<FittedBursts> {
     let usable = |d: &&Dispersion| d.allan.n >= 3 && d.allan.half_width.is_finite();
     let usable: Vec<&Dispersion> = dispersion.iter().filter(usable).collect();
     let beyond = |d: &&Dispersion| d.allan.mean > 1.0 + 1.5 * d.allan.half_width;

@@ -11,11 +11,13 @@ const HOUR_S: u64 = 3_600;
 /// How counts in windows of one length are dispersed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dispersion {
+    /// Length of the windows, in seconds.
     pub scale_s: u64,
     /// Whole windows in the log.
     pub windows: u64,
     /// Arrivals in a window, mean and most.
     pub mean: f64,
+    /// Most arrivals in a window.
     pub most: u64,
     /// Index of dispersion: the variance of the counts about the mean of their hour, over that
     /// mean. 1 for Poisson arrivals.
@@ -28,12 +30,13 @@ pub struct Dispersion {
     /// Variance and third cumulant of the rate, relative to its hour's mean, as far as windows of
     /// this length show them.
     pub rate_variance: f64,
+    /// Third cumulant of the rate, relative to its hour's mean, likewise.
     pub rate_third: f64,
 }
 
 /// Counts arrivals, which must come in the order of time.
 #[derive(Debug, Clone)]
-pub struct Counts {
+pub(crate) struct Counts {
     scales: Vec<Scale>,
 }
 
@@ -64,7 +67,7 @@ struct Hour {
 
 impl Counts {
     /// Counts from the first arrival on.
-    pub fn new(first: Timestamp) -> Self {
+    pub(crate) fn new(first: Timestamp) -> Self {
         let ns = first.as_nanos();
         let scale = |length_s: u64| {
             let first_whole = ns.div_ceil(length_s * 1_000_000_000);
@@ -84,7 +87,7 @@ impl Counts {
     }
 
     /// Counts an arrival.
-    pub fn add(&mut self, at: Timestamp) {
+    pub(crate) fn add(&mut self, at: Timestamp) {
         for scale in &mut self.scales {
             let window = at.as_nanos() / (scale.length_s * 1_000_000_000);
             while scale.window < window {
@@ -95,7 +98,7 @@ impl Counts {
     }
 
     /// What was counted; the last window of each length, which may not be whole, is left out.
-    pub fn dispersion(mut self) -> Vec<Dispersion> {
+    pub(crate) fn dispersion(mut self) -> Vec<Dispersion> {
         self.scales.iter_mut().map(Scale::finish).collect()
     }
 }

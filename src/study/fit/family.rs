@@ -12,9 +12,13 @@ use std::time::Duration;
 /// A family of distributions of positive values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
+    /// Lognormal.
     Lognormal,
+    /// Gamma.
     Gamma,
+    /// Weibull.
     Weibull,
+    /// Exponential.
     Exponential,
 }
 
@@ -137,10 +141,32 @@ fn weibull(logs: &[f64], mu: f64, sigma: f64) -> Option<(f64, f64)> {
 /// A distribution of milliseconds with estimated parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fitted {
-    Lognormal { mu: f64, sigma: f64 },
-    Gamma { mean: f64, shape: f64 },
-    Weibull { scale: f64, shape: f64 },
-    Exponential { mean: f64 },
+    /// Lognormal.
+    Lognormal {
+        /// Mean of the logarithm of milliseconds.
+        mu: f64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+    },
+    /// Gamma.
+    Gamma {
+        /// Mean, in milliseconds.
+        mean: f64,
+        /// Shape.
+        shape: f64,
+    },
+    /// Weibull.
+    Weibull {
+        /// Scale, in milliseconds.
+        scale: f64,
+        /// Shape.
+        shape: f64,
+    },
+    /// Exponential.
+    Exponential {
+        /// Mean, in milliseconds.
+        mean: f64,
+    },
 }
 
 /// An estimated parameter with half its confidence interval.
@@ -148,6 +174,7 @@ pub enum Fitted {
 pub struct Parameter {
     /// Name with its unit, if it has one.
     pub name: &'static str,
+    /// The estimate.
     pub value: f64,
     /// From the Fisher information: right for many observations.
     pub half_width: f64,

@@ -5,7 +5,7 @@ use crate::sim::random::Streams;
 use crate::study::replicate;
 
 /// The Kolmogorov-Smirnov distance of sorted values from a distribution.
-pub fn ks_distance(sorted: &[f64], fitted: &Fitted) -> f64 {
+pub(crate) fn ks_distance(sorted: &[f64], fitted: &Fitted) -> f64 {
     let n = sorted.len() as f64;
     sorted.iter().enumerate().fold(0.0_f64, |d, (i, x)| {
         let f = fitted.cdf(*x);
@@ -14,7 +14,7 @@ pub fn ks_distance(sorted: &[f64], fitted: &Fitted) -> f64 {
 }
 
 /// Samples drawn for a p-value, and the most values in each.
-pub const BOOTSTRAPS: usize = 499;
+pub(crate) const BOOTSTRAPS: usize = 499;
 const MOST_VALUES: usize = 2_000;
 
 /// The chance of a distance as large as `distance` if the `n` values came from the family: the
@@ -22,7 +22,13 @@ const MOST_VALUES: usize = 2_000;
 /// are as far from their own fit (parametric bootstrap; the usual tables would be too kind, because
 /// the parameters come from the same values). Of large samples, smaller ones stand in, compared
 /// by Stephens' scaled distance (1970), whose law all but ignores the size.
-pub fn bootstrap_p(fitted: &Fitted, n: usize, distance: f64, samples: usize, seed: u64) -> f64 {
+pub(crate) fn bootstrap_p(
+    fitted: &Fitted,
+    n: usize,
+    distance: f64,
+    samples: usize,
+    seed: u64,
+) -> f64 {
     let m = n.min(MOST_VALUES);
     let scaled = |d: f64, n: usize| {
         let root = (n as f64).sqrt();

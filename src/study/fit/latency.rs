@@ -21,24 +21,32 @@ pub struct LatencyFit {
 /// A fitted distribution and how well it does.
 #[derive(Debug, Clone)]
 pub struct Candidate {
+    /// The distribution with its parameters.
     pub fitted: Fitted,
+    /// Logarithm of the likelihood of the values, in milliseconds.
     pub log_likelihood: f64,
     /// Akaike's information criterion, `2 k - 2 ln L`, and by how much it exceeds the best one.
     pub aic: f64,
+    /// Akaike's criterion above that of the best candidate.
     pub delta_aic: f64,
     /// Kolmogorov-Smirnov distance, and its p-value by parametric bootstrap.
     pub ks_distance: f64,
+    /// Probability of so large a Kolmogorov-Smirnov distance, were this the distribution.
     pub ks_p: f64,
+    /// Quantiles of the values against those of the distribution.
     pub qq: Vec<QqPoint>,
 }
 
 /// A point of a quantile-quantile chart, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QqPoint {
+    /// Quantile of the distribution.
     pub fitted: f64,
+    /// Quantile of the values.
     pub observed: f64,
     /// Where the observed value would lie in [`CONFIDENCE`] of samples, pointwise.
     pub low: f64,
+    /// Upper end of where the observed quantile is to be expected.
     pub high: f64,
 }
 
@@ -151,13 +159,21 @@ fn qq_points(sorted: &[f64], fitted: &Fitted) -> Vec<QqPoint> {
 /// An entry of a latency profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
+    /// `read`.
     Read,
+    /// `hot_read`.
     HotRead,
+    /// `cold_read`.
     ColdRead,
+    /// `object`.
     Object,
+    /// `archive`.
     Archive,
+    /// `write`.
     Write,
+    /// `delete`.
     Delete,
+    /// `list`.
     List,
 }
 
@@ -210,6 +226,7 @@ impl FromStr for Operation {
 pub enum Choice {
     /// The likeliest family.
     Best,
+    /// The fitted distribution of this family.
     Family(Family),
     /// The observed values themselves.
     Empirical,

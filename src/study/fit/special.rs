@@ -2,7 +2,7 @@
 
 /// The trigamma function, the derivative of digamma, for `x` above 0: by recurrence to 10, from
 /// there by its asymptotic series (Abramowitz and Stegun 6.4.6 and 6.4.12).
-pub fn trigamma(mut x: f64) -> f64 {
+pub(crate) fn trigamma(mut x: f64) -> f64 {
     let mut sum = 0.0;
     while x < 10.0 {
         sum += 1.0 / (x * x);

@@ -3,6 +3,7 @@
 use super::bursts::{FittedBursts, expected_dispersion, fit_bursts};
 use super::counts::{Counts, Dispersion};
 use super::latency::LatencyFit;
+use super::origins::{Origins, ProviderOrigin};
 use crate::models::ConfigError;
 use crate::models::quantity::{Probability, Rate};
 use crate::sim::random::{StreamRng, Streams};
@@ -20,22 +21,31 @@ use std::time::Duration;
 /// A workload fitted to a log, and what the log showed.
 #[derive(Debug, Clone)]
 pub struct WorkloadFit {
+    /// The workload.
     pub spec: WorkloadSpec,
+    /// What was read.
     pub stats: TraceStats,
+    /// Time of the first request.
     pub first: Timestamp,
+    /// Time of the last request.
     pub last: Timestamp,
     /// Recorded requests.
     pub records: u64,
+    /// Mean rate of recorded requests.
     pub rate: Rate,
     /// By hour of the day (24) and by day of the week from Monday (7), UTC.
     pub hours: Vec<Slot>,
+    /// By day of the week from Monday (7), UTC.
     pub days: Vec<Slot>,
     /// Whether the hours, and the days, differ by more than chance, and were put into the shape.
     pub hours_differ: bool,
+    /// Whether the days differ by more than chance.
     pub days_differ: bool,
     /// Why they could not be told, if so.
     pub too_short: Option<&'static str>,
+    /// By length of the windows, from the shortest.
     pub dispersion: Vec<Dispersion>,
+    /// Bursts; none if the log shows none.
     pub bursts: Option<FittedBursts>,
     /// What the fitted workload's index of dispersion would be, estimated in the same way.
     pub fitted_dispersion: Vec<f64>,
@@ -46,31 +56,15 @@ pub struct WorkloadFit {
 /// Requests in a part of the day or week.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Slot {
+    /// Requests in it.
     pub requests: u64,
     /// How much of the log lies in it.
     pub exposure_s: f64,
     /// Requests per second with half a 95% interval, which allows for the dispersion; NaN where the
     /// log has no such time.
     pub rate: f64,
+    /// Half the confidence interval of the rate.
     pub half_width: f64,
-}
-
-/// Number of observations behind each part of the workload; none if it is the base's.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Origins {
-    pub providers: Option<u64>,
-    /// For each provider: of success, latencies (and how many of those were used), tokens.
-    pub each: Vec<ProviderOrigin>,
-    pub other_calls: bool,
-}
-
-/// Number of observations behind a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ProviderOrigin {
-    pub requests: u64,
-    pub success: u64,
-    pub latency: u64,
-    pub tokens: u64,
 }
 
 /// Latencies of a provider that are kept to fit a distribution to: a random sample of all.

@@ -10,7 +10,12 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum PartialError {
     /// A journal cannot be written, or is not that of this sweep.
-    Journal { path: PathBuf, why: String },
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong with it.
+        why: String,
+    },
     /// A shard, or all of them together, are not what they should be.
     Shard(String),
     /// The variables of the batch system do not say which part is wanted.

@@ -33,6 +33,7 @@ pub struct Journal {
 /// A journal with what was in it.
 #[derive(Debug)]
 pub struct Opened {
+    /// Open at its end, for more lines.
     pub journal: Journal,
     /// Units that need not be simulated again.
     pub known: Measured,

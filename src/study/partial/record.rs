@@ -37,7 +37,9 @@ pub struct Header {
     pub sweep_sha256: String,
     /// Part of the sweep, from 1.
     pub shard: u32,
+    /// Parts that the sweep was dealt out into.
     pub of: u32,
+    /// What is simulated.
     pub sweep: Sweep,
 }
 
@@ -246,6 +248,7 @@ fn entry_check(sweep_sha256: &str, unit: [u32; 3], bits: &str) -> String {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Closing {
+    /// Units in the file.
     pub units: usize,
     /// Of all bytes before this line.
     pub sha256: String,

@@ -17,7 +17,9 @@ pub fn file_name(part: Part) -> String {
 /// The results of one part of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shard {
+    /// What it belongs to.
     pub header: Header,
+    /// The outcome of each of its units.
     pub measured: Measured,
 }
 
@@ -89,8 +91,11 @@ pub fn decode(bytes: &[u8]) -> Result<Shard, PartialError> {
 /// A sweep whose units have all been measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Whole {
+    /// What was simulated.
     pub scenario: Scenario,
+    /// Requests a month.
     pub levels: Vec<Count>,
+    /// The outcome of every unit.
     pub measured: Measured,
 }
 

@@ -28,13 +28,16 @@ use crate::telemetry::ports::OpKind;
 pub struct Candidate {
     /// The label of its option in each dimension.
     pub options: Vec<String>,
+    /// The policy, with the settings of its choices.
     pub policy: Policy,
+    /// Name of the plan.
     pub plan: String,
 }
 
 /// How to race.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Recorded requests a month.
     pub traffic: Count,
     /// Replications of every candidate in the first round.
     pub first: u32,
@@ -63,6 +66,7 @@ pub enum Status {
 /// A candidate with its replications.
 #[derive(Debug, Clone)]
 pub struct Trial {
+    /// What was tried.
     pub candidate: Candidate,
     /// The prices of its plan.
     pricing: Plan,
@@ -71,6 +75,7 @@ pub struct Trial {
     pub error: f64,
     /// Its replications taken together; none before the first.
     pooled: Option<Pooled>,
+    /// What became of it.
     pub status: Status,
     /// Whether the upper confidence bounds of all objectives are within their bounds.
     pub meets: bool,
@@ -79,7 +84,9 @@ pub struct Trial {
 /// The outcome.
 #[derive(Debug, Clone)]
 pub struct Planned {
+    /// What was asked for.
     pub objectives: Vec<Objective>,
+    /// All candidates, in the order of the space.
     pub trials: Vec<Trial>,
     /// Position of the choice among the trials.
     pub choice: Option<usize>,
@@ -98,6 +105,7 @@ pub struct Planned {
     pub binding: Option<(usize, usize)>,
     /// Where nothing meets all: the candidate that comes nearest.
     pub nearest: Option<usize>,
+    /// Rounds raced.
     pub rounds: u32,
     /// Replications simulated, the confirmation among them.
     pub simulated: usize,
@@ -153,7 +161,12 @@ pub enum Certainty {
     /// Neither: the one-sided bound, which is given, is beyond the objective's.
     Open(f64),
     /// So many calls came, too few to state this percentile, which needs so many.
-    TooFew { came: u64, needed: u64 },
+    TooFew {
+        /// Calls that came, in all replications.
+        came: u64,
+        /// Calls that are needed.
+        needed: u64,
+    },
     /// There is no such measure here.
     NoValue,
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
+    /// What it is, in one line.
     pub title: String,
     /// Policy whose settings are varied: a name in `models/policies` or a path.
     pub base: String,
@@ -17,6 +18,7 @@ pub struct Search {
     pub base_many_writers: String,
     /// Plans to choose among; those that the catalog does not have are left out.
     pub plans: Vec<String>,
+    /// What may be chosen, independently of each other.
     #[serde(rename = "dimension")]
     pub dimensions: Vec<Dimension>,
 }
@@ -25,7 +27,9 @@ pub struct Search {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dimension {
+    /// Its name in reports.
     pub name: String,
+    /// The choices, of which each candidate has one.
     #[serde(rename = "option")]
     pub options: Vec<Choice>,
 }
@@ -34,7 +38,9 @@ pub struct Dimension {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
+    /// What reports call it.
     pub label: String,
+    /// Fields of the policy with their values.
     #[serde(default)]
     pub set: toml::Table,
 }
@@ -61,6 +67,7 @@ impl Model for Search {
 /// What the space holds, and what of it cannot be used.
 #[derive(Debug, Clone)]
 pub struct Space {
+    /// The candidates that can be used.
     pub candidates: Vec<Candidate>,
     /// Combinations whose settings contradict each other, or that need a policy which sees all
     /// isolates.

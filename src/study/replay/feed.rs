@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// A call of the replay, at its time in the simulation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Call {
+pub(crate) struct Call {
     pub at: Timestamp,
     pub kind: RowKind,
     /// Number of the fleet's place.
@@ -45,7 +45,7 @@ pub struct FeedCounts {
 }
 
 /// What a look ahead found.
-pub struct Look {
+pub(crate) struct Look {
     /// From the first to the last call seen.
     pub span: Duration,
     /// Whether that is all.
@@ -56,7 +56,7 @@ pub struct Look {
 const LOOK_AHEAD: usize = 1 << 16;
 
 /// The calls of a replay, in the order of their times.
-pub struct Feed<'a> {
+pub(crate) struct Feed<'a> {
     reader: TraceReader,
     spec: &'a ReplaySpec,
     /// Names of the fleet's places, and for each location of the log which of them it is.
@@ -159,7 +159,7 @@ impl Copies {
 
 impl<'a> Feed<'a> {
     /// The calls of a log as `spec` wants them.
-    pub fn new(reader: TraceReader, scenario: &Scenario, spec: &'a ReplaySpec) -> Self {
+    pub(crate) fn new(reader: TraceReader, scenario: &Scenario, spec: &'a ReplaySpec) -> Self {
         let places = scenario.fleet.places.iter();
         Feed {
             reader,
@@ -178,12 +178,12 @@ impl<'a> Feed<'a> {
     }
 
     /// What became of the rows.
-    pub fn counts(&self) -> FeedCounts {
+    pub(crate) fn counts(&self) -> FeedCounts {
         self.counts
     }
 
     /// What the log was like.
-    pub fn stats(&self) -> &TraceStats {
+    pub(crate) fn stats(&self) -> &TraceStats {
         self.reader.stats()
     }
 
@@ -191,7 +191,7 @@ impl<'a> Feed<'a> {
     ///
     /// # Errors
     /// If the log cannot be used, or has no call in the wanted time.
-    pub fn look_ahead(&mut self) -> Result<Look, ConfigError> {
+    pub(crate) fn look_ahead(&mut self) -> Result<Look, ConfigError> {
         while self.ahead.len() < LOOK_AHEAD
             && let Some(call) = self.make_next()?
         {
@@ -215,7 +215,7 @@ impl<'a> Feed<'a> {
     }
 
     /// When the simulation starts and when the measurement.
-    pub fn timeline(&self) -> Phases {
+    pub(crate) fn timeline(&self) -> Phases {
         let start = match self.spec.from {
             Some(from) => from - self.spec.warm_up,
             None => self.first,
@@ -232,7 +232,7 @@ impl<'a> Feed<'a> {
     ///
     /// # Errors
     /// If there is no time left that could be measured.
-    pub fn end(&self) -> Result<Timestamp, ConfigError> {
+    pub(crate) fn end(&self) -> Result<Timestamp, ConfigError> {
         let end = match self.spec.to {
             Some(to) => self.simulated(to),
             None => {
@@ -252,7 +252,7 @@ impl<'a> Feed<'a> {
     ///
     /// # Errors
     /// If the log cannot be used.
-    pub fn next_calls(&mut self, most: usize) -> Result<Vec<Call>, ConfigError> {
+    pub(crate) fn next_calls(&mut self, most: usize) -> Result<Vec<Call>, ConfigError> {
         let mut calls = Vec::with_capacity(most);
         while calls.len() < most {
             let next = match self.ahead.pop_front() {

@@ -46,6 +46,7 @@ pub struct ReplaySpec {
     pub to: Option<Timestamp>,
     /// Played before the measurement starts, and not counted.
     pub warm_up: Duration,
+    /// What of the log is billed.
     pub billed: Billed,
     /// Time between samples; if not given, it follows the length of the log.
     pub interval: Option<Duration>,
@@ -74,10 +75,15 @@ pub struct Replay {
     pub first: Vec<RunResult>,
     /// The samples of each policy.
     pub series: Vec<Vec<Step>>,
+    /// Length of the intervals of the series.
     pub interval: Duration,
+    /// When the replay begins, and when it begins to count.
     pub timeline: Phases,
+    /// When it ends.
     pub end: Timestamp,
+    /// What was read of the log.
     pub stats: TraceStats,
+    /// What was done with its rows.
     pub counts: FeedCounts,
     /// Columns of the log that the replay used.
     pub columns: Vec<&'static str>,

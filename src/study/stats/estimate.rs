@@ -9,6 +9,7 @@ pub const CONFIDENCE: f64 = 0.95;
 /// A mean over replications, with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
+    /// The mean; NaN without values.
     pub mean: f64,
     /// Half the width of the [`CONFIDENCE`] interval, by Student's t; NaN for one replication.
     pub half_width: f64,
@@ -74,7 +75,9 @@ pub fn t_quantile(degrees_of_freedom: usize) -> f64 {
 pub struct QuantileEstimate {
     /// The quantile of the sample: the smallest value that a share q of the values does not exceed.
     pub value: f64,
+    /// Lower end of the interval.
     pub low: f64,
+    /// Upper end of the interval.
     pub high: f64,
 }
 

@@ -30,6 +30,7 @@ pub struct Pooled {
     /// Half the width of what the replications cannot tell apart, by measure: bins of latencies, whole units
     /// of a bill, what was never seen to happen.
     pub resolution: Vec<f64>,
+    /// By measure.
     pub estimates: Vec<Estimate>,
     /// Whether there are values, but too few for this quantile.
     pub too_few: Vec<bool>,
@@ -51,8 +52,11 @@ impl Pooled {
 /// One measure of all replications; see [`Pooled`].
 #[derive(Debug, Clone, Default)]
 pub struct Column {
+    /// By replication; their mean is the estimate.
     pub contributions: Vec<f64>,
+    /// Half the width of what replications cannot tell apart.
     pub resolution: f64,
+    /// Whether there are values, but too few to state an interval.
     pub too_few: bool,
 }
 
@@ -127,7 +131,9 @@ impl Column {
 /// One-sided bounds of a measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
+    /// What the measure is at least.
     pub low: f64,
+    /// What it is at most.
     pub high: f64,
 }
 
@@ -401,6 +407,7 @@ impl<'a> Pools<'a> {
 /// The invoice for the mean of several usages, and how its lines vary with the usage.
 #[derive(Debug)]
 pub struct Billing<'a> {
+    /// The invoice for the mean usage.
     pub invoice: Invoice,
     plan: &'a Plan,
     usages: Vec<&'a Usage>,

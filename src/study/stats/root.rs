@@ -70,10 +70,13 @@ pub fn onset_of_runs<E>(
 /// Traffic of 0 stands for "below the range", infinity for "not within the range".
 #[derive(Debug, Clone, PartialEq)]
 pub struct Crossing {
+    /// Traffic from which on it holds.
     pub at: f64,
     /// Ends of the 95% interval; NaN where there are too few replications to give one.
     pub low: f64,
+    /// Upper end of the interval.
     pub high: f64,
+    /// Replications that were looked at.
     pub replications: usize,
     /// Replications in which it holds at the low end already.
     pub already: usize,

@@ -24,13 +24,17 @@ use std::time::Duration;
 /// A store under a policy at a traffic level: all replications.
 #[derive(Debug, Clone)]
 pub struct StoreCell {
+    /// Recorded requests a month.
     pub traffic: Count,
+    /// The policy's name.
     pub policy: String,
+    /// The store's name.
     pub store: String,
     /// The stretch of the month that was simulated.
     pub period: Duration,
     /// All replications together, in the order of [`MEASURES`].
     pub pooled: Pooled,
+    /// Whether it can do the work.
     pub verdict: Verdict,
     /// No other store that is able costs less, as far as the replications can tell.
     pub cheapest: bool,
@@ -165,8 +169,11 @@ fn mark_cheapest(cells: &mut [StoreCell]) {
 /// Where one store takes over from another as the cheapest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakeOver {
+    /// The policy's name.
     pub policy: String,
+    /// The cheapest store below that traffic.
     pub from: String,
+    /// The cheapest store above it.
     pub to: String,
     /// Requests a month, interpolated between two levels on logarithmic scales.
     pub at: Estimate,

@@ -22,7 +22,7 @@ pub struct Verdict {
 }
 
 /// Judges a store by the means over its replications, and its use by the first of them.
-pub fn judge(point: &Point, store: &StoreSpec, cell: &StoreCell, usage: &Usage) -> Verdict {
+pub(crate) fn judge(point: &Point, store: &StoreSpec, cell: &StoreCell, usage: &Usage) -> Verdict {
     let plan = point.scenario.plan();
     let over = over_daily_limits(plan, usage);
     let share = |(_, daily, limit): &(MeterItem, u128, u64)| 1.0 - *limit as f64 / *daily as f64;

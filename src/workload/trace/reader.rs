@@ -1,5 +1,6 @@
 //! Reading a trace row by row, in the order of time, in bounded memory.
 
+use super::bad::{BadReason, BadRow};
 use super::row::{FIELDS, Row, RowKind, Unit, parse_latency, parse_success, parse_time};
 use crate::models::ConfigError;
 use crate::models::quantity::format_duration;
@@ -23,47 +24,6 @@ pub struct TraceOptions {
     pub max_bad_rows: u64,
     /// Rows may come later than others by as much as this and are put in their place.
     pub reorder_window: Duration,
-}
-
-/// Why a row cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadReason {
-    Columns,
-    Encoding,
-    Time,
-    Kind,
-    Provider,
-    Latency,
-    Success,
-    Tokens,
-    Names,
-    Order,
-}
-
-impl BadReason {
-    /// All reasons with what reports call them.
-    pub const ALL: [(BadReason, &'static str); 10] = [
-        (BadReason::Columns, "number of columns"),
-        (BadReason::Encoding, "not UTF-8"),
-        (BadReason::Time, "time"),
-        (BadReason::Kind, "kind"),
-        (BadReason::Provider, "unknown provider"),
-        (BadReason::Latency, "latency"),
-        (BadReason::Success, "success"),
-        (BadReason::Tokens, "tokens"),
-        (BadReason::Names, "too many names"),
-        (BadReason::Order, "out of order"),
-    ];
-}
-
-/// A row that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRow {
-    pub line: u64,
-    pub field: &'static str,
-    pub reason: BadReason,
-    /// What was found and what was expected.
-    pub message: String,
 }
 
 /// What was read.
@@ -415,7 +375,7 @@ impl TraceReader {
                     && !self.providers.numbers.contains_key(name)
                 {
                     let expected = format!(
-                        "one of the workload's: {} (kvplan fit --arrivals writes a workload with the log's own)",
+                        "one of the workload's: {} (kvplan fit workload writes a workload with the log's own)",
                         allowed.join(", ")
                     );
                     return Err(bad(2, BadReason::Provider, name, &expected));

@@ -20,7 +20,9 @@ pub const FIELDS: [&str; 7] = [
 /// A call as the log has it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
+    /// When the call came.
     pub at: Timestamp,
+    /// What was called.
     pub kind: RowKind,
     /// Number of the place in [`super::TraceReader::locations`].
     pub location: Option<u16>,
@@ -37,7 +39,9 @@ pub enum RowKind {
     Record,
     /// A request of its own.
     MetricsRead,
+    /// An analytics query.
     AnalyticsQuery,
+    /// A health report.
     HealthCheck,
     /// Part of the request that was recorded last.
     MetricsWithRecord,
@@ -73,10 +77,14 @@ impl RowKind {
 /// The unit of a column of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unit {
+    /// Nanoseconds.
     Nanoseconds,
+    /// Microseconds.
     Microseconds,
+    /// Milliseconds.
     #[default]
     Milliseconds,
+    /// Seconds.
     Seconds,
 }
 

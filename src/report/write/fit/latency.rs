@@ -15,14 +15,17 @@ use crate::study::fit::latency::{Candidate, LatencyFit, Operation, QqPoint};
 
 /// A fit with what is made of it.
 pub struct Report<'a> {
+    /// The fit.
     pub fit: &'a LatencyFit,
     /// What messages and comments call the observations.
     pub label: &'a str,
     /// Name of the model file, without extension.
     pub name: &'a str,
+    /// The entry of the profile that was fitted.
     pub operation: Operation,
     /// The distribution that was chosen for the operation.
     pub chosen: &'a Dist,
+    /// The profile that the other entries come from.
     pub base: &'a LatencyProfile,
     /// The profile that the other operations are taken from.
     pub base_name: &'a str,

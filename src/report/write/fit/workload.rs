@@ -14,6 +14,7 @@ use crate::workload::trace::{BadReason, rfc3339};
 
 /// A fit with what is made of it.
 pub struct Report<'a> {
+    /// The fit.
     pub fit: &'a WorkloadFit,
     /// What messages and comments call the log.
     pub label: &'a str,

@@ -1,0 +1,162 @@
+//! What a collector has in its memory.
+
+use super::aggregate::{Aggregate, Corrupt, Metrics, ProviderNames};
+use super::cache::TtlCache;
+use super::counters::Counters;
+use super::keys::Slot;
+use super::ports::{KvError, Value};
+use super::rate::RateEstimate;
+use super::record::{ProviderId, Record};
+use super::resilience::{Breaker, RetryTokens};
+use super::semaphore::Semaphore;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Everything that changes; borrowed for a moment, never over an `await`.
+pub(super) struct State {
+    pub names: ProviderNames,
+    pub buffer: VecDeque<Record>,
+    /// Number of the batch that is being filled.
+    pub batch: BatchNumber,
+    /// The batch whose flush at its age is under way.
+    pub due: Option<BatchNumber>,
+    /// Running totals (layout `rollup`), or what is to be added to those stored (`shared`).
+    pub rollups: BTreeMap<Slot, Rollup>,
+    /// Batches taken from the buffer and not yet stored (layout `batch_keys`).
+    pub pending: VecDeque<PendingBatch>,
+    /// Records in `rollups` or `pending` that no successful write covers.
+    pub unsaved: u64,
+    /// Requests that wait for room.
+    pub waiting: u64,
+    /// Records that make a full batch now, and how many come.
+    pub full_at: u32,
+    pub record_rate: RateEstimate,
+    pub batches_written: u64,
+    pub last_write: Option<crate::units::Timestamp>,
+    pub cache: TtlCache<QueryKey, Rc<Metrics>>,
+    pub decoded: Decoded,
+    /// Reads of the KV under way that other queries may share.
+    pub flights: BTreeMap<QueryKey, Rc<Flight>>,
+    /// How often each entry is looked up, and which are kept fresh.
+    pub lookups: BTreeMap<QueryKey, RateEstimate>,
+    pub warming: BTreeSet<QueryKey>,
+    pub breaker: Breaker,
+    pub retry_tokens: RetryTokens,
+    pub rng: Xoshiro256PlusPlus,
+    pub counters: Counters,
+}
+
+/// This writer's running total of a bucket.
+#[derive(Default)]
+pub(super) struct Rollup {
+    pub total: Aggregate,
+    /// Records in the total, and those of them that a successful write covers.
+    pub covered: Covered,
+    pub stored: Covered,
+}
+
+impl Rollup {
+    pub(super) fn is_dirty(&self) -> bool {
+        self.covered.records > self.stored.records
+    }
+}
+
+/// A batch under its own key; the same key and value at every attempt.
+pub(super) struct PendingBatch {
+    pub key: String,
+    pub value: Vec<u8>,
+    pub covered: Covered,
+    pub being_written: bool,
+}
+
+/// A batch being filled; a flush of its age is void once the batch is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchNumber(pub(super) u64);
+
+impl BatchNumber {
+    pub(super) fn next(self) -> Self {
+        BatchNumber(self.0 + 1)
+    }
+}
+
+/// Records that a value covers: how many, and the sum of their times in nanoseconds, from which
+/// their mean delay follows when the value is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Covered {
+    pub records: u64,
+    pub at_sum_ns: u128,
+}
+
+impl Covered {
+    pub(super) fn add(&mut self, record: &Record) {
+        self.records += 1;
+        self.at_sum_ns += u128::from(record.at.as_nanos());
+    }
+}
+
+/// What a cached result answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct QueryKey {
+    pub window: Duration,
+    /// One provider's metrics have an entry of their own if the policy says so.
+    pub provider: Option<ProviderId>,
+}
+
+/// A read of the KV that several queries wait for.
+pub(super) struct Flight {
+    /// Held by the query that reads.
+    pub turn: Semaphore,
+    /// The answer, once it is there.
+    pub answer: RefCell<Option<Result<Rc<Metrics>, KvError>>>,
+}
+
+impl Default for Flight {
+    fn default() -> Self {
+        Flight {
+            turn: Semaphore::new(1),
+            answer: RefCell::default(),
+        }
+    }
+}
+
+/// Values that were decoded lately: those of past buckets come again with every query.
+#[derive(Default)]
+pub(super) struct Decoded {
+    recent: VecDeque<(Value, Aggregate)>,
+}
+
+/// Decoded values kept: a day of hours, and some.
+const DECODED: usize = 32;
+
+impl Decoded {
+    /// The aggregate that `value` encodes.
+    pub(super) fn get(
+        &mut self,
+        value: &Value,
+        decode: impl FnOnce(&[u8]) -> Result<Aggregate, Corrupt>,
+    ) -> Result<&Aggregate, Corrupt> {
+        // Different values differ early: in length, or in the counts that come first.
+        let found = self.recent.iter().position(|(v, _)| v == value);
+        let index = match found {
+            Some(index) => index,
+            None => {
+                let aggregate = decode(value)?;
+                if self.recent.len() >= DECODED {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back((Rc::clone(value), aggregate));
+                self.recent.len() - 1
+            }
+        };
+        Ok(&self.recent[index].1)
+    }
+
+    /// Bytes held.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let each = self.recent.iter().map(|(v, a)| v.len() + a.memory_bytes());
+        each.sum()
+    }
+}
