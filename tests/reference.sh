@@ -48,7 +48,7 @@ run sensitivity sensitivity -n 2 --morris 2 "${short[@]}" --out sensitivity
 run rehearse rehearse -n 1 --out rehearse
 run trace trace --traffic 1M --length "6 h" --out trace/requests.csv
 run replay replay trace/requests.csv --policy optimised -n 2 --out replay
-run fit fit --arrivals trace/requests.csv --name fitted --out fit
+run fit fit workload trace/requests.csv --name fitted --out fit
 for part in 1 2; do
   run "shard-$part" sweep --traffic 100k,1M -n 3 --set 'period.requests="1k"' --shard "$part/2" --out shards
 done

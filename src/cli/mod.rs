@@ -52,7 +52,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
-  kvplan fit latencies.csv                      a latency profile from what you observed
+  kvplan fit latency latencies.csv              a latency profile from what you observed
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit

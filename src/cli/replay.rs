@@ -96,17 +96,6 @@ pub(crate) struct TraceArgs {
 const LATENCY: &str = "latency_ms";
 
 impl TraceArgs {
-    /// The header of the latencies.
-    pub(crate) fn latency_header(&self) -> &str {
-        let renamed = self.columns.iter().find(|c| c.0 == LATENCY);
-        renamed.map_or(LATENCY, |c| &c.1)
-    }
-
-    /// The unit of the latencies.
-    pub(crate) fn unit(&self) -> Unit {
-        self.unit
-    }
-
     /// As the reader wants it; `providers` are those that there may be.
     pub(crate) fn options(self, providers: Option<Vec<String>>) -> TraceOptions {
         TraceOptions {

@@ -118,10 +118,14 @@ pub fn milliseconds(x: f64) -> String {
     }
 }
 
-/// `56.5 ± 3.2 ms`, with as many digits as the half-width has to tell.
+/// `56.5 ± 3.2 ms`, with as many digits as the half-width has to tell; `at most 76 ms` if the interval would
+/// reach below 0.
 pub fn milliseconds_estimate(e: Estimate) -> String {
     if e.mean.is_nan() || e.half_width.is_nan() {
         return milliseconds(e.mean);
+    }
+    if reaches_below_zero(e) {
+        return format!("at most {}", milliseconds(e.high()));
     }
     if e.mean >= 1_000.0 {
         let (mean, half) = (e.mean / 1e3, e.half_width / 1e3);
@@ -153,6 +157,19 @@ pub fn estimate(e: Estimate) -> String {
     format!("{} ± {}", count(e.mean), count(half_width))
 }
 
+/// Whether the interval of something above 0 says no more than how much it is at most.
+fn reaches_below_zero(e: Estimate) -> bool {
+    e.mean > 0.0 && e.half_width > e.mean
+}
+
+/// An estimate of something that is never below 0: `86 ± 5`, or `at most 690`.
+pub fn amount(e: Estimate) -> String {
+    match reaches_below_zero(e) {
+        true => format!("at most {}", count(e.high())),
+        false => interval(e),
+    }
+}
+
 /// An estimate with its half-width if it has one; `-` without a value.
 pub fn interval(e: Estimate) -> String {
     match (e.mean.is_nan(), e.half_width.is_nan()) {
@@ -174,6 +191,20 @@ pub fn usd_estimate(e: Estimate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_that_would_reach_below_zero_is_told_by_its_upper_end() {
+        let e = |mean, half_width| Estimate {
+            mean,
+            half_width,
+            n: 10,
+        };
+        let beside_a_gap = e(29.45, 46.81);
+        assert_eq!(milliseconds_estimate(beside_a_gap), "at most 76.3 ms");
+        assert_eq!(amount(beside_a_gap), "at most 76.3");
+        assert_eq!(milliseconds_estimate(e(56.5, 3.2)), "56.5 ± 3.2 ms");
+        assert_eq!(amount(e(0.0, 0.1)), "0 ± 0.1");
+    }
 
     #[test]
     fn numbers_are_short_and_not_misleading() {

@@ -10,19 +10,43 @@ use crate::run::measure::Outcome;
 use crate::run::metric::{self, outcome_of};
 use crate::run::scenario::Scenario;
 use crate::run::{Point, simulate};
-use crate::study::stats::pool::Pooled;
 use crate::telemetry::alerts::AlertInputs;
+use std::array;
 
 /// Levels per factor of ten. Between two of them a use that follows a power law is exact, and a
 /// use u with curvature c = d2 ln u / d(ln x)2 is wrong by c (ln 10 / 6)^2 / 8 = 1.8% of c at most.
 const LEVELS_PER_DECADE: f64 = 6.0;
 
-/// Figures that are interpolated: the use of each item, what is wanted of each, then those that alerts
-/// watch, then what keeps a bill from being for the whole work.
-const FIGURES: usize = NOT_DONE + BOUNDED.len();
-const WANTED: usize = MeterItem::ALL.len();
-const WATCHED: usize = 2 * MeterItem::ALL.len();
-const NOT_DONE: usize = WATCHED + 5;
+/// What is interpolated of a month.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    /// Use of each item, in the order of [`MeterItem::ALL`].
+    usage: [f64; MeterItem::ALL.len()],
+    /// What is wanted of each.
+    wanted: [f64; MeterItem::ALL.len()],
+    /// What alerts watch.
+    alert_inputs: AlertInputs,
+    /// The measures [`BOUNDED`]: what keeps a bill from being for the whole work.
+    not_done: [f64; BOUNDED.len()],
+}
+
+impl Figures {
+    /// Figures each of which is what `value` makes of it, given how to read it.
+    fn each(value: impl Fn(&dyn Fn(&Figures) -> f64) -> f64) -> Figures {
+        Figures {
+            usage: array::from_fn(|i| value(&|f| f.usage[i])),
+            wanted: array::from_fn(|i| value(&|f| f.wanted[i])),
+            alert_inputs: AlertInputs {
+                metrics_p95_ms: value(&|f| f.alert_inputs.metrics_p95_ms),
+                analytics_p95_ms: value(&|f| f.alert_inputs.analytics_p95_ms),
+                error_rate: value(&|f| f.alert_inputs.error_rate),
+                kv_operations_per_day: value(&|f| f.alert_inputs.kv_operations_per_day),
+                cache_hit_ratio: value(&|f| f.alert_inputs.cache_hit_ratio),
+            },
+            not_done: array::from_fn(|i| value(&|f| f.not_done[i])),
+        }
+    }
+}
 
 /// Figures of every replication at every level.
 #[derive(Debug, Clone)]
@@ -30,14 +54,14 @@ pub struct Curve {
     /// Natural logarithms of the levels, rising.
     log_levels: Vec<f64>,
     /// By level, then replication.
-    values: Vec<Vec<[f64; FIGURES]>>,
+    values: Vec<Vec<Figures>>,
 }
 
 /// Means over some choice of replications, by level.
 #[derive(Debug, Clone)]
 pub struct MeanCurve {
     log_levels: Vec<f64>,
-    means: Vec<[f64; FIGURES]>,
+    means: Vec<Figures>,
 }
 
 /// Levels that cover a range, evenly on the logarithm.
@@ -90,39 +114,25 @@ pub fn curves(
 
 /// The figures of a level by replication: their means are the estimates of all replications taken
 /// together.
-fn figures(scenario: &Scenario, outcomes: &[(Outcome, Usage)]) -> Vec<[f64; FIGURES]> {
+fn figures(scenario: &Scenario, outcomes: &[(Outcome, Usage)]) -> Vec<Figures> {
     let all: Vec<&Outcome> = outcomes.iter().map(|(o, _)| o).collect();
     let pooled = pooled(scenario, &all);
     let of_replication = |(r, (outcome, wanted)): (usize, &(Outcome, Usage))| {
-        let mut all = [f64::NAN; FIGURES];
-        for (i, item) in MeterItem::ALL.into_iter().enumerate() {
-            all[i] = outcome.usage.get(item) as f64;
-            all[WANTED + i] = wanted.get(item) as f64;
+        let contributed = |name: &str| pooled.contributions[r][metric::position(name)];
+        Figures {
+            usage: MeterItem::ALL.map(|item| outcome.usage.get(item) as f64),
+            wanted: MeterItem::ALL.map(|item| wanted.get(item) as f64),
+            alert_inputs: AlertInputs {
+                metrics_p95_ms: contributed("metrics_p95_ms"),
+                analytics_p95_ms: contributed("query_p95_ms"),
+                error_rate: contributed("error_rate"),
+                kv_operations_per_day: contributed("kv_operations_per_day"),
+                cache_hit_ratio: contributed("hit_ratio"),
+            },
+            not_done: BOUNDED.map(contributed),
         }
-        all[WATCHED..].copy_from_slice(&watched(&pooled, r));
-        all
     };
     outcomes.iter().enumerate().map(of_replication).collect()
-}
-
-/// What a replication contributes to the figures that alerts watch, in the order of [`AlertInputs`],
-/// and to the measures [`BOUNDED`].
-fn watched(pooled: &Pooled, replication: usize) -> [f64; FIGURES - WATCHED] {
-    let of = |name: &str| {
-        let measure = metric::position(name);
-        pooled.contributions[replication][measure]
-    };
-    let [requests, operations, lost] = BOUNDED.map(of);
-    [
-        of("metrics_p95_ms"),
-        of("query_p95_ms"),
-        of("error_rate"),
-        of("kv_operations_per_day"),
-        of("hit_ratio"),
-        requests,
-        operations,
-        lost,
-    ]
 }
 
 impl Curve {
@@ -133,15 +143,15 @@ impl Curve {
 
     /// The means over these replications (repetitions count repeatedly).
     pub fn mean_of(&self, replications: &[usize]) -> MeanCurve {
-        let mean = |level: &Vec<[f64; FIGURES]>, i: usize| {
-            let values = replications.iter().map(|r| level[*r][i]);
+        let mean = |level: &Vec<Figures>, read: &dyn Fn(&Figures) -> f64| {
+            let values = replications.iter().map(|r| read(&level[*r]));
             let (mut sum, mut n) = (0.0, 0.0);
             for v in values.filter(|v| !v.is_nan()) {
                 (sum, n) = (sum + v, n + 1.0);
             }
             sum / n
         };
-        let of_level = |level| std::array::from_fn(|i| mean(level, i));
+        let of_level = |level| Figures::each(|read| mean(level, read));
         MeanCurve {
             log_levels: self.log_levels.clone(),
             means: self.values.iter().map(of_level).collect(),
@@ -159,7 +169,7 @@ impl MeanCurve {
     ///
     /// Straight between the logarithms of two levels and of their values, and so monotone where
     /// the levels are; where one of the values is 0, straight between the values themselves.
-    fn at(&self, traffic: f64) -> [f64; FIGURES] {
+    fn at(&self, traffic: f64) -> Figures {
         let x = traffic.ln();
         let last = self.log_levels.len() - 1;
         let right = self.log_levels.partition_point(|l| *l < x).min(last);
@@ -171,7 +181,7 @@ impl MeanCurve {
             0.0
         };
         let (a, b) = (&self.means[left], &self.means[right]);
-        std::array::from_fn(|i| match (a[i], b[i]) {
+        Figures::each(|read| match (read(a), read(b)) {
             (a, b) if a == b => a,
             (a, b) if a > 0.0 && b > 0.0 => a * (b / a).powf(f),
             (a, b) => a + (b - a) * f,
@@ -180,25 +190,17 @@ impl MeanCurve {
 
     /// A month's use of everything at a traffic.
     pub fn usage(&self, traffic: f64) -> Usage {
-        usage(&self.at(traffic)[..WANTED])
+        usage(&self.at(traffic).usage)
     }
 
     /// A month's use, what is wanted of it, and the figures that alerts watch.
     pub fn month(&self, traffic: f64) -> Month {
-        let all = self.at(traffic);
-        let f = &all[WATCHED..];
-        let inputs = AlertInputs {
-            metrics_p95_ms: f[0],
-            analytics_p95_ms: f[1],
-            error_rate: f[2],
-            kv_operations_per_day: f[3],
-            cache_hit_ratio: f[4],
-        };
+        let figures = self.at(traffic);
         Month {
-            usage: usage(&all[..WANTED]),
-            wanted: usage(&all[WANTED..WATCHED]),
-            alert_inputs: inputs,
-            not_done: std::array::from_fn(|i| all[NOT_DONE + i]),
+            usage: usage(&figures.usage),
+            wanted: usage(&figures.wanted),
+            alert_inputs: figures.alert_inputs,
+            not_done: figures.not_done,
         }
     }
 
@@ -219,13 +221,13 @@ pub struct Month {
     /// The figures that alerts watch.
     pub alert_inputs: AlertInputs,
     /// The measures [`BOUNDED`].
-    pub not_done: [f64; 3],
+    pub not_done: [f64; BOUNDED.len()],
 }
 
-fn usage(figures: &[f64]) -> Usage {
+fn usage(figures: &[f64; MeterItem::ALL.len()]) -> Usage {
     let mut usage = Usage::default();
-    for (i, item) in MeterItem::ALL.into_iter().enumerate() {
-        usage.add(item, figures[i].max(0.0).round() as u128);
+    for (item, figure) in MeterItem::ALL.into_iter().zip(figures) {
+        usage.add(item, figure.max(0.0).round() as u128);
     }
     usage
 }
@@ -237,17 +239,17 @@ mod tests {
     fn curve(points: &[(f64, f64)]) -> MeanCurve {
         MeanCurve {
             log_levels: points.iter().map(|p| p.0.ln()).collect(),
-            means: points.iter().map(|p| [p.1; FIGURES]).collect(),
+            means: points.iter().map(|p| Figures::each(|_| p.1)).collect(),
         }
     }
 
     #[test]
     fn a_power_law_is_met_exactly_and_ends_are_kept() {
         let c = curve(&[(1e4, 1e2), (1e6, 1e5)]);
-        assert!((c.at(1e5)[0] - 10_f64.powf(3.5)).abs() < 1e-6);
-        assert_eq!((c.at(1.0)[0], c.at(1e9)[0]), (1e2, 1e5));
+        assert!((c.at(1e5).usage[0] - 10_f64.powf(3.5)).abs() < 1e-6);
+        assert_eq!((c.at(1.0).usage[0], c.at(1e9).usage[0]), (1e2, 1e5));
         let from_nothing = curve(&[(1.0, 0.0), (100.0, 8.0)]);
-        assert!((from_nothing.at(10.0)[0] - 4.0).abs() < 1e-12);
+        assert!((from_nothing.at(10.0).usage[0] - 4.0).abs() < 1e-12);
     }
 
     #[test]

@@ -28,7 +28,11 @@ impl CacheCounters {
         self.with(earlier, |a, b| a - b)
     }
 
-    fn with(&self, other: &CacheCounters, of: impl Fn(u64, u64) -> u64) -> CacheCounters {
+    pub(super) fn with(
+        &self,
+        other: &CacheCounters,
+        of: impl Fn(u64, u64) -> u64,
+    ) -> CacheCounters {
         CacheCounters {
             hits: of(self.hits, other.hits),
             misses: of(self.misses, other.misses),

@@ -46,17 +46,17 @@ pub struct Counters {
     pub stored: u64,
     /// Records given up, by [`LossCause`].
     pub lost: [u64; LossCause::ALL.len()],
-    /// Flushes begun, and the records they took from the buffer.
+    /// Flushes begun.
     pub flushes: u64,
     /// Records that flushes took from the buffer.
     pub flushed_records: u64,
-    /// Writes tried, the retries among them, and flushes that gave up.
+    /// Writes tried, the retries among them.
     pub put_attempts: u64,
     /// Writes tried again after a failure; they are in `put_attempts`.
     pub retries: u64,
     /// Retries not made for want of budget.
     pub retries_denied: u64,
-    /// Changes of the circuit breaker's state, and operations it did not let through.
+    /// Changes of the circuit breaker's state.
     pub breaker_changes: u64,
     /// Operations that the circuit breaker did not let through.
     pub breaker_rejected: u64,
@@ -66,7 +66,7 @@ pub struct Counters {
     pub put_errors: BTreeMap<&'static str, u64>,
     /// Most records in memory at once, in the buffer or not yet stored.
     pub buffer_high_water: u64,
-    /// Queries that read the KV, and those that failed, by cause.
+    /// Queries that read the KV.
     pub fetches: u64,
     /// Queries that shared the answer of another under way.
     pub coalesced: u64,
@@ -102,90 +102,58 @@ impl Counters {
 
     /// Adds the counts of another collector; high-water marks of different isolates add up.
     pub fn merge(&mut self, other: &Counters) {
-        for (a, b) in self.scalars().into_iter().zip(other.clone().scalars()) {
-            *a += *b;
-        }
-        for (mine, theirs) in [
-            (&mut self.put_errors, &other.put_errors),
-            (&mut self.query_errors, &other.query_errors),
-        ] {
-            for (cause, n) in theirs {
-                *mine.entry(cause).or_default() += n;
-            }
-        }
-        self.cache.merge(&other.cache);
+        *self = self.with(other, |a, b| a + b);
     }
 
     /// What has been added since `earlier`, a former state of the same counters; the
     /// high-water mark stays.
     pub fn since(&self, earlier: &Counters) -> Counters {
-        let mut d = self.clone();
-        let mut e = earlier.clone();
-        e.buffer_high_water = 0;
-        for (a, b) in d.scalars().into_iter().zip(e.scalars()) {
-            *a -= *b;
-        }
-        for (mine, theirs) in [
-            (&mut d.put_errors, &earlier.put_errors),
-            (&mut d.query_errors, &earlier.query_errors),
-        ] {
-            for (cause, n) in theirs {
-                *mine.entry(cause).or_default() -= n;
-            }
-        }
-        d.cache = self.cache.since(&earlier.cache);
-        d
+        let earlier = Counters {
+            buffer_high_water: 0,
+            ..earlier.clone()
+        };
+        self.with(&earlier, |a, b| a - b)
     }
 
-    /// All plain counts; a new field cannot be left out.
-    fn scalars(&mut self) -> [&mut u64; 22] {
-        let Counters {
-            accepted,
-            stored,
-            lost: [newest, oldest, waited, evicted],
-            flushes,
-            flushed_records,
-            put_attempts,
-            retries,
-            retries_denied,
-            breaker_changes,
-            breaker_rejected,
-            failed_flushes,
-            put_errors: _,
-            buffer_high_water,
-            fetches,
-            coalesced,
-            aggregations,
-            prewarmed,
-            shared_hits,
-            store_delay_us,
-            query_errors: _,
-            corrupt_values,
-            cache: _,
-        } = self;
-        [
-            accepted,
-            stored,
-            newest,
-            oldest,
-            waited,
-            evicted,
-            flushes,
-            flushed_records,
-            put_attempts,
-            retries,
-            retries_denied,
-            breaker_changes,
-            breaker_rejected,
-            failed_flushes,
-            buffer_high_water,
-            fetches,
-            coalesced,
-            aggregations,
-            prewarmed,
-            shared_hits,
-            store_delay_us,
-            corrupt_values,
-        ]
+    /// Each count with that of another, put together.
+    fn with(&self, other: &Counters, of: fn(u64, u64) -> u64) -> Counters {
+        Counters {
+            accepted: of(self.accepted, other.accepted),
+            stored: of(self.stored, other.stored),
+            lost: std::array::from_fn(|i| of(self.lost[i], other.lost[i])),
+            flushes: of(self.flushes, other.flushes),
+            flushed_records: of(self.flushed_records, other.flushed_records),
+            put_attempts: of(self.put_attempts, other.put_attempts),
+            retries: of(self.retries, other.retries),
+            retries_denied: of(self.retries_denied, other.retries_denied),
+            breaker_changes: of(self.breaker_changes, other.breaker_changes),
+            breaker_rejected: of(self.breaker_rejected, other.breaker_rejected),
+            failed_flushes: of(self.failed_flushes, other.failed_flushes),
+            put_errors: by_cause(&self.put_errors, &other.put_errors, of),
+            buffer_high_water: of(self.buffer_high_water, other.buffer_high_water),
+            fetches: of(self.fetches, other.fetches),
+            coalesced: of(self.coalesced, other.coalesced),
+            aggregations: of(self.aggregations, other.aggregations),
+            prewarmed: of(self.prewarmed, other.prewarmed),
+            shared_hits: of(self.shared_hits, other.shared_hits),
+            store_delay_us: of(self.store_delay_us, other.store_delay_us),
+            query_errors: by_cause(&self.query_errors, &other.query_errors, of),
+            corrupt_values: of(self.corrupt_values, other.corrupt_values),
+            cache: self.cache.with(&other.cache, of),
+        }
     }
+}
+
+/// Counts of causes, those of both put together; a cause that one does not have counts 0 there.
+fn by_cause(
+    mine: &BTreeMap<&'static str, u64>,
+    theirs: &BTreeMap<&'static str, u64>,
+    of: fn(u64, u64) -> u64,
+) -> BTreeMap<&'static str, u64> {
+    let mut all = mine.clone();
+    for (cause, n) in theirs {
+        let count = all.entry(cause).or_default();
+        *count = of(*count, *n);
+    }
+    all
 }

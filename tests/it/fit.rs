@@ -47,7 +47,15 @@ fn a_fitted_profile_can_be_used_and_has_the_quantiles() {
     let n = 4_000;
     fs::write(dir.path().join("gets.csv"), latencies(n)).unwrap();
     let output = kvplan(dir.path())
-        .args(["fit", "gets.csv", "--operation", "cold_read", "--out", "o"])
+        .args([
+            "fit",
+            "latency",
+            "gets.csv",
+            "--operation",
+            "cold_read",
+            "--out",
+            "o",
+        ])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -89,6 +97,7 @@ fn a_fitted_profile_can_be_used_and_has_the_quantiles() {
     kvplan(dir.path())
         .args([
             "fit",
+            "latency",
             "gets.csv",
             "--operation",
             "write",
@@ -118,7 +127,7 @@ fn the_observed_values_themselves_can_be_the_model() {
     fs::write(dir.path().join("x.csv"), "took\n300\n100\n200\n200\n").unwrap();
     kvplan(dir.path())
         .args([
-            "fit", "x.csv", "--column", "took", "--unit", "us", "--out", "o",
+            "fit", "latency", "x.csv", "--column", "took", "--unit", "us", "--out", "o",
         ])
         .args(["--distribution", "empirical"])
         .assert()
@@ -133,9 +142,10 @@ fn the_observed_values_themselves_can_be_the_model() {
     kvplan(dir.path())
         .args([
             "fit",
+            "latency",
             "x.csv",
             "--column",
-            "latency_ms=took",
+            "took",
             "--operation",
             "list",
         ])
@@ -163,7 +173,7 @@ fn the_same_values_and_seed_give_the_same_bytes() {
     fs::write(dir.path().join("x.csv"), latencies(300)).unwrap();
     let csv = |out: &str, threads: &str| {
         kvplan(dir.path())
-            .args(["fit", "x.csv", "--quiet", "--out", out])
+            .args(["fit", "latency", "x.csv", "--quiet", "--out", out])
             .env("RAYON_NUM_THREADS", threads)
             .assert()
             .success();
@@ -178,7 +188,7 @@ fn what_cannot_be_fitted_is_refused_with_file_line_and_field() {
     let refused = |file: &str, extra: &[&str]| {
         fs::write(dir.path().join("x.csv"), file).unwrap();
         let output = kvplan(dir.path())
-            .args(["fit", "x.csv", "--out", "o"])
+            .args(["fit", "latency", "x.csv", "--out", "o"])
             .args(extra)
             .output()
             .unwrap();
@@ -204,11 +214,37 @@ fn what_cannot_be_fitted_is_refused_with_file_line_and_field() {
     );
     fs::write(dir.path().join("log.csv"), "timestamp\n5\n5\n").unwrap();
     let output = kvplan(dir.path())
-        .args(["fit", "--arrivals", "log.csv"])
+        .args(["fit", "workload", "log.csv"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: log.csv: found 2 recorded requests within 0 s, expected at least two at different times");
+}
+
+/// Each command takes what it heeds, and nothing else.
+#[test]
+fn options_of_the_other_model_are_refused() {
+    let dir = TempDir::new().unwrap();
+    let refused = |args: &[&str]| {
+        let output = kvplan(dir.path()).arg("fit").args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (model, options) in [
+        ("latency", ["--max-bad-rows", "--reorder-window"]),
+        ("workload", ["--operation", "--distribution"]),
+    ] {
+        for option in options {
+            let message = refused(&[model, "x.csv", option, "1"]);
+            assert!(message.contains(option), "{message}");
+        }
+    }
+    assert!(refused(&[]).contains("Usage: kvplan fit <COMMAND>"));
+    let message = refused(&["latencies.csv"]);
+    assert!(
+        message.contains("unrecognized subcommand 'latencies.csv'"),
+        "{message}"
+    );
 }
 
 fn fit_to(scenario: &Scenario, days: u64) -> WorkloadFit {
@@ -348,7 +384,7 @@ fn a_fitted_workload_can_be_used() {
     let output = kvplan(dir.path())
         .args([
             "fit",
-            "--arrivals",
+            "workload",
             "log.csv.gz",
             "--name",
             "mine",
@@ -393,13 +429,7 @@ fn a_fitted_workload_can_be_used() {
     fs::write(dir.path().join("acme.csv"), log).unwrap();
     kvplan(dir.path())
         .args([
-            "fit",
-            "--arrivals",
-            "acme.csv",
-            "--name",
-            "acme",
-            "--out",
-            "o",
+            "fit", "workload", "acme.csv", "--name", "acme", "--out", "o",
         ])
         .assert()
         .success();

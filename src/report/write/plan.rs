@@ -410,7 +410,7 @@ impl PlanReport<'_> {
             };
             let measured = match trial.is_too_few(o.name()) {
                 true => format::TOO_FEW.into(),
-                false => format::interval(e),
+                false => format::amount(e),
             };
             vec![o.text.clone(), measured, bound, verdict]
         });

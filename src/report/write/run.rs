@@ -107,12 +107,8 @@ pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
             let e = c.pooled.estimates[i];
             row.push(if c.pooled.too_few[i] {
                 format::TOO_FEW.into()
-            } else if e.mean.is_nan() {
-                "-".into()
-            } else if e.half_width.is_nan() {
-                format::count(e.mean)
             } else {
-                format::estimate(e)
+                format::amount(e)
             });
         }
         row.push(metrics[i].meaning.to_owned());

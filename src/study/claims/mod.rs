@@ -3,15 +3,15 @@
 //! A claims file ([`spec`]) states what a document says and how each statement can be checked. Checks
 //! that need no simulation are [derived](mod@derive) when it is loaded as a [`ledger`]; the others read off
 //! [`cells`], the simulated points, as a [`surface`] over isolates and traffic. [`mod@judge`] makes verdicts of the
-//! [findings](finding). Files name each other in this order alone.
+//! [findings](finding). Files name each other one way: none of them what is built on it.
 //!
 //! The way of a claim:
 //!
 //! 1. [`ClaimFile`] is the file as it is written, with expressions and metrics [`parsed`] as they are read. What its parts
 //!    name and nobody knows is refused (`check`); [`tariffs`] has the catalogs that it names, and refuses what has no price.
 //! 2. [`Ledger::load`] has [`derive::findings`] calculate every check by arithmetic, price or published fact, once, and keeps
-//!    what was found; an [`expression`] is arithmetic on named figures, and knows nothing of the outside. Whatever is wrong
-//!    is said here, with file, line and claim: what comes after cannot fail on the file.
+//!    what was found; an [`expression`] is arithmetic on named figures, and knows nothing of the outside. What is
+//!    wrong with it is said here, with file, line and claim; [`judge()`] cannot fail.
 //! 3. A check by simulation names a grid. [`simulate_cells`] collects the points that all claims need,
 //!    so that those that several claims share are simulated once, and keeps all replications of each.
 //! 4. A [`surface::Surface`] reads the claim's measure off those points: its value, whether the claim

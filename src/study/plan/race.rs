@@ -201,13 +201,10 @@ impl Trial {
         }
     }
 
-    /// Bounds of a measure, each wrong with this probability; `None` if it has no value or rests on too
-    /// few calls.
-    fn bounds(&self, metric: usize, error: f64) -> Option<Bounds> {
+    fn bounds(&self, metric: usize, error: f64) -> Bounds {
         let outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
         let own = one_sided(METRICS, metric, &self.pricing, &outcomes, error);
-        let known = self.estimate(metric).n > 0;
-        own.or_else(|| known.then(|| self.column(metric, error).bounds(error)))
+        own.unwrap_or_else(|| self.column(metric, error).bounds(error))
     }
 
     /// Bounds of what a measure is more here than in `other`, over common replications.
@@ -218,7 +215,7 @@ impl Trial {
 
     /// What is known of an objective, with at most this error on either side.
     pub fn certainty(&self, o: &Objective, error: f64) -> Certainty {
-        let Some(b) = self.bounds(o.metric, error) else {
+        if self.estimate(o.metric).n == 0 {
             let too_few = self.pooled.as_ref().is_some_and(|p| p.too_few[o.metric]);
             return match METRICS[o.metric].get {
                 Get::Quantile { of, q, .. } if too_few => Certainty::TooFew {
@@ -227,7 +224,8 @@ impl Trial {
                 },
                 _ => Certainty::NoValue,
             };
-        };
+        }
+        let b = self.bounds(o.metric, error);
         let (best, worst) = match o.below {
             true => (b.low, b.high),
             false => (b.high, b.low),

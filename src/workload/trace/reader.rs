@@ -375,7 +375,7 @@ impl TraceReader {
                     && !self.providers.numbers.contains_key(name)
                 {
                     let expected = format!(
-                        "one of the workload's: {} (kvplan fit --arrivals writes a workload with the log's own)",
+                        "one of the workload's: {} (kvplan fit workload writes a workload with the log's own)",
                         allowed.join(", ")
                     );
                     return Err(bad(2, BadReason::Provider, name, &expected));

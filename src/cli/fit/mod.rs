@@ -1,0 +1,85 @@
+//! `kvplan fit latency|workload`.
+
+mod latency;
+mod workload;
+
+use super::EXIT_OK;
+use super::common::{Failure, OutputArgs, catch_interrupts};
+use super::session::Session;
+use clap::Subcommand;
+use kvplan::report::error::WriteError;
+use kvplan::report::output::OutputDir;
+
+/// Arguments of `kvplan fit`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kvplan fit latency latencies.csv                  a latency profile: `read` fitted, the rest of kv-2025
+  kvplan run --set latency=output/fitted.toml
+  kvplan fit workload requests.csv.gz --name mine   a workload: rhythm, bursts, providers
+  kvplan run --set workload=output/mine.toml --traffic 3M")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    model: Model,
+}
+
+#[derive(Subcommand)]
+enum Model {
+    /// Fit a latency profile to a file of latencies
+    Latency(latency::Args),
+    /// Fit a workload to a request log
+    Workload(workload::Args),
+}
+
+/// What every fit is told.
+#[derive(clap::Args)]
+struct ModelArgs {
+    /// Name of the model file
+    #[arg(long, default_value = "fitted", value_parser = file_name)]
+    name: String,
+    /// No progress bar and no summary
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Fits and writes the model.
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    catch_interrupts();
+    match args.model {
+        Model::Latency(args) => latency::run(args),
+        Model::Workload(args) => workload::run(args),
+    }
+}
+
+fn label(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
+}
+
+impl ModelArgs {
+    /// Writes the model with what belongs to it, and says how to use it; `setting` is what it is the value of,
+    /// see `--set`.
+    fn deliver(
+        &self,
+        setting: &str,
+        write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
+        answer: impl FnOnce() -> String,
+    ) -> Result<u8, Failure> {
+        if let Some(written) = Session::prepare(&self.output, self.quiet)?.write(write)? {
+            let file = self.output.out.join(format!("{}.toml", self.name));
+            println!("{}\n", answer());
+            println!("{written}; use it with --set {setting}={}", file.display());
+        }
+        Ok(EXIT_OK)
+    }
+}
+
+fn file_name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || text.starts_with('.') || !text.chars().all(good) {
+        return Err(format!(
+            "found \"{text}\", expected a file name without extension, of letters, digits, - and _"
+        ));
+    }
+    Ok(text.to_owned())
+}
