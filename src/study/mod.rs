@@ -8,8 +8,6 @@
 pub mod answers;
 pub mod breakeven;
 pub mod cheapest;
-// Its fields are not documented yet; this goes when they are.
-#[expect(missing_docs)]
 pub mod claims;
 pub mod coverage;
 pub mod curve;
