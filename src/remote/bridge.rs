@@ -222,6 +222,10 @@ impl Kv for Bridge {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<ListPage, KvError> {
+        // The runtime takes 0 for a limit that is not given.
+        if limit == 0 {
+            return Err(KvError::Invalid("list limit outside 1 to the page size"));
+        }
         let page = self.page(prefix, cursor, limit).await;
         page.map_err(|f| self.http.note(f))
     }

@@ -70,7 +70,7 @@ pub const REFUSED: KvError =
 
 /// "your account has reached the free usage limit for this operation for today".
 const CODE_DAILY_LIMIT: u32 = 10_048;
-/// "Authentication error", which also comes with other statuses than 401.
+/// "Authentication error", which also comes with 400.
 const CODE_AUTHENTICATION: u32 = 10_000;
 
 /// What a failure is to the metrics system. The one place where statuses become errors.
@@ -83,7 +83,8 @@ pub fn kv_error(failure: &Failure) -> KvError {
         (Reach::TimedOut, _) => KvError::Timeout,
         (Reach::Unreachable, _) => KvError::Unavailable,
         (_, Some(CODE_DAILY_LIMIT)) => KvError::QuotaExceeded,
-        (_, Some(CODE_AUTHENTICATION)) => NOT_AUTHORISED,
+        // The local runtime has this code for all that it does not know, with 500.
+        (Reach::Answered(400..=499), Some(CODE_AUTHENTICATION)) => NOT_AUTHORISED,
         // The binding gives the limits of plan and invocation in words only.
         _ if says("limit exceeded for the day") => KvError::QuotaExceeded,
         _ if says("by single Worker invocation") || says("Too many subrequests") => {
@@ -122,6 +123,7 @@ mod tests {
         let said = "Too many API requests by single Worker invocation.";
         assert_eq!(answered(500, None, said), KvError::InvocationLimit);
         assert_eq!(answered(400, Some(10_000), ""), NOT_AUTHORISED);
+        assert_eq!(answered(500, Some(10_000), ""), KvError::Unavailable);
         for (status, error) in [(401, NOT_AUTHORISED), (404, NOT_FOUND), (414, REFUSED)] {
             assert_eq!(answered(status, None, ""), error);
             assert!(!error.is_retryable());

@@ -24,15 +24,17 @@ const BULK_READ_KEYS: usize = 100;
 const CONNECTIONS: u32 = 6;
 
 const NOT_TEXT: KvError = KvError::Invalid(
-    "value is not UTF-8: a bulk read would give other bytes (keep values as text, or read them as bytes)",
+    "a bulk read would give other bytes: the value is not UTF-8, or begins with a byte order mark",
 );
 const NOT_JSON: KvError = KvError::Invalid("metadata is not JSON");
 const KEY_COUNT: KvError = KvError::Invalid("bulk read of no or too many keys");
 
 /// Whether a real KV would give back what is put.
 pub(crate) fn check_put(values: Values, value: &[u8], options: &PutOptions) -> Result<(), KvError> {
-    // A bulk read decodes as UTF-8 and puts U+FFFD for what is none: a lost record that nobody sees.
-    if values == Values::Text && str::from_utf8(value).is_err() {
+    // A bulk read decodes as UTF-8: it puts U+FFFD for what is none and takes a mark at the beginning
+    // away. Records would be lost, and nobody would see it.
+    let stays_whole = str::from_utf8(value).is_ok_and(|text| !text.starts_with('\u{FEFF}'));
+    if values == Values::Text && !stays_whole {
         return Err(NOT_TEXT);
     }
     match &options.metadata {
@@ -80,6 +82,8 @@ mod tests {
         let none = PutOptions::default();
         assert_eq!(check_put(Values::Text, "ключ".as_bytes(), &none), Ok(()));
         assert_eq!(check_put(Values::Text, &[200, 0], &none), Err(NOT_TEXT));
+        let marked = "\u{FEFF}x".as_bytes();
+        assert_eq!(check_put(Values::Text, marked, &none), Err(NOT_TEXT));
         assert_eq!(check_put(Values::Bytes, &[200, 0], &none), Ok(()));
         let bad = PutOptions {
             metadata: Some(Rc::from(*b"{a:1}")),
