@@ -39,16 +39,17 @@ async fn put<K: Kv>(kv: &K, key: &str) -> Result<(), KvError> {
 fn operations_are_counted_with_keys_bytes_outcomes_and_latencies() {
     let (executor, store) = bench();
     let kv = Metered::new(slow(&executor, &store), executor.handle());
-    let (inner, clock) = (kv.clone(), executor.handle());
+    let kv = Rc::new(kv);
+    let (inner, clock) = (Rc::clone(&kv), executor.handle());
     executor.block_on(async move {
-        put(&inner, "a").await.unwrap();
-        put(&inner, "").await.unwrap_err();
+        put(&*inner, "a").await.unwrap();
+        put(&*inner, "").await.unwrap_err();
         inner
             .read(&["a", "b", "a"], ReadOptions::default())
             .await
             .unwrap();
         inner.list("", None, 10).await.unwrap();
-        let dropped = inner.clone();
+        let dropped = Rc::clone(&inner);
         let task = clock.spawn(async move {
             let _ = dropped.delete("a").await;
         });
