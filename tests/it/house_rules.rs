@@ -115,9 +115,9 @@ impl Source {
     /// The modules that it names from the root or from above, as far as paths in lower case go.
     fn names(&self) -> BTreeSet<String> {
         let own = self.module();
-        let packages = ["telemetry", "remote"].into_iter();
-        let package = packages.filter(|p| own.split('/').next() == Some(p));
-        let package = package.last().unwrap_or_default();
+        let mut packages = ["telemetry", "remote"].into_iter();
+        let package = packages.find(|p| own.split('/').next() == Some(p));
+        let package = package.unwrap_or_default();
         let mut names = BTreeSet::new();
         for path in paths(&self.code()) {
             let mut parts: Vec<&str> = path.split("::").collect();
