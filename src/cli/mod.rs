@@ -1,6 +1,7 @@
 //! Commands: arguments, progress, printing and exit codes; no arithmetic.
 
 mod breakeven;
+mod calibrate;
 mod common;
 mod compare;
 mod completions;
@@ -53,6 +54,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
   kvplan fit latencies.csv                      a latency profile from what you observed
+  kvplan calibrate spans.json                   the same for all kinds of operation at once, from spans or analytics
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
@@ -89,6 +91,8 @@ enum Command {
     Rehearse(rehearse::Args),
     /// Fit a latency profile to observed latencies, or a workload to a request log
     Fit(fit::Args),
+    /// Make a latency profile of measured latencies, of all kinds of operation at once
+    Calibrate(calibrate::Args),
     /// Replay a recorded request log through the policies
     Replay(replay::Args),
     /// Write a scenario's arrivals as a request log
@@ -137,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Rehearse(args) => rehearse::run(args),
         Command::Fit(args) => fit::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Breakeven(args) => breakeven::run(args),

@@ -61,6 +61,8 @@ pub const FIT_CSV: &str = "fit.csv";
 pub const FIT_RATES_CSV: &str = "fit_rates.csv";
 /// How far the arrivals of a log are from Poisson's.
 pub const FIT_DISPERSION_CSV: &str = "fit_dispersion.csv";
+/// Latencies of every kind of operation, measured and fitted.
+pub const CALIBRATE_CSV: &str = "calibrate.csv";
 /// The rehearsed checklist, item by item.
 pub const REHEARSAL_CSV: &str = "rehearsal.csv";
 /// A folder of results as one page.

@@ -7,6 +7,7 @@
 
 pub mod answers;
 pub mod breakeven;
+pub mod calibrate;
 pub mod cheapest;
 pub mod claims;
 pub mod coverage;
@@ -26,3 +27,4 @@ pub mod stats;
 pub mod stores;
 pub mod sweep;
 pub mod timeline;
+pub mod usage;

@@ -28,7 +28,7 @@ const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Kn
 }
 
 /// Every table that kvplan writes, in the order of a page; raw data last.
-pub const KNOWN: [Known; 23] = [
+pub const KNOWN: [Known; 24] = [
     known(
         artefacts::SWEEP_CSV,
         "All measures by traffic level and policy",
@@ -105,6 +105,11 @@ pub const KNOWN: [Known; 23] = [
         "Means over the replications, ± the 95% confidence half-width.",
     ),
     known(artefacts::FIT_CSV, "Fit", "Models fitted to measured data."),
+    known(
+        artefacts::CALIBRATE_CSV,
+        "Calibrated latencies",
+        "Each kind of operation, measured and fitted, and how far it can be trusted.",
+    ),
     known(
         artefacts::REHEARSAL_CSV,
         "Rehearsed checklist",
