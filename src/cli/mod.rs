@@ -12,6 +12,7 @@ mod invoice;
 mod man;
 mod merge;
 mod plan;
+mod reconcile;
 mod rehearse;
 mod replay;
 mod report;
@@ -59,6 +60,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
   kvplan invoice workers.requests=15M kv.reads=40M   what known usage costs, with the sum behind each line
+  kvplan reconcile usage.json                   what was projected against what was used, and what explains the rest
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan sensitivity                            which inputs move the bill most
   kvplan verify                                 what a document claims, re-derived, simulated and judged
@@ -103,6 +105,8 @@ enum Command {
     Forecast(forecast::Args),
     /// Price known usage, with the sum behind each line
     Invoice(invoice::Args),
+    /// Hold the projection against what was really used, and find what explains the difference
+    Reconcile(reconcile::Args),
     /// Find the cheapest policy and plan that meet objectives
     Plan(plan::Args),
     /// Find which inputs move a measure most
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Breakeven(args) => breakeven::run(args),
         Command::Forecast(args) => forecast::run(args),
         Command::Invoice(args) => invoice::run(args),
+        Command::Reconcile(args) => reconcile::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
         Command::Verify(args) => verify::run(args),

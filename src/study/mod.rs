@@ -18,6 +18,7 @@ pub mod forecast;
 pub mod grid;
 pub mod partial;
 pub mod plan;
+pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod replicate;
