@@ -6,6 +6,7 @@ mod common;
 mod compare;
 mod completions;
 mod coverage;
+mod fetch;
 mod fit;
 mod forecast;
 mod invoice;

@@ -2,6 +2,7 @@
 
 use super::calibrate::{label, text_of};
 use super::common::{Failure, OutputArgs, SimulationArgs, print_bytes, traffic_of};
+use super::fetch::{fetch, last_week};
 use super::invoice::Format;
 use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
@@ -19,6 +20,7 @@ use kvplan::study::usage::{Actual, Wanted};
   kvplan reconcile operations.json workers.json --policy optimised --traffic 3M
   kvplan reconcile billable.json --strict               exit code 1 if a meter is outside
   kvplan reconcile usage.csv --since 2026-11-01 --until 2026-11-15     columns date,meter,quantity; these days are whole
+  kvplan reconcile --fetch --since 2026-11-01 --until 2026-11-15       asks Cloudflare, with the token from the environment
   kvplan reconcile usage.csv --format focus             the invoice of what was used, for FinOps tools
 
 Usage is what Cloudflare's GraphQL answers (kvOperationsAdaptiveGroups, kvStorageAdaptiveGroups, workersInvocationsAdaptive), what its
@@ -29,8 +31,12 @@ Each replication is a simulated day. Writes reconcile.csv, reconcile.json and a 
 Exit codes: 0 done; 1 with --strict: the mean of a meter is outside its 95% interval; 2 wrong arguments or input.")]
 pub struct Args {
     /// Usage data, gzipped or not, or - for standard input
-    #[arg(required = true, value_name = "USAGE")]
+    #[arg(required_unless_present = "fetch", value_name = "USAGE")]
     files: Vec<String>,
+    /// Ask Cloudflare for it: CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID must be in the environment
+    /// [days: --since to --until, else the last seven]
+    #[arg(long)]
+    fetch: bool,
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month, such as 5M [default: the scenario's]
@@ -73,12 +79,19 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     for path in &args.files {
         actual.add(label(path), &text_of(path)?, &wanted)?;
     }
+    if args.fetch {
+        let days = args.since.zip(args.until).unwrap_or_else(last_week);
+        fetch(&mut actual, args.namespace.as_deref(), days.0, days.1)?;
+    }
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let steps = u64::from(scenario.replications);
     let found = session.compute(steps, |work, _| {
         reconcile(&scenario, traffic, &actual, work)
     })?;
-    let labels: Vec<&str> = args.files.iter().map(|f| label(f)).collect();
+    let mut labels: Vec<&str> = args.files.iter().map(|f| label(f)).collect();
+    if args.fetch {
+        labels.push("Cloudflare");
+    }
     let report = Report {
         found: &found,
         scenario: &scenario,

@@ -133,6 +133,11 @@ impl Actual {
         self.said.iter().map(String::as_str)
     }
 
+    /// Adds something that a reader must know.
+    pub fn say(&mut self, what: String) {
+        self.said.insert(what);
+    }
+
     fn merge(&mut self, label: &str, set: Dataset, wanted: &Wanted) -> Result<(), ConfigError> {
         for ((meter, day), mut used) in set.by_day(label, wanted) {
             let asked = |at: Option<Date>, good: fn(i64, i64) -> bool| {
