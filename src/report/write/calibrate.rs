@@ -138,16 +138,16 @@ impl Report<'_> {
             let mut row = vec![
                 c.operation.name().to_owned(),
                 family(c).to_owned(),
+                self.verdict(c),
                 c.n.map_or("-".to_owned(), format::count),
             ];
             for q in QUANTILES {
                 row.extend([ms(c.measured_ms(q)), ms(c.fitted_ms(q))]);
             }
             row.push(ks(c).1.map_or("-".to_owned(), format::count));
-            row.push(format!("  {}", self.verdict(c)));
             row
         });
-        let text = table(&header, 2, rows);
+        let text = table(&header, 3, rows);
         let rest = Operation::ALL.iter().filter(|o| self.of(o.0).is_none());
         let rest: Vec<&str> = rest.map(|o| o.1).collect();
         match rest.as_slice() {
