@@ -95,7 +95,6 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let report = Report {
         found: &found,
         scenario: &scenario,
-        traffic,
         label: &labels.join(", "),
         said: actual.said().collect(),
         settings: format!(
@@ -114,18 +113,17 @@ pub fn run(args: Args) -> Result<u8, Failure> {
         invoice: &invoice,
         excesses: &excesses,
     };
-    if let Some(written) = session.write(|out| report.write(out))? {
-        if args.format == Format::Table {
-            println!("{}\n\n{}\n", report.settings, report.table());
-            println!("What was used, of the meters above with whole days:\n");
-        }
+    let written = session.write(|out| report.write(out))?;
+    if args.format != Format::Table {
         print_bytes(&args.format.bytes(&invoice)?)?;
-        if args.format == Format::Table {
-            println!(
-                "\nThe same of what was projected: {}\n{written}",
-                projected.total
-            );
-        }
+    } else if let Some(written) = written {
+        println!("{}\n\n{}\n", report.settings, report.table());
+        println!("What was used, of the meters above with whole days:\n");
+        print_bytes(&args.format.bytes(&invoice)?)?;
+        println!(
+            "\nThe same of what was projected: {}\n{written}",
+            projected.total
+        );
     }
     Ok(match args.strict && found.is_outside() {
         true => EXIT_NO,

@@ -1,7 +1,7 @@
 //! The projection against what was used: reconcile.csv, reconcile.json, charts by day, and tables.
 
 use super::sweep::csv_bytes;
-use crate::models::quantity::Count;
+use crate::pricing::Unit;
 use crate::report::artefacts;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
@@ -16,7 +16,6 @@ use serde_json::{Value, json as value};
 pub struct Report<'a> {
     pub found: &'a Reconciled,
     pub scenario: &'a Scenario,
-    pub traffic: Count,
     /// What messages call the usage data.
     pub label: &'a str,
     /// What a reader must know of the data.
@@ -168,6 +167,14 @@ impl Report<'_> {
         let missing: Vec<&str> = self.found.missing.iter().map(|m| m.name()).collect();
         if !missing.is_empty() {
             notes.push(format!("The data say nothing of {}.", missing.join(", ")));
+        }
+        if self
+            .found
+            .meters
+            .iter()
+            .any(|m| m.meter.unit() == Unit::Bytes)
+        {
+            notes.push("What is stored is projected as the level that it comes to.".into());
         }
         if self.found.of_weeks {
             notes.push("The workload has a weekly rhythm: the interval is that of mean days of a week, days differ more.".into());

@@ -123,7 +123,10 @@ pub fn reconcile(
         actual_month.add(m.meter, month(mean));
         projected_month.add(m.meter, month(m.band.mean));
     }
-    let flows = meters.iter().filter(|m| is_flow(m.meter));
+    // What is neither projected nor used agrees, and is no evidence.
+    let flows = meters.iter().filter(|m| {
+        is_flow(m.meter) && (m.band.mean > 0.0 || m.mean.is_some_and(|mean| mean > 0.0))
+    });
     let flows: Vec<(MeterItem, f64)> = flows.filter_map(|m| Some((m.meter, m.mean?))).collect();
     let explained = match flows.is_empty() {
         true => None,
