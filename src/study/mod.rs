@@ -7,6 +7,7 @@
 
 pub mod answers;
 pub mod breakeven;
+pub mod calibrate;
 pub mod cheapest;
 pub mod claims;
 pub mod coverage;
@@ -17,6 +18,7 @@ pub mod forecast;
 pub mod grid;
 pub mod partial;
 pub mod plan;
+pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod replicate;
@@ -26,3 +28,4 @@ pub mod stats;
 pub mod stores;
 pub mod sweep;
 pub mod timeline;
+pub mod usage;

@@ -2,6 +2,7 @@
 
 mod advice;
 mod breakeven_forecast;
+mod calibrate;
 mod cli;
 mod closed_forms;
 mod collector;
@@ -21,6 +22,7 @@ mod plan;
 mod plan_limits;
 mod policies;
 mod precision;
+mod reconcile;
 mod replay;
 mod report;
 mod rest_errors;
