@@ -23,7 +23,7 @@ kind of operation; where the values speak against all of them (Kolmogorov-Smirno
 profile. To quantiles a family is fitted if it is within 10% of each, else a distribution goes through them. A kind with
 fewer than 30 values is taken from the base; a 99th percentile with fewer than ten values beyond it is not judged.
 Writes NAME.toml, calibrate.csv and a chart for each kind.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Measured latencies, gzipped or not, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Args {
 }
 
 /// Fits all kinds and writes the profile.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     catch_interrupts();
     let base: LatencyProfile = models::load(&args.base, None, &[])?;
     let session = Session::prepare(&args.output, args.quiet)?;
@@ -73,12 +73,12 @@ pub fn run(args: Args) -> Result<u8, Failure> {
 }
 
 /// What messages call an input.
-pub fn label(path: &str) -> &str {
+pub(crate) fn label(path: &str) -> &str {
     if path == "-" { "standard input" } else { path }
 }
 
 /// The whole text of an input, gzipped or not.
-pub fn text_of(path: &str) -> Result<String, Failure> {
+pub(crate) fn text_of(path: &str) -> Result<String, Failure> {
     let (mut source, _) = open(path, |_| ())?;
     let mut text = String::new();
     source

@@ -58,7 +58,7 @@ struct Answer {
 }
 
 /// Asks for the usage of whole days, from `since` to the day before `until`.
-pub fn fetch(
+pub(crate) fn fetch(
     actual: &mut Actual,
     namespace: Option<&str>,
     since: Date,
@@ -78,7 +78,7 @@ pub fn fetch(
 }
 
 /// The last seven whole days, by the clock of this machine.
-pub fn last_week() -> (Date, Date) {
+pub(crate) fn last_week() -> (Date, Date) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let today = now.map_or(0, |d| d.as_secs() / 86_400) as i64;
     let date = |day| Date::of_days_since_1970(day);

@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 /// Form of an invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     Table,
     Json,
     Csv,
@@ -60,7 +60,7 @@ pub enum Format {
 
 impl Format {
     /// The invoice in that form.
-    pub fn bytes(self, report: &InvoiceReport) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn bytes(self, report: &InvoiceReport) -> Result<Vec<u8>, Failure> {
         Ok(match self {
             Format::Table => format!("{}\n", report.table()).into_bytes(),
             Format::Json => report.json().map_err(Failure::defect)?,

@@ -29,7 +29,7 @@ compared: of data by date the first and the last, unless --since and --until say
 Each replication is a simulated day. Writes reconcile.csv, reconcile.json and a chart for each meter.
 
 Exit codes: 0 done; 1 with --strict: the mean of a meter is outside its 95% interval; 2 wrong arguments or input.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Usage data, gzipped or not, or - for standard input
     #[arg(required_unless_present = "fetch", value_name = "USAGE")]
     files: Vec<String>,
@@ -62,7 +62,7 @@ pub struct Args {
 }
 
 /// Compares and writes.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     if scenario.replications < 2 {
         return Err(Failure::usage(

@@ -14,11 +14,13 @@ use crate::study::fit::latency::Operation;
 
 /// What was calibrated, with what is made of it.
 pub struct Report<'a> {
+    /// What was found, by kind of operation.
     pub found: &'a [Calibrated],
     /// What messages and comments call the measurements.
     pub label: &'a str,
     /// Name of the model file, without extension.
     pub name: &'a str,
+    /// The profile that kinds without data come from.
     pub base: &'a LatencyProfile,
     /// The profile that kinds without measurements are taken from.
     pub base_name: &'a str,

@@ -14,7 +14,9 @@ use serde_json::{Value, json as value};
 
 /// What was found, with what it was asked of.
 pub struct Report<'a> {
+    /// The projection beside what was used.
     pub found: &'a Reconciled,
+    /// The scenario that was projected.
     pub scenario: &'a Scenario,
     /// What messages call the usage data.
     pub label: &'a str,

@@ -25,9 +25,11 @@ pub const WORST_MISS: f64 = 0.1;
 /// What was found of a kind of operation.
 #[derive(Debug, Clone)]
 pub struct Calibrated {
+    /// The kind of operation.
     pub operation: Operation,
     /// Values, or requests that were looked at; unknown of quantiles that do not say it.
     pub n: Option<f64>,
+    /// What its values follow.
     pub finding: Finding,
 }
 
@@ -35,19 +37,34 @@ pub struct Calibrated {
 #[derive(Debug, Clone)]
 pub enum Finding {
     /// A family, the values do not speak against it: its place among the candidates.
-    Family { fit: LatencyFit, accepted: usize },
+    Family {
+        /// All families, fitted.
+        fit: LatencyFit,
+        /// Which of them is taken.
+        accepted: usize,
+    },
     /// No family; the observed values themselves.
-    Empirical { fit: LatencyFit },
+    Empirical {
+        /// All families, fitted and refused.
+        fit: LatencyFit,
+    },
     /// All values are the same.
-    Constant { ms: f64 },
+    Constant {
+        /// In milliseconds.
+        ms: f64,
+    },
     /// A family fits the quantiles well enough: the first.
     QuantileFamily {
+        /// The service's quantiles.
         measured: Quantiles,
+        /// The families fitted to them, the nearest first.
         fits: Vec<QuantileFit>,
     },
     /// No family does; a distribution through the quantiles.
     Piecewise {
+        /// The service's quantiles.
         measured: Quantiles,
+        /// The families fitted to them, the nearest first.
         fits: Vec<QuantileFit>,
     },
     /// Too few values.

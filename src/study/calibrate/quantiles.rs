@@ -22,6 +22,7 @@ pub struct Quantiles {
     pub at_ms: [f64; LEVELS.len()],
     /// What they are the quantiles of, and how many of those were looked at.
     pub requests: Option<f64>,
+    /// One value in so many was kept, where the service says so.
     pub sampled: Option<f64>,
 }
 
@@ -98,6 +99,7 @@ fn part(share: f64, dist: Dist) -> Option<Part> {
 /// A family fitted to quantiles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantileFit {
+    /// The distribution.
     pub fitted: Fitted,
     /// How far the fitted quantile is off where it is off most, as a share of the measured one.
     pub worst_miss: f64,
@@ -107,7 +109,7 @@ pub struct QuantileFit {
 
 /// Families fitted to quantiles by least squares of the logarithms, the least worst miss first; none if a
 /// quantile is 0, or all are the same.
-pub fn fit_quantiles(q: &Quantiles) -> Vec<QuantileFit> {
+pub(super) fn fit_quantiles(q: &Quantiles) -> Vec<QuantileFit> {
     let first = q.at_ms[0];
     if first <= 0.0 || q.at_ms.iter().all(|v| *v == first) {
         return Vec::new();

@@ -15,9 +15,11 @@ use std::time::Duration;
 /// An assumption of the projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Assumption {
+    /// More or fewer requests.
     Traffic,
     /// The hit ratio, through the time to live of the cache.
     CacheTtl,
+    /// More or fewer isolates.
     Isolates,
     /// Records of a batch and the age at which it is written, together.
     BatchSize,
@@ -46,11 +48,13 @@ impl Assumption {
 /// How far one assumption goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
+    /// What is assumed to be otherwise.
     pub assumption: Assumption,
     /// So many times what was assumed.
     pub factor: f64,
     /// The traffic, and the settings that make it so.
     pub traffic: Count,
+    /// The settings that make it so, as for `--set`.
     pub settings: Vec<String>,
     /// What remains unexplained over all meters: 0.1 is about 10% each.
     pub remaining: f64,

@@ -18,8 +18,11 @@ use explain::{explain, is_flow};
 /// How what was used lies to what was projected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// What was used lies within the projected interval.
     Within,
+    /// More was used.
     Above,
+    /// Less was used.
     Below,
     /// With the reason.
     CannotTell(&'static str),
@@ -55,32 +58,41 @@ impl Verdict {
 /// A day of a meter.
 #[derive(Debug, Clone)]
 pub struct Day {
+    /// The UTC day.
     pub date: Date,
+    /// What was used on it.
     pub used: Used,
+    /// What that says of the projection.
     pub verdict: Verdict,
 }
 
 /// A meter on all its days.
 #[derive(Debug, Clone)]
 pub struct Meter {
+    /// The meter.
     pub meter: MeterItem,
     /// For a day.
     pub band: Band,
+    /// Its days, in order.
     pub days: Vec<Day>,
     /// What the whole days used on average, how many there are, and the verdict on that mean.
     pub mean: Option<f64>,
+    /// Days that the data hold from end to end.
     pub whole_days: usize,
+    /// The verdict over the whole days.
     pub verdict: Verdict,
 }
 
 /// Projection and use side by side.
 #[derive(Debug, Clone)]
 pub struct Reconciled {
+    /// By meter.
     pub meters: Vec<Meter>,
     /// Meters that are projected, and of which the data say nothing.
     pub missing: Vec<MeterItem>,
     /// A month of 30 days at the rate of the whole days, as used and as projected, of the meters that have such days.
     pub actual_month: Usage,
+    /// The mean usage of a simulated month.
     pub projected_month: Usage,
     /// `None` if no flow has a whole day.
     pub explained: Option<Explained>,

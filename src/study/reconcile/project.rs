@@ -14,8 +14,11 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A band in which a day is to lie.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Band {
+    /// The mean over replications.
     pub mean: f64,
+    /// Lower end of the interval.
     pub low: f64,
+    /// Upper end of the interval.
     pub high: f64,
 }
 

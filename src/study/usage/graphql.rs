@@ -10,6 +10,7 @@ use serde_json::Value;
 pub struct Group<'a> {
     /// What messages call the answer.
     label: &'a str,
+    /// Name of the dataset.
     pub dataset: &'a str,
     account: usize,
     row: usize,

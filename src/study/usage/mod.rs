@@ -23,14 +23,18 @@ pub struct Wanted {
     pub namespace: Option<String>,
     /// The days that the data were asked for: the first, and the one after the last. They are whole.
     pub since: Option<Date>,
+    /// Days before this one.
     pub until: Option<Date>,
 }
 
 /// Where a figure comes from; a later one has precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
+    /// A table of dates, meters and quantities.
     Table,
+    /// Cloudflare's GraphQL datasets.
     Analytics,
+    /// Cloudflare's billable usage.
     Billable,
 }
 
@@ -63,12 +67,14 @@ struct Dataset {
 /// What a day used of a meter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Used {
+    /// In the meter's own unit.
     pub quantity: f64,
     /// The 95% interval of a sampled value, both ends the quantity itself where all was counted.
     /// `None` if it was sampled and has none.
     pub interval: Option<(f64, f64)>,
     /// Whether the day is whole.
     pub whole: bool,
+    /// Where it comes from.
     pub source: Source,
     file: String,
 }
