@@ -132,8 +132,8 @@ impl Report<'_> {
     /// The table for the terminal.
     pub fn table(&self) -> String {
         let header = [
-            "kind", "family", "n", "p50", "fitted", "p95", "fitted", "p99", "fitted", "KS p",
-            "verdict",
+            "kind", "family", "verdict", "n", "p50", "fitted", "p95", "fitted", "p99", "fitted",
+            "KS p",
         ];
         let ms = |x: Option<f64>| x.map_or("-".to_owned(), format::milliseconds);
         let rows = self.found.iter().map(|c| {

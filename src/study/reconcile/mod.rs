@@ -88,7 +88,7 @@ pub struct Meter {
 pub struct Reconciled {
     /// By meter.
     pub meters: Vec<Meter>,
-    /// Meters that are projected, and of which the data say nothing.
+    /// Meters that are projected and billed, and of which the data say nothing.
     pub missing: Vec<MeterItem>,
     /// A month of 30 days at the rate of the whole days, as used and as projected, of the meters that have such days.
     pub actual_month: Usage,
@@ -123,7 +123,9 @@ pub fn reconcile(
         .map(|m| meter(*m, actual, &projected))
         .collect();
     let missing = projected.meters().into_iter();
-    let missing = missing.filter(|m| !known.contains(m)).collect();
+    let missing = missing
+        .filter(|m| !known.contains(m) && scenario.plan().item(*m).is_some())
+        .collect();
     let mut actual_month = Usage::default();
     let mut projected_month = Usage::default();
     for m in &meters {
