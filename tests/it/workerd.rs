@@ -15,7 +15,7 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 /// The runtime as a process of its own; it ends with this, as its standard input then closes.
-pub struct Workerd {
+pub(crate) struct Workerd {
     process: Child,
     /// Where it is, without a slash at the end.
     pub root: String,
@@ -23,7 +23,7 @@ pub struct Workerd {
 
 impl Workerd {
     /// None, with a message, if it is not installed.
-    pub fn start(secret: Option<&str>) -> Option<Self> {
+    pub(crate) fn start(secret: Option<&str>) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/miniflare");
         if !folder.join("node_modules/miniflare").exists() {
@@ -51,7 +51,7 @@ impl Workerd {
     }
 
     /// The namespace behind the bridge.
-    pub fn bridge(&self, values: Values, secret: Option<&str>) -> Bridge {
+    pub(crate) fn bridge(&self, values: Values, secret: Option<&str>) -> Bridge {
         let config = BridgeConfig {
             root: self.root.clone(),
             secret: secret.map(Secret::new),
@@ -62,7 +62,7 @@ impl Workerd {
     }
 
     /// The same namespace in the REST form, which the runtime's explorer speaks.
-    pub fn rest(&self, values: Values) -> Rest {
+    pub(crate) fn rest(&self, values: Values) -> Rest {
         let config = RestConfig {
             root: format!("{}/cdn-cgi/explorer/api", self.root),
             namespace: "kv".into(),
@@ -82,7 +82,7 @@ impl Drop for Workerd {
 }
 
 /// Runs `work` in real time on one thread.
-pub fn in_real_time<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn in_real_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, work)
 }
