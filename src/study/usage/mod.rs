@@ -1,7 +1,7 @@
 //! What was really used, day by day, as Cloudflare tells it.
 //!
 //! `answers` reads what GraphQL answers, `billable` what the billable-usage API does, `table` a plain CSV file;
-//! all of them as [`Entry`]s. What cannot be told from them stays unknown and is said.
+//! all of them as entries. What cannot be told from them stays unknown and is said.
 
 mod answers;
 mod billable;
