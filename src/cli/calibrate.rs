@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "kv-2025")]
     base: String,
     /// Name of the model file
-    #[arg(long, default_value = "calibrated", value_parser = file_name)]
+    #[arg(long, default_value = "calibrated", value_parser = super::fit::file_name)]
     name: String,
     /// Seed of the bootstrap
     #[arg(long, default_value_t = 20_260_113)]
@@ -85,15 +85,4 @@ pub(crate) fn text_of(path: &str) -> Result<String, Failure> {
         .read_to_string(&mut text)
         .map_err(|e| ConfigError::new(label(path), format!("cannot be read ({e})")))?;
     Ok(text)
-}
-
-/// A name for a model file.
-fn file_name(text: &str) -> Result<String, String> {
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.is_empty() || text.starts_with('.') || !text.chars().all(good) {
-        return Err(format!(
-            "found \"{text}\", expected a file name without extension, of letters, digits, - and _"
-        ));
-    }
-    Ok(text.to_owned())
 }

@@ -74,7 +74,7 @@ impl ModelArgs {
     }
 }
 
-fn file_name(text: &str) -> Result<String, String> {
+pub(super) fn file_name(text: &str) -> Result<String, String> {
     let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.is_empty() || text.starts_with('.') || !text.chars().all(good) {
         return Err(format!(
