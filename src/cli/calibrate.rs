@@ -1,7 +1,7 @@
 //! `kvplan calibrate`.
 
 use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, catch_interrupts};
+use super::common::{Failure, OutputArgs, catch_interrupts, file_name, label};
 use super::session::Session;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::{self, ConfigError};
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "kv-2025")]
     base: String,
     /// Name of the model file
-    #[arg(long, default_value = "calibrated", value_parser = super::fit::file_name)]
+    #[arg(long, default_value = "calibrated", value_parser = file_name)]
     name: String,
     /// Seed of the bootstrap
     #[arg(long, default_value_t = 20_260_113)]
@@ -70,11 +70,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         println!("{written}; use it with --set latency={}", file.display());
     }
     Ok(EXIT_OK)
-}
-
-/// What messages call an input.
-pub(crate) fn label(path: &str) -> &str {
-    if path == "-" { "standard input" } else { path }
 }
 
 /// The whole text of an input, gzipped or not.

@@ -1,7 +1,7 @@
 //! `kvplan reconcile`.
 
-use super::calibrate::{label, text_of};
-use super::common::{Failure, OutputArgs, SimulationArgs, print_bytes, traffic_of};
+use super::calibrate::text_of;
+use super::common::{Failure, OutputArgs, SimulationArgs, label, print_bytes, traffic_of};
 use super::fetch::{fetch, last_week};
 use super::invoice::Format;
 use super::session::Session;

@@ -14,11 +14,10 @@
 
 use crate::failure::Failure;
 use crate::http::{BadAddress, Body, Http, Reply, Secret};
-use crate::values::{Values, check_put, one_by_one, seconds};
-use kvplan_telemetry::ports::{Kv, KvError, ListPage, ListedKey, PutOptions, ReadOptions, Value};
+use crate::values::{KeyOfList, Values, check_put, one_by_one, seconds};
+use kvplan_telemetry::ports::{Kv, KvError, ListPage, PutOptions, ReadOptions, Value};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::str;
 use std::time::Duration;
@@ -75,15 +74,8 @@ struct Texts {
 
 #[derive(Deserialize)]
 struct Page {
-    keys: Vec<Key>,
+    keys: Vec<KeyOfList>,
     cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    name: String,
-    #[serde(default)]
-    metadata: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -176,12 +168,8 @@ impl Bridge {
         query.extend(cursor.map(|c| ("cursor", c)));
         let reply = self.send(Method::GET, "/keys", &query, None).await?;
         let page: Page = reply.json()?;
-        let key = |k: Key| ListedKey {
-            name: k.name,
-            metadata: k.metadata.map(|m| Rc::from(m.get().as_bytes())),
-        };
         Ok(ListPage {
-            keys: page.keys.into_iter().map(key).collect(),
+            keys: page.keys.into_iter().map(Into::into).collect(),
             cursor: page.cursor,
         })
     }

@@ -6,12 +6,11 @@
 
 use crate::failure::Failure;
 use crate::http::{BadAddress, Body, Http, Reply, Secret, encode};
-use crate::values::{Values, check_put, one_by_one, seconds};
-use kvplan_telemetry::ports::{Kv, KvError, ListPage, ListedKey, PutOptions, ReadOptions, Value};
+use crate::values::{KeyOfList, Values, check_put, one_by_one, seconds};
+use kvplan_telemetry::ports::{Kv, KvError, ListPage, PutOptions, ReadOptions, Value};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -109,13 +108,6 @@ struct BulkValues {
     values: HashMap<String, Option<String>>,
 }
 
-#[derive(Deserialize)]
-struct KeyOfList {
-    name: String,
-    #[serde(default)]
-    metadata: Option<Box<RawValue>>,
-}
-
 impl Rest {
     /// A client for a namespace; nothing is sent yet.
     ///
@@ -199,12 +191,8 @@ impl Rest {
         query.extend(cursor.map(|c| ("cursor", c)));
         let reply = self.http.send(Method::GET, "/keys", &query, None).await?;
         let found: Found<Vec<KeyOfList>> = result(&reply)?;
-        let key = |k: KeyOfList| ListedKey {
-            name: k.name,
-            metadata: k.metadata.map(|m| Rc::from(m.get().as_bytes())),
-        };
         Ok(ListPage {
-            keys: found.result.into_iter().map(key).collect(),
+            keys: found.result.into_iter().map(Into::into).collect(),
             cursor: found.result_info.cursor.filter(|c| !c.is_empty()),
         })
     }

@@ -1,8 +1,10 @@
 //! Values and metadata in the form in which a real KV keeps them whole.
 
 use kvplan_telemetry::load::join_all;
-use kvplan_telemetry::ports::{KvError, PutOptions, Value};
+use kvplan_telemetry::ports::{KvError, ListedKey, PutOptions, Value};
 use kvplan_telemetry::semaphore::Semaphore;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::future::Future;
 use std::rc::Rc;
 use std::str;
@@ -46,6 +48,23 @@ pub(crate) fn check_put(values: Values, value: &[u8], options: &PutOptions) -> R
 /// Whole seconds, as the service takes them; rounded down, so that what is too short stays so.
 pub(crate) fn seconds(ttl: Option<Duration>) -> Option<String> {
     ttl.map(|t| t.as_secs().to_string())
+}
+
+/// A key of a list, in JSON.
+#[derive(Deserialize)]
+pub(crate) struct KeyOfList {
+    name: String,
+    #[serde(default)]
+    metadata: Option<Box<RawValue>>,
+}
+
+impl From<KeyOfList> for ListedKey {
+    fn from(key: KeyOfList) -> Self {
+        ListedKey {
+            name: key.name,
+            metadata: key.metadata.map(|m| Rc::from(m.get().as_bytes())),
+        }
+    }
 }
 
 /// Reads keys by single reads, 6 at a time; the values are in the order of the keys.

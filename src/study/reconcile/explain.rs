@@ -94,12 +94,8 @@ pub fn explain(
         actual,
         work: work.silently(),
     };
-    let as_is = search.measure(Moved {
-        scenario: scenario.clone(),
-        traffic,
-        settings: Vec::new(),
-    })?;
-    let logs = as_is.projected.iter().zip(actual);
+    let (before, projected) = search.measure(scenario, traffic)?;
+    let logs = projected.iter().zip(actual);
     let logs: Vec<f64> = logs.map(|(p, a)| log_ratio(p.1, a.1)).collect();
     // All meters go with the traffic, more or less: their mean is where to look.
     let by_traffic = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
@@ -118,7 +114,7 @@ pub fn explain(
     }
     ranking.sort_by(|a, b| a.remaining.total_cmp(&b.remaining));
     Ok(Explained {
-        before: as_is.remaining,
+        before,
         ranking,
         untried,
     })
@@ -146,14 +142,6 @@ struct Moved {
     scenario: Scenario,
     traffic: Count,
     settings: Vec<String>,
-}
-
-/// What became of it.
-struct Reached {
-    traffic: Count,
-    settings: Vec<String>,
-    remaining: f64,
-    projected: Vec<(MeterItem, f64)>,
 }
 
 impl Search<'_> {
@@ -224,8 +212,13 @@ impl Search<'_> {
         (real, moved)
     }
 
-    fn measure(&self, moved: Moved) -> Result<Reached, StudyError> {
-        let usages = usages(&moved.scenario, moved.traffic, REPLICATIONS, &self.work)?;
+    /// What remains unexplained, and what a day uses by meter.
+    fn measure(
+        &self,
+        scenario: &Scenario,
+        traffic: Count,
+    ) -> Result<(f64, Vec<(MeterItem, f64)>), StudyError> {
+        let usages = usages(scenario, traffic, REPLICATIONS, &self.work)?;
         let mean = |meter| {
             let all = usages.iter().map(|u| of_day(u, meter));
             all.sum::<f64>() / usages.len() as f64
@@ -234,12 +227,7 @@ impl Search<'_> {
         let squares = projected.iter().zip(self.actual);
         let squares = squares.map(|(p, a)| log_ratio(p.1, a.1).powi(2));
         let remaining = (squares.sum::<f64>() / projected.len().max(1) as f64).sqrt();
-        Ok(Reached {
-            traffic: moved.traffic,
-            settings: moved.settings,
-            remaining,
-            projected,
-        })
+        Ok((remaining, projected))
     }
 
     /// A grid of factors around `around` (a logarithm), then steps between the neighbours of the best.
@@ -251,14 +239,14 @@ impl Search<'_> {
         let at = |octave: f64| around + octave * std::f64::consts::LN_2;
         let try_at = |log: f64| -> Result<Explanation, StudyError> {
             let (factor, moved) = self.moved(assumption, log.exp());
-            let r = self.measure(moved)?;
+            let (remaining, projected) = self.measure(&moved.scenario, moved.traffic)?;
             Ok(Explanation {
                 assumption,
                 factor,
-                traffic: r.traffic,
-                settings: r.settings,
-                remaining: r.remaining,
-                projected: r.projected,
+                traffic: moved.traffic,
+                settings: moved.settings,
+                remaining,
+                projected,
             })
         };
         let grid = self.work.map(octaves.to_vec(), |o| try_at(at(o)))?;
