@@ -7,7 +7,7 @@
 //! report       csv, charts (`draw`), one HTML page, terminal tables (`write`); computes nothing
 //! study        MANY runs: grids, sweeps, shards and resumption, statistics, and what is asked of
 //!              them: `claims`, `plan`, `breakeven`, `forecast`, `sensitivity`, `rehearsal`,
-//!              `replay`, `fit`, `stores`
+//!              `replay`, `fit`, `calibrate`, `reconcile`, `usage`, `stores`
 //! run          ONE run: scenario, world, arrivals, triggers, samples, audit, bill, measures, spans
 //! cloud        the outside world: KV with its read caches, fleet of isolates, Durable Object,
 //!              R2, other stores, latency, failures, limits
@@ -15,6 +15,8 @@
 //! pricing      catalog, plan, meter, quota, invoice (exact money)
 //! models       reading TOML with errors that name file, line and field; overrides, distributions
 //! sim          virtual clock, executor, named random streams
+//! remote       the ports of the real system on a real KV (`kvplan-remote`): REST, bridge Worker, real
+//!              time, decorators; a package beside the simulator, knows telemetry only
 //! telemetry    THE REAL SYSTEM, a package of its own (`kvplan-telemetry`): collector, batcher, cache,
 //!              analytics, health, alerts, breaker, tiers, and the units that all share; knows its
 //!              ports only: `Kv` and `Clock`, `SharedCache` and `Archive`

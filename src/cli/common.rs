@@ -329,6 +329,22 @@ fn half_decades(low: u64, high: u64) -> Vec<Count> {
     levels
 }
 
+/// What messages call an input.
+pub(crate) fn label(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
+}
+
+/// The name of a model file that is written.
+pub(crate) fn file_name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || text.starts_with('.') || !text.chars().all(good) {
+        return Err(format!(
+            "found \"{text}\", expected a file name without extension, of letters, digits, - and _"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

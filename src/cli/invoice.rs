@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
   kvplan invoice --on 2026-12-15 observability.ingest=75GB     the prices that are in force then
   kvplan invoice --prices kv-instant kv_instant.class_b=1M     a catalog of its own: KV Instant is a beta
   kvplan invoice --usage usage.csv --format json               columns meter,usage; for scripts: total_usd, lines
+  kvplan invoice --format focus kv.reads=40M           the columns of FOCUS, for FinOps tools
   kvplan invoice --set prices.round_up='[\"workers.cpu_ms\"]' workers.cpu_ms=76.2M
 
 Usage is of one month. Counts may be written 250, 10k, 2.5M or 1B; what is stored or transferred 1.5GB (the average
@@ -47,11 +48,26 @@ pub(crate) struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Format {
+/// Form of an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
     Table,
     Json,
     Csv,
+    /// The columns of FOCUS, for FinOps tools
+    Focus,
+}
+
+impl Format {
+    /// The invoice in that form.
+    pub(crate) fn bytes(self, report: &InvoiceReport) -> Result<Vec<u8>, Failure> {
+        Ok(match self {
+            Format::Table => format!("{}\n", report.table()).into_bytes(),
+            Format::Json => report.json().map_err(Failure::defect)?,
+            Format::Csv => report.csv(),
+            Format::Focus => report.focus(),
+        })
+    }
 }
 
 /// Prices the usage and prints the invoice.
@@ -82,12 +98,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         invoice: &invoice,
         excesses: &excesses,
     };
-    let bytes = match args.format {
-        Format::Table => format!("{}\n", report.table()).into_bytes(),
-        Format::Json => report.json().map_err(Failure::defect)?,
-        Format::Csv => report.csv(),
-    };
-    print_bytes(&bytes)?;
+    print_bytes(&args.format.bytes(&report)?)?;
     Ok(EXIT_OK)
 }
 

@@ -1,16 +1,19 @@
 //! Commands: arguments, progress, printing and exit codes; no arithmetic.
 
 mod breakeven;
+mod calibrate;
 mod common;
 mod compare;
 mod completions;
 mod coverage;
+mod fetch;
 mod fit;
 mod forecast;
 mod invoice;
 mod man;
 mod merge;
 mod plan;
+mod reconcile;
 mod rehearse;
 mod replay;
 mod report;
@@ -53,10 +56,12 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
   kvplan fit latency latencies.csv              a latency profile from what you observed
+  kvplan calibrate spans.json                   the same for all kinds of operation at once, from spans or analytics
   kvplan replay requests.csv.gz                 a recorded log instead of a workload model
   kvplan breakeven                              the traffic at which quotas, plans and policies change places
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
   kvplan invoice workers.requests=15M kv.reads=40M   what known usage costs, with the sum behind each line
+  kvplan reconcile usage.json                   what was projected against what was used, and what explains the rest
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan sensitivity                            which inputs move the bill most
   kvplan verify                                 what a document claims, re-derived, simulated and judged
@@ -89,6 +94,8 @@ enum Command {
     Rehearse(rehearse::Args),
     /// Fit a latency profile to observed latencies, or a workload to a request log
     Fit(fit::Args),
+    /// Make a latency profile of measured latencies, of all kinds of operation at once
+    Calibrate(calibrate::Args),
     /// Replay a recorded request log through the policies
     Replay(replay::Args),
     /// Write a scenario's arrivals as a request log
@@ -99,6 +106,8 @@ enum Command {
     Forecast(forecast::Args),
     /// Price known usage, with the sum behind each line
     Invoice(invoice::Args),
+    /// Hold the projection against what was really used, and find what explains the difference
+    Reconcile(reconcile::Args),
     /// Find the cheapest policy and plan that meet objectives
     Plan(plan::Args),
     /// Find which inputs move a measure most
@@ -137,11 +146,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Rehearse(args) => rehearse::run(args),
         Command::Fit(args) => fit::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Breakeven(args) => breakeven::run(args),
         Command::Forecast(args) => forecast::run(args),
         Command::Invoice(args) => invoice::run(args),
+        Command::Reconcile(args) => reconcile::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
         Command::Verify(args) => verify::run(args),

@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{
-    Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag,
+    Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag, label,
 };
 use super::session::Session;
 use clap::ValueEnum;
@@ -142,11 +142,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     if let Some(length) = length {
         bar.set_length(length);
     }
-    let label = if args.log == "-" {
-        "standard input"
-    } else {
-        &args.log
-    };
+    let label = label(&args.log);
     let providers = scenario.workload.providers.iter();
     let providers = providers.map(|p| p.name.clone()).collect();
     let reader = TraceReader::new(label, source, args.trace.options(Some(providers)))?;

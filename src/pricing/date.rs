@@ -30,6 +30,57 @@ impl Date {
             .contains(&day)
             .then_some(Date { year, month, day })
     }
+
+    /// Days since 1970-01-01, by the calendar's 400 years of 146,097 days.
+    pub fn days_since_1970(self) -> i64 {
+        // Years that begin in March end with the day that leaps.
+        let (y, m) = match self.month {
+            1 | 2 => (i64::from(self.year) - 1, i64::from(self.month) + 9),
+            _ => (i64::from(self.year), i64::from(self.month) - 3),
+        };
+        let of_year = (153 * m + 2) / 5 + i64::from(self.day) - 1;
+        365 * y + y / 4 - y / 100 + y / 400 + of_year - 719_468
+    }
+
+    /// The day that is so many days after 1970-01-01; `None` if it has no year of four digits.
+    pub fn of_days_since_1970(days: i64) -> Option<Self> {
+        // A first guess at the year, at most one too high.
+        let year = 1970 + days.div_euclid(365);
+        let start = |y: i64| Date::new(u16::try_from(y).ok()?, 1, 1).map(Date::days_since_1970);
+        let mut year = year;
+        while start(year)? > days {
+            year -= 1;
+        }
+        let mut left = days - start(year)?;
+        let year = u16::try_from(year).ok().filter(|y| *y <= 9_999)?;
+        for month in 1..=12 {
+            let length = (28..=31)
+                .rev()
+                .find(|d| Date::new(year, month, *d).is_some())?;
+            if left < i64::from(length) {
+                return Date::new(year, month, left as u8 + 1);
+            }
+            left -= i64::from(length);
+        }
+        None
+    }
+
+    /// The first day of its month, and that of the next one.
+    pub fn month(self) -> (Self, Self) {
+        let first = Date { day: 1, ..self };
+        let next = match self.month {
+            12 => Date {
+                year: self.year + 1,
+                month: 1,
+                day: 1,
+            },
+            _ => Date {
+                month: self.month + 1,
+                ..first
+            },
+        };
+        (first, next)
+    }
 }
 
 impl FromStr for Date {
@@ -97,6 +148,30 @@ impl JsonSchema for Date {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        let number = |t: &str| t.parse::<Date>().unwrap().days_since_1970();
+        assert_eq!(
+            [
+                number("1970-01-01"),
+                number("2000-03-01"),
+                number("2026-11-02")
+            ],
+            [0, 11_017, 20_759]
+        );
+        for days in (0..80_000).step_by(13) {
+            assert_eq!(
+                Date::of_days_since_1970(days).unwrap().days_since_1970(),
+                days
+            );
+        }
+        let (first, next) = "2026-12-15".parse::<Date>().unwrap().month();
+        assert_eq!(
+            [first.to_string(), next.to_string()],
+            ["2026-12-01", "2027-01-01"]
+        );
+    }
 
     #[test]
     fn only_days_of_the_calendar_are_dates() {

@@ -61,6 +61,12 @@ pub const FIT_CSV: &str = "fit.csv";
 pub const FIT_RATES_CSV: &str = "fit_rates.csv";
 /// How far the arrivals of a log are from Poisson's.
 pub const FIT_DISPERSION_CSV: &str = "fit_dispersion.csv";
+/// Latencies of every kind of operation, measured and fitted.
+pub const CALIBRATE_CSV: &str = "calibrate.csv";
+/// The projection against what was used, by meter and day.
+pub const RECONCILE_CSV: &str = "reconcile.csv";
+/// The same with what explains the difference.
+pub const RECONCILE_JSON: &str = "reconcile.json";
 /// The rehearsed checklist, item by item.
 pub const REHEARSAL_CSV: &str = "rehearsal.csv";
 /// A folder of results as one page.

@@ -7,9 +7,8 @@
 
 pub mod answers;
 pub mod breakeven;
+pub mod calibrate;
 pub mod cheapest;
-// Its fields are not documented yet; this goes when they are.
-#[expect(missing_docs)]
 pub mod claims;
 pub mod coverage;
 pub mod curve;
@@ -19,6 +18,7 @@ pub mod forecast;
 pub mod grid;
 pub mod partial;
 pub mod plan;
+pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod replicate;
@@ -28,3 +28,4 @@ pub mod stats;
 pub mod stores;
 pub mod sweep;
 pub mod timeline;
+pub mod usage;

@@ -22,7 +22,7 @@ pub fn quantile(sketch: &DDSketch, q: f64) -> f64 {
 }
 
 /// What a stored value begins with; another form of values would begin with another letter.
-const FORM: char = 'B';
+const FORM: &str = "B";
 
 /// Names of providers and their numbers.
 #[derive(Debug, Clone, Default)]
@@ -129,7 +129,7 @@ impl Aggregate {
         let room = Vec::with_capacity(1_024 * named.len());
         let bytes = postcard::to_extend(&named, room).expect("plain data is always encodable");
         let mut text = String::with_capacity(2 + bytes.len().div_ceil(3) * 4);
-        text.push(FORM);
+        text.push_str(FORM);
         STANDARD_NO_PAD.encode_string(&bytes, &mut text);
         text.into_bytes()
     }
@@ -139,15 +139,14 @@ impl Aggregate {
     /// # Errors
     /// If it is of no form that was ever written, or damaged.
     pub fn decode(value: &[u8], names: &mut ProviderNames) -> Result<Self, Corrupt> {
-        let bytes = match value.split_first() {
-            Some((form, text)) if *form == FORM as u8 => {
-                STANDARD_NO_PAD.decode(text).map_err(|_| Corrupt)?
-            }
-            // The first form began with the number of providers, and was not text.
-            Some((first, _)) if *first < b' ' => value.to_vec(),
-            _ => return Err(Corrupt),
-        };
-        let named: Vec<(&str, Totals)> = postcard::from_bytes(&bytes).map_err(|_| Corrupt)?;
+        let text = value.strip_prefix(FORM.as_bytes());
+        let binary = text.and_then(|t| STANDARD_NO_PAD.decode(t).ok());
+        // The first form was the binary alone, which began with the number of providers.
+        let named = binary
+            .as_deref()
+            .and_then(|b| postcard::from_bytes(b).ok())
+            .or_else(|| postcard::from_bytes(value).ok());
+        let named: Vec<(&str, Totals)> = named.ok_or(Corrupt)?;
         let mut aggregate = Aggregate::default();
         for (name, totals) in named {
             *aggregate.slot(names.intern(name).0 as usize) = Some(totals);

@@ -92,10 +92,12 @@ impl KvError {
             KvError::CircuitOpen => "circuit_open",
             KvError::Invalid(_) => "invalid",
             KvError::Answered { status, .. } => match status {
-                408 | 504 => "timeout",
+                // A gateway that waited in vain cannot say either whether it was done.
+                408 | 504 | 524 => "timeout",
                 429 => "rate_limited",
-                500.. => "unavailable",
-                _ => "invalid",
+                400..=499 => "invalid",
+                // 5xx, and answers that are none: a page of a proxy, a failure told with 200.
+                _ => "unavailable",
             },
         }
     }

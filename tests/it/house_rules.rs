@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, from bottom to top: a module names its own floor and those below.
-const FLOORS: [&str; 11] = [
+const FLOORS: [&str; 12] = [
     "telemetry",
+    "remote",
     "sim",
     "models",
     "pricing",
@@ -102,11 +103,9 @@ impl Source {
     /// The modules that it names from the root or from above, as far as paths in lower case go.
     fn names(&self) -> BTreeSet<String> {
         let own = self.module();
-        let package = if own.starts_with("telemetry") {
-            "telemetry"
-        } else {
-            ""
-        };
+        let mut packages = ["telemetry", "remote"].into_iter();
+        let package = packages.find(|p| own.split('/').next() == Some(p));
+        let package = package.unwrap_or_default();
         let mut names = BTreeSet::new();
         for path in paths(&self.code()) {
             let mut parts: Vec<&str> = path.split("::").collect();
@@ -119,8 +118,11 @@ impl Source {
                 at.pop();
                 parts.remove(0);
             }
-            if matches!(parts.first(), Some(&"crate" | &"kvplan")) {
-                parts.remove(0);
+            match parts[..] {
+                ["crate" | "kvplan", ..] => drop(parts.remove(0)),
+                ["kvplan_telemetry", ..] => parts[0] = "telemetry",
+                ["kvplan_remote", ..] => parts[0] = "remote",
+                _ => {}
             }
             at.extend(parts);
             // The units live in the telemetry's package.
@@ -144,12 +146,18 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every path that begins with `crate`, `super` or `kvplan`, up to its last part in lower case; groups
-/// in braces give a path for each of their parts.
+/// Every path that begins with `crate`, `super` or a package of the house, up to its last part in lower
+/// case; groups in braces give a path for each of their parts.
 fn paths(code: &str) -> BTreeSet<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut all = BTreeSet::new();
-    for start in ["crate::", "super::", "kvplan::"] {
+    for start in [
+        "crate::",
+        "super::",
+        "kvplan::",
+        "kvplan_remote::",
+        "kvplan_telemetry::",
+    ] {
         for (at, _) in code.match_indices(start) {
             let before = code[..at].chars().next_back();
             if before.is_some_and(|c| is_word(c) || c == ':') {

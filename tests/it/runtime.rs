@@ -123,8 +123,20 @@ fn a_semaphore_between_invocations_stops_for_good_as_in_workerd() {
 #[test]
 fn no_policy_waits_for_another_invocation() {
     let policies = [
-        "naive", "optimised", "batch-keys", "shared-key", "backpressure", "coalescing", "lazy",
-        "eager", "predictive", "adaptive", "per-provider", "tiered", "cron-warm", "breaker",
+        "naive",
+        "optimised",
+        "batch-keys",
+        "shared-key",
+        "backpressure",
+        "coalescing",
+        "lazy",
+        "eager",
+        "predictive",
+        "adaptive",
+        "per-provider",
+        "tiered",
+        "cron-warm",
+        "breaker",
     ];
     let settings = |contexts: bool| {
         [

@@ -1,7 +1,7 @@
 //! `kvplan fit latency`.
 
-use super::{ModelArgs, label};
-use crate::cli::common::{Failure, interrupt_flag, interrupted};
+use super::ModelArgs;
+use crate::cli::common::{Failure, interrupt_flag, interrupted, label};
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::{self, ConfigError, read_durations_ms};
 use kvplan::report::write::fit::latency::Report;

@@ -4,7 +4,7 @@ mod latency;
 mod workload;
 
 use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, catch_interrupts};
+use super::common::{Failure, OutputArgs, catch_interrupts, file_name};
 use super::session::Session;
 use clap::Subcommand;
 use kvplan::report::error::WriteError;
@@ -52,10 +52,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
 }
 
-fn label(path: &str) -> &str {
-    if path == "-" { "standard input" } else { path }
-}
-
 impl ModelArgs {
     /// Writes the model with what belongs to it, and says how to use it; `setting` is what it is the value of,
     /// see `--set`.
@@ -72,14 +68,4 @@ impl ModelArgs {
         }
         Ok(EXIT_OK)
     }
-}
-
-fn file_name(text: &str) -> Result<String, String> {
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.is_empty() || text.starts_with('.') || !text.chars().all(good) {
-        return Err(format!(
-            "found \"{text}\", expected a file name without extension, of letters, digits, - and _"
-        ));
-    }
-    Ok(text.to_owned())
 }

@@ -1,7 +1,7 @@
 //! `kvplan fit workload`.
 
-use super::{ModelArgs, label};
-use crate::cli::common::{Failure, byte_progress, interrupt_flag};
+use super::ModelArgs;
+use crate::cli::common::{Failure, byte_progress, interrupt_flag, label};
 use crate::cli::replay::TraceArgs;
 use kvplan::models;
 use kvplan::report::write::fit::workload::Report;

@@ -31,7 +31,7 @@ const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Kn
 }
 
 /// Every table that kvplan writes, in the order of a page; raw data last.
-pub const KNOWN: [Known; 23] = [
+pub const KNOWN: [Known; 25] = [
     known(
         artefacts::SWEEP_CSV,
         "All measures by traffic level and policy",
@@ -108,6 +108,16 @@ pub const KNOWN: [Known; 23] = [
         "Means over the replications, ± the 95% confidence half-width.",
     ),
     known(artefacts::FIT_CSV, "Fit", "Models fitted to measured data."),
+    known(
+        artefacts::CALIBRATE_CSV,
+        "Calibrated latencies",
+        "Each kind of operation, measured and fitted, and how far it can be trusted.",
+    ),
+    known(
+        artefacts::RECONCILE_CSV,
+        "Projection and actual use",
+        "What a day was projected to use, and what it used.",
+    ),
     known(
         artefacts::REHEARSAL_CSV,
         "Rehearsed checklist",

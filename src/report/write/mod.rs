@@ -1,14 +1,17 @@
 //! What a question's answer looks like: its tables, CSV files and charts, a file for each question.
 
 pub mod breakeven;
+pub mod calibrate;
 pub mod claims;
 pub mod compare;
 pub mod coverage;
 pub mod fit;
+mod focus;
 pub mod forecast;
 pub mod invoice;
 pub mod plan;
 pub mod precision;
+pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod run;

@@ -9,15 +9,20 @@ use std::str::FromStr;
 /// `value <comparator> stated` is what makes a claim hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Comparator {
+    /// It is what is stated.
     #[default]
     #[serde(rename = "=")]
     Equal,
+    /// It is less.
     #[serde(rename = "<")]
     Below,
+    /// It is that or less.
     #[serde(rename = "<=")]
     AtMost,
+    /// It is more.
     #[serde(rename = ">")]
     Above,
+    /// It is that or more.
     #[serde(rename = ">=")]
     AtLeast,
 }
@@ -26,7 +31,9 @@ pub enum Comparator {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Tolerance {
+    /// In the claim's unit.
     Absolute(f64),
+    /// A share of what is stated.
     Relative(Parsed<Share>),
 }
 

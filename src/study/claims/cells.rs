@@ -41,6 +41,7 @@ pub struct Cells {
 /// What is read off the replications of a point.
 #[derive(Debug, Clone, Copy)]
 pub enum Reading<'a> {
+    /// A quantity of the points.
     Of(Quantity),
     /// What these items cost, of any service; all KV items if none is named.
     Cost(&'a PricedTariff, &'a [MeterItem]),
@@ -72,9 +73,13 @@ pub struct Plan {
 /// The isolates and traffic of a grid that are simulated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Axes {
+    /// Numbers of isolates.
     pub isolates: Vec<u32>,
+    /// Levels of traffic, in requests a month.
     pub traffic: Vec<Count>,
+    /// The level that is reported for claims that name none.
     pub reference: Count,
+    /// Which number of isolates is the realistic fleet.
     pub fleet: u32,
 }
 

@@ -19,6 +19,7 @@ pub struct Sources<'a> {
     pub name: &'a str,
     /// The figures of all claims, by id.
     pub stated: BTreeMap<&'a str, f64>,
+    /// The tariffs that prices are taken from.
     pub tariffs: &'a Tariffs,
     /// The folder that facts are looked for in, after the models inside the binary.
     pub folder: Option<&'a Path>,

@@ -7,9 +7,13 @@ use std::fmt;
 /// What is made of a claim, from the mildest to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Verdict {
+    /// No figure, or none that anything here could test.
     NotTestable,
+    /// It holds.
     Confirmed,
+    /// It holds under conditions that the finding names.
     HoldsOnlyIf,
+    /// It does not hold.
     Refuted,
     /// The document contradicts itself: whatever the world is like, one of its figures is wrong.
     Inconsistent,
@@ -51,6 +55,7 @@ pub enum Lens {
     Fleet,
     /// The simulations, with money at the published prices.
     OneIsolatePublished,
+    /// The fleet, at the published prices.
     FleetPublished,
 }
 
@@ -88,9 +93,11 @@ impl Lens {
 pub struct Finding {
     /// None if the claim cannot be tested.
     pub lens: Option<Lens>,
+    /// What this check says of the claim.
     pub verdict: Verdict,
     /// In the claim's unit; without half-width if nothing was simulated.
     pub value: Option<Estimate>,
+    /// What was calculated or measured, for readers.
     pub evidence: String,
     /// Where it holds, if not everywhere.
     pub conditions: Option<String>,

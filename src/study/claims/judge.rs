@@ -10,8 +10,11 @@ use std::collections::BTreeMap;
 /// A claim with all that was found.
 #[derive(Debug, Clone)]
 pub struct Judgement<'a> {
+    /// The claim as it is written.
     pub claim: &'a Claim,
+    /// The worst of what was found.
     pub verdict: Verdict,
+    /// What was found, in the order of the checks.
     pub findings: Vec<Finding>,
     /// The value that contradicts what is stated.
     pub right: Option<f64>,

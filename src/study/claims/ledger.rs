@@ -11,7 +11,9 @@ use std::path::PathBuf;
 /// A claims file that can be judged.
 #[derive(Debug, Clone)]
 pub struct Ledger {
+    /// The name or path it was loaded by.
     pub name: String,
+    /// The file as it is written.
     pub file: ClaimFile,
     /// Each with the prices in force on its day.
     pub tariffs: Tariffs,

@@ -21,10 +21,13 @@ pub struct ClaimFile {
     pub title: String,
     /// Name of the document; its text is not part of the file.
     pub document: String,
+    /// How usage becomes money.
     #[serde(default, rename = "tariff")]
     pub tariffs: Vec<Tariff>,
+    /// What is simulated.
     #[serde(default, rename = "grid")]
     pub grids: Vec<Grid>,
+    /// The statements.
     #[serde(rename = "claim")]
     pub claims: Vec<Claim>,
 }
@@ -33,11 +36,13 @@ pub struct ClaimFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tariff {
+    /// The name that checks use.
     pub name: String,
     /// For charts: "the document's price per GB".
     pub title: String,
     /// A name in `models/prices` or a path.
     pub catalog: String,
+    /// A plan of the catalog.
     pub plan: String,
     /// What each read and write is taken to transfer, where a document bills by size; what is
     /// measured if not given.
@@ -58,9 +63,11 @@ pub struct Tariff {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grid {
+    /// The name that checks use.
     pub name: String,
     /// A name in `models/scenarios` or a path.
     pub scenario: String,
+    /// Numbers of isolates to simulate.
     pub isolates: Vec<u32>,
     /// Which of `isolates` is the realistic fleet.
     pub fleet: u32,
@@ -77,7 +84,9 @@ pub struct Grid {
     /// Settings for more than one.
     #[serde(default)]
     pub set_fleet: Vec<String>,
+    /// How long a point is simulated.
     pub period: GridPeriod,
+    /// Independent replications of a point.
     pub replications: u32,
 }
 
@@ -85,6 +94,7 @@ pub struct Grid {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GridPeriod {
+    /// So many requests.
     pub requests: Count,
     /// At most so many requests times isolates: a query reads every isolate's keys.
     pub requests_x_isolates: Count,
@@ -92,15 +102,19 @@ pub struct GridPeriod {
     /// isolate and on the fleet; 25 unless given.
     #[serde(default = "calls_of_a_replication")]
     pub calls: Count,
+    /// The shortest period.
     #[serde(with = "quantity::duration")]
     pub at_least: Duration,
+    /// The longest period.
     #[serde(with = "quantity::duration")]
     pub at_most: Duration,
+    /// Time before the measurement, in full operation.
     #[serde(with = "quantity::duration")]
     pub warm_up: Duration,
     /// Recordings before the measurement: so long, or until so many have come.
     #[serde(with = "quantity::duration")]
     pub history: Duration,
+    /// The history ends when so many requests have come.
     pub history_requests: Count,
 }
 
@@ -112,6 +126,7 @@ fn calls_of_a_replication() -> Count {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
+    /// The name that other claims and `--claim` use.
     pub id: String,
     /// Heading in the document.
     pub section: String,
@@ -123,16 +138,19 @@ pub struct Claim {
     /// Upper end, if a range is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<f64>,
+    /// What the figure is in; `%` for shares.
     #[serde(default)]
     pub unit: String,
     /// How a value must compare with what is stated.
     #[serde(default)]
     pub comparator: Comparator,
+    /// How far off a value may be.
     #[serde(default)]
     pub tolerance: Tolerance,
     /// What a reader should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The ways to check it, all of which count.
     #[serde(rename = "check")]
     pub checks: Vec<Check>,
 }
@@ -151,7 +169,9 @@ pub struct FactRef {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Input {
+    /// A figure as it stands.
     Number(f64),
+    /// A field of a model file.
     Fact(FactRef),
 }
 
@@ -161,24 +181,32 @@ pub enum Input {
 pub enum Check {
     /// An expression over the document's own figures; with a fact among them, over published ones.
     Arithmetic {
+        /// What is calculated.
         expression: Parsed<Expression>,
+        /// The figures in it, by name.
         #[serde(default)]
         inputs: BTreeMap<String, Input>,
+        /// Instead of the claim's own.
         #[serde(default)]
         comparator: Option<Comparator>,
     },
     /// An expression over other claims, named by their ids in braces.
     Contradiction {
+        /// What is calculated.
         expression: Parsed<Expression>,
+        /// Figures in it that are no claims, by name.
         #[serde(default)]
         inputs: BTreeMap<String, Input>,
+        /// Instead of the claim's own.
         #[serde(default)]
         comparator: Option<Comparator>,
     },
     /// What usage costs under the document's tariff and under the published one: every meter that
     /// is named, and nothing else.
     Price {
+        /// A tariff's name.
         tariff: String,
+        /// What is used in a month, by meter.
         usage: BTreeMap<MeterItem, Count>,
         /// For a saving: what is used instead.
         #[serde(default)]
@@ -189,7 +217,9 @@ pub enum Check {
     },
     /// A published limit or price.
     Fact {
+        /// Folder and name in `models/`.
         file: String,
+        /// Path of the field, see [`FactRef::field`].
         field: Vec<String>,
         /// The claim's unit in base units is 1 / scale: 1000 for ms.
         #[serde(default = "one")]
@@ -199,7 +229,9 @@ pub enum Check {
     Simulation(Simulation),
     /// A threshold: it must stay quiet in ordinary operation, as simulated.
     Alert(Simulation),
+    /// Nothing here could tell.
     NotTestable {
+        /// Why not.
         reason: String,
     },
 }
@@ -212,7 +244,9 @@ fn one() -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Simulation {
+    /// A grid's name.
     pub grid: String,
+    /// The policy that is measured.
     pub policy: String,
     /// A measure of `sweep.csv`, or a meter item such as `kv.write_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,6 +260,7 @@ pub struct Simulation {
     /// What of that is counted, of any service; all KV items if not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<MeterItem>,
+    /// What is made of policy and baseline.
     #[serde(default)]
     pub measure: Measure,
     /// What `policy` is compared with.

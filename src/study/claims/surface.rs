@@ -12,9 +12,11 @@ use crate::study::stats::pool::Column;
 /// A check's measure at every simulated point of its grid.
 #[derive(Debug, Clone)]
 pub struct Surface<'a> {
+    /// What is measured.
     pub check: &'a Simulation,
     /// Whose prices money is counted at, if it is money.
     pub tariff: Option<&'a PricedTariff>,
+    /// The points that were simulated.
     pub axes: Axes,
     /// By isolates, then traffic.
     pub points: Vec<SurfacePoint>,
@@ -23,7 +25,9 @@ pub struct Surface<'a> {
 /// One point of a surface.
 #[derive(Debug, Clone, Copy)]
 pub struct SurfacePoint {
+    /// Isolates in the fleet.
     pub isolates: u32,
+    /// Requests a month.
     pub traffic: Count,
     /// In the claim's unit.
     pub value: Estimate,

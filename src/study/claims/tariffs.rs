@@ -16,7 +16,9 @@ pub struct Tariffs {
 /// A tariff with its catalog.
 #[derive(Debug, Clone, Serialize)]
 pub struct PricedTariff {
+    /// The tariff as it is written.
     pub tariff: Tariff,
+    /// Its prices, those in force on its day.
     pub catalog: Catalog,
 }
 

@@ -228,7 +228,7 @@ impl Report<'_> {
     }
 
     /// Order statistics against the quantiles of the fit.
-    fn qq_chart(&self, candidate: &Candidate) -> Chart {
+    pub fn qq_chart(&self, candidate: &Candidate) -> Chart {
         let name = candidate.fitted.family().name();
         let points = || candidate.qq.iter().filter(|q| q.fitted > 0.0);
         let positive = points().flat_map(|q| [q.fitted, q.observed, q.low, q.high]);

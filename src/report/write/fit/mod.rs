@@ -8,13 +8,13 @@ use crate::report::error::WriteError;
 use serde::Serialize;
 
 /// A value as it stands in a model file, on one line.
-fn inline(value: &impl Serialize) -> Result<String, WriteError> {
+pub(super) fn inline(value: &impl Serialize) -> Result<String, WriteError> {
     let value = toml::Value::try_from(value).map_err(WriteError::of_encoding("a value"))?;
     Ok(value.to_string())
 }
 
 /// The distribution with values that were read from a CSV file listed.
-fn self_contained(dist: &Dist) -> Dist {
+pub(super) fn self_contained(dist: &Dist) -> Dist {
     match dist {
         Dist::Empirical(e) if !e.values_ms.is_empty() => Dist::Empirical(Empirical {
             csv: None,

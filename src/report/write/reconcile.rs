@@ -1,0 +1,311 @@
+//! The projection against what was used: reconcile.csv, reconcile.json, charts by day, and tables.
+
+use super::sweep::csv_bytes;
+use crate::pricing::Unit;
+use crate::report::artefacts;
+use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
+use crate::report::error::WriteError;
+use crate::report::format;
+use crate::report::output::{OutputDir, json};
+use crate::report::table::table;
+use crate::run::scenario::Scenario;
+use crate::study::reconcile::{Explained, Explanation, Meter, Reconciled, Verdict};
+use serde_json::{Value, json as value};
+
+/// What was found, with what it was asked of.
+pub struct Report<'a> {
+    /// The projection beside what was used.
+    pub found: &'a Reconciled,
+    /// The scenario that was projected.
+    pub scenario: &'a Scenario,
+    /// What messages call the usage data.
+    pub label: &'a str,
+    /// What a reader must know of the data.
+    pub said: Vec<&'a str>,
+    /// The settings in one line.
+    pub settings: String,
+}
+
+impl Report<'_> {
+    /// Writes the files and the charts.
+    ///
+    /// # Errors
+    /// A message that names the file that could not be written.
+    pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
+        out.write(artefacts::RECONCILE_CSV, &self.csv())?;
+        let all = json(artefacts::RECONCILE_JSON, &self.json())?;
+        out.write(artefacts::RECONCILE_JSON, &all)?;
+        for meter in &self.found.meters {
+            let name = meter.meter.name().replace('.', "_");
+            for extension in ["svg", "png"] {
+                self.chart(meter)
+                    .draw(&out.staged(&format!("reconcile_{name}.{extension}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A row for each meter and day; no difference for a day that is not whole.
+    fn csv(&self) -> Vec<u8> {
+        let header = [
+            "meter",
+            "date",
+            "projected",
+            "projected_low",
+            "projected_high",
+            "actual",
+            "actual_low",
+            "actual_high",
+            "whole_day",
+            "difference",
+            "verdict",
+        ];
+        let number = format::csv_number;
+        let rows = self.found.meters.iter().flat_map(|m| {
+            m.days.iter().map(move |d| {
+                let (low, high) = d.used.interval.unwrap_or((f64::NAN, f64::NAN));
+                let difference = match d.used.whole {
+                    true => d.used.quantity - m.band.mean,
+                    false => f64::NAN,
+                };
+                vec![
+                    m.meter.name().to_owned(),
+                    d.date.to_string(),
+                    number(m.band.mean),
+                    number(m.band.low),
+                    number(m.band.high),
+                    number(d.used.quantity),
+                    number(low),
+                    number(high),
+                    d.used.whole.to_string(),
+                    number(difference),
+                    d.verdict.words(),
+                ]
+            })
+        });
+        csv_bytes(header.map(str::to_owned).to_vec(), rows)
+    }
+
+    fn json(&self) -> Value {
+        let meters = self.found.meters.iter().map(|m| {
+            let days = m.days.iter().map(|d| {
+                value!({
+                    "date": d.date,
+                    "actual": d.used.quantity,
+                    "interval": d.used.interval.map(|(low, high)| [low, high]),
+                    "whole": d.used.whole,
+                    "verdict": d.verdict.words(),
+                })
+            });
+            value!({
+                "meter": m.meter.name(),
+                "projected": { "mean": m.band.mean, "low": m.band.low, "high": m.band.high },
+                "actual_mean": m.mean,
+                "whole_days": m.whole_days,
+                "verdict": m.verdict.words(),
+                "days": days.collect::<Vec<_>>(),
+            })
+        });
+        let explanation = |e: &Explanation| {
+            value!({
+                "assumption": e.assumption.name(),
+                "factor": e.factor,
+                "traffic_per_month": e.traffic.0,
+                "settings": e.settings,
+                "unexplained": e.remaining,
+            })
+        };
+        let explained = self.found.explained.as_ref().map(|e| {
+            value!({
+                "unexplained_before": e.before,
+                "ranking": e.ranking.iter().map(explanation).collect::<Vec<_>>(),
+                "untried": e.untried.iter().map(|(a, why)| value!({ "assumption": a.name(), "reason": why })).collect::<Vec<_>>(),
+            })
+        });
+        let missing: Vec<&str> = self.found.missing.iter().map(|m| m.name()).collect();
+        value!({
+            "settings": self.settings,
+            "policy": self.scenario.policies[0].name,
+            "meters": meters.collect::<Vec<_>>(),
+            "missing": missing,
+            "notes": self.said,
+            "actual_month": self.found.actual_month,
+            "projected_month": self.found.projected_month,
+            "explained": explained,
+        })
+    }
+
+    /// The tables for the terminal.
+    pub fn table(&self) -> String {
+        let header = [
+            "meter",
+            "verdict",
+            "projected a day",
+            "95% of days",
+            "actual a day",
+            "ratio",
+            "whole days",
+            "outside",
+        ];
+        let count = format::count;
+        let rows = self.found.meters.iter().map(|m| {
+            let outside = |d: &&crate::study::reconcile::Day| {
+                matches!(d.verdict, Verdict::Above | Verdict::Below)
+            };
+            vec![
+                m.meter.name().to_owned(),
+                m.verdict.words(),
+                count(m.band.mean),
+                format!("{} to {}", count(m.band.low), count(m.band.high)),
+                m.mean.map_or("-".into(), count),
+                m.mean
+                    .map_or("-".into(), |a| format::significant(a / m.band.mean, 3)),
+                format!("{} of {}", m.whole_days, m.days.len()),
+                m.days.iter().filter(outside).count().to_string(),
+            ]
+        });
+        let mut parts = vec![table(&header, 2, rows)];
+        let mut notes: Vec<String> = self.said.iter().map(|s| (*s).to_owned()).collect();
+        let missing: Vec<&str> = self.found.missing.iter().map(|m| m.name()).collect();
+        if !missing.is_empty() {
+            notes.push(format!("The data say nothing of {}.", missing.join(", ")));
+        }
+        if self
+            .found
+            .meters
+            .iter()
+            .any(|m| m.meter.unit() == Unit::Bytes)
+        {
+            notes.push("What is stored is projected as the level that it comes to.".into());
+        }
+        if self.found.of_weeks {
+            notes.push("The workload has a weekly rhythm: the interval is that of mean days of a week, days differ more.".into());
+        }
+        if !notes.is_empty() {
+            parts.push(notes.join("\n"));
+        }
+        match &self.found.explained {
+            Some(explained) => parts.push(self.explained(explained)),
+            None => parts.push("No flow has a whole day: nothing to explain. Days by date only begin and end with whole days if --since and --until say so.".into()),
+        }
+        parts.join("\n\n")
+    }
+
+    fn explained(&self, explained: &Explained) -> String {
+        let rows = explained.ranking.iter().map(|e| {
+            let settings = match e.settings.as_slice() {
+                [] => format!("--traffic {}", e.traffic.0),
+                all => all
+                    .iter()
+                    .map(|s| format!("--set '{s}'"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            };
+            vec![
+                e.assumption.name().to_owned(),
+                settings,
+                format::significant(e.factor, 3),
+                format::percent(e.remaining),
+            ]
+        });
+        let header = ["alone", "as", "times", "unexplained"];
+        let mut text = format!(
+            "Unexplained over all meters: {}. One assumption moved, the others kept:\n\n{}",
+            format::percent(explained.before),
+            table(&header, 2, rows)
+        );
+        for (assumption, why) in &explained.untried {
+            text.push_str(&format!("\nNot tried: {} ({why}).", assumption.name()));
+        }
+        if let Some(best) = explained.ranking.first() {
+            text.push_str(&format!(
+                "\n\nTo go on with the best: {}",
+                self.command(best)
+            ));
+        }
+        text
+    }
+
+    /// The command that simulates what explains best.
+    fn command(&self, best: &Explanation) -> String {
+        let mut given = self.scenario.arguments.clone();
+        if let Some(at) = given.iter().position(|a| a == "--traffic") {
+            given.drain(at..(at + 2).min(given.len()));
+        }
+        let quoted = given.iter().map(|a| match a.contains([' ', '"']) {
+            true => format!("'{a}'"),
+            false => a.clone(),
+        });
+        let mut words: Vec<String> = ["kvplan".to_owned(), "run".into()]
+            .into_iter()
+            .chain(quoted)
+            .collect();
+        words.extend(["--traffic".into(), best.traffic.0.to_string()]);
+        for setting in &best.settings {
+            words.extend(["--set".into(), format!("'{setting}'")]);
+        }
+        words.join(" ")
+    }
+
+    /// The projected band and what was used, by day.
+    fn chart(&self, m: &Meter) -> Chart {
+        let first = m.days.first().map_or(0, |d| d.date.days_since_1970());
+        let x = |d: &crate::study::reconcile::Day| (d.date.days_since_1970() - first + 1) as f64;
+        let band = |d: &crate::study::reconcile::Day| Datum {
+            x: x(d),
+            y: m.band.mean,
+            low: m.band.low,
+            high: m.band.high,
+        };
+        let used = |d: &crate::study::reconcile::Day| {
+            let (low, high) = d.used.interval.unwrap_or((f64::NAN, f64::NAN));
+            Datum {
+                x: x(d),
+                y: d.used.quantity,
+                low: if low < high { low } else { f64::NAN },
+                high: if low < high { high } else { f64::NAN },
+            }
+        };
+        let series = |name: &str, data: Vec<Datum>, colour: usize| Series {
+            name: name.to_owned(),
+            data,
+            colour,
+            dash: 0,
+            scatter: colour > 0,
+        };
+        let days = |whole: bool| m.days.iter().filter(move |d| d.used.whole == whole);
+        let mut all = vec![
+            series("projected", m.days.iter().map(band).collect(), 0),
+            series("actual", days(true).map(used).collect(), 1),
+        ];
+        if days(false).next().is_some() {
+            all.push(series(
+                "not a whole day",
+                days(false).map(used).collect(),
+                2,
+            ));
+        }
+        let since = m.days.first().map_or(String::new(), |d| d.date.to_string());
+        Chart {
+            title: format!("{}: projected and actual", m.meter),
+            subtitle: format!("{}; {}", self.label, self.settings),
+            x: Axis {
+                label: format!("day, the first is {since}"),
+                scale: Scale::Linear,
+                format: format::count,
+                min: None,
+                max: None,
+            },
+            y: Axis {
+                label: format!("{} a day", m.meter),
+                scale: Scale::Linear,
+                format: format::count,
+                min: Some(0.0),
+                max: None,
+            },
+            series: all,
+            marks: Vec::new(),
+            note: "Band: where 95% of days are projected to lie.".into(),
+        }
+    }
+}
