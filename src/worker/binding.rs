@@ -1,7 +1,7 @@
 //! The KV binding and the bucket, as the metrics system's ports.
 
+use crate::clock::Timers;
 use crate::meter::Meter;
-use crate::ports::Timers;
 use kvplan_telemetry::ports::{
     Archive, Clock, Kv, KvError, ListPage, ListedKey, OpKind, PutOptions, ReadOptions, Value,
 };

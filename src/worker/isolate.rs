@@ -1,7 +1,7 @@
 //! What an isolate keeps between its invocations.
 
+use crate::clock::Timers;
 use crate::meter::Meter;
-use crate::ports::Timers;
 use crate::settings;
 use kvplan_telemetry::collector::Collector;
 use kvplan_telemetry::host::Host;

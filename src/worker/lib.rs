@@ -18,6 +18,7 @@
 //! shared cache, a Durable Object in the simulation, is not served: every lookup there is a miss.
 
 mod binding;
+mod clock;
 mod isolate;
 mod meter;
 mod ports;
@@ -54,7 +55,7 @@ async fn run_trigger(
     context: ScheduleContext,
 ) -> std::result::Result<(), String> {
     let isolate = isolate::this(env)?;
-    let ports = Ports::new(env, Extends::Trigger(context), &isolate)?;
+    let ports = Ports::new(env, Extends::Trigger(context), &isolate.meter)?;
     let (host, policy) = (isolate.host.clone(), isolate.host.collector().policy());
     let archives = policy
         .tiers

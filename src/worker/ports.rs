@@ -1,29 +1,13 @@
 //! The ports of one invocation.
 
 use crate::binding::{Binding, Bucket};
-use crate::isolate::Isolate;
+use crate::meter::Meter;
 use kvplan_telemetry::host::Invocation;
-use kvplan_telemetry::ports::{Clock, WaitUntil};
-use kvplan_telemetry::units::Timestamp;
+use kvplan_telemetry::ports::WaitUntil;
+use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
-use std::time::Duration;
-use worker::{Context, Date, Delay, Env, ScheduleContext};
-
-/// `Date.now`, which stands still while code runs, and `setTimeout`, which belongs to the invocation that calls it.
-pub(crate) struct Timers;
-
-impl Clock for Timers {
-    fn now(&self) -> Timestamp {
-        Timestamp::EPOCH + Duration::from_millis(Date::now().as_millis())
-    }
-
-    async fn sleep(&self, delay: Duration) {
-        // Whole milliseconds, and not too short.
-        let ms = delay.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128);
-        Delay::from(Duration::from_millis(ms as u64)).await;
-    }
-}
+use worker::{Context, Env, ScheduleContext};
 
 /// What can extend an invocation beyond its response.
 pub(crate) enum Extends {
@@ -42,13 +26,17 @@ struct Inner {
 }
 
 impl Ports {
-    /// The bindings `KV` and, if there is one, `ARCHIVE`.
-    pub(crate) fn new(env: &Env, extends: Extends, isolate: &Isolate) -> Result<Self, String> {
+    /// The bindings `KV`, counted in `meter`, and, if there is one, `ARCHIVE`.
+    pub(crate) fn new(
+        env: &Env,
+        extends: Extends,
+        meter: &Rc<RefCell<Meter>>,
+    ) -> Result<Self, String> {
         let kv = env.kv("KV");
         let kv = kv.map_err(|e| format!("no KV namespace is bound as KV: {e}"))?;
         Ok(Ports(Rc::new(Inner {
             extends,
-            kv: Binding::new(kv, &isolate.meter),
+            kv: Binding::new(kv, meter),
             archive: Bucket(env.bucket("ARCHIVE").ok()),
         })))
     }

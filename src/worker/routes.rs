@@ -1,7 +1,8 @@
 //! What each address answers.
 
+use crate::clock::Timers;
 use crate::isolate::{self, Isolate};
-use crate::ports::{Extends, Ports, Timers};
+use crate::ports::{Extends, Ports};
 use crate::settings;
 use kvplan_telemetry::aggregate::{Figures, Metrics};
 use kvplan_telemetry::host::{NotRecorded, Query};
@@ -100,7 +101,7 @@ pub(crate) async fn answer(mut request: Request, env: &Env, context: Context) ->
         ));
     }
     let isolate = isolate::this(env)?;
-    let ports = Ports::new(env, Extends::Request(context), &isolate)?;
+    let ports = Ports::new(env, Extends::Request(context), &isolate.meter)?;
     match (method, path.as_str()) {
         (Method::Post, "/record") => record(&mut request, &isolate, &ports).await,
         (Method::Get, "/metrics") => metrics(Query::Metrics, &isolate, &ports).await,

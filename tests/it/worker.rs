@@ -130,6 +130,13 @@ struct Counts {
 /// How many operations of a kind took so many milliseconds.
 type Took = BTreeMap<OpKind, Vec<(u64, u64)>>;
 
+/// Traffic that the Worker has seen.
+struct Traffic {
+    counts: Counts,
+    seen: Vec<Seen>,
+    took: Took,
+}
+
 /// A request on a connection that was kept, if there is one.
 fn ask(agents: &Mutex<Vec<Agent>>, method: &str, url: &str, body: &str) -> Result<Value, String> {
     let kept = agents.lock().unwrap().pop();
@@ -231,7 +238,7 @@ fn histogram(counts: &Value) -> Vec<(u64, u64)> {
 }
 
 /// Drives a Worker in the runtime. None if that is not installed.
-fn real(case: &Case, seconds: u32) -> Option<Result<(Counts, Vec<Seen>, Took), String>> {
+fn real(case: &Case, seconds: u32) -> Option<Result<Traffic, String>> {
     let policy = serde_json::to_value(&case.policy).unwrap();
     let workerd = Workerd::start_worker([("POLICY", policy)].into_iter())?;
     let work = || {
@@ -271,7 +278,11 @@ fn real(case: &Case, seconds: u32) -> Option<Result<(Counts, Vec<Seen>, Took), S
             let name = serde_json::to_value(k).unwrap();
             (k, histogram(&kv[name.as_str().unwrap()]["took_ms"]))
         });
-        Ok((counts, seen, took.into()))
+        Ok(Traffic {
+            counts,
+            seen,
+            took: took.into(),
+        })
     };
     Some(work())
 }
@@ -394,7 +405,8 @@ fn quantile_ms(sorted: &[Duration], q: f64) -> f64 {
 /// Drives and simulates; what is wrong, if anything. None if there is no runtime.
 fn compare(case: &Case, seconds: u32) -> Option<Result<(), String>> {
     let name = case.name();
-    Some(real(case, seconds)?.and_then(|(counts, seen, took)| {
+    Some(real(case, seconds)?.and_then(|traffic| {
+        let Traffic { counts, seen, took } = traffic;
         let n = u64::from(case.rate * seconds);
         let all = Counts {
             accepted: n,
