@@ -17,6 +17,7 @@
 //! sim          virtual clock, executor, named random streams
 //! remote       the ports of the real system on a real KV (`kvplan-remote`): REST, bridge Worker, real
 //!              time, decorators; a package beside the simulator, knows telemetry only
+//! worker       the real system as a Cloudflare Worker (`kvplan-worker`), to be deployed; knows telemetry only
 //! telemetry    THE REAL SYSTEM, a package of its own (`kvplan-telemetry`): collector, batcher, cache,
 //!              analytics, health, alerts, breaker, tiers, and the units that all share; knows its
 //!              ports only: `Kv` and `Clock`, `SharedCache` and `Archive`

@@ -62,28 +62,16 @@ const CODE_DAILY_LIMIT: u32 = 10_048;
 const CODE_AUTHENTICATION: u32 = 10_000;
 
 /// What a failure is to the metrics system, in the service's words.
-///
-/// Sources: <https://developers.cloudflare.com/kv/platform/limits/> (429),
-/// <https://developers.cloudflare.com/workers/observability/errors/> (limits of an invocation).
 pub fn kv_error(failure: &Failure) -> KvError {
-    let says = |words: &str| failure.message.contains(words);
     match (failure.reach, failure.code) {
         (Reach::TimedOut, _) => KvError::Timeout,
         (Reach::Unreachable, _) => KvError::Unavailable,
         (_, Some(CODE_DAILY_LIMIT)) => KvError::QuotaExceeded,
-        // The binding gives the limits of plan and invocation in words only.
-        _ if says("limit exceeded for the day") => KvError::QuotaExceeded,
-        _ if says("by single Worker invocation") || says("Too many subrequests") => {
-            KvError::InvocationLimit
+        // Told with 400 too. The local runtime has this code for all that it does not know, with 500.
+        (Reach::Answered(400..=499), Some(CODE_AUTHENTICATION)) => {
+            KvError::answered(401, &failure.message)
         }
-        (Reach::Answered(status), code) => KvError::Answered {
-            status: match (status, code) {
-                // Told with 400 too. The local runtime has this code for all that it does not know, with 500.
-                (400..=499, Some(CODE_AUTHENTICATION)) => 401,
-                _ => status,
-            },
-            message: failure.message.as_str().into(),
-        },
+        (Reach::Answered(status), _) => KvError::answered(status, &failure.message),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::cache::CacheCounters;
 use super::ports::KvError;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Why a record was lost.
@@ -38,13 +39,14 @@ impl LossCause {
 }
 
 /// Counts since a collector was made.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Counters {
     /// Records handed to the collector.
     pub accepted: u64,
     /// Records that a successful write has stored.
     pub stored: u64,
     /// Records given up, by [`LossCause`].
+    #[serde(serialize_with = "named")]
     pub lost: [u64; LossCause::ALL.len()],
     /// Flushes begun.
     pub flushes: u64,
@@ -142,6 +144,11 @@ impl Counters {
             cache: self.cache.with(&other.cache, of),
         }
     }
+}
+
+/// Losses with the names of their causes.
+fn named<S: Serializer>(lost: &[u64; LossCause::ALL.len()], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(LossCause::ALL.iter().map(|c| (c.name(), lost[*c as usize])))
 }
 
 /// Counts of causes, those of both put together; a cause that one does not have counts 0 there.

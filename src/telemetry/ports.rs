@@ -81,6 +81,25 @@ pub enum KvError {
 }
 
 impl KvError {
+    /// What a real service's status and words are.
+    ///
+    /// Sources: <https://developers.cloudflare.com/kv/platform/limits/> (429),
+    /// <https://developers.cloudflare.com/workers/observability/errors/> (limits of an invocation).
+    pub fn answered(status: u16, message: &str) -> KvError {
+        let says = |words| message.contains(words);
+        // A binding gives the limits of plan and invocation in words only.
+        if says("limit exceeded for the day") {
+            KvError::QuotaExceeded
+        } else if says("by single Worker invocation") || says("Too many subrequests") {
+            KvError::InvocationLimit
+        } else {
+            KvError::Answered {
+                status,
+                message: message.into(),
+            }
+        }
+    }
+
     /// A short name for column headers and counters.
     pub fn cause(&self) -> &'static str {
         match self {

@@ -25,7 +25,7 @@ const RATE: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Ports that any KV and any `waitUntil` make.
-struct Ports<K, W>(Rc<K>, W);
+pub(crate) struct Ports<K, W>(pub Rc<K>, pub W);
 
 impl<K, W: Clone> Clone for Ports<K, W> {
     fn clone(&self) -> Self {

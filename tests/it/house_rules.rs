@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, from bottom to top: a module names its own floor and those below.
-const FLOORS: [&str; 12] = [
+const FLOORS: [&str; 13] = [
     "telemetry",
     "remote",
+    "worker",
     "sim",
     "models",
     "pricing",
@@ -103,7 +104,7 @@ impl Source {
     /// The modules that it names from the root or from above, as far as paths in lower case go.
     fn names(&self) -> BTreeSet<String> {
         let own = self.module();
-        let mut packages = ["telemetry", "remote"].into_iter();
+        let mut packages = ["telemetry", "remote", "worker"].into_iter();
         let package = packages.find(|p| own.split('/').next() == Some(p));
         let package = package.unwrap_or_default();
         let mut names = BTreeSet::new();

@@ -35,4 +35,5 @@ mod slurm;
 mod stores;
 mod timeline;
 mod verify;
+mod worker;
 mod workerd;

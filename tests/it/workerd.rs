@@ -1,4 +1,4 @@
-//! Cloudflare's runtime on this machine, with the bridge of `examples/bridge` in it.
+//! Cloudflare's runtime on this machine, with the bridge of `examples/bridge` in it, or the Worker of `src/worker`.
 //!
 //! Skipped, with a message, where it is not installed (`tests/setup/miniflare.sh`); an error instead if
 //! `KVPLAN_REQUIRE_WORKERD` is set, as it is in `.ci/run`.
@@ -6,11 +6,12 @@
 use kvplan_remote::bridge::{Bridge, BridgeConfig};
 use kvplan_remote::rest::{Rest, RestConfig};
 use kvplan_remote::{Secret, Values};
+use serde_json::{Map, Value};
 use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -22,21 +23,52 @@ pub(crate) struct Workerd {
 }
 
 impl Workerd {
-    /// None, with a message, if it is not installed.
+    /// With the bridge. None, with a message, if it is not installed.
     pub(crate) fn start(secret: Option<&str>) -> Option<Self> {
+        let secret = secret.map(|s| ("BRIDGE_SECRET", Value::from(s)));
+        Workerd::serve("examples/bridge/worker.js", secret.into_iter())
+    }
+
+    /// With the Worker, as `tests/setup/worker.sh` has built it. None, with a message, if it has not, or of
+    /// other source than there is now.
+    pub(crate) fn start_worker<'a>(
+        variables: impl Iterator<Item = (&'a str, Value)>,
+    ) -> Option<Self> {
+        const BUILT: &str = "target/kvplan-worker/index.js";
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let built = root.join(BUILT).metadata().and_then(|m| m.modified());
+        let sources = ["src/telemetry", "src/worker", "Cargo.lock"];
+        let changed = sources.map(|s| last_change(&root.join(s)));
+        let why = match built {
+            Err(_) => "no Worker found",
+            Ok(built) if changed.iter().any(|c| *c > built) => {
+                "the Worker is older than its source"
+            }
+            Ok(_) => return Workerd::serve(BUILT, variables),
+        };
+        skipped(&format!("{why}; tests/setup/worker.sh builds it"));
+        None
+    }
+
+    fn serve<'a>(script: &str, variables: impl Iterator<Item = (&'a str, Value)>) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/miniflare");
         if !folder.join("node_modules/miniflare").exists() {
-            let why = "no miniflare found; tests/setup/miniflare.sh installs it";
-            let required = std::env::var_os("KVPLAN_REQUIRE_WORKERD").is_some();
-            assert!(!required, "KVPLAN_REQUIRE_WORKERD is set, and {why}");
-            println!("skipped: {why}");
+            skipped("no miniflare found; tests/setup/miniflare.sh installs it");
             return None;
         }
-        let mut process = Command::new("node")
+        let variables: Map<String, Value> =
+            variables.map(|(name, v)| (name.to_owned(), v)).collect();
+        let mut command = Command::new("node");
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            // The namespace is in files, each write of which waits for the disk; here it is not kept anyway.
+            command.env("TMPDIR", memory);
+        }
+        let mut process = command
             .arg(folder.join("serve.mjs"))
-            .arg(root.join("examples/bridge/worker.js"))
-            .args(secret)
+            .arg(root.join(script))
+            .arg(Value::from(variables).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -72,6 +104,25 @@ impl Workerd {
         };
         Rest::new(&config).unwrap()
     }
+}
+
+/// Says why a test is skipped.
+fn skipped(why: &str) {
+    let required = std::env::var_os("KVPLAN_REQUIRE_WORKERD").is_some();
+    assert!(!required, "KVPLAN_REQUIRE_WORKERD is set, and {why}");
+    println!("skipped: {why}");
+}
+
+/// When a file, or anything in a folder, was last changed.
+fn last_change(path: &Path) -> SystemTime {
+    if !path.is_dir() {
+        return path.metadata().unwrap().modified().unwrap();
+    }
+    let entries = path
+        .read_dir()
+        .unwrap()
+        .map(|e| last_change(&e.unwrap().path()));
+    entries.max().unwrap()
 }
 
 impl Drop for Workerd {

@@ -7,6 +7,6 @@ mod faulty;
 mod limited;
 mod metered;
 
-pub use faulty::{Fault, Faults, Faulty};
+pub use faulty::{Fault, Faults, Faulty, Latency};
 pub use limited::{KeyPace, Limited, Limits};
 pub use metered::{KindMeter, Meter, Metered};
