@@ -21,12 +21,11 @@ impl Secret {
         Secret(secret.into())
     }
 
-    /// The environment variable `name`; none if it is not set or empty.
+    /// The environment variable `name`, without blanks around it; none if it is not set or empty.
     pub fn from_environment(name: &str) -> Option<Self> {
-        std::env::var(name)
-            .ok()
-            .filter(|s| !s.is_empty())
-            .map(Secret)
+        let text = std::env::var(name).ok()?;
+        let text = text.trim();
+        (!text.is_empty()).then(|| Secret::new(text))
     }
 
     /// The value of a header with `scheme` before the secret; none if it cannot stand in one.
@@ -59,16 +58,16 @@ impl Error for BadAddress {}
 pub(crate) struct Reply {
     pub status: u16,
     pub body: Vec<u8>,
-    retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 impl Reply {
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// A failure with this answer's status.
-    pub fn failure(&self, code: Option<u32>, message: impl Into<String>) -> Failure {
+    pub(crate) fn failure(&self, code: Option<u32>, message: impl Into<String>) -> Failure {
         Failure {
             code,
             retry_after: self.retry_after,
@@ -77,13 +76,13 @@ impl Reply {
     }
 
     /// A failure with the beginning of the body as its message: not the service's own words then.
-    pub fn unreadable(&self, why: &str) -> Failure {
+    pub(crate) fn unreadable(&self, why: &str) -> Failure {
         let text = String::from_utf8_lossy(&self.body);
         let start: String = text.chars().take(200).collect();
         self.failure(None, format!("{why}: {}", start.trim()))
     }
 
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)
             .map_err(|e| self.unreadable(&format!("not the expected JSON ({e})")))
     }
@@ -96,7 +95,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub fn json(value: &impl serde::Serialize) -> Result<Self, Failure> {
+    pub(crate) fn json(value: &impl serde::Serialize) -> Result<Self, Failure> {
         let bytes = serde_json::to_vec(value)
             .map_err(|e| Failure::new(Reach::Unreachable, format!("no JSON: {e}")))?;
         Ok(Body {
@@ -105,7 +104,7 @@ impl Body {
         })
     }
 
-    pub fn bytes(bytes: Vec<u8>) -> Self {
+    pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
         Body {
             content_type: "application/octet-stream".into(),
             bytes,
@@ -123,12 +122,17 @@ pub(crate) struct Http {
 impl Http {
     /// `root` is what all addresses begin with; `auth` a header that all requests carry, with
     /// what stands before the secret.
-    pub fn new(
+    pub(crate) fn new(
         root: &str,
         auth: Option<(&'static str, &str, &Secret)>,
         timeout: Duration,
     ) -> Result<Self, BadAddress> {
         let url = Url::parse(root).map_err(|e| BadAddress(format!("address `{root}`: {e}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            // It would be shown in messages.
+            let message = "found an address with a user or password in it, expected none there";
+            return Err(BadAddress(message.into()));
+        }
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             let message = format!("address `{root}`: expected http:// or https:// and a host");
             return Err(BadAddress(message));
@@ -145,6 +149,7 @@ impl Http {
         let mut builder = Client::builder()
             .default_headers(headers)
             .timeout(timeout)
+            .user_agent("kvplan")
             // The service redirects nothing; a redirect would carry values to another host.
             .redirect(redirect::Policy::none());
         if matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
@@ -161,7 +166,7 @@ impl Http {
     }
 
     /// Sends one request to `path` (encoded) with `query` (which is not).
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -204,13 +209,13 @@ impl Http {
     }
 
     /// Keeps a failure for whoever asks, and says what it is to the metrics system.
-    pub fn note(&self, failure: Failure) -> KvError {
+    pub(crate) fn note(&self, failure: Failure) -> KvError {
         let error = kv_error(&failure);
         *self.last_failure.borrow_mut() = Some(failure);
         error
     }
 
-    pub fn last_failure(&self) -> Option<Failure> {
+    pub(crate) fn last_failure(&self) -> Option<Failure> {
         self.last_failure.borrow().clone()
     }
 }
@@ -262,6 +267,8 @@ mod tests {
         assert!(new("example.com").is_some());
         assert!(new("file:///etc/passwd").is_some());
         assert!(new("https://example.com").is_none());
+        let named = new("https://user:hunter2@example.com").unwrap();
+        assert!(!named.to_string().contains("hunter2"));
         let broken = Secret::new("a\nb");
         let auth = Some(("authorization", "Bearer ", &broken));
         let refused = Http::new("https://example.com", auth, Duration::from_secs(1));

@@ -75,8 +75,11 @@ pub struct Explained {
 
 /// Replications of each point of a search.
 const REPLICATIONS: u64 = 2;
-/// Steps of the search between the best point of the grid and its neighbours.
+/// Steps of the search between the best point of the grid and its neighbours, each a point more.
 const STEPS: usize = 12;
+/// What a step leaves of the interval: the golden ratio's fraction, for which the point that is kept
+/// is where the next step wants one.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 /// Searches every assumption. `actual` is what a day used, by meter.
 ///
@@ -259,19 +262,32 @@ impl Search<'_> {
         let mut low = at(octaves[first.saturating_sub(1)]);
         let mut high = at(octaves[(first + 1).min(octaves.len() - 1)]);
         let mut best = grid[first].clone();
-        // Golden section.
-        for _ in 0..STEPS {
-            let (a, b) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
-            let pair = self.work.map(vec![a, b], try_at)?;
-            if pair[0].remaining < pair[1].remaining {
+        // Golden section: of the two points inside, the better one is inside again in the next step.
+        let inside =
+            |low: f64, high: f64| [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
+        let [mut a, mut b] = inside(low, high);
+        let mut at_a = try_at(a)?;
+        let mut at_b = try_at(b)?;
+        for step in 0..=STEPS {
+            for e in [&at_a, &at_b] {
+                if e.remaining < best.remaining {
+                    best = e.clone();
+                }
+            }
+            if step == STEPS {
+                break;
+            }
+            self.work.go_on()?;
+            if at_a.remaining < at_b.remaining {
                 high = b;
+                (b, at_b) = (a, at_a);
+                a = inside(low, high)[0];
+                at_a = try_at(a)?;
             } else {
                 low = a;
-            }
-            for e in pair {
-                if e.remaining < best.remaining {
-                    best = e;
-                }
+                (a, at_a) = (b, at_b);
+                b = inside(low, high)[1];
+                at_b = try_at(b)?;
             }
         }
         Ok(best)
