@@ -19,3 +19,4 @@ pub mod sensitivity;
 pub mod stores;
 pub mod sweep;
 pub mod timeline;
+pub mod validate;
