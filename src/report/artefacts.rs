@@ -71,6 +71,8 @@ pub const RECONCILE_JSON: &str = "reconcile.json";
 pub const VALIDATE_CSV: &str = "validate.csv";
 /// Every operation of such a run on a real KV.
 pub const OPERATIONS_CSV: &str = "operations.csv";
+/// The scenario that explains best what was used.
+pub const CALIBRATED_TOML: &str = "calibrated.toml";
 /// The rehearsed checklist, item by item.
 pub const REHEARSAL_CSV: &str = "rehearsal.csv";
 /// A folder of results as one page.

@@ -34,5 +34,6 @@ mod shards;
 mod slurm;
 mod stores;
 mod timeline;
+mod validate;
 mod verify;
 mod workerd;

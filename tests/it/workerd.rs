@@ -14,6 +14,9 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+/// The bridge's Worker.
+pub(crate) const BRIDGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bridge/worker.js");
+
 /// The runtime as a process of its own; it ends with this, as its standard input then closes.
 pub(crate) struct Workerd {
     process: Child,
@@ -22,8 +25,13 @@ pub(crate) struct Workerd {
 }
 
 impl Workerd {
-    /// None, with a message, if it is not installed.
+    /// With the bridge; none, with a message, if it is not installed.
     pub(crate) fn start(secret: Option<&str>) -> Option<Self> {
+        Workerd::start_with(Path::new(BRIDGE), secret)
+    }
+
+    /// The same with another Worker.
+    pub(crate) fn start_with(worker: &Path, secret: Option<&str>) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/miniflare");
         if !folder.join("node_modules/miniflare").exists() {
@@ -35,7 +43,7 @@ impl Workerd {
         }
         let mut process = Command::new("node")
             .arg(folder.join("serve.mjs"))
-            .arg(root.join("examples/bridge/worker.js"))
+            .arg(worker)
             .args(secret)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

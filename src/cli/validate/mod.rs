@@ -106,6 +106,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let run = Run {
         policy: scenario.policies[0].clone(),
+        limits: scenario.limits.of_plan(&scenario.plan),
         providers: &scenario.workload.providers,
         seed: scenario.seed,
         settle: args.settle,
@@ -118,7 +119,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let steps = u64::from(scenario.replications);
     let compared = session.compute(steps, |work, _| validate(&scenario, &seen, work))?;
-    let line = settings(&compared.scenario).with("--against", &address);
+    let line = settings(&compared.scenario).from_nothing();
+    let line = line.with("--against", &address);
     let line = match (&args.trace, args.duration) {
         (None, duration) => line
             .at(&[scenario.traffic_per_month])

@@ -4,8 +4,9 @@ use super::super::common::{Failure, catch_interrupts, interrupted};
 use super::probe::Service;
 use super::{from, stopped};
 use indicatif::{ProgressBar, ProgressStyle};
+use kvplan::cloud::kv::KvLimits;
 use kvplan::models::quantity::format_duration;
-use kvplan::study::validate::{Operation, Player, Ports, Seen, records_under};
+use kvplan::study::validate::{Gate, Operation, Player, Seen, records_under};
 use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::host::Host;
 use kvplan::telemetry::load::join_all;
@@ -13,7 +14,7 @@ use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind};
 use kvplan::workload::{Arrival, Providers};
 use kvplan_remote::clock::SystemClock;
-use kvplan_remote::decorators::{Metered, Prefixed};
+use kvplan_remote::decorators::{KeyPace, Limited, Limits, Metered, Prefixed};
 use kvplan_remote::wait::{Background, WORKERS_LIMIT};
 use std::io::IsTerminal;
 use std::pin::pin;
@@ -24,6 +25,7 @@ use tokio::time::{sleep, timeout};
 /// What is played, but for the arrivals and the KV.
 pub(super) struct Run<'a> {
     pub policy: Policy,
+    pub limits: KvLimits,
     pub providers: &'a [Providers],
     pub seed: u64,
     /// How long to wait until what was written is seen.
@@ -112,7 +114,10 @@ impl Run<'_> {
         let player = Player {
             providers: self.providers.iter().map(provider).collect(),
             host: host.clone(),
-            ports: Ports::new(metered.clone(), behind.clone()),
+            ports: Gate {
+                kv: self.limited(metered.clone()),
+                wait: behind.clone(),
+            },
             responses: Background::default(),
             clock,
             calls: Rc::default(),
@@ -160,6 +165,21 @@ impl Run<'_> {
             found,
             calls,
         })
+    }
+
+    /// The KV of an invocation, which has the connections and operations that a Worker's has. How soon a key may
+    /// be written again is for the KV to say.
+    fn limited<K: Kv + Clone + 'static>(
+        &self,
+        kv: Metered<K, SystemClock>,
+    ) -> impl Fn() -> Limited<Metered<K, SystemClock>, SystemClock> + 'static {
+        let limits = Limits {
+            same_key_interval: Duration::ZERO,
+            operations: self.limits.operations_per_invocation,
+            connections: self.limits.connections_per_invocation,
+        };
+        let pace = Rc::new(KeyPace::default());
+        move || Limited::new(kv.clone(), SystemClock, limits, Rc::clone(&pace))
     }
 
     /// Records in the KV: as many as are known to be stored, or what there is when patience ends.

@@ -15,6 +15,7 @@ pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod run;
+mod scenario;
 pub mod sensitivity;
 pub mod stores;
 pub mod sweep;

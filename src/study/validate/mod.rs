@@ -7,7 +7,7 @@
 mod play;
 mod simulate;
 
-pub use play::{Played, Player, Ports, records_under};
+pub use play::{Gate, Played, Player, Ports, records_under};
 
 use super::error::StudyError;
 use super::replicate::Work;

@@ -4,7 +4,7 @@
 
 use crate::app::{Call, Calls};
 use crate::telemetry::aggregate::{Aggregate, ProviderNames};
-use crate::telemetry::host::{Answer, Host, Invocation, Query};
+use crate::telemetry::host::{Answer, Enter, Host, Invocation, Query, Task};
 use crate::telemetry::ports::{Clock, Kv, KvError, ReadOptions, WaitUntil};
 use crate::telemetry::record::ProviderId;
 use crate::units::Timestamp;
@@ -64,14 +64,35 @@ impl<K: Kv + 'static, W: WaitUntil + Clone + 'static> Invocation for Ports<K, W>
     }
 }
 
+/// Gives each task ports of its own, as each invocation has its own connections and operations.
+pub struct Gate<F, W> {
+    /// Makes the KV of an invocation.
+    pub kv: F,
+    /// What goes on after a response.
+    pub wait: W,
+}
+
+impl<K, F, W> Enter for Gate<F, W>
+where
+    K: Kv + 'static,
+    F: Fn() -> K + 'static,
+    W: WaitUntil + Clone + 'static,
+{
+    type Invocation = Ports<K, W>;
+
+    fn enter(&self, _: Task) -> Ports<K, W> {
+        Ports::new((self.kv)(), self.wait.clone())
+    }
+}
+
 /// What plays: the metrics system with its ports, and where calls are counted.
-pub struct Player<K, W, C> {
+pub struct Player<E, W, C> {
     /// The metrics system.
     pub host: Host<C>,
     /// Its numbers of the workload's providers.
     pub providers: Vec<ProviderId>,
     /// What it reaches the KV through.
-    pub ports: Ports<K, W>,
+    pub ports: E,
     /// Where responses are waited for.
     pub responses: W,
     /// The time.
@@ -92,10 +113,10 @@ pub struct Played {
 /// Longest sleep between two looks at whether to go on.
 const LOOK: Duration = Duration::from_millis(50);
 
-impl<K, W, C> Player<K, W, C>
+impl<E, W, C> Player<E, W, C>
 where
-    K: Kv + 'static,
-    W: WaitUntil + Clone + 'static,
+    E: Enter,
+    W: WaitUntil,
     C: Clock + Clone + 'static,
 {
     /// Plays the arrivals, each at its time, and waits for no response; `go_on` is told how many have
@@ -154,10 +175,10 @@ where
     }
 
     /// Counts a call: at once if it is answered at once, which takes no time, as in a simulation.
-    fn respond<T: 'static, E: 'static>(
+    fn respond<T: 'static, X: 'static>(
         &self,
         call: Call,
-        answer: Answer<Result<T, E>, impl Future<Output = Result<T, E>> + 'static>,
+        answer: Answer<Result<T, X>, impl Future<Output = Result<T, X>> + 'static>,
     ) {
         let calls = Rc::clone(&self.calls);
         match answer {
