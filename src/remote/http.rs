@@ -79,7 +79,9 @@ impl Reply {
     pub(crate) fn unreadable(&self, why: &str) -> Failure {
         let text = String::from_utf8_lossy(&self.body);
         let start: String = text.chars().take(200).collect();
-        self.failure(None, format!("{why}: {}", start.trim()))
+        // On one line, as messages are.
+        let start: Vec<&str> = start.split_whitespace().collect();
+        self.failure(None, format!("{why}: {}", start.join(" ")))
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {

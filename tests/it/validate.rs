@@ -24,11 +24,11 @@ fn kvplan(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Some 200 requests a second, each with a metrics read, and 20 analytics queries; batches and cache entries
+/// A hundred requests a second, each with a metrics read, and two analytics queries; batches and cache entries
 /// that live shortly, so that there are many of them.
 const DENSE: [&str; 14] = [
     "--traffic",
-    "500M",
+    "250M",
     "--duration",
     "3 s",
     "--settle",
@@ -38,7 +38,7 @@ const DENSE: [&str; 14] = [
     "--set",
     "policy.cache.ttl=\"100 ms\"",
     "--set",
-    "workload.analytics_queries.rate=\"20/s\"",
+    "workload.analytics_queries.rate=\"2/s\"",
     "--out",
     "o",
 ];
@@ -76,7 +76,8 @@ fn workerd_does_what_the_simulations_do() {
     let bridge = || workerd.bridge(Values::Text, Some(SECRET));
     // What is not its own: neither read nor deleted.
     in_real_time(async {
-        let others = bridge().put(
+        let bridge = bridge();
+        let others = bridge.put(
             "r/000000000000/w0",
             b"of others".to_vec(),
             PutOptions::default(),
@@ -89,7 +90,7 @@ fn workerd_does_what_the_simulations_do() {
         assert!(text.contains("\nAgrees: "), "{text}");
         let accepted = row(dir, "records accepted");
         let n: u64 = accepted[2].parse().unwrap();
-        assert!(n > 400, "{accepted:?}");
+        assert!(n > 200, "{accepted:?}");
         for measure in [
             "records accepted",
             "records stored",
@@ -105,7 +106,7 @@ fn workerd_does_what_the_simulations_do() {
             let row = row(dir, measure);
             assert!(row[2].parse::<u64>().unwrap() >= 4, "{row:?}");
         }
-        // Fewer than ten of the 60 queries lie beyond their 95th percentile.
+        // Fewer than ten of the queries lie beyond their 95th percentile.
         assert_eq!(&row(dir, "analytics p95")[7], "too few");
         assert_ne!(&row(dir, "metrics p95")[7], "too few");
         calibrated_from_operations(dir);
@@ -196,15 +197,13 @@ fn a_kv_that_drops_writes_does_not_agree() {
     };
     let against = ["--against", &*workerd.root, "--policy", "batch-keys"];
     // Small batches: more than ten of them.
-    let small = ["--set", "policy.batch.max_records=20"];
+    let small = ["--set", "policy.batch.max_records=10"];
     let (code, text) = dense(dir.path(), &[&against[..], &small].concat());
     assert_eq!(code, Some(1), "{text}");
-    assert!(
-        text.contains("Does not agree: records found in the KV."),
-        "{text}"
-    );
+    assert!(text.contains("\nDoes not agree: "), "{text}");
     let found = row(dir.path(), "records found in the KV");
-    assert!(found[2].parse::<u64>().unwrap() < found[3].parse().unwrap());
+    assert_eq!(&found[7], "differs");
+    assert!(found[2].parse::<u64>().unwrap() < found[4].parse().unwrap());
     assert_eq!(&row(dir.path(), "records stored")[7], "equal");
 }
 

@@ -7,6 +7,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
+use crate::sim::latencies::Bins;
 use crate::study::validate::{Compared, Distribution, Row, Seen, Verdict};
 use crate::telemetry::ports::OpKind;
 use crate::workload::trace::rfc3339;
@@ -151,12 +152,12 @@ impl Report<'_> {
         let at = late.get(late.len() * 95 / 100);
         let late = at.map_or(f64::NAN, |d| d.as_secs_f64() * 1e3);
         format!(
-            "Latencies are those seen from here, the way over HTTP among them; the simulations draw theirs from the operations of this run, each by itself.\nTimers here are late by up to {} (95%), which the simulations have as well.",
+            "Latencies are those seen from here, the way over HTTP among them; the simulations draw theirs from the operations of this run, stretches of them in their order.\nTimers here are late by up to {} (95%), which the simulations have as well.",
             format::milliseconds(late)
         )
     }
 
-    /// How many calls took at most so long, real and simulated; none if all were answered at once.
+    /// How long calls waited that had to, real and simulated; none if all were answered at once.
     fn chart(&self) -> Option<Chart> {
         let waited: Vec<&Distribution> = self
             .compared
@@ -186,9 +187,9 @@ impl Report<'_> {
                 dash,
                 scatter: false,
             };
-            let real = |ms: f64| [d.real.share_up_to(ms), f64::NAN, f64::NAN];
+            let real = |ms: f64| [waited_up_to(&d.real, ms), f64::NAN, f64::NAN];
             let simulated = |ms: f64| {
-                let shares = d.simulated.iter().map(|b| b.share_up_to(ms));
+                let shares = d.simulated.iter().map(|b| waited_up_to(b, ms));
                 let mut shares: Vec<f64> = shares.filter(|s| !s.is_nan()).collect();
                 shares.sort_by(f64::total_cmp);
                 match shares.as_slice() {
@@ -200,7 +201,9 @@ impl Report<'_> {
                     ],
                 }
             };
-            [line("real", 0, &real), line("simulated", 1, &simulated)]
+            let n = d.real.count() as f64 * (1.0 - d.real.share_up_to(0.0));
+            let of_real = format!("real ({n:.0} calls)");
+            [line(&of_real, 0, &real), line("simulated", 1, &simulated)]
         });
         Some(Chart {
             title: "Latencies on a real KV and in simulations of the same arrivals".into(),
@@ -213,7 +216,7 @@ impl Report<'_> {
                 max: None,
             },
             y: Axis {
-                label: "share of calls that took at most so long".into(),
+                label: "share of the calls that waited, up to so long".into(),
                 scale: Scale::Linear,
                 format: format::percent,
                 min: Some(0.0),
@@ -222,11 +225,17 @@ impl Report<'_> {
             series: series.collect(),
             marks: Vec::new(),
             note: format!(
-                "Band: least to most of {} simulations; dashed: their median. A line begins where the calls end that memory answered at once.",
+                "Band: least to most of {} simulations; dashed: their median. Calls that memory answered at once are not shown.",
                 self.compared.simulations
             ),
         })
     }
+}
+
+/// Of the values that are not 0, the share of those up to `ms`; NaN if there are none.
+fn waited_up_to(latencies: &Bins, ms: f64) -> f64 {
+    let at_once = latencies.share_up_to(0.0);
+    (latencies.share_up_to(ms) - at_once) / (1.0 - at_once)
 }
 
 /// A count in full, a latency to six digits.

@@ -4,7 +4,7 @@
 //! points that the search has simulated. Days that differ among themselves, and replications that do, make the
 //! interval wide. A day is taken with all its meters, as these go up and down together.
 
-use super::explain::log_ratio;
+use super::project::log_ratio;
 use crate::study::stats::t_quantile;
 
 /// A point of the search.

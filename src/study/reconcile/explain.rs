@@ -4,7 +4,7 @@
 //! of the mean square of the logarithms of their ratio, over all meters. All points have the same random numbers.
 
 use super::certainty::{Certainty, Tried};
-use super::project::{of_day, usages};
+use super::project::{log_ratio, of_day, usages};
 use crate::models::quantity::{Count, format_duration};
 use crate::pricing::{MeterItem, Unit};
 use crate::run::scenario::Scenario;
@@ -134,11 +134,6 @@ pub fn explain(
 /// Whether a meter is a flow that the search can be held against.
 pub fn is_flow(meter: MeterItem) -> bool {
     meter.unit() != Unit::Bytes && meter.is_simulated()
-}
-
-/// With one added to each, so that nothing used of what is seldom used is no infinite difference.
-pub(super) fn log_ratio(projected: f64, actual: f64) -> f64 {
-    ((actual + 1.0) / (projected + 1.0)).ln()
 }
 
 struct Search<'a> {

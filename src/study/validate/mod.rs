@@ -106,8 +106,7 @@ pub enum Verdict {
     Within,
     /// A count that no simulation has.
     Differs,
-    /// A latency beyond that of every simulation. It decides nothing: on a machine that is busy for a moment
-    /// operations are slow together, while each simulated one is drawn by itself.
+    /// A latency that no simulation has. It decides nothing: it is the profile of a moment's machine and way.
     Beyond,
     /// Fewer than ten calls lie beyond the quantile.
     TooFew,
