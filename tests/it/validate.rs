@@ -197,7 +197,12 @@ fn a_kv_that_drops_writes_does_not_agree() {
     };
     let against = ["--against", &*workerd.root, "--policy", "batch-keys"];
     // Small batches: more than ten of them.
-    let small = ["--set", "policy.batch.max_records=10"];
+    let small = [
+        "--set",
+        "policy.batch.max_records=10",
+        "--set",
+        "policy.batch.min_interval=\"50 ms\"",
+    ];
     let (code, text) = dense(dir.path(), &[&against[..], &small].concat());
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("\nDoes not agree: "), "{text}");

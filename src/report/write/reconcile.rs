@@ -237,7 +237,7 @@ impl Report<'_> {
                 "\n\n{}\nTo go on with the best: kvplan run --scenario {}",
                 match best.interval {
                     Some(_) =>
-                        "The interval rests on how the whole days differ, and the simulations.",
+                        "The 95% interval holds how the whole days differ, and how the simulations do.",
                     None => "One whole day: how sure a factor is cannot be said.",
                 },
                 path.display()

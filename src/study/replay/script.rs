@@ -88,10 +88,7 @@ pub fn arrivals_of(
     let mut script = Script::new(&scenario.workload, start, with_sides, &streams);
     let mut all = Vec::new();
     let cut = length.map(|l| start + l);
-    loop {
-        let Some(call) = feed.next_calls(1)?.pop() else {
-            break;
-        };
+    while let Some(call) = feed.next_calls(1)?.pop() {
         if cut.is_some_and(|cut| call.at >= cut) {
             break;
         }

@@ -363,7 +363,7 @@ mod tests {
         let few = calls.latencies.bins();
         calls.add(Duration::from_millis(200), true);
         let enough = calls.latencies.bins();
-        let row = |b: &Bins| quantile("x", 0.95, b, &[b.clone()]).verdict;
+        let row = |b: &Bins| quantile("x", 0.95, b, std::slice::from_ref(b)).verdict;
         assert_eq!(row(&few), Verdict::TooFew);
         assert_eq!(row(&enough), Verdict::Equal);
     }
