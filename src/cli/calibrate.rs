@@ -13,7 +13,8 @@ use std::io::Read;
 /// Arguments of `kvplan calibrate`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  kvplan calibrate latencies.csv                       columns operation,latency_ms and, if you have it, cache_status
+  kvplan calibrate latencies.csv                       columns operation,latency_ms and, if you have them, cache_status, outcome
+  kvplan calibrate output/operations.csv               what kvplan validate has seen of a KV
   kvplan calibrate spans.json --name mine              spans kv_get, kv_put, kv_delete and kv_list as OTLP/JSON
   kvplan calibrate analytics.json                      quantiles of kvOperationsAdaptiveGroups, as GraphQL answers them
   kvplan run --set latency=output/calibrated.toml

@@ -256,6 +256,15 @@ impl From<StudyError> for Failure {
     }
 }
 
+/// Does work on the network, in real time, on one thread.
+pub(crate) fn real_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::usage)?;
+    tokio::task::LocalSet::new().block_on(&runtime, work)
+}
+
 /// The traffic that was asked for, or the scenario's: at least a request a month.
 pub(crate) fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Count, Failure> {
     match asked.unwrap_or(scenario.traffic_per_month) {

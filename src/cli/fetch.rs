@@ -1,18 +1,16 @@
 //! Usage data from Cloudflare itself. Token and account come from the environment and go nowhere else.
 
-use super::common::{Failure, interrupt_flag, interrupted};
+use super::common::{Failure, interrupt_flag, interrupted, real_time};
 use kvplan::pricing::Date;
 use kvplan::study::usage::{Actual, Wanted, graphql};
+use kvplan_remote::account::{ACCOUNT, Account, Answer, Api, TOKEN};
+use kvplan_remote::failure::Failure as NoAnswer;
 use serde_json::{Value, json};
-use std::env;
 use std::sync::atomic::Ordering;
-use std::thread::sleep;
 use std::time::Duration;
 
-/// Where the API is, unless the environment says otherwise.
-const API: &str = "https://api.cloudflare.com/client/v4";
-/// The variable that says otherwise.
-const API_VARIABLE: &str = "KVPLAN_CLOUDFLARE_API";
+/// Longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Rows asked for at once; an answer that has as many is asked for again in two halves.
 const ROWS: usize = 1_000;
 /// Attempts at a request, and the longest wait before the next.
@@ -44,17 +42,8 @@ const DATASETS: [(&str, &str, bool); 3] = [
 
 /// A connection to the API.
 struct Client {
-    agent: ureq::Agent,
-    base: String,
-    token: String,
-    account: String,
-}
-
-/// An answer: its status, how long to wait, its text.
-struct Answer {
-    status: u16,
-    retry_after: Option<u64>,
-    text: String,
+    api: Api,
+    account: Account,
 }
 
 /// Asks for the usage of whole days, from `since` to the day before `until`.
@@ -71,10 +60,12 @@ pub(crate) fn fetch(
             "--until: found {until}, expected a day after --since {since}"
         )));
     }
-    for dataset in DATASETS {
-        client.dataset(actual, dataset, namespace, days)?;
-    }
-    client.billable(actual, namespace, since, until)
+    real_time(async {
+        for dataset in DATASETS {
+            client.dataset(actual, dataset, namespace, days).await?;
+        }
+        client.billable(actual, namespace, since, until).await
+    })
 }
 
 /// The last seven whole days, by the clock of this machine.
@@ -91,28 +82,16 @@ pub(crate) fn last_week() -> (Date, Date) {
 
 impl Client {
     fn of_environment() -> Result<Self, Failure> {
-        let variable = |name: &str| match env::var(name) {
-            Ok(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
-            _ => Err(Failure::usage(format!(
-                "{name}: found nothing in the environment, expected it there for --fetch"
-            ))),
-        };
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(60)))
-            .http_status_as_error(false)
-            .user_agent("kvplan")
-            .build();
-        let base = env::var(API_VARIABLE).unwrap_or_else(|_| API.to_owned());
+        let account = Account::from_environment()
+            .map_err(|unset| Failure::usage(format!("{unset} for --fetch")))?;
         Ok(Client {
-            agent: config.into(),
-            base: base.trim_end_matches('/').to_owned(),
-            token: variable("CLOUDFLARE_API_TOKEN")?,
-            account: variable("CLOUDFLARE_ACCOUNT_ID")?,
+            api: Api::new(&account, TIMEOUT).map_err(Failure::usage)?,
+            account,
         })
     }
 
     /// The days `from` to `to`, the last not included; in two halves where there are too many rows.
-    fn dataset(
+    async fn dataset(
         &self,
         actual: &mut Actual,
         dataset: (&str, &str, bool),
@@ -139,10 +118,10 @@ impl Client {
         let query = format!(
             "query Usage($account: string!, $filter: {kind}) {{ viewer {{ accounts(filter: {{ accountTag: $account }}) {{ {name}(limit: {ROWS}, filter: $filter) {{ {fields} }} }} }} }}"
         );
-        let body =
-            json!({ "query": query, "variables": { "account": self.account, "filter": filter } });
-        let text = self.ask(name, || self.post("graphql", &body))?;
+        let body = json!({ "query": query, "variables": { "account": self.account.id(), "filter": filter } });
         let label = format!("Cloudflare's {name}");
+        let answer = self.repeat(&label, async || self.api.post("/graphql", &body).await);
+        let text = good(&label, answer.await?)?;
         let value = parsed(&label, &text)?;
         let wrong = graphql::errors(&value);
         if !wrong.is_empty() {
@@ -159,8 +138,8 @@ impl Client {
                 )));
             }
             let middle = from + (to - from) / 2;
-            self.dataset(actual, dataset, namespace, (from, middle))?;
-            return self.dataset(actual, dataset, namespace, (middle, to));
+            Box::pin(self.dataset(actual, dataset, namespace, (from, middle))).await?;
+            return Box::pin(self.dataset(actual, dataset, namespace, (middle, to))).await;
         }
         let wanted = Wanted {
             namespace: None,
@@ -172,7 +151,7 @@ impl Client {
     }
 
     /// All pages of the billable usage; an account that may not ask for it goes without.
-    fn billable(
+    async fn billable(
         &self,
         actual: &mut Actual,
         namespace: Option<&str>,
@@ -182,11 +161,17 @@ impl Client {
         let label = "Cloudflare's billable usage";
         let mut records = Vec::new();
         for page in 1..=PAGES {
-            let path = format!(
-                "accounts/{}/billable-usage?from={since}&to={until}&page={page}",
-                self.account
-            );
-            let answer = self.repeat(label, || self.get(&path))?;
+            let asked = [
+                ("from", since.to_string()),
+                ("to", until.to_string()),
+                ("page", page.to_string()),
+            ];
+            let asked = asked
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str()));
+            let path = format!("/accounts/{}/billable-usage", self.account.id());
+            let answer = self.repeat(label, async || self.api.get(&path, &asked).await);
+            let answer = answer.await?;
             if matches!(answer.status, 403 | 404) {
                 actual.say(format!(
                     "The billable-usage API is not open to this token (HTTP {}).",
@@ -220,49 +205,27 @@ impl Client {
         Ok(())
     }
 
-    fn post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
-        let request = self.agent.post(format!("{}/{path}", self.base));
-        let request = request
-            .header("Authorization", format!("Bearer {}", self.token))
-            .header("Content-Type", "application/json");
-        read(request.send(body.to_string())?)
-    }
-
-    fn get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        let request = self.agent.get(format!("{}/{path}", self.base));
-        let request = request.header("Authorization", format!("Bearer {}", self.token));
-        read(request.call()?)
-    }
-
-    fn ask(
-        &self,
-        what: &str,
-        request: impl Fn() -> Result<Answer, ureq::Error>,
-    ) -> Result<String, Failure> {
-        let label = format!("Cloudflare's {what}");
-        good(&label, self.repeat(&label, request)?)
-    }
-
     /// Asks again where that may help: after 429 when it says so, after 5xx soon.
-    fn repeat(
+    async fn repeat(
         &self,
         label: &str,
-        request: impl Fn() -> Result<Answer, ureq::Error>,
+        request: impl AsyncFn() -> Result<Answer, NoAnswer>,
     ) -> Result<Answer, Failure> {
         let mut attempt = 1;
         loop {
             if interrupt_flag().load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            let answer = request().map_err(|e| {
-                Failure::usage(format!("{label}: {} cannot be reached ({e})", self.base))
+            let answer = request().await.map_err(|e| {
+                let api = self.account.api();
+                Failure::usage(format!("{label}: {api} cannot be reached ({e})"))
             })?;
             let again = answer.status == 429 || answer.status >= 500;
             if !again || attempt == ATTEMPTS {
                 return Ok(answer);
             }
             let soon = Duration::from_millis(200 << attempt);
-            let wait = answer.retry_after.map_or(soon, Duration::from_secs);
+            let wait = answer.retry_after.unwrap_or(soon);
             if wait > LONGEST_WAIT {
                 return Err(Failure::usage(format!(
                     "{label}: found HTTP {} with Retry-After {} s, longer than the {} s that are waited; try again then",
@@ -271,20 +234,10 @@ impl Client {
                     LONGEST_WAIT.as_secs()
                 )));
             }
-            sleep(wait);
+            tokio::time::sleep(wait).await;
             attempt += 1;
         }
     }
-}
-
-fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
-    let header = response.headers().get("retry-after");
-    let retry_after = header.and_then(|h| h.to_str().ok()?.trim().parse().ok());
-    Ok(Answer {
-        status: response.status().as_u16(),
-        retry_after,
-        text: response.body_mut().read_to_string()?,
-    })
 }
 
 /// The text of an answer that is one.
@@ -298,7 +251,7 @@ fn good(label: &str, answer: Answer) -> Result<String, Failure> {
     match status {
         200..=299 => Ok(answer.text),
         401 | 403 => Err(Failure::usage(format!(
-            "{label}: the token was refused (HTTP {status}){told}; expected CLOUDFLARE_API_TOKEN with Account Analytics Read for CLOUDFLARE_ACCOUNT_ID"
+            "{label}: the token was refused (HTTP {status}){told}; expected {TOKEN} with Account Analytics Read for {ACCOUNT}"
         ))),
         429 => Err(Failure::usage(format!(
             "{label}: too many requests (HTTP 429), {ATTEMPTS} times{told}; try again later"

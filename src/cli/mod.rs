@@ -25,6 +25,7 @@ mod session;
 mod stores;
 mod sweep;
 mod trace;
+mod validate;
 mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -62,6 +63,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan forecast --traffic 1M --growth 8%/month   month by month, until which limit
   kvplan invoice workers.requests=15M kv.reads=40M   what known usage costs, with the sum behind each line
   kvplan reconcile usage.json                   what was projected against what was used, and what explains the rest
+  kvplan validate --against http://127.0.0.1:8787   the simulator against a real KV, on the same arrivals
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan sensitivity                            which inputs move the bill most
   kvplan verify                                 what a document claims, re-derived, simulated and judged
@@ -108,6 +110,8 @@ enum Command {
     Invoice(invoice::Args),
     /// Hold the projection against what was really used, and find what explains the difference
     Reconcile(reconcile::Args),
+    /// Play arrivals on a real KV, and compare with simulations of them
+    Validate(validate::Args),
     /// Find the cheapest policy and plan that meet objectives
     Plan(plan::Args),
     /// Find which inputs move a measure most
@@ -153,6 +157,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Forecast(args) => forecast::run(args),
         Command::Invoice(args) => invoice::run(args),
         Command::Reconcile(args) => reconcile::run(args),
+        Command::Validate(args) => validate::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
         Command::Verify(args) => verify::run(args),

@@ -26,7 +26,8 @@ use kvplan::study::usage::{Actual, Wanted};
 Usage is what Cloudflare's GraphQL answers (kvOperationsAdaptiveGroups, kvStorageAdaptiveGroups, workersInvocationsAdaptive), what its
 billable-usage API does, or a CSV file; what a file holds is known by its content. Days that are not whole are not
 compared: of data by date the first and the last, unless --since and --until say for which days they were asked.
-Each replication is a simulated day. Writes reconcile.csv, reconcile.json and a chart for each meter.
+Each replication is a simulated day. Writes reconcile.csv, reconcile.json, a chart for each meter, and calibrated.toml: the scenario that
+explains best what was used, for kvplan run --scenario.
 
 Exit codes: 0 done; 1 with --strict: the mean of a meter is outside its 95% interval; 2 wrong arguments or input.")]
 pub(crate) struct Args {
@@ -97,6 +98,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         scenario: &scenario,
         label: &labels.join(", "),
         said: actual.said().collect(),
+        folder: &args.output.out,
         settings: format!(
             "{}; policy {}",
             settings(&scenario).at(&[traffic]).line(),

@@ -8,6 +8,7 @@ use rand_distr::{Distribution, Exp1, Gamma, StandardNormal, Weibull};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma as GammaCdf, Normal};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// A distribution of durations.
@@ -80,6 +81,10 @@ pub struct Empirical {
     /// A CSV file to read them from, relative to the file that names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<String>,
+    /// So many on average are drawn in their order before it goes on elsewhere, so that what was slow together
+    /// stays so (stationary bootstrap); up to 1, each by itself. No part of a model file.
+    #[serde(skip)]
+    pub run_length: u32,
 }
 
 /// A part of a mixture.
@@ -252,6 +257,9 @@ pub enum Sampler {
     Weibull(Weibull<f64>),
     /// Observed durations, each as likely.
     Empirical(Vec<Duration>),
+    /// Observed values, stretches of them in their order (see [`Empirical::run_length`]): how probably the
+    /// next is from elsewhere, and the place after the last.
+    Runs(Vec<Duration>, f64, Cell<Option<usize>>),
     /// Upper ends of the cumulative shares, with the parts.
     Mixture(Vec<(f64, Sampler)>),
 }
@@ -283,12 +291,14 @@ impl Sampler {
                 Ok(weibull) => Sampler::Weibull(weibull),
                 Err(_) => Sampler::Constant(*scale),
             },
-            Dist::Empirical(e) => Sampler::Empirical(
-                e.values_ms
-                    .iter()
-                    .map(|v| Duration::from_nanos((v * 1e6).round() as u64))
-                    .collect(),
-            ),
+            Dist::Empirical(e) => {
+                let ns = |v: &f64| Duration::from_nanos((v * 1e6).round() as u64);
+                let values = e.values_ms.iter().map(ns).collect();
+                match e.run_length {
+                    0 | 1 => Sampler::Empirical(values),
+                    n => Sampler::Runs(values, 1.0 / f64::from(n), Cell::new(None)),
+                }
+            }
             Dist::Mixture { parts } => {
                 let mut cumulative = 0.0;
                 let parts = parts.iter().map(|p| {
@@ -314,6 +324,12 @@ impl Sampler {
             Sampler::Gamma(gamma) => gamma.sample(rng),
             Sampler::Weibull(weibull) => weibull.sample(rng),
             Sampler::Empirical(values) => return values[rng.random_range(0..values.len())],
+            Sampler::Runs(values, leap, next) => {
+                let goes_on = next.get().filter(|_| rng.random::<f64>() >= *leap);
+                let at = goes_on.unwrap_or_else(|| rng.random_range(0..values.len()));
+                next.set(Some((at + 1) % values.len()));
+                return values[at];
+            }
             Sampler::Mixture(parts) => {
                 let u: f64 = rng.random();
                 let last = parts.len() - 1;
@@ -370,6 +386,19 @@ mod tests {
 
     /// Kolmogorov-Smirnov at the 0.1% level, for each of six distributions with a fixed seed.
     #[test]
+    fn runs_keep_the_order_and_have_their_length() {
+        let values = (0..1_000).map(Duration::from_millis).collect();
+        let sampler = Sampler::Runs(values, 1.0 / 20.0, Cell::new(None));
+        let mut rng = Streams::new(1, 0).stream("runs");
+        let drawn: Vec<u128> = std::iter::repeat_with(|| sampler.sample(&mut rng).as_millis())
+            .take(20_000)
+            .collect();
+        let leaps = drawn.windows(2).filter(|w| w[1] != (w[0] + 1) % 1_000);
+        // A twentieth, within four standard deviations of the binomial distribution.
+        assert!(leaps.count().abs_diff(1_000) < 4 * 31);
+    }
+
+    #[test]
     fn samples_follow_the_cdf() {
         let n = 20_000;
         for (i, dist) in every_kind().iter().enumerate() {
@@ -411,6 +440,7 @@ mod tests {
         let dist = Dist::Empirical(Empirical {
             values_ms: vec![1.0, 2.0, 4.0, 8.0],
             csv: None,
+            run_length: 0,
         });
         let mut rng = Streams::new(9, 0).stream("dist");
         let sampler = dist.sampler();
@@ -446,10 +476,12 @@ mod tests {
             Dist::Empirical(Empirical {
                 values_ms: vec![],
                 csv: None,
+                run_length: 0,
             }),
             Dist::Empirical(Empirical {
                 values_ms: vec![-1.0],
                 csv: None,
+                run_length: 0,
             }),
             Dist::Mixture { parts: vec![] },
         ] {

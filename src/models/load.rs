@@ -265,6 +265,7 @@ fn read_empirical(dist: &mut Dist, dir: Option<&Path>, label: &str) -> Result<()
         Dist::Empirical(Empirical {
             values_ms,
             csv: Some(file),
+            ..
         }) => {
             let Some(dir) = dir else {
                 return Err(ConfigError::new(

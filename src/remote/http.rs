@@ -21,12 +21,11 @@ impl Secret {
         Secret(secret.into())
     }
 
-    /// The environment variable `name`; none if it is not set or empty.
+    /// The environment variable `name`, without blanks around it; none if it is not set or empty.
     pub fn from_environment(name: &str) -> Option<Self> {
-        std::env::var(name)
-            .ok()
-            .filter(|s| !s.is_empty())
-            .map(Secret)
+        let text = std::env::var(name).ok()?;
+        let text = text.trim();
+        (!text.is_empty()).then(|| Secret::new(text))
     }
 
     /// The value of a header with `scheme` before the secret; none if it cannot stand in one.
@@ -59,7 +58,7 @@ impl Error for BadAddress {}
 pub(crate) struct Reply {
     pub status: u16,
     pub body: Vec<u8>,
-    retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 impl Reply {
@@ -80,7 +79,9 @@ impl Reply {
     pub(crate) fn unreadable(&self, why: &str) -> Failure {
         let text = String::from_utf8_lossy(&self.body);
         let start: String = text.chars().take(200).collect();
-        self.failure(None, format!("{why}: {}", start.trim()))
+        // On one line, as messages are.
+        let start: Vec<&str> = start.split_whitespace().collect();
+        self.failure(None, format!("{why}: {}", start.join(" ")))
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
@@ -129,6 +130,11 @@ impl Http {
         timeout: Duration,
     ) -> Result<Self, BadAddress> {
         let url = Url::parse(root).map_err(|e| BadAddress(format!("address `{root}`: {e}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            // It would be shown in messages.
+            let message = "found an address with a user or password in it, expected none there";
+            return Err(BadAddress(message.into()));
+        }
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             let message = format!("address `{root}`: expected http:// or https:// and a host");
             return Err(BadAddress(message));
@@ -145,6 +151,7 @@ impl Http {
         let mut builder = Client::builder()
             .default_headers(headers)
             .timeout(timeout)
+            .user_agent("kvplan")
             // The service redirects nothing; a redirect would carry values to another host.
             .redirect(redirect::Policy::none());
         if matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
@@ -262,6 +269,8 @@ mod tests {
         assert!(new("example.com").is_some());
         assert!(new("file:///etc/passwd").is_some());
         assert!(new("https://example.com").is_none());
+        let named = new("https://user:hunter2@example.com").unwrap();
+        assert!(!named.to_string().contains("hunter2"));
         let broken = Secret::new("a\nb");
         let auth = Some(("authorization", "Bearer ", &broken));
         let refused = Http::new("https://example.com", auth, Duration::from_secs(1));

@@ -4,6 +4,7 @@
 //! over it are billed like those of a Worker, and the API as a whole allows 1,200 requests in five
 //! minutes: it is for looking and comparing, not for a gateway's traffic.
 
+use crate::account::Account;
 use crate::failure::Failure;
 use crate::http::{BadAddress, Body, Http, Reply, Secret, encode};
 use crate::values::{KeyOfList, Values, check_put, one_by_one, seconds};
@@ -14,13 +15,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// Where the API is, as Cloudflare has it.
-pub const CLOUDFLARE: &str = "https://api.cloudflare.com/client/v4";
-/// The environment variable with the token; it needs the permission "Workers KV Storage".
-pub const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
-/// The environment variable with the account.
-pub const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
 
 /// Least `cacheTtl`: <https://developers.cloudflare.com/kv/api/read-key-value-pairs/>.
 const MIN_CACHE_TTL: Duration = Duration::from_secs(30);
@@ -43,21 +37,15 @@ pub struct RestConfig {
 }
 
 impl RestConfig {
-    /// A namespace of the account that the environment names, with its token.
-    ///
-    /// # Errors
-    /// If [`TOKEN`] or [`ACCOUNT`] is not set.
-    pub fn from_environment(namespace: impl Into<String>) -> Result<Self, BadAddress> {
-        let unset = |name| BadAddress(format!("environment variable {name} is not set"));
-        let token = Secret::from_environment(TOKEN).ok_or_else(|| unset(TOKEN))?;
-        let account = std::env::var(ACCOUNT).map_err(|_| unset(ACCOUNT))?;
-        Ok(RestConfig {
-            root: format!("{CLOUDFLARE}/accounts/{}", encode(&account)),
+    /// A namespace of an account, whose token needs the permission "Workers KV Storage".
+    pub fn of_account(account: &Account, namespace: impl Into<String>) -> Self {
+        RestConfig {
+            root: account.root(),
             namespace: namespace.into(),
-            token: Some(token),
+            token: Some(account.token().clone()),
             values: Values::Text,
             timeout: Duration::from_secs(30),
-        })
+        }
     }
 }
 

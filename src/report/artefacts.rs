@@ -67,6 +67,12 @@ pub const CALIBRATE_CSV: &str = "calibrate.csv";
 pub const RECONCILE_CSV: &str = "reconcile.csv";
 /// The same with what explains the difference.
 pub const RECONCILE_JSON: &str = "reconcile.json";
+/// A real KV and simulations of the same arrivals, measure by measure.
+pub const VALIDATE_CSV: &str = "validate.csv";
+/// Every operation of such a run on a real KV.
+pub const OPERATIONS_CSV: &str = "operations.csv";
+/// The scenario that explains best what was used.
+pub const CALIBRATED_TOML: &str = "calibrated.toml";
 /// The rehearsed checklist, item by item.
 pub const REHEARSAL_CSV: &str = "rehearsal.csv";
 /// A folder of results as one page.

@@ -15,6 +15,8 @@ pub struct Settings<'a> {
     /// Options of the command, which are no settings of the scenario.
     own: Vec<String>,
     replications: Option<String>,
+    /// The beginning itself is looked at, or there is nothing that a history would find.
+    from_nothing: bool,
 }
 
 /// The settings of a scenario, as it was loaded.
@@ -25,6 +27,7 @@ pub fn settings(scenario: &Scenario) -> Settings<'_> {
         levels: Vec::new(),
         own: Vec::new(),
         replications: None,
+        from_nothing: false,
     }
 }
 
@@ -61,6 +64,12 @@ impl Settings<'_> {
         }
     }
 
+    /// Of a time before which there is nothing, on purpose.
+    pub fn from_nothing(mut self) -> Self {
+        self.from_nothing = true;
+        self
+    }
+
     /// With so many replications, where they are not those of the scenario.
     pub fn replicated(mut self, replications: impl ToString) -> Self {
         self.replications = Some(replications.to_string());
@@ -90,6 +99,9 @@ impl Settings<'_> {
     /// What queries miss that list the keys of more time than is simulated before they come: fewer are
     /// found and read than in the long run.
     fn short_history(&self) -> Option<String> {
+        if self.from_nothing {
+            return None;
+        }
         let s = self.scenario;
         let lists = |p: &&Policy| match p.layout.keys {
             KeyLayout::Rollup => p.layout.discover == Discover::List,

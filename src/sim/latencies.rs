@@ -100,6 +100,20 @@ impl Bins {
         self.0[..upto].iter().map(|b| b.1).sum()
     }
 
+    /// The share of values of up to about `ms` milliseconds (to the end of its bin); NaN if there are none.
+    pub fn share_up_to(&self, ms: f64) -> f64 {
+        let upto = self.0.partition_point(|b| b.0 as f64 <= ms * 1e6);
+        let n: u64 = self.0[..upto].iter().map(|b| b.1).sum();
+        n as f64 / self.count() as f64
+    }
+
+    /// Least and largest in milliseconds of those that are not 0; none if there are none.
+    pub fn range_ms(&self) -> Option<(f64, f64)> {
+        let first = self.0.iter().find(|b| b.0 > 0)?;
+        let last = self.0.last()?;
+        Some((first.0 as f64 / 1e6, last.0 as f64 / 1e6))
+    }
+
     /// The `q`-quantile in milliseconds, within 0.05%; NaN if there are none.
     pub fn quantile_ms(&self, q: f64) -> f64 {
         Pool::new(&[self])

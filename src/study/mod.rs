@@ -29,3 +29,4 @@ pub mod stores;
 pub mod sweep;
 pub mod timeline;
 pub mod usage;
+pub mod validate;

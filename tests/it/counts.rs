@@ -7,6 +7,7 @@ use crate::workerd::{Workerd, in_real_time};
 use kvplan::cloud::kv::{KvLimits, KvStore, SameKeyExcess};
 use kvplan::models::load;
 use kvplan::sim::executor::{Executor, SimHandle};
+use kvplan::study::validate::Ports;
 use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::host::{Answer, Host, Invocation};
 use kvplan::telemetry::policy::Policy;
@@ -23,39 +24,6 @@ use std::time::Duration;
 const POLICIES: [&str; 4] = ["naive", "optimised", "batch-keys", "optimised-fleet"];
 const RATE: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3_600);
-
-/// Ports that any KV and any `waitUntil` make.
-pub(crate) struct Ports<K, W>(pub Rc<K>, pub W);
-
-impl<K, W: Clone> Clone for Ports<K, W> {
-    fn clone(&self) -> Self {
-        Ports(Rc::clone(&self.0), self.1.clone())
-    }
-}
-
-impl<K, W: WaitUntil> WaitUntil for Ports<K, W> {
-    fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
-        self.1.wait_until(work);
-    }
-}
-
-impl<K: Kv + 'static, W: WaitUntil + Clone + 'static> Invocation for Ports<K, W> {
-    type Kv = K;
-    type Shared = ();
-    type Archive = ();
-
-    fn kv(&self) -> &K {
-        &self.0
-    }
-
-    fn shared(&self) -> &() {
-        &()
-    }
-
-    fn archive(&self) -> &() {
-        &()
-    }
-}
 
 /// `waitUntil` on the virtual clock.
 #[derive(Clone)]
@@ -94,7 +62,7 @@ where
 {
     let policy: Policy = load(policy, None, &[]).unwrap();
     let host = Host::new(Collector::new(Rc::new(policy), clock.clone(), "w", 1));
-    let ports = Ports(Rc::new(kv), wait);
+    let ports = Ports::new(kv, wait);
     let provider = host.collector().provider("p");
     let mut at = Vec::new();
     for due in arrivals {

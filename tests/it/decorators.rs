@@ -6,7 +6,9 @@ use kvplan::sim::executor::{Executor, SimHandle};
 use kvplan::telemetry::load::join_all;
 use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind, PutOptions, ReadOptions};
 use kvplan::units::Timestamp;
-use kvplan_remote::decorators::{Fault, Faults, Faulty, KeyPace, Limited, Limits, Metered};
+use kvplan_remote::decorators::{
+    Fault, Faults, Faulty, KeyPace, Limited, Limits, Metered, Prefixed,
+};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -60,12 +62,15 @@ fn operations_are_counted_with_keys_bytes_outcomes_and_latencies() {
     let (writes, reads) = (meter.of(OpKind::Write), meter.of(OpKind::Read));
     assert_eq!((writes.operations, writes.keys, writes.bytes), (2, 2, 10));
     assert_eq!(writes.outcomes, [("invalid", 1), ("ok", 1)].into());
-    assert_eq!(writes.latencies, [SECOND; 2]);
+    let ends = writes.ended.iter().map(|e| (e.took, e.keys, e.outcome));
+    let ends: Vec<_> = ends.collect();
+    assert_eq!(ends, [(SECOND, 1, "ok"), (SECOND, 1, "invalid")]);
+    assert_eq!(writes.ended[1].start.since(writes.ended[0].start), SECOND);
     assert_eq!((reads.operations, reads.keys, reads.bytes), (1, 3, 10));
     assert_eq!(meter.of(OpKind::List).operations, 1);
     let deletes = meter.of(OpKind::Delete);
     assert_eq!(deletes.outcomes, [("dropped", 1)].into());
-    assert!(deletes.latencies.is_empty());
+    assert!(deletes.ended.is_empty());
 }
 
 #[test]
@@ -88,10 +93,8 @@ fn one_key_takes_one_write_a_second_whoever_writes() {
         ends
     });
     let refused = || Err(KvError::RateLimited);
-    assert_eq!(
-        ends,
-        [Ok(()), refused(), refused(), Ok(()), refused(), Ok(())]
-    );
+    let expected = [Ok(()), refused(), refused(), Ok(()), refused(), Ok(())];
+    assert_eq!(ends, expected);
 }
 
 #[test]
@@ -157,4 +160,29 @@ fn failures_come_at_their_rates_and_an_answer_lost_is_a_write_done() {
     assert!((mean - 5.0).abs() < 0.15, "{mean}");
     assert_eq!(writes(7, 100), writes(7, 100));
     assert_ne!(writes(7, 100).0, writes(8, 100).0);
+}
+
+#[test]
+fn a_part_of_a_kv_sees_and_touches_nothing_else() {
+    let (executor, store) = bench();
+    let (other, kept) = (store.invocation(), store.invocation());
+    let own = Prefixed::new(store.invocation(), "own/");
+    let own = Rc::new(own);
+    let clone = Rc::clone(&own);
+    executor.block_on(async move {
+        put(&other, "a").await.unwrap();
+        put(&other, "own").await.unwrap();
+        put(&*own, "a").await.unwrap();
+        put(&*own, "b/1").await.unwrap();
+        let listed = own.list("", None, 10).await.unwrap();
+        let names: Vec<&str> = listed.keys.iter().map(|k| k.name.as_str()).collect();
+        assert_eq!(names, ["a", "b/1"]);
+        assert_eq!(own.get("own").await, Ok(None));
+        assert_eq!(own.written(), ["a", "b/1"]);
+        own.delete("a").await.unwrap();
+    });
+    assert_eq!(clone.written(), ["b/1"]);
+    let left = executor.block_on(async move { kept.list("", None, 10).await.unwrap().keys });
+    let left: Vec<&str> = left.iter().map(|k| k.name.as_str()).collect();
+    assert_eq!(left, ["a", "own", "own/b/1"]);
 }

@@ -34,6 +34,7 @@ mod shards;
 mod slurm;
 mod stores;
 mod timeline;
+mod validate;
 mod verify;
 mod worker;
 mod workerd;

@@ -115,6 +115,67 @@ fn usage_of_more_traffic_is_explained_by_it() {
     );
     // The period of the search holds 6,000 requests or more: four standard deviations are 5%.
     assert!((best.factor / 3.0 - 1.0).abs() < 0.1, "{best:?}");
+    // Days and replications of so many requests differ by a few percent; t of four days is 3.2.
+    let (low, high) = best.interval.unwrap();
+    assert!(low < best.factor && best.factor < high, "{best:?}");
+    assert!(
+        low < 3.0 * 1.02 && high > 3.0 / 1.02 && high / low < 1.5,
+        "{best:?}"
+    );
+}
+
+/// The file that explains best gives what the ranking says of it, and goes on with the settings that were given.
+#[test]
+fn the_calibrated_scenario_can_be_run() {
+    let dir = TempDir::new().unwrap();
+    let file = |name: &str| format!("{DATA}/{name}.json");
+    let usage = [file("kv_operations"), file("workers_invocations")];
+    let [operations, workers] = &usage;
+    let args = [
+        "reconcile",
+        operations,
+        workers,
+        "--set",
+        "workload.analytics_queries.rate=\"7/h\"",
+        "--set",
+        "policy.cache.ttl=\"7 s\"",
+        "--out",
+        "o",
+    ];
+    let (code, text) = kvplan(dir.path(), &args);
+    assert_eq!(code, Some(0), "{text}");
+    let go_on = "To go on with the best: kvplan run --scenario o/calibrated.toml";
+    assert!(text.contains(go_on), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.path().join("o/reconcile.json")).unwrap()).unwrap();
+    let best = &json["explained"]["ranking"][0];
+    assert!(best["factor_interval"].is_array() || best["factor_interval"].is_null());
+    let path = dir.path().join("o/calibrated.toml");
+    let calibrated = Scenario::load(path.to_str().unwrap(), &[], None, &[]).unwrap();
+    assert_eq!(calibrated.traffic_per_month.0, best["traffic_per_month"]);
+    assert_eq!(calibrated.policies.len(), 1);
+    assert_eq!(calibrated.period.requests, Count(2_000));
+    let mut given = vec![
+        "period.requests=2000".to_owned(),
+        "workload.analytics_queries.rate=\"7/h\"".into(),
+        "policy.cache.ttl=\"7 s\"".into(),
+    ];
+    let of_best = best["settings"].as_array().unwrap();
+    given.extend(of_best.iter().map(|s| s.as_str().unwrap().to_owned()));
+    let overrides = parse_overrides(&given).unwrap();
+    let said = Scenario::load("default", &["optimised".to_owned()], None, &overrides).unwrap();
+    assert_eq!(calibrated.policies, said.policies);
+    assert_eq!(calibrated.workload, said.workload);
+    assert_eq!(
+        (&calibrated.fleet, &calibrated.catalog),
+        (&said.fleet, &said.catalog)
+    );
+    let run = Command::cargo_bin("kvplan")
+        .unwrap()
+        .args(["run", "--scenario", path.to_str().unwrap(), "-n", "1"])
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
 }
 
 /// Days of another seed lie in the bands of days: at 95% each of 12 days, fewer than five outside (by the

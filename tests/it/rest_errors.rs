@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Answers each connection's one request with the same words, and tells what was asked.
-fn server(answer: Option<&'static str>) -> (String, Receiver<String>) {
+pub(crate) fn server(answer: Option<&'static str>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let root = format!("http://{}", listener.local_addr().unwrap());
     let (told, asked) = channel();

@@ -3,7 +3,6 @@
 //!
 //! Five seconds of traffic for each policy, and the age of a batch; `KVPLAN_COUNTS_SECONDS` says how many else.
 
-use crate::counts::Ports;
 use crate::workerd::{Workerd, in_real_time};
 use kvplan::cloud::fleet::FleetSpec;
 use kvplan::cloud::kv::{KvLimits, KvStore, OpOutcome, SameKeyExcess};
@@ -11,6 +10,7 @@ use kvplan::cloud::runtime::{Admission, Context, Memory, Runtime};
 use kvplan::models::{embedded_names, load, parse_overrides};
 use kvplan::sim::executor::{Executor, SimHandle};
 use kvplan::sim::random::Streams;
+use kvplan::study::validate::Ports;
 use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::host::{Answer, Host, Query};
 use kvplan::telemetry::policy::{Discover, KeyLayout, Overflow, Policy, WriteMode};
@@ -354,7 +354,7 @@ fn simulated(policy: &Policy, seen: &[Seen], took: &Took, seed: u64) -> Counts {
         executor.run_until(s.at);
         let (context, _): (Context<Isolate>, _) = runtime.invoke(None, Duration::ZERO);
         let kv = Faulty::new(store.invocation(), sim.clone(), Rc::clone(&faults));
-        let ports = Ports(Rc::new(kv), context.share());
+        let ports = Ports::new(kv, context.share());
         let host = context.memory().0.clone();
         let hangs = Rc::clone(&hung);
         let hangs = move || hangs.set(hangs.get() + 1);

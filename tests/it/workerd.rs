@@ -15,6 +15,9 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+/// The bridge's Worker.
+pub(crate) const BRIDGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bridge/worker.js");
+
 /// The runtime as a process of its own; it ends with this, as its standard input then closes.
 pub(crate) struct Workerd {
     process: Child,
@@ -25,8 +28,13 @@ pub(crate) struct Workerd {
 impl Workerd {
     /// With the bridge. None, with a message, if it is not installed.
     pub(crate) fn start(secret: Option<&str>) -> Option<Self> {
+        Workerd::start_with(Path::new(BRIDGE), secret)
+    }
+
+    /// The same with another Worker in the bridge's place.
+    pub(crate) fn start_with(worker: &Path, secret: Option<&str>) -> Option<Self> {
         let secret = secret.map(|s| ("BRIDGE_SECRET", Value::from(s)));
-        Workerd::serve("examples/bridge/worker.js", secret.into_iter())
+        Workerd::serve(worker, secret.into_iter())
     }
 
     /// With the Worker, as `tests/setup/worker.sh` has built it. None, with a message, if it has not, or of
@@ -44,13 +52,13 @@ impl Workerd {
             Ok(built) if changed.iter().any(|c| *c > built) => {
                 "the Worker is older than its source"
             }
-            Ok(_) => return Workerd::serve(BUILT, variables),
+            Ok(_) => return Workerd::serve(&root.join(BUILT), variables),
         };
         skipped(&format!("{why}; tests/setup/worker.sh builds it"));
         None
     }
 
-    fn serve<'a>(script: &str, variables: impl Iterator<Item = (&'a str, Value)>) -> Option<Self> {
+    fn serve<'a>(script: &Path, variables: impl Iterator<Item = (&'a str, Value)>) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/miniflare");
         if !folder.join("node_modules/miniflare").exists() {
@@ -67,7 +75,7 @@ impl Workerd {
         }
         let mut process = command
             .arg(folder.join("serve.mjs"))
-            .arg(root.join(script))
+            .arg(script)
             .arg(Value::from(variables).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -21,8 +21,21 @@ pub struct KindMeter {
     /// Operations by how they ended: `ok`, an error's [`KvError::cause`], or `dropped` if the caller
     /// did not wait for the end. Those that go on are in none.
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// How long each took that was waited for, in the order in which they ended.
-    pub latencies: Vec<Duration>,
+    /// Each that was waited for, in the order in which they ended.
+    pub ended: Vec<Ended>,
+}
+
+/// An operation that was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When it began.
+    pub start: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Keys that it named.
+    pub keys: u64,
+    /// `ok`, or the error's [`KvError::cause`].
+    pub outcome: &'static str,
 }
 
 /// Operations of all kinds, in the order of [`OpKind::ALL`].
@@ -69,6 +82,7 @@ impl<K, C: Clock> Metered<K, C> {
             meter: &self.meter,
             clock: &self.clock,
             kind,
+            keys: keys as u64,
             start: self.clock.now(),
             outcome: "dropped",
         }
@@ -80,6 +94,7 @@ struct Running<'a, C: Clock> {
     meter: &'a RefCell<Meter>,
     clock: &'a C,
     kind: OpKind,
+    keys: u64,
     start: Timestamp,
     outcome: &'static str,
 }
@@ -93,7 +108,12 @@ impl<C: Clock> Running<'_, C> {
         let mut meter = self.meter.borrow_mut();
         let of = &mut meter.0[self.kind as usize];
         of.bytes += result.as_ref().map_or(0, read) as u64;
-        of.latencies.push(self.clock.now().since(self.start));
+        of.ended.push(Ended {
+            start: self.start,
+            took: self.clock.now().since(self.start),
+            keys: self.keys,
+            outcome: self.outcome,
+        });
         drop(meter);
         result
     }

@@ -6,7 +6,9 @@
 mod faulty;
 mod limited;
 mod metered;
+mod prefixed;
 
 pub use faulty::{Fault, Faults, Faulty, Latency};
 pub use limited::{KeyPace, Limited, Limits};
-pub use metered::{KindMeter, Meter, Metered};
+pub use metered::{Ended, KindMeter, Meter, Metered};
+pub use prefixed::Prefixed;

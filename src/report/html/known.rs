@@ -31,7 +31,7 @@ const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Kn
 }
 
 /// Every table that kvplan writes, in the order of a page; raw data last.
-pub const KNOWN: [Known; 25] = [
+pub const KNOWN: [Known; 27] = [
     known(
         artefacts::SWEEP_CSV,
         "All measures by traffic level and policy",
@@ -119,6 +119,11 @@ pub const KNOWN: [Known; 25] = [
         "What a day was projected to use, and what it used.",
     ),
     known(
+        artefacts::VALIDATE_CSV,
+        "Simulated and real",
+        "A real KV, and simulations of the same arrivals.",
+    ),
+    known(
         artefacts::REHEARSAL_CSV,
         "Rehearsed checklist",
         "Each item with its verdict and what was found.",
@@ -147,6 +152,11 @@ pub const KNOWN: [Known; 25] = [
         artefacts::REPLAY_SERIES_CSV,
         "Time series of the replay",
         "The log, sample by sample.",
+    ),
+    raw(
+        artefacts::OPERATIONS_CSV,
+        "Operations",
+        "Every operation on the real KV.",
     ),
     raw(
         artefacts::REPLICATIONS_CSV,

@@ -1,5 +1,6 @@
 //! The projection against what was used: reconcile.csv, reconcile.json, charts by day, and tables.
 
+use super::scenario;
 use super::sweep::csv_bytes;
 use crate::pricing::Unit;
 use crate::report::artefacts;
@@ -11,6 +12,7 @@ use crate::report::table::table;
 use crate::run::scenario::Scenario;
 use crate::study::reconcile::{Explained, Explanation, Meter, Reconciled, Verdict};
 use serde_json::{Value, json as value};
+use std::path::Path;
 
 /// What was found, with what it was asked of.
 pub struct Report<'a> {
@@ -24,6 +26,8 @@ pub struct Report<'a> {
     pub said: Vec<&'a str>,
     /// The settings in one line.
     pub settings: String,
+    /// The folder that the files come into.
+    pub folder: &'a Path,
 }
 
 impl Report<'_> {
@@ -35,6 +39,11 @@ impl Report<'_> {
         out.write(artefacts::RECONCILE_CSV, &self.csv())?;
         let all = json(artefacts::RECONCILE_JSON, &self.json())?;
         out.write(artefacts::RECONCILE_JSON, &all)?;
+        let best = self.found.explained.as_ref();
+        if let Some(best) = best.and_then(|e| e.ranking.first()) {
+            let comment = self.comment(best);
+            scenario::write(&best.scenario, artefacts::CALIBRATED_TOML, &comment, out)?;
+        }
         for meter in &self.found.meters {
             let name = meter.meter.name().replace('.', "_");
             for extension in ["svg", "png"] {
@@ -110,6 +119,7 @@ impl Report<'_> {
             value!({
                 "assumption": e.assumption.name(),
                 "factor": e.factor,
+                "factor_interval": e.interval.map(|(low, high)| [low, high]),
                 "traffic_per_month": e.traffic.0,
                 "settings": e.settings,
                 "unexplained": e.remaining,
@@ -205,10 +215,14 @@ impl Report<'_> {
                 e.assumption.name().to_owned(),
                 settings,
                 format::significant(e.factor, 3),
+                e.interval.map_or("-".into(), |(low, high)| {
+                    let end = |x| format::significant(x, 3);
+                    format!("{} to {}", end(low), end(high))
+                }),
                 format::percent(e.remaining),
             ]
         });
-        let header = ["alone", "as", "times", "unexplained"];
+        let header = ["alone", "as", "times", "95%", "unexplained"];
         let mut text = format!(
             "Unexplained over all meters: {}. One assumption moved, the others kept:\n\n{}",
             format::percent(explained.before),
@@ -218,12 +232,34 @@ impl Report<'_> {
             text.push_str(&format!("\nNot tried: {} ({why}).", assumption.name()));
         }
         if let Some(best) = explained.ranking.first() {
+            let path = self.folder.join(artefacts::CALIBRATED_TOML);
             text.push_str(&format!(
-                "\n\nTo go on with the best: {}",
-                self.command(best)
+                "\n\n{}\nTo go on with the best: kvplan run --scenario {}",
+                match best.interval {
+                    Some(_) =>
+                        "The 95% interval holds how the whole days differ, and how the simulations do.",
+                    None => "One whole day: how sure a factor is cannot be said.",
+                },
+                path.display()
             ));
         }
         text
+    }
+
+    /// Where the calibrated scenario comes from.
+    fn comment(&self, best: &Explanation) -> String {
+        let interval = best.interval.map_or(String::new(), |(low, high)| {
+            let end = |x| format::significant(x, 3);
+            format!(" (95%: {} to {})", end(low), end(high))
+        });
+        format!(
+            "# Calibrated by kvplan reconcile from {}: {} times {}{interval}, which leaves {} unexplained.\n# As: {}\n",
+            self.label.replace(['\n', '\r'], " "),
+            best.assumption.name(),
+            format::significant(best.factor, 3),
+            format::percent(best.remaining),
+            self.command(best).replace(['\n', '\r'], " ")
+        )
     }
 
     /// The command that simulates what explains best.

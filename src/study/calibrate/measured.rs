@@ -28,8 +28,8 @@ const NAMES: [(&str, &str, Operation); 4] = [
 const CACHE_STATUS: &str = "cloudflare.kv.response.cache_status";
 
 impl Measured {
-    /// Adds what a file holds: CSV with the columns `operation` and `latency_ms`, spans as
-    /// OTLP/JSON, or an answer of GraphQL with quantiles.
+    /// Adds what a file holds: CSV with the columns `operation` and `latency_ms` (and `cache_status`,
+    /// and `outcome` if some have failed), spans as OTLP/JSON, or an answer of GraphQL with quantiles.
     ///
     /// # Errors
     /// If it is none of them, or a value cannot be used.
@@ -136,7 +136,7 @@ impl Measured {
             column(name).ok_or_else(|| fail(Some(1), Some(name), message))
         };
         let (operation, latency) = (needed("operation")?, needed("latency_ms")?);
-        let cache = column("cache_status");
+        let (cache, outcome) = (column("cache_status"), column("outcome"));
         for row in reader.records() {
             let row = row.map_err(broken)?;
             let line = row.position().map(csv::Position::line);
@@ -154,7 +154,10 @@ impl Measured {
                 );
                 fail(line, Some("latency_ms"), message)
             })?;
-            self.observe(known.2, cache.map(cell), ms);
+            match outcome.map(cell) {
+                None | Some("" | "ok") => self.observe(known.2, cache.map(cell), ms),
+                Some(_) => self.leave_out(format!("{name} operations that failed are left out")),
+            }
         }
         Ok(())
     }
@@ -281,6 +284,16 @@ mod tests {
             left,
             [("reads with cache status STALE are neither hot nor cold", 1)]
         );
+    }
+
+    #[test]
+    fn what_failed_has_no_latency() {
+        let mut m = Measured::default();
+        let text = "operation,latency_ms,outcome\nread,1,ok\nread,900,timeout\nread,2,\n";
+        m.add("a.csv", text).unwrap();
+        assert_eq!(m.samples_ms(Operation::Read), [1.0, 2.0]);
+        let left: Vec<_> = m.left_out().collect();
+        assert_eq!(left, [("read operations that failed are left out", 1)]);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! Each is moved, the others kept, until what is projected is as near as it comes to what was used: by the root
 //! of the mean square of the logarithms of their ratio, over all meters. All points have the same random numbers.
 
-use super::project::{of_day, usages};
+use super::certainty::{Certainty, Tried};
+use super::project::{log_ratio, of_day, usages};
 use crate::models::quantity::{Count, format_duration};
 use crate::pricing::{MeterItem, Unit};
 use crate::run::scenario::Scenario;
 use crate::study::error::StudyError;
 use crate::study::replicate::Work;
 use crate::telemetry::policy::{Discover, KeyLayout};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// An assumption of the projection.
@@ -52,6 +54,8 @@ pub struct Explanation {
     pub assumption: Assumption,
     /// So many times what was assumed.
     pub factor: f64,
+    /// The 95% interval of the factor; none from a single whole day.
+    pub interval: Option<(f64, f64)>,
     /// The traffic, and the settings that make it so.
     pub traffic: Count,
     /// The settings that make it so, as for `--set`.
@@ -60,6 +64,8 @@ pub struct Explanation {
     pub remaining: f64,
     /// By meter: what a day uses then.
     pub projected: Vec<(MeterItem, f64)>,
+    /// The scenario that has it so.
+    pub scenario: Box<Scenario>,
 }
 
 /// What was found.
@@ -75,10 +81,13 @@ pub struct Explained {
 
 /// Replications of each point of a search.
 const REPLICATIONS: u64 = 2;
-/// Steps of the search between the best point of the grid and its neighbours.
+/// Steps of the search between the best point of the grid and its neighbours, each a point more.
 const STEPS: usize = 12;
+/// What a step leaves of the interval: the golden ratio's fraction, for which the point that is kept
+/// is where the next step wants one.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
-/// Searches every assumption. `actual` is what a day used, by meter.
+/// Searches every assumption. `actual` is what a day used, by meter; `days` the same of each day.
 ///
 /// # Errors
 /// If it was told to stop, or an invariant does not hold.
@@ -86,15 +95,17 @@ pub fn explain(
     scenario: &Scenario,
     traffic: Count,
     actual: &[(MeterItem, f64)],
+    days: &[Vec<f64>],
     work: &Work,
 ) -> Result<Explained, StudyError> {
     let search = Search {
         scenario,
         traffic,
         actual,
+        days,
         work: work.silently(),
     };
-    let (before, projected) = search.measure(scenario, traffic)?;
+    let (before, projected, _) = search.measure(scenario, traffic)?;
     let logs = projected.iter().zip(actual);
     let logs: Vec<f64> = logs.map(|(p, a)| log_ratio(p.1, a.1)).collect();
     // All meters go with the traffic, more or less: their mean is where to look.
@@ -125,17 +136,16 @@ pub fn is_flow(meter: MeterItem) -> bool {
     meter.unit() != Unit::Bytes && meter.is_simulated()
 }
 
-/// With one added to each, so that nothing used of what is seldom used is no infinite difference.
-fn log_ratio(projected: f64, actual: f64) -> f64 {
-    ((actual + 1.0) / (projected + 1.0)).ln()
-}
-
 struct Search<'a> {
     scenario: &'a Scenario,
     traffic: Count,
     actual: &'a [(MeterItem, f64)],
+    days: &'a [Vec<f64>],
     work: Work<'a>,
 }
+
+/// What remains unexplained, what a day uses by meter, and the same in each replication.
+type Measured = (f64, Vec<(MeterItem, f64)>, Vec<Vec<f64>>);
 
 /// A scenario with one assumption moved.
 struct Moved {
@@ -212,12 +222,7 @@ impl Search<'_> {
         (real, moved)
     }
 
-    /// What remains unexplained, and what a day uses by meter.
-    fn measure(
-        &self,
-        scenario: &Scenario,
-        traffic: Count,
-    ) -> Result<(f64, Vec<(MeterItem, f64)>), StudyError> {
+    fn measure(&self, scenario: &Scenario, traffic: Count) -> Result<Measured, StudyError> {
         let usages = usages(scenario, traffic, REPLICATIONS, &self.work)?;
         let mean = |meter| {
             let all = usages.iter().map(|u| of_day(u, meter));
@@ -227,7 +232,10 @@ impl Search<'_> {
         let squares = projected.iter().zip(self.actual);
         let squares = squares.map(|(p, a)| log_ratio(p.1, a.1).powi(2));
         let remaining = (squares.sum::<f64>() / projected.len().max(1) as f64).sqrt();
-        Ok((remaining, projected))
+        let each = usages
+            .iter()
+            .map(|u| self.actual.iter().map(|(m, _)| of_day(u, *m)).collect());
+        Ok((remaining, projected, each.collect()))
     }
 
     /// A grid of factors around `around` (a logarithm), then steps between the neighbours of the best.
@@ -237,16 +245,24 @@ impl Search<'_> {
             _ => [-6.0, -4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0, 6.0],
         };
         let at = |octave: f64| around + octave * std::f64::consts::LN_2;
+        let tried = Mutex::new(Vec::new());
         let try_at = |log: f64| -> Result<Explanation, StudyError> {
-            let (factor, moved) = self.moved(assumption, log.exp());
-            let (remaining, projected) = self.measure(&moved.scenario, moved.traffic)?;
+            let (factor, mut moved) = self.moved(assumption, log.exp());
+            let (remaining, projected, each) = self.measure(&moved.scenario, moved.traffic)?;
+            let log = factor.ln();
+            let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
+            tried.push(Tried { log, each });
+            drop(tried);
+            moved.scenario.traffic_per_month = moved.traffic;
             Ok(Explanation {
                 assumption,
                 factor,
+                interval: None,
                 traffic: moved.traffic,
                 settings: moved.settings,
                 remaining,
                 projected,
+                scenario: Box::new(moved.scenario),
             })
         };
         let grid = self.work.map(octaves.to_vec(), |o| try_at(at(o)))?;
@@ -259,21 +275,37 @@ impl Search<'_> {
         let mut low = at(octaves[first.saturating_sub(1)]);
         let mut high = at(octaves[(first + 1).min(octaves.len() - 1)]);
         let mut best = grid[first].clone();
-        // Golden section.
-        for _ in 0..STEPS {
-            let (a, b) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
-            let pair = self.work.map(vec![a, b], try_at)?;
-            if pair[0].remaining < pair[1].remaining {
-                high = b;
-            } else {
-                low = a;
-            }
-            for e in pair {
+        // Golden section: of the two points inside, the better one is inside again in the next step.
+        let inside =
+            |low: f64, high: f64| [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
+        let [mut a, mut b] = inside(low, high);
+        let mut at_a = try_at(a)?;
+        let mut at_b = try_at(b)?;
+        for step in 0..=STEPS {
+            for e in [&at_a, &at_b] {
                 if e.remaining < best.remaining {
-                    best = e;
+                    best = e.clone();
                 }
             }
+            if step == STEPS {
+                break;
+            }
+            self.work.go_on()?;
+            if at_a.remaining < at_b.remaining {
+                high = b;
+                (b, at_b) = (a, at_a);
+                a = inside(low, high)[0];
+                at_a = try_at(a)?;
+            } else {
+                low = a;
+                (a, at_a) = (b, at_b);
+                b = inside(low, high)[1];
+                at_b = try_at(b)?;
+            }
         }
+        let tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let certainty = Certainty::new(self.actual.iter().map(|a| a.1).collect(), tried);
+        best.interval = certainty.interval(best.factor, self.days);
         Ok(best)
     }
 }

@@ -1,5 +1,6 @@
 //! The projection against what was really used.
 
+mod certainty;
 pub mod explain;
 mod project;
 
@@ -144,7 +145,10 @@ pub fn reconcile(
     let flows: Vec<(MeterItem, f64)> = flows.filter_map(|m| Some((m.meter, m.mean?))).collect();
     let explained = match flows.is_empty() {
         true => None,
-        false => Some(explain(scenario, traffic, &flows, work)?),
+        false => {
+            let days = whole_days(&meters, &flows);
+            Some(explain(scenario, traffic, &flows, &days, work)?)
+        }
     };
     Ok(Reconciled {
         meters,
@@ -190,6 +194,22 @@ fn meter(meter: MeterItem, actual: &Actual, projected: &Projected) -> Meter {
         days,
         verdict,
     }
+}
+
+/// What these meters used on each of the days that are whole for all of them.
+fn whole_days(meters: &[Meter], of: &[(MeterItem, f64)]) -> Vec<Vec<f64>> {
+    let of_meter = |wanted: MeterItem| {
+        let meter = meters.iter().find(|m| m.meter == wanted);
+        let days = meter.iter().flat_map(|m| &m.days).filter(|d| d.used.whole);
+        days.map(|d| (d.date, d.used.quantity)).collect::<Vec<_>>()
+    };
+    let columns: Vec<Vec<(Date, f64)>> = of.iter().map(|(m, _)| of_meter(*m)).collect();
+    let dates = columns.first().into_iter().flatten().map(|d| d.0);
+    let row = |date: Date| {
+        let cells = columns.iter().map(|c| c.iter().find(|d| d.0 == date));
+        cells.map(|d| d.map(|d| d.1)).collect::<Option<Vec<f64>>>()
+    };
+    dates.filter_map(row).collect()
 }
 
 impl Reconciled {

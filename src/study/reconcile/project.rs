@@ -63,6 +63,11 @@ pub(super) fn usages(
     })
 }
 
+/// With one added to each, so that nothing used of what is seldom used is no infinite difference.
+pub(super) fn log_ratio(projected: f64, actual: f64) -> f64 {
+    ((actual + 1.0) / (projected + 1.0)).ln()
+}
+
 /// What a day uses, of a month's usage: of what is stored the level.
 pub(super) fn of_day(usage: &Usage, meter: MeterItem) -> f64 {
     let month = usage.get(meter) as f64;

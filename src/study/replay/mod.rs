@@ -5,9 +5,11 @@
 
 mod export;
 mod feed;
+mod script;
 
 pub use export::{Extent, write_trace};
 pub use feed::FeedCounts;
+pub use script::arrivals_of;
 
 use super::error::StudyError;
 use super::grid;
@@ -23,9 +25,9 @@ use crate::run::series::Sample;
 use crate::run::{Billed, Observation, Observed, Phases, Point, Run};
 use crate::sim::random::Streams;
 use crate::units::Timestamp;
-use crate::workload::trace::{RowKind, TraceReader, TraceStats};
-use crate::workload::{Arrival, ArrivalKind, RequestMix, Sides};
+use crate::workload::trace::{TraceReader, TraceStats};
 use feed::{Call, Feed};
+use script::Script;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -258,9 +260,7 @@ impl Job<'_> {
 /// A run, and what the log does not say.
 struct Player<'a> {
     run: Run<'a>,
-    mix: RequestMix,
-    /// Calls beside the recorded requests, where the log has only those.
-    sides: Option<Sides>,
+    script: Script,
 }
 
 impl<'a> Player<'a> {
@@ -270,46 +270,18 @@ impl<'a> Player<'a> {
         let start = job.timeline.start;
         Player {
             run: Run::new(point, job.timeline, &job.observation),
-            mix: RequestMix::new(workload, &streams),
-            sides: job
-                .with_sides
-                .then(|| Sides::new(workload, start, &streams)),
+            script: Script::new(workload, start, job.with_sides, &streams),
         }
     }
 
     fn play(&mut self, call: &Call) {
-        let arrival = |kind| Arrival {
-            at: call.at,
-            place: call.place,
-            kind,
-        };
-        if let Some(sides) = &mut self.sides {
-            while let Some(own) = sides.next_before(Some(call.at)) {
-                self.run.arrive(&own);
-            }
-        }
-        let kind = match call.kind {
-            RowKind::Record => self.mix.complete(call.known),
-            RowKind::MetricsRead => ArrivalKind::MetricsRead,
-            RowKind::MetricsWithRecord => ArrivalKind::MetricsWithRecord,
-            RowKind::AnalyticsQuery => ArrivalKind::AnalyticsQuery,
-            RowKind::HealthCheck => ArrivalKind::HealthCheck,
-        };
-        self.run.arrive(&arrival(kind));
-        if let Some(sides) = &mut self.sides {
-            sides.with_a_record();
-            while let Some(kind) = sides.next_attached() {
-                self.run.arrive(&arrival(kind));
-            }
-        }
+        let run = &mut self.run;
+        self.script.call(call, |arrival| run.arrive(arrival));
     }
 
     fn finish(mut self, end: Timestamp, billed: Billed) -> Result<(RunResult, Observed), Defect> {
-        if let Some(sides) = &mut self.sides {
-            while let Some(own) = sides.next_before(Some(end)) {
-                self.run.arrive(&own);
-            }
-        }
+        let run = &mut self.run;
+        self.script.end(end, |arrival| run.arrive(arrival));
         self.run.finish(end, billed)
     }
 }
