@@ -76,10 +76,13 @@ impl Precision {
                 ));
             }
         }
-        if self.max_replications < 2 {
+        if !(2..=MOST_REPLICATIONS).contains(&self.max_replications) {
             return Err(FieldError::new(
                 "max_replications",
-                format!("found {}, expected 2 or more", self.max_replications),
+                format!(
+                    "found {}, expected 2 to {MOST_REPLICATIONS}",
+                    self.max_replications
+                ),
             ));
         }
         Ok(())

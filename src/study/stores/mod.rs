@@ -69,15 +69,6 @@ impl StoreCell {
     }
 }
 
-/// Simulates a point on a store.
-///
-/// # Errors
-/// As [`crate::run::simulate`].
-pub fn simulate_store(point: &Point, store: &StoreSpec) -> Result<RunResult, Defect> {
-    let observed = observe_on(point, &store.service, &Observation::default());
-    Ok(observed?.0)
-}
-
 /// Whether a comparison can do what a scenario asks for: a fixed number of replications.
 ///
 /// # Errors
@@ -121,7 +112,8 @@ pub fn compare_stores(
         }
     }
     let runs = work.map(&points, |(point, store)| {
-        simulate_store(point, store).map_err(StudyError::from)
+        let observed = work.observe(point, &store.service, &Observation::default());
+        observed.map(|(result, _)| result)
     })?;
     let n = replications as usize;
     let mut cells: Vec<StoreCell> = points
