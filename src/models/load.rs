@@ -279,6 +279,13 @@ fn read_empirical(dist: &mut Dist, dir: Option<&Path>, label: &str) -> Result<()
     }
 }
 
+/// The shortest and the longest duration of a column, in milliseconds: clocks do not tell less than a nanosecond,
+/// and no operation is waited for longer than a day.
+const LEAST_MS: f64 = 1e-6;
+const MOST_MS: f64 = 86_400_000.0;
+/// Most values of a column.
+const MOST_VALUES: usize = 20_000_000;
+
 /// The column `latency_ms` of a CSV file.
 pub(crate) fn read_latency_csv(path: &Path) -> Result<Vec<f64>, ConfigError> {
     let label = path.display().to_string();
@@ -332,11 +339,23 @@ pub fn read_durations_ms(
             )
         })?;
     let mut values = Vec::new();
+    let too_many = || {
+        let message = format!("found more than {MOST_VALUES} rows, expected no more");
+        fail(None, message)
+    };
     let mut row = csv::StringRecord::new();
     while reader.read_record(&mut row).map_err(bad_csv)? {
+        if values.len() == MOST_VALUES {
+            return Err(too_many());
+        }
         let text = row.get(position).unwrap_or_default().trim();
         match text.parse::<f64>() {
-            Ok(v) if v.is_finite() && v >= 0.0 => values.push(v * ms),
+            Ok(v) if v == 0.0 || (LEAST_MS..=MOST_MS).contains(&(v * ms)) => values.push(v * ms),
+            Ok(v) if v > 0.0 => {
+                let line = row.position().map(csv::Position::line);
+                let message = format!("found \"{text}\", expected 0, or 1 ns to 1 d in {unit}");
+                return Err(fail(line, message));
+            }
             _ => {
                 let line = row.position().map(csv::Position::line);
                 let message = format!("found \"{text}\", expected {unit} of 0 or more");

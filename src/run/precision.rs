@@ -1,6 +1,7 @@
 //! How precise the estimates of a scenario are to be: data; the rule is in [`crate::study::stats::stopping`].
 
 use super::metric;
+use super::scenario::MOST_REPLICATIONS;
 use crate::models::FieldError;
 use crate::models::quantity::Probability;
 use schemars::JsonSchema;

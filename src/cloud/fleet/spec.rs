@@ -181,9 +181,9 @@ impl Model for FleetSpec {
         for (i, place) in self.places.iter().enumerate() {
             let at = format!("place[{i}]");
             check_name("name", &place.name).map_err(|e| e.within(&at))?;
-            let offset = place.utc_offset_h;
+            let offset = place.time_zone_h;
             let reason = "hours between two time zones";
-            within("utc_offset_h", offset, -26, 26, reason).map_err(|e| e.within(&at))?;
+            within("time_zone_h", offset, -26, 26, reason).map_err(|e| e.within(&at))?;
         }
         let sum: f64 = self.places.iter().map(|p| p.share.get()).sum();
         if !self.places.is_empty() && (sum - 1.0).abs() > 1e-9 {
