@@ -63,12 +63,12 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// A failure with this answer's status.
-    pub fn failure(&self, code: Option<u32>, message: impl Into<String>) -> Failure {
+    pub(crate) fn failure(&self, code: Option<u32>, message: impl Into<String>) -> Failure {
         Failure {
             code,
             retry_after: self.retry_after,
@@ -77,13 +77,13 @@ impl Reply {
     }
 
     /// A failure with the beginning of the body as its message: not the service's own words then.
-    pub fn unreadable(&self, why: &str) -> Failure {
+    pub(crate) fn unreadable(&self, why: &str) -> Failure {
         let text = String::from_utf8_lossy(&self.body);
         let start: String = text.chars().take(200).collect();
         self.failure(None, format!("{why}: {}", start.trim()))
     }
 
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)
             .map_err(|e| self.unreadable(&format!("not the expected JSON ({e})")))
     }
@@ -96,7 +96,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub fn json(value: &impl serde::Serialize) -> Result<Self, Failure> {
+    pub(crate) fn json(value: &impl serde::Serialize) -> Result<Self, Failure> {
         let bytes = serde_json::to_vec(value)
             .map_err(|e| Failure::new(Reach::Unreachable, format!("no JSON: {e}")))?;
         Ok(Body {
@@ -105,7 +105,7 @@ impl Body {
         })
     }
 
-    pub fn bytes(bytes: Vec<u8>) -> Self {
+    pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
         Body {
             content_type: "application/octet-stream".into(),
             bytes,
@@ -123,7 +123,7 @@ pub(crate) struct Http {
 impl Http {
     /// `root` is what all addresses begin with; `auth` a header that all requests carry, with
     /// what stands before the secret.
-    pub fn new(
+    pub(crate) fn new(
         root: &str,
         auth: Option<(&'static str, &str, &Secret)>,
         timeout: Duration,
@@ -161,7 +161,7 @@ impl Http {
     }
 
     /// Sends one request to `path` (encoded) with `query` (which is not).
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -204,13 +204,13 @@ impl Http {
     }
 
     /// Keeps a failure for whoever asks, and says what it is to the metrics system.
-    pub fn note(&self, failure: Failure) -> KvError {
+    pub(crate) fn note(&self, failure: Failure) -> KvError {
         let error = kv_error(&failure);
         *self.last_failure.borrow_mut() = Some(failure);
         error
     }
 
-    pub fn last_failure(&self) -> Option<Failure> {
+    pub(crate) fn last_failure(&self) -> Option<Failure> {
         self.last_failure.borrow().clone()
     }
 }

@@ -44,6 +44,9 @@
 //! assert_eq!(woke, Timestamp::from_secs(3_600));
 //! ```
 
+pub use super::contexts::ContextId;
+use super::contexts::Contexts;
+use super::timer::Timer;
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use std::cell::{Cell, RefCell};
@@ -64,54 +67,6 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 pub struct TaskId {
     slot: u32,
     tenancy: u32,
-}
-
-/// A request context: its place among those open, from 1 on, and which of its successive tenants it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ContextId(u64);
-
-impl ContextId {
-    /// Outside of any request: never ends.
-    pub const NONE: ContextId = ContextId(0);
-
-    fn new(place: usize, tenancy: u32) -> Self {
-        ContextId((u64::from(tenancy) << 32) | (place as u64 + 1))
-    }
-}
-
-/// The request contexts that are open, each with its timers that have not fired.
-#[derive(Default)]
-struct Contexts {
-    /// Tenancy and timers, by place.
-    places: Vec<(u32, u32)>,
-    free: Vec<usize>,
-}
-
-impl Contexts {
-    fn open(&mut self) -> ContextId {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push((0, 0));
-            self.places.len() - 1
-        });
-        ContextId::new(place, self.places[place].0)
-    }
-
-    /// The number of timers of a context; `None` if it has ended.
-    fn timers(&mut self, id: ContextId) -> Option<&mut u32> {
-        let place = (id.0 as u32).checked_sub(1)?;
-        let (tenancy, timers) = self.places.get_mut(place as usize)?;
-        (u64::from(*tenancy) == id.0 >> 32).then_some(timers)
-    }
-
-    fn end(&mut self, id: ContextId) {
-        if self.timers(id).is_some() {
-            let place = (id.0 as u32 - 1) as usize;
-            let (tenancy, timers) = &mut self.places[place];
-            *tenancy = tenancy.wrapping_add(1);
-            *timers = 0;
-            self.free.push(place);
-        }
-    }
 }
 
 /// Tasks woken since the executor last looked, each with the context that woke it. `Waker` must be `Send`,
@@ -175,35 +130,6 @@ struct Slot {
     home: ContextId,
     /// Kept where it stands, and never polled again.
     stopped: bool,
-}
-
-struct Timer {
-    due: Timestamp,
-    order: u64,
-    context: ContextId,
-    waker: Waker,
-}
-
-impl PartialEq for Timer {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-impl Eq for Timer {}
-impl PartialOrd for Timer {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Timer {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-impl Timer {
-    fn key(&self) -> (Timestamp, u64) {
-        (self.due, self.order)
-    }
 }
 
 struct Shared {

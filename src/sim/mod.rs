@@ -1,5 +1,7 @@
 //! Virtual clock, executor, distributions, latency histograms and random streams.
 
+mod contexts;
 pub mod executor;
 pub mod latencies;
 pub mod random;
+mod timer;

@@ -87,8 +87,11 @@ fn one_key_takes_one_write_a_second_whoever_writes() {
         ends.push(enter().delete("a").await);
         ends
     });
-    let refused = Err(KvError::RateLimited);
-    assert_eq!(ends, [Ok(()), refused, refused, Ok(()), refused, Ok(())]);
+    let refused = || Err(KvError::RateLimited);
+    assert_eq!(
+        ends,
+        [Ok(()), refused(), refused(), Ok(()), refused(), Ok(())]
+    );
 }
 
 #[test]
