@@ -10,7 +10,6 @@ use kvplan::models::{self, ConfigError};
 use kvplan::report::write::calibrate::Report;
 use kvplan::study::calibrate::{Measured, calibrate};
 use kvplan::workload::trace::open;
-use std::io::Read;
 
 /// Arguments of `kvplan calibrate`.
 #[derive(clap::Args)]

@@ -11,7 +11,7 @@ use kvplan::pricing::MeterItem;
 use kvplan::pricing::meter::scale;
 use kvplan::run::result::RunResult;
 use kvplan::run::scenario::Scenario;
-use kvplan::run::{Point, simulate};
+use kvplan::run::{Observation, Point, observe_on, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::study::replicate::Work;

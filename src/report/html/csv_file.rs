@@ -5,7 +5,6 @@ use crate::models::ConfigError;
 use crate::models::files::{self, reason};
 use crate::report::format;
 use crate::study::stats::Estimate;
-use std::fs::File;
 use std::path::Path;
 
 /// Most rows of a table that a page shows; the rest stays in its file.

@@ -9,7 +9,6 @@ pub use verdict::Verdict;
 use super::error::StudyError;
 use super::replicate::Work;
 use super::stats::Estimate;
-use crate::Defect;
 use crate::cloud::service::StoreSpec;
 use crate::models::ConfigError;
 use crate::models::quantity::Count;
@@ -17,7 +16,7 @@ use crate::pricing::MONTH;
 use crate::run::measure::Outcome;
 use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
-use crate::run::{Observation, Point, observe_on};
+use crate::run::{Observation, Point};
 use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
 use std::time::Duration;
 
