@@ -147,9 +147,9 @@ fn gzipped(path: &Path, start: &str, filler: &str) {
 fn rows_without_an_end_are_not_taken_into_memory() {
     let dir = TempDir::new().unwrap();
     for (name, start, filler) in [
-        ("line.csv.gz", "time\n", "1"),
-        ("quote.csv.gz", "time\n\"", "1793577600\n"),
-        ("header.csv.gz", "time,", "a,"),
+        ("line.csv.gz", "timestamp\n", "1"),
+        ("quote.csv.gz", "timestamp\n\"", "1793577600\n"),
+        ("header.csv.gz", "timestamp,", "a,"),
     ] {
         gzipped(&dir.path().join(name), start, filler);
         for args in [["fit", "workload", name], ["replay", name, "--quiet"]] {
@@ -163,7 +163,7 @@ fn rows_without_an_end_are_not_taken_into_memory() {
 #[test]
 fn rows_that_wait_for_earlier_ones_are_bounded() {
     let dir = TempDir::new().unwrap();
-    let mut log = String::from("time\n");
+    let mut log = String::from("timestamp\n");
     for _ in 0..1_000_002 {
         log.push_str("1793577600\n");
     }

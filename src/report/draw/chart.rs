@@ -391,7 +391,9 @@ impl Ticks {
             n if n >= 2.0 => &[1.0, 3.0],
             _ => &[1.0],
         };
-        let (first, last) = (start.log10().floor() as i32, end.log10().ceil() as i32);
+        // An end that is no number has no decades.
+        let decade = |v: f64| v.log10().clamp(-308.0, 308.0);
+        let (first, last) = (decade(start).floor() as i32, decade(end).ceil() as i32);
         let all = (first..=last).flat_map(|d| steps.iter().map(move |s| s * 10_f64.powi(d)));
         let slack = 1.0 + 1e-9;
         all.filter(|v| *v * slack >= start && *v <= end * slack)
