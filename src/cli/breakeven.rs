@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::print::say;
 use super::session::Session;
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::pricing::Money;
@@ -72,10 +73,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| report.write(out),
         || {
-            println!("{}\n", report.settings());
-            println!("{}\n", report.table());
-            println!("{}\n", report.cost_table());
-            println!("{}", report.explanation());
+            say!("{}\n", report.settings());
+            say!("{}\n", report.table());
+            say!("{}\n", report.cost_table());
+            say!("{}", report.explanation());
         },
     )?;
     Ok(EXIT_OK)

@@ -2,13 +2,14 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name, label};
+use super::print::say;
 use super::session::Session;
 use kvplan::cloud::latency::LatencyProfile;
+use kvplan::models::files::{self, FILE_BYTES};
 use kvplan::models::{self, ConfigError};
 use kvplan::report::write::calibrate::Report;
 use kvplan::study::calibrate::{Measured, calibrate};
 use kvplan::workload::trace::open;
-use std::io::Read;
 
 /// Arguments of `kvplan calibrate`.
 #[derive(clap::Args)]
@@ -63,22 +64,19 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         base_name: &args.base,
     };
     if let Some(written) = session.write(|out| report.write(out))? {
-        println!("{}\n", report.table());
+        say!("{}\n", report.table());
         for (what, times) in measured.left_out() {
-            println!("{what} ({times})");
+            say!("{what} ({times})");
         }
         let file = args.output.out.join(format!("{}.toml", args.name));
-        println!("{written}; use it with --set latency={}", file.display());
+        say!("{written}; use it with --set latency={}", file.display());
     }
     Ok(EXIT_OK)
 }
 
 /// The whole text of an input, gzipped or not.
 pub(crate) fn text_of(path: &str) -> Result<String, Failure> {
-    let (mut source, _) = open(path, |_| ())?;
-    let mut text = String::new();
-    source
-        .read_to_string(&mut text)
-        .map_err(|e| ConfigError::new(label(path), format!("cannot be read ({e})")))?;
-    Ok(text)
+    let (source, _) = open(path, |_| ())?;
+    let text = files::read_all(source, FILE_BYTES).and_then(files::text);
+    text.map_err(|e| ConfigError::new(label(path), format!("cannot be read ({e})")).into())
 }

@@ -8,10 +8,10 @@ use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
 use kvplan::report::error::WriteError;
 use kvplan::run::precision::Precision;
-use kvplan::run::scenario::Scenario;
+use kvplan::run::scenario::{MOST_REPLICATIONS, MOST_TRAFFIC, Scenario};
 use kvplan::study::error::StudyError;
 use kvplan::study::partial::error::PartialError;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -77,7 +77,7 @@ pub(crate) struct SimulationArgs {
     #[arg(long, value_name = "DATE")]
     pub on: Option<Date>,
     /// Independent replications of each point
-    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..=MOST_REPLICATIONS.into()))]
     pub replications: Option<u32>,
     /// Add replications until each 95% half-width is at most this share of its mean, such as 2%
     #[arg(long, value_name = "SHARE")]
@@ -93,7 +93,7 @@ pub(crate) struct SimulationArgs {
     #[arg(long)]
     pub seed: Option<u64>,
     /// Threads to use; the results do not depend on it [default: all cores]
-    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..=512))]
     pub threads: Option<u32>,
     /// No progress bar and no summary
     #[arg(long, short)]
@@ -214,26 +214,21 @@ pub(crate) struct OutputArgs {
     pub out: PathBuf,
 }
 
-/// Prints to standard output; whoever reads it may stop at any time.
-pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::usage(format!(
-            "standard output: cannot be written ({e})"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C and termination requests are noted; see [`check_interrupt`].
+/// From now on Ctrl-C and termination requests are noted, see [`interrupt_flag`]; a second one ends the command
+/// at once.
 pub(crate) fn catch_interrupts() {
     // A second handler cannot be set; that is no reason to stop.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            // Asked for twice: what is half written is in a hidden folder that the next command removes.
+            std::process::exit(EXIT_INTERRUPTED.into());
+        }
+    });
 }
 
-/// The flag that long computations look at between two replications.
+/// The flag that long computations look at.
 pub(crate) fn interrupt_flag() -> &'static AtomicBool {
     &INTERRUPTED
 }
@@ -271,6 +266,9 @@ pub(crate) fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Co
         Count(0) => Err(Failure::usage(
             "--traffic: found 0, expected at least 1 request a month",
         )),
+        traffic if traffic > MOST_TRAFFIC => Err(Failure::usage(format!(
+            "--traffic: found {traffic}, expected no more than {MOST_TRAFFIC} requests a month"
+        ))),
         traffic => Ok(traffic),
     }
 }
@@ -303,6 +301,11 @@ pub(crate) fn parse_traffic(text: &str) -> Result<Vec<Count>, String> {
         if n.0 == 0 {
             return Err(format!(
                 "found \"{t}\", expected at least 1 request a month"
+            ));
+        }
+        if n > MOST_TRAFFIC {
+            return Err(format!(
+                "found \"{t}\", expected no more than {MOST_TRAFFIC} requests a month"
             ));
         }
         Ok(n)

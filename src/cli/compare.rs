@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
+use super::print::say;
 use super::session::sweep_levels;
 use kvplan::models::quantity::Count;
 use kvplan::report::write::compare::comparison;
@@ -36,16 +37,16 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
-    println!(
+    say!(
         "{}; common random numbers\n",
         settings_line(&scenario, &cells)
     );
-    println!("{}", comparison(&cells[0], &cells[1]));
+    say!("{}", comparison(&cells[0], &cells[1]));
     for note in cells.iter().filter_map(|c| not_billed(&scenario.plan, c)) {
-        println!("\n{note}");
+        say!("\n{note}");
     }
     if let Some(note) = precision_note(&scenario, &cells) {
-        println!("\n{note}");
+        say!("\n{note}");
     }
     Ok(EXIT_OK)
 }

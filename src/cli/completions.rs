@@ -1,6 +1,7 @@
 //! `kvplan completions`.
 
-use super::common::{Failure, print_bytes};
+use super::common::Failure;
+use super::print;
 use super::{EXIT_OK, command};
 use clap_complete::Shell;
 
@@ -19,6 +20,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "kvplan", &mut script);
-    print_bytes(&script)?;
+    print::bytes(&script);
     Ok(EXIT_OK)
 }

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
+use super::print::say;
 use super::session::compute;
 use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
@@ -40,12 +41,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let found = compute(steps, args.simulation.quiet, |work, _| {
         coverage(&scenario, traffic, args.experiments, work)
     })?;
-    println!(
+    say!(
         "{}; policy {}, {} experiments\n",
         settings(&scenario).at(&[traffic]).line(),
         scenario.policies[0].name,
         args.experiments
     );
-    println!("{}", coverage_table(&found));
+    say!("{}", coverage_table(&found));
     Ok(EXIT_OK)
 }

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::print::say;
 use super::session::Session;
 use kvplan::models::quantity::Count;
 use kvplan::report::write::forecast::ForecastReport;
@@ -96,10 +97,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| report.write(out),
         || {
-            println!("{}\n", report.settings());
-            println!("{}\n", report.cost_table());
-            println!("{}\n", report.limits_table());
-            println!("{}", report.explanation());
+            say!("{}\n", report.settings());
+            say!("{}\n", report.cost_table());
+            say!("{}\n", report.limits_table());
+            say!("{}", report.explanation());
         },
     )?;
     Ok(EXIT_OK)

@@ -1,7 +1,9 @@
 //! `kvplan invoice`.
 
 use super::EXIT_OK;
-use super::common::{Failure, print_bytes};
+use super::common::Failure;
+use super::print;
+use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::models::{self, ConfigError, Override, parse_overrides};
 use kvplan::pricing::quantity::parse;
 use kvplan::pricing::{Catalog, Date, MeterItem, Usage};
@@ -98,7 +100,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         invoice: &invoice,
         excesses: &excesses,
     };
-    print_bytes(&args.format.bytes(&report)?)?;
+    print::bytes(&args.format.bytes(&report)?);
     Ok(EXIT_OK)
 }
 
@@ -179,8 +181,8 @@ fn read_csv(path: &Path) -> Result<Vec<Stated>, Failure> {
             ..ConfigError::new(&label, message)
         })
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| fail(None, None, format!("cannot be read ({e})")))?;
+    let text = files::read_text(path, FILE_BYTES)
+        .map_err(|e| fail(None, None, format!("cannot be read ({})", reason(&e))))?;
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .comment(Some(b'#'))

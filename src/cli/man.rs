@@ -1,6 +1,8 @@
 //! `kvplan man`.
 
-use super::common::{Failure, print_bytes};
+use super::common::Failure;
+use super::print;
+use super::print::say;
 use super::{EXIT_OK, command};
 use clap::Command;
 use kvplan::report::output::OutputDir;
@@ -28,7 +30,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         let out = OutputDir::prepare(&dir)?;
         clap_mangen::generate_to(root, out.staged("")).map_err(Failure::usage)?;
         let pages = out.commit()?;
-        println!("{} pages written to {}", pages.len(), dir.display());
+        say!("{} pages written to {}", pages.len(), dir.display());
         return Ok(EXIT_OK);
     }
     root.build();
@@ -46,6 +48,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     clap_mangen::Man::new(found.clone())
         .render(&mut page)
         .map_err(Failure::defect)?;
-    print_bytes(&page)?;
+    print::bytes(&page);
     Ok(EXIT_OK)
 }

@@ -4,6 +4,7 @@ use super::EXIT_OK;
 use super::common::{Failure, OutputArgs};
 use super::session::Session;
 use super::sweep::write_results;
+use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::study::grid::Grid;
 use kvplan::study::partial::shard::{EXTENSION, Shard, decode, merge};
 use kvplan::study::sweep::cells;
@@ -75,10 +76,8 @@ fn files(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn read(path: &Path) -> Result<(String, Shard), String> {
-    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => "cannot be read (no such file)".into(),
-        _ => format!("cannot be read ({e})"),
-    })?;
+    let bytes =
+        files::read(path, FILE_BYTES).map_err(|e| format!("cannot be read ({})", reason(&e)))?;
     Ok((
         path.display().to_string(),
         decode(&bytes).map_err(|e| e.to_string())?,

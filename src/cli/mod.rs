@@ -13,6 +13,7 @@ mod invoice;
 mod man;
 mod merge;
 mod plan;
+mod print;
 mod reconcile;
 mod rehearse;
 mod replay;
@@ -29,6 +30,8 @@ mod validate;
 mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use common::Failure;
+use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 
 /// Everything went well.
@@ -141,7 +144,39 @@ fn command() -> clap::Command {
 pub(crate) fn main() -> ExitCode {
     let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
-    let result = match cli.command {
+    panic::set_hook(Box::new(report_panic));
+    let answer =
+        panic::catch_unwind(|| run(cli.command).and_then(|code| print::end().map(|()| code)));
+    match answer {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(failure)) => {
+            print::remark(&format!("error: {}", failure.message));
+            ExitCode::from(failure.code)
+        }
+        // The hook has told it.
+        Err(_) => ExitCode::from(EXIT_DEFECT),
+    }
+}
+
+/// Says of a panic what whoever sees it can do.
+fn report_panic(panic: &PanicHookInfo) {
+    let what = panic.payload_as_str().unwrap_or("of unknown kind");
+    let at = panic
+        .location()
+        .map(|l| format!(", {}:{}", l.file(), l.line()));
+    let command: Vec<String> = std::env::args_os()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    print::remark(&format!(
+        "error: a defect of kvplan {}: {what}{}; earlier output is untouched\nPlease report it, with the scenario and the command: {}",
+        env!("CARGO_PKG_VERSION"),
+        at.unwrap_or_default(),
+        command.join(" ")
+    ));
+}
+
+fn run(command: Command) -> Result<u8, Failure> {
+    match command {
         Command::Sweep(args) => sweep::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Run(args) => run::run(args),
@@ -166,12 +201,5 @@ pub(crate) fn main() -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            eprintln!("error: {}", failure.message);
-            ExitCode::from(failure.code)
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! `kvplan plan`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::print::say;
 use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::{Count, Probability};
@@ -111,19 +112,19 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| report.write(out),
         || {
-            println!("{}\n", report.settings());
+            say!("{}\n", report.settings());
             if result.choice.is_some() {
-                println!("{}\n", report.choices_table());
-                println!("{}\n", report.objectives_table());
+                say!("{}\n", report.choices_table());
+                say!("{}\n", report.objectives_table());
                 if let Some(note) = report.unsure_note() {
-                    println!("{note}");
+                    say!("{note}");
                 }
-                println!("{}", report.binding());
+                say!("{}", report.binding());
             } else {
-                println!("{}\n", report.failure());
-                println!("{}\n", report.objectives_table());
+                say!("{}\n", report.failure());
+                say!("{}\n", report.objectives_table());
             }
-            println!("{}", report.effort());
+            say!("{}", report.effort());
         },
     )?;
     Ok(if result.choice.is_some() {

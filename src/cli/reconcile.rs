@@ -1,9 +1,11 @@
 //! `kvplan reconcile`.
 
 use super::calibrate::text_of;
-use super::common::{Failure, OutputArgs, SimulationArgs, label, print_bytes, traffic_of};
+use super::common::{Failure, OutputArgs, SimulationArgs, label, traffic_of};
 use super::fetch::{fetch, last_week};
 use super::invoice::Format;
+use super::print;
+use super::print::say;
 use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::Count;
@@ -117,12 +119,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let written = session.write(|out| report.write(out))?;
     if args.format != Format::Table {
-        print_bytes(&args.format.bytes(&invoice)?)?;
+        print::bytes(&args.format.bytes(&invoice)?);
     } else if let Some(written) = written {
-        println!("{}\n\n{}\n", report.settings, report.table());
-        println!("What was used, of the meters above with whole days:\n");
-        print_bytes(&args.format.bytes(&invoice)?)?;
-        println!(
+        say!("{}\n\n{}\n", report.settings, report.table());
+        say!("What was used, of the meters above with whole days:\n");
+        print::bytes(&args.format.bytes(&invoice)?);
+        say!(
             "\nThe same of what was projected: {}\n{written}",
             projected.total
         );

@@ -1,6 +1,7 @@
 //! `kvplan rehearse`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::print::say;
 use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
@@ -77,21 +78,22 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         .line();
     let written = session.write(|out| write(&first, traffic, &settings, &rehearsals, out))?;
     if let Some(written) = written {
-        println!(
+        say!(
             "{settings}\nThe first {} after a deployment: {}",
             format_duration(args.length),
             checklist.title
         );
         for r in &rehearsals {
-            println!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
-            println!("{}", rehearsal::checklist_table(r));
+            say!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
+            say!("{}", rehearsal::checklist_table(r));
             if let Some(note) = not_billed(&first.plan, &r.cell) {
-                println!("{note}");
+                say!("{note}");
             }
         }
-        println!(
+        say!(
             "\n{} replications, seed {}. {written}",
-            first.replications, first.seed
+            first.replications,
+            first.seed
         );
     }
     let failed = |r: &Rehearsal| r.judged.iter().any(|j| j.verdict == Verdict::NotMet);

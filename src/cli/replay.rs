@@ -4,6 +4,7 @@ use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag, label,
 };
+use super::print::say;
 use super::session::Session;
 use clap::ValueEnum;
 use kvplan::models::ValueError;
@@ -167,25 +168,26 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| result.write(out),
         || {
-            println!("{}\n\n{}\n", result.settings(), result.summary());
-            println!(
+            say!("{}\n\n{}\n", result.settings(), result.summary());
+            say!(
                 "{}",
                 report::metrics_table(metric::METRICS, &replayed.cells)
             );
             for (policy, cell) in scenario.policies.iter().zip(&replayed.cells) {
-                println!(
+                say!(
                     "\nInvoice of plan \"{}\", policy {} (mean usage of all replications)\n",
-                    scenario.plan, policy.name
+                    scenario.plan,
+                    policy.name
                 );
-                println!("{}", report::invoice_table(&cell.pooled.invoice));
+                say!("{}", report::invoice_table(&cell.pooled.invoice));
                 if let Some(note) = report::not_billed(&scenario.plan, cell) {
-                    println!("{note}");
+                    say!("{note}");
                 }
-                println!("\nAlerts, policy {}", policy.name);
+                say!("\nAlerts, policy {}", policy.name);
                 let alerts = scenario.alerts.evaluate(&cell.alert_inputs());
-                println!("{}", report::alerts(&alerts));
+                say!("{}", report::alerts(&alerts));
             }
-            println!("\n{}", result.caveat());
+            say!("\n{}", result.caveat());
         },
     )?;
     Ok(EXIT_OK)

@@ -2,9 +2,10 @@
 
 use super::EXIT_OK;
 use super::common::Failure;
+use super::print::say;
 use kvplan::report::artefacts;
 use kvplan::report::html::{folder::Folder, report};
-use kvplan::report::output::OutputDir;
+use kvplan::report::output::{OutputDir, finish_pending};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `kvplan report`.
@@ -31,6 +32,7 @@ pub(crate) struct Args {
 
 /// Reads the folder and writes the page.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    finish_pending(&args.dir)?;
     let folder = Folder::read(&args.dir)?;
     let page = report(&folder);
     let out = args
@@ -38,7 +40,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .unwrap_or_else(|| args.dir.join(artefacts::REPORT_HTML));
     write(&out, &page.html)?;
     if !args.quiet {
-        println!("{}: {}", out.display(), page.contents());
+        say!("{}: {}", out.display(), page.contents());
     }
     Ok(EXIT_OK)
 }

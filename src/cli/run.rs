@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
+use super::print::say;
 use super::session::{compute, sweep_levels};
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::output::OutputDir;
@@ -82,7 +83,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             .and_then(|()| out.commit())?;
     }
     if !quiet {
-        println!("{}\n", settings_line(&scenario, &cells));
+        say!("{}\n", settings_line(&scenario, &cells));
         print_measures(&scenario, &cells);
         print_timelines(&scenario, &timelines, args.out.as_deref());
     }
@@ -99,23 +100,23 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
 }
 
 fn print_measures(scenario: &Scenario, cells: &[Cell]) {
-    println!("{}", report::metrics_table(metric::METRICS, cells));
+    say!("{}", report::metrics_table(metric::METRICS, cells));
     if let Some(note) = precision_note(scenario, cells) {
-        println!("\n{note}");
+        say!("\n{note}");
     }
     for cell in cells {
-        println!(
+        say!(
             "\nInvoice of plan \"{}\", policy {} (for the mean usage of {} replications)\n",
             scenario.plan,
             cell.policy,
             cell.replications.len()
         );
-        println!("{}", report::invoice_table(&cell.pooled.invoice));
+        say!("{}", report::invoice_table(&cell.pooled.invoice));
         if let Some(note) = report::not_billed(&scenario.plan, cell) {
-            println!("{note}");
+            say!("{note}");
         }
-        println!("\nAlerts, policy {}", cell.policy);
-        println!(
+        say!("\nAlerts, policy {}", cell.policy);
+        say!(
             "{}",
             report::alerts(&scenario.alerts.evaluate(&cell.alert_inputs()))
         );
@@ -124,20 +125,20 @@ fn print_measures(scenario: &Scenario, cells: &[Cell]) {
 
 fn print_timelines(scenario: &Scenario, timelines: &[Timeline], dir: Option<&Path>) {
     for t in timelines {
-        println!(
+        say!(
             "\nAlerts over time, policy {} (first replication)",
             t.policy
         );
-        println!("{}", timeline::alert_lines(scenario, t));
-        println!("\nWarm-up, policy {} (MSER-5)", t.policy);
-        println!("{}", timeline::warm_up_lines(scenario, t));
+        say!("{}", timeline::alert_lines(scenario, t));
+        say!("\nWarm-up, policy {} (MSER-5)", t.policy);
+        say!("{}", timeline::warm_up_lines(scenario, t));
     }
     if !timelines.is_empty() && !scenario.failures.windows.is_empty() {
-        println!("\nRecovery\n");
+        say!("\nRecovery\n");
         let all: Vec<&Timeline> = timelines.iter().collect();
-        println!("{}", timeline::recovery_table(scenario, &all));
+        say!("{}", timeline::recovery_table(scenario, &all));
     }
     if let Some(dir) = dir {
-        println!("\nResults written to {}", dir.display());
+        say!("\nResults written to {}", dir.display());
     }
 }

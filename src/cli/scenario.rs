@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::Failure;
+use super::print::{self, say};
 use clap::Subcommand;
 use kvplan::models::{self, Model, parse_overrides};
 use kvplan::report::table::table;
@@ -48,21 +49,21 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
                     Ok(vec![name, file.traffic_per_month.to_string(), file.title])
                 })
                 .collect::<Result<Vec<_>, Failure>>()?;
-            println!(
+            say!(
                 "{}",
                 table(&["scenario", "requests/month", "title"], 3, rows)
             );
         }
         Action::Show { scenario } => {
             let (_, text, _) = models::source_text(ScenarioFile::FOLDER, &scenario, None)?;
-            print!("{text}");
+            print::bytes(text.as_bytes());
         }
         Action::Check {
             scenario,
             overrides,
         } => {
             let loaded = Scenario::load(&scenario, &[], None, &parse_overrides(&overrides)?)?;
-            println!(
+            say!(
                 "{scenario}: good ({} policies, plan \"{}\", {} requests a month)",
                 loaded.policies.len(),
                 loaded.plan,

@@ -1,7 +1,9 @@
 //! `kvplan schema`.
 
 use super::EXIT_OK;
-use super::common::{Failure, print_bytes};
+use super::common::Failure;
+use super::print;
+use super::print::say;
 use clap::builder::PossibleValuesParser;
 use kvplan::report::output::OutputDir;
 use kvplan::report::table::table;
@@ -38,17 +40,17 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
                 out.write(&name, &text(kind)?)?;
             }
             for path in out.commit()? {
-                println!("{}", path.display());
+                say!("{}", path.display());
             }
         }
         (None, Some(_)) => {
             for kind in kinds {
-                print_bytes(&text(kind)?)?;
+                print::bytes(&text(kind)?);
             }
         }
         (None, None) => {
             let rows = kinds.map(|k| vec![k.name.to_owned(), format!("models/{}", k.folder)]);
-            println!("{}", table(&["kind", "files like those in"], 2, rows));
+            say!("{}", table(&["kind", "files like those in"], 2, rows));
         }
     }
     Ok(EXIT_OK)

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::print::say;
 use super::session::Session;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
@@ -105,9 +106,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| report.write(out),
         || {
-            println!("{}\n", report.settings());
-            println!("{}\n", report.table());
-            println!("{}", report.explanation());
+            say!("{}\n", report.settings());
+            say!("{}\n", report.table());
+            say!("{}", report.explanation());
         },
     )?;
     Ok(EXIT_OK)

@@ -2,6 +2,7 @@
 //! progress bar until told to stop, write, commit, print. A command is what is its own.
 
 use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
+use super::print::say;
 use indicatif::ProgressBar;
 use kvplan::models::quantity::Count;
 use kvplan::report::error::WriteError;
@@ -99,7 +100,7 @@ impl Session {
     ) -> Result<(), Failure> {
         if let Some(written) = self.write(write)? {
             print();
-            println!("{written}");
+            say!("{written}");
         }
         Ok(())
     }

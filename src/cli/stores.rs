@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::print::say;
 use super::session::Session;
 use kvplan::cloud::service::StoreSpec;
 use kvplan::models::quantity::Count;
@@ -78,9 +79,9 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| comparison.write(out),
         || {
-        println!("{}\n", comparison.settings());
-        println!("{}\n", comparison.summary());
-        println!(
+        say!("{}\n", comparison.settings());
+        say!("{}\n", comparison.summary());
+        say!(
             "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",
             scenario.replications, scenario.seed
         );

@@ -1,8 +1,10 @@
 //! `kvplan sweep`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::print::{remark, say};
 use super::session::{Session, watched};
 use super::{EXIT_INTERRUPTED, EXIT_OK};
+use kvplan::models::files::{self, FILE_BYTES};
 use kvplan::models::quantity::Count;
 use kvplan::report;
 use kvplan::run::scenario::Scenario;
@@ -105,7 +107,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             let name = shard::file_name(part);
             let bytes = shard::encode(&header, &measured);
             if session.write(|out| out.write(&name, &bytes))?.is_some() {
-                println!(
+                say!(
                     "shard {part}: {} replications written to {}; when all {} shards are there: kvplan merge {}",
                     measured.len(),
                     dir.join(name).display(),
@@ -129,12 +131,12 @@ pub(crate) fn write_results(
     session.deliver(
         |out| report::write::sweep::write(scenario, cells, out),
         || {
-            println!("{}\n", report::write::sweep::settings_line(scenario, cells));
-            println!("{}\n", report::write::sweep::summary(cells));
+            say!("{}\n", report::write::sweep::settings_line(scenario, cells));
+            say!("{}\n", report::write::sweep::summary(cells));
             if let Some(note) = report::write::precision::precision_note(scenario, cells) {
-                println!("{note}\n");
+                say!("{note}\n");
             }
-            println!(
+            say!(
                 "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
                 report::write::precision::replications(cells),
                 scenario.seed
@@ -159,7 +161,7 @@ fn find_part(shard: Option<Shard>, quiet: bool) -> Result<Option<Part>, Failure>
 
 /// Whether there is the file of a shard with the results of this very part.
 fn is_complete(path: &Path, header: &Header) -> bool {
-    let shard = std::fs::read(path)
+    let shard = files::read(path, FILE_BYTES)
         .ok()
         .and_then(|b| shard::decode(&b).ok());
     shard.is_some_and(|s| s.header == *header)
@@ -194,7 +196,7 @@ fn tell_what_was_there(opened: &Opened, resume: bool, quiet: bool) {
 /// A remark that is not a result.
 fn tell(quiet: bool, text: &str) {
     if !quiet {
-        eprintln!("{text}");
+        remark(text);
     }
 }
 

@@ -1,8 +1,10 @@
 //! `kvplan verify`.
 
 use super::common::{Failure, OutputArgs};
+use super::print::say;
 use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
+use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::report;
 use kvplan::report::write::claims::Ran;
 use kvplan::study::claims::cells::Plan;
@@ -75,8 +77,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         check_quotes(&ledger, path)?;
     }
     if args.list {
-        println!("{}\n", ledger.file.title);
-        println!("{}", report::write::claims::list(&ledger));
+        say!("{}\n", ledger.file.title);
+        say!("{}", report::write::claims::list(&ledger));
         return Ok(EXIT_OK);
     }
     let effort = match args.effort {
@@ -107,15 +109,15 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| report::write::claims::write(&ran, out),
         || {
-            println!("{}\n", ledger.file.title);
+            say!("{}\n", ledger.file.title);
             if args.only.is_empty() {
-                println!("{}\n", report::write::claims::ledger_table(&judgements));
+                say!("{}\n", report::write::claims::ledger_table(&judgements));
             } else {
                 for j in &judgements {
-                    println!("{}\n", report::write::claims::detail(j));
+                    say!("{}\n", report::write::claims::detail(j));
                 }
             }
-            println!("{}", report::write::claims::counts(&judgements));
+            say!("{}", report::write::claims::counts(&judgements));
         },
     )?;
     let negative = judgements
@@ -148,8 +150,10 @@ fn chosen<'a>(
 }
 
 fn check_quotes(ledger: &Ledger, path: &std::path::Path) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::usage(format!("{}: cannot be read ({e})", path.display())))?;
+    let text = files::read_text(path, FILE_BYTES).map_err(|e| {
+        let why = reason(&e);
+        Failure::usage(format!("{}: cannot be read ({why})", path.display()))
+    })?;
     let missing = quote::missing(&ledger.file, &text);
     if missing.is_empty() {
         return Ok(());

@@ -3,6 +3,7 @@
 use crate::models::FieldError;
 use crate::models::quantity::{self, Probability};
 use crate::sim::random::{StreamRng, Streams};
+use crate::telemetry::field::within;
 use crate::telemetry::ports::OpKind;
 use crate::units::Timestamp;
 use rand::RngExt;
@@ -142,12 +143,9 @@ impl FailureSpec {
             }
         }
         for (i, w) in self.windows.iter().enumerate() {
-            if !(w.latency_factor >= 1.0 && w.latency_factor.is_finite()) {
-                return Err(FieldError::new(
-                    format!("windows[{i}].latency_factor"),
-                    format!("found {}, expected a factor of 1 or more", w.latency_factor),
-                ));
-            }
+            let field = format!("windows[{i}].latency_factor");
+            let reason = "a hundred times as long as the timeout at most";
+            within(&field, w.latency_factor, 1.0, 1e4, reason)?;
             let sum = w.error.get() + w.rate_limited.get();
             if sum > 1.0 {
                 return Err(FieldError::new(
@@ -174,12 +172,15 @@ impl FailureSpec {
         }
         if let Some(o) = &self.outages {
             for (name, d) in [("mean_up", o.mean_up), ("mean_down", o.mean_down)] {
-                if d.is_zero() {
-                    return Err(FieldError::new(
-                        format!("outages.{name}"),
-                        "found 0 s, expected a duration above 0",
-                    ));
-                }
+                let seconds = d.as_secs_f64();
+                let field = format!("outages.{name}");
+                within(
+                    &field,
+                    seconds,
+                    1e-3,
+                    1e9,
+                    "seconds; each change is an event",
+                )?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use crate::models::FieldError;
 use crate::models::quantity::{self, Probability};
 use crate::sim::random::StreamRng;
+use crate::telemetry::field::within;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Gamma, StandardNormal, Weibull};
 use schemars::JsonSchema;
@@ -128,19 +129,16 @@ impl Dist {
                 Ok(())
             }
             Dist::Gamma { shape, .. } | Dist::Weibull { shape, .. } => {
-                if !(shape.is_finite() && *shape > 0.0) {
-                    return fail("shape", format!("found {shape}, expected a number above 0"));
-                }
-                Ok(())
+                let reason = "outside of it a duration is next to nothing or without end";
+                within("shape", *shape, 0.05, 1e4, reason)
             }
             Dist::Empirical(e) => {
                 if e.values_ms.is_empty() && e.csv.is_none() {
                     return fail("values_ms", "found no values, expected at least one".into());
                 }
-                match e.values_ms.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
-                    Some(v) => fail("values_ms", format!("found {v}, expected 0 or more")),
-                    None => Ok(()),
-                }
+                let day = "no more than a day";
+                let mut values = e.values_ms.iter();
+                values.try_for_each(|v| within("values_ms", *v, 0.0, 86_400_000.0, day))
             }
             Dist::Mixture { parts } => {
                 let sum: f64 = parts.iter().map(|p| p.share.get()).sum();

@@ -1,5 +1,6 @@
 //! Loading models by name or path.
 
+use super::files::{self, MODEL_BYTES, reason};
 use super::{ConfigError, FieldError};
 use crate::models::dist::{Dist, Empirical};
 use include_dir::{Dir, include_dir};
@@ -83,25 +84,18 @@ pub fn source_text(
         return Ok((format!("models/{folder}/{name}.toml"), text, None));
     }
     let path = relative_to.map_or_else(|| PathBuf::from(name), |dir| dir.join(name));
-    let text = std::fs::read_to_string(&path).map_err(|e| {
+    let text = files::read_text(&path, MODEL_BYTES).map_err(|e| {
         ConfigError::new(
             path.display().to_string(),
             format!(
                 "cannot be read ({}); expected a file, or one of: {}",
-                io_reason(&e),
+                reason(&e),
                 embedded_names(folder).join(", ")
             ),
         )
     })?;
     let parent = path.parent().map(Path::to_path_buf).unwrap_or_default();
     Ok((path.display().to_string(), text, Some(parent)))
-}
-
-fn io_reason(e: &std::io::Error) -> String {
-    match e.kind() {
-        std::io::ErrorKind::NotFound => "no such file".into(),
-        _ => e.to_string(),
-    }
 }
 
 /// Loads and checks a model; `name` is one that comes with kvplan or a path, relative to
@@ -286,11 +280,18 @@ fn read_empirical(dist: &mut Dist, dir: Option<&Path>, label: &str) -> Result<()
     }
 }
 
+/// The shortest and the longest duration of a column, in milliseconds: clocks do not tell less than a nanosecond,
+/// and no operation is waited for longer than a day.
+const LEAST_MS: f64 = 1e-6;
+const MOST_MS: f64 = 86_400_000.0;
+/// Most values of a column.
+const MOST_VALUES: usize = 20_000_000;
+
 /// The column `latency_ms` of a CSV file.
 pub(crate) fn read_latency_csv(path: &Path) -> Result<Vec<f64>, ConfigError> {
     let label = path.display().to_string();
-    let file = std::fs::File::open(path)
-        .map_err(|e| ConfigError::new(&label, format!("cannot be read ({})", io_reason(&e))))?;
+    let file = files::open(path)
+        .map_err(|e| ConfigError::new(&label, format!("cannot be read ({})", reason(&e))))?;
     read_durations_ms(&label, file, "latency_ms", 1.0, "milliseconds")
 }
 
@@ -313,7 +314,7 @@ pub fn read_durations_ms(
     };
     let bad_csv = |e: csv::Error| match e.kind() {
         csv::ErrorKind::Io(io) => {
-            ConfigError::new(label, format!("cannot be read ({})", io_reason(io)))
+            ConfigError::new(label, format!("cannot be read ({})", reason(io)))
         }
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
@@ -339,11 +340,23 @@ pub fn read_durations_ms(
             )
         })?;
     let mut values = Vec::new();
+    let too_many = || {
+        let message = format!("found more than {MOST_VALUES} rows, expected no more");
+        fail(None, message)
+    };
     let mut row = csv::StringRecord::new();
     while reader.read_record(&mut row).map_err(bad_csv)? {
+        if values.len() == MOST_VALUES {
+            return Err(too_many());
+        }
         let text = row.get(position).unwrap_or_default().trim();
         match text.parse::<f64>() {
-            Ok(v) if v.is_finite() && v >= 0.0 => values.push(v * ms),
+            Ok(v) if v == 0.0 || (LEAST_MS..=MOST_MS).contains(&(v * ms)) => values.push(v * ms),
+            Ok(v) if v > 0.0 => {
+                let line = row.position().map(csv::Position::line);
+                let message = format!("found \"{text}\", expected 0, or 1 ns to 1 d in {unit}");
+                return Err(fail(line, message));
+            }
             _ => {
                 let line = row.position().map(csv::Position::line);
                 let message = format!("found \"{text}\", expected {unit} of 0 or more");

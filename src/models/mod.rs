@@ -2,6 +2,7 @@
 
 pub mod dist;
 mod error;
+pub mod files;
 mod load;
 mod schema;
 mod telemetry;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// For CSV: six significant digits, without trailing zeros; nothing for NaN. What rounding leaves
 /// of a difference (below 10^-12) is 0.
 pub fn csv_number(x: f64) -> String {
-    if x.is_nan() {
+    if !x.is_finite() {
         return String::new();
     }
     significant(if x.abs() < 1e-12 { 0.0 } else { x }, 6)
@@ -15,8 +15,12 @@ pub fn csv_number(x: f64) -> String {
 
 /// `digits` significant digits, without trailing zeros.
 pub fn significant(x: f64, digits: usize) -> String {
-    if x == 0.0 || !x.is_finite() {
-        return if x == 0.0 { "0".into() } else { x.to_string() };
+    if x == 0.0 {
+        return "0".into();
+    }
+    // Of a number by nothing, there is nothing to tell.
+    if !x.is_finite() {
+        return "-".into();
     }
     let magnitude = x.abs().log10().floor() as i32;
     let decimals = (digits as i32 - 1 - magnitude).max(0) as usize;

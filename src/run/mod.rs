@@ -54,6 +54,7 @@ use crate::telemetry::policy::Policy;
 use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind, WorkloadSpec, WorkloadStream};
 pub use phases::Phases;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 pub(crate) use storage::SteadyStorage;
 use triggers::Triggers;
@@ -113,6 +114,21 @@ pub fn observe(point: &Point, observation: &Observation) -> Result<(RunResult, O
     observe_on(point, &Service::Kv, observation)
 }
 
+/// Why a run gave no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// It was told to stop.
+    Stopped,
+    /// See [`simulate`].
+    Broken(Defect),
+}
+
+impl From<Defect> for Cut {
+    fn from(defect: Defect) -> Self {
+        Cut::Broken(defect)
+    }
+}
+
 /// The same on another store than Workers KV.
 ///
 /// # Errors
@@ -122,26 +138,51 @@ pub fn observe_on(
     service: &Service,
     observation: &Observation,
 ) -> Result<(RunResult, Observed), Defect> {
+    observe_until(point, service, observation, &AtomicBool::new(false)).map_err(|cut| match cut {
+        Cut::Broken(defect) => defect,
+        Cut::Stopped => unreachable!("nobody can have told it"),
+    })
+}
+
+/// The same until it is told to stop.
+///
+/// # Errors
+/// As [`simulate`], or if it was told to.
+pub fn observe_until(
+    point: &Point,
+    service: &Service,
+    observation: &Observation,
+    stop: &AtomicBool,
+) -> Result<(RunResult, Observed), Cut> {
     let timeline = Phases::of(point.scenario, point.traffic, point.replication);
     match service {
-        Service::AnalyticsEngine(spec) => drive(begin(point, timeline, observation, |ground| {
-            ground.points(service, spec.visible_after)
-        })),
-        _ => drive(begin(point, timeline, observation, |ground| {
-            ground.telemetry(service)
-        })),
+        Service::AnalyticsEngine(spec) => {
+            let run = begin(point, timeline, observation, |ground| {
+                ground.points(service, spec.visible_after)
+            });
+            drive(run, stop)
+        }
+        _ => {
+            let run = begin(point, timeline, observation, |ground| {
+                ground.telemetry(service)
+            });
+            drive(run, stop)
+        }
     }
 }
 
 /// Lets everything arrive that a point asks for.
-fn drive<A: Application>(mut run: Run<A>) -> Result<(RunResult, Observed), Defect> {
+fn drive<A: Application>(mut run: Run<A>, stop: &AtomicBool) -> Result<(RunResult, Observed), Cut> {
     let (point, timeline) = (run.point, run.world.timeline);
     let end = timeline.origin + point.scenario.horizon(point.traffic);
     let mut arrivals = arrivals(&point, timeline.start);
     while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Cut::Stopped);
+        }
         run.arrive(&arrival);
     }
-    run.finish(end, Billed::Month)
+    Ok(run.finish(end, Billed::Month)?)
 }
 
 /// The arrivals of a point, from `start` on.

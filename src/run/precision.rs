@@ -1,6 +1,7 @@
 //! How precise the estimates of a scenario are to be: data; the rule is in [`crate::study::stats::stopping`].
 
 use super::metric;
+use super::scenario::MOST_REPLICATIONS;
 use crate::models::FieldError;
 use crate::models::quantity::Probability;
 use schemars::JsonSchema;
@@ -76,10 +77,13 @@ impl Precision {
                 ));
             }
         }
-        if self.max_replications < 2 {
+        if !(2..=MOST_REPLICATIONS).contains(&self.max_replications) {
             return Err(FieldError::new(
                 "max_replications",
-                format!("found {}, expected 2 or more", self.max_replications),
+                format!(
+                    "found {}, expected 2 to {MOST_REPLICATIONS}",
+                    self.max_replications
+                ),
             ));
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::models::quantity::{self, Count, Rate};
 use crate::models::{self, ConfigError, FieldError, Model, Override};
 use crate::pricing::{Catalog, Date, MONTH, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
+use crate::telemetry::field::within;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
 use schemars::JsonSchema;
@@ -230,6 +231,11 @@ pub struct Scenario {
     pub precision: Option<Precision>,
 }
 
+/// Most replications of a point.
+pub const MOST_REPLICATIONS: u32 = 1_000_000;
+/// Most requests in a month.
+pub const MOST_TRAFFIC: Count = Count(2_500_000_000_000);
+
 impl Period {
     /// What is simulated before the measurement starts.
     pub fn before(&self) -> Duration {
@@ -250,11 +256,16 @@ impl Model for ScenarioFile {
                 "found none, expected at least one",
             ));
         }
-        if self.replications == 0 {
-            return Err(FieldError::new(
-                "replications",
-                "found 0, expected 1 or more",
-            ));
+        let (n, most) = (self.replications, MOST_REPLICATIONS);
+        within("replications", n, 1, most, "what is known of each is kept")?;
+        let traffic = "requests a month; more would be a million a second";
+        for (field, level) in self
+            .sweep_per_month
+            .iter()
+            .map(|level| ("sweep_per_month", level))
+            .chain([("traffic_per_month", &self.traffic_per_month)])
+        {
+            within(field, level.0, 0, MOST_TRAFFIC.0, traffic)?;
         }
         if self.sweep_per_month.is_empty() || self.sweep_per_month.contains(&Count(0)) {
             return Err(FieldError::new(

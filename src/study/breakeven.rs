@@ -9,10 +9,10 @@ use crate::cloud::kv::BillingRules;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
+use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::sim::latencies::Bins;
 use crate::study::stats::pool::{Billing, EACH_SIDE};
 use crate::study::stats::root::{Crossing, Onset, onset_of_runs};
@@ -189,7 +189,7 @@ impl Replication<'_> {
         if !self.samples.contains_key(&key) {
             self.work.go_on()?;
             let scenario = self.free.filter(|_| on_free).unwrap_or(self.paid);
-            let sample = observe(scenario, policy, traffic, self.number)?;
+            let sample = observe(scenario, policy, traffic, self.number, self.work)?;
             self.samples.insert(key, sample);
         }
         Ok(&self.samples[&key])
@@ -246,6 +246,7 @@ fn observe(
     policy: usize,
     traffic: u64,
     replication: u64,
+    work: &Work,
 ) -> Result<Sample, StudyError> {
     let point = Point {
         scenario,
@@ -253,7 +254,7 @@ fn observe(
         traffic: Count(traffic),
         replication,
     };
-    let result = simulate(&point)?;
+    let result = work.simulate(&point)?;
     let measure = |name: &str| {
         let i = metric::position(name);
         metric::METRICS[i].value(&result)

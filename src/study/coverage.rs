@@ -8,10 +8,10 @@ use super::error::StudyError;
 use super::grid::pooled;
 use super::replicate::{self, Work};
 use crate::models::quantity::Count;
+use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric::{self, METRICS};
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 
 /// How the interval of one measure did.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ pub fn coverage(
             traffic,
             replication: replication as u64,
         };
-        let result = simulate(&point)?;
+        let result = work.simulate(&point)?;
         Ok::<_, StudyError>(metric::outcome_of(&result))
     })?;
     let all: Vec<&Outcome> = outcomes.iter().collect();

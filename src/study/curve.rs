@@ -6,10 +6,10 @@ use super::grid::pooled;
 use super::replicate::Work;
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, MeterItem, Plan, Usage};
+use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric::{self, outcome_of};
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::telemetry::alerts::AlertInputs;
 use std::array;
 
@@ -100,7 +100,7 @@ pub fn curves(
         })
         .collect();
     let outcomes = work.map(&points, |point| {
-        let result = simulate(point)?;
+        let result = work.simulate(point)?;
         Ok::<_, StudyError>((outcome_of(&result), result.wanted))
     })?;
     let of_policy = outcomes.chunks(n * levels.len());

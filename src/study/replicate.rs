@@ -5,8 +5,8 @@
 //! what they made in the order of the jobs, so that no result depends on the number of threads. It is also
 //! the only place that knows how work is watched from outside:
 //!
-//! - before each job it looks whether it was told to stop; then the study ends with
-//!   [`StudyError::Interrupted`] as soon as the jobs under way are done;
+//! - before each job, and at each arrival of the runs that go through [`Work::simulate`], it looks whether it was
+//!   told to stop; then the study ends with [`StudyError::Interrupted`];
 //! - after each job it tells that one is finished, for whoever draws a bar;
 //! - the first job that fails, first in order and not in time, ends the study with its error. What
 //!   comes after it is not begun, what comes before it is done: so the error, too, is the same on any
@@ -37,6 +37,9 @@
 //! ```
 
 use super::error::StudyError;
+use crate::cloud::service::Service;
+use crate::run::result::RunResult;
+use crate::run::{Cut, Observation, Observed, Point, observe_until};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -76,6 +79,32 @@ impl<'a> Work<'a> {
             true => Err(StudyError::Interrupted),
             false => Ok(()),
         }
+    }
+
+    /// Simulates a point.
+    ///
+    /// # Errors
+    /// If it was told to stop, or an invariant does not hold.
+    pub fn simulate(&self, point: &Point) -> Result<RunResult, StudyError> {
+        let observed = self.observe(point, &Service::Kv, &Observation::default());
+        Ok(observed?.0)
+    }
+
+    /// The same on a store of choice, with what is to be written down.
+    ///
+    /// # Errors
+    /// As [`Work::simulate`].
+    pub fn observe(
+        &self,
+        point: &Point,
+        service: &Service,
+        observation: &Observation,
+    ) -> Result<(RunResult, Observed), StudyError> {
+        let run = observe_until(point, service, observation, self.stop);
+        run.map_err(|cut| match cut {
+            Cut::Stopped => StudyError::Interrupted,
+            Cut::Broken(defect) => StudyError::Broken(defect),
+        })
     }
 
     /// Tells that one more is finished.

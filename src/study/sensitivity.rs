@@ -6,10 +6,10 @@ use super::stats::Estimate;
 use crate::models::quantity::Count;
 use crate::models::{ConfigError, FieldError, Model, Override};
 use crate::pricing::Plan;
+use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric::{METRICS, outcome_of};
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::sim::random::Streams;
 use crate::study::stats::pool::{Pooled, pool};
 use rand::{Rng, RngExt};
@@ -344,7 +344,7 @@ impl Simulated<'_> {
             traffic,
             replication,
         };
-        let result = simulate(&point)?;
+        let result = self.work.simulate(&point)?;
         Ok((scenario.plan().clone(), outcome_of(&result)))
     }
 

@@ -8,10 +8,10 @@ use super::replicate::Work;
 use super::stats::Estimate;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
+use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::study::stats::pool::Pooled;
 use crate::study::stats::stopping::Attained;
 use crate::telemetry::alerts::AlertInputs;
@@ -125,7 +125,7 @@ pub fn measure(
                 traffic: grid.levels[unit.level as usize],
                 replication: u64::from(unit.replication),
             };
-            let outcome = metric::outcome_of(&simulate(&point)?);
+            let outcome = metric::outcome_of(&watch.work.simulate(&point)?);
             (watch.keep)(*unit, &outcome).map_err(StudyError::NotKept)?;
             Ok(outcome)
         })

@@ -5,13 +5,14 @@ use super::grid::pooled;
 use super::replicate::Work;
 use super::stats::Estimate;
 use super::sweep::Cell;
+use crate::cloud::service::Service;
 use crate::models::quantity::Count;
 use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
 use crate::run::series::{AlertSpan, COLUMNS, Recovery, Sample, alert_timeline, recoveries};
-use crate::run::{Observation, Observed, Point, observe};
+use crate::run::{Observation, Observed, Point};
 use crate::study::stats::pool::{Pooled, pool};
 use crate::study::stats::warm_up::mser5;
 use std::time::Duration;
@@ -79,7 +80,7 @@ pub fn observe_all(
             interval: Some(interval),
             traces: if point.replication == 0 { traces } else { 0 },
         };
-        observe(point, &observation).map_err(StudyError::from)
+        work.observe(point, &Service::Kv, &observation)
     })?;
     let mut runs = runs.into_iter();
     Ok(scenario

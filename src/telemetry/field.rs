@@ -28,6 +28,49 @@ impl FieldError {
     }
 }
 
+/// Checks that a number lies within its range.
+///
+/// # Errors
+/// The number found, the range, and the `reason` for it.
+pub fn within<T: PartialOrd + fmt::Display>(
+    field: &str,
+    value: T,
+    least: T,
+    most: T,
+    reason: &str,
+) -> Result<(), FieldError> {
+    // False for what is not a number.
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    let message = format!("found {value}, expected {least} to {most}: {reason}");
+    Err(FieldError::new(field, message))
+}
+
+/// The longest name in characters.
+const NAME_LENGTH: usize = 100;
+
+/// Checks a name that goes into tables, charts and file names: it begins with a letter or digit, so that no
+/// spreadsheet takes it for a formula, and holds no control character and nothing that means something in a path.
+///
+/// # Errors
+/// The name found, and what was expected.
+pub fn check_name(field: &str, name: &str) -> Result<(), FieldError> {
+    let plain = |c: char| !c.is_control() && !matches!(c, '/' | '\\' | ':' | '"' | '<' | '>' | '|');
+    if name.starts_with(char::is_alphanumeric)
+        && name.chars().all(plain)
+        && name.chars().count() <= NAME_LENGTH
+    {
+        return Ok(());
+    }
+    Err(FieldError::new(
+        field,
+        format!(
+            "found {name:?}, expected a name of up to {NAME_LENGTH} characters that begins with a letter or digit, without control characters and / \\ : \" < > |"
+        ),
+    ))
+}
+
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "field `{}`: {}", self.field, self.message)
@@ -69,5 +112,42 @@ impl From<String> for ValueError {
 impl From<ValueError> for String {
     fn from(e: ValueError) -> Self {
         e.message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_outside_of_its_range_is_told_with_the_reason() {
+        assert_eq!(within("n", 3, 1, 3, ""), Ok(()));
+        let above = within("n", 4, 1, 3, "a month has no more").unwrap_err();
+        assert_eq!(
+            above.to_string(),
+            "field `n`: found 4, expected 1 to 3: a month has no more"
+        );
+        for no_number in [f64::NAN, f64::INFINITY, -0.5] {
+            assert!(within("n", no_number, 0.0, 1.0, "").is_err());
+        }
+    }
+
+    #[test]
+    fn names_are_fit_for_files_tables_and_spreadsheets() {
+        for good in ["naive", "optimised-fleet", "2nd try (b)", "größer+neu"] {
+            assert_eq!(check_name("name", good), Ok(()));
+        }
+        let long = "a".repeat(101);
+        for bad in [
+            "",
+            "=cmd|' /C calc'!A0",
+            "@x",
+            "-x",
+            "a/b",
+            "a\u{1b}[0m",
+            &long,
+        ] {
+            assert!(check_name("name", bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of the metrics system.
 
 pub use super::health::HealthThresholds;
-use crate::field::FieldError;
+use crate::field::{FieldError, check_name, within};
 use crate::units::quantity::{self, Probability};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -425,6 +425,24 @@ impl Policy {
             if value == 0 {
                 return Err(FieldError::new(field, "found 0, expected a value above 0"));
             }
+        }
+        check_name("name", &self.name)?;
+        let memory = "an isolate has 128 MB";
+        within("batch.max_records", b.max_records, 1, 1_000_000, memory)?;
+        let capacity = "batch.buffer_capacity";
+        within(capacity, b.buffer_capacity, 1, 10_000_000, memory)?;
+        let attempts = "an invocation has 10,000 operations at most";
+        let (write, query) = (self.retry.max_attempts, self.queries.retry.max_attempts);
+        within("retry.max_attempts", write, 1, 10_000, attempts)?;
+        within("queries.retry.max_attempts", query, 1, 10_000, attempts)?;
+        for (field, window) in [
+            ("queries.metrics_window", self.queries.metrics_window),
+            ("queries.analytics_window", self.queries.analytics_window),
+        ] {
+            let buckets = window.as_nanos() / self.layout.bucket.as_nanos();
+            let found = u64::try_from(buckets).unwrap_or(u64::MAX);
+            let reason = "buckets of layout.bucket in the window, each a key to read";
+            within(field, found, 0, 100_000, reason)?;
         }
         if b.buffer_capacity < b.max_records {
             return Err(FieldError::new(

@@ -8,6 +8,7 @@
 use crate::models::FieldError;
 use crate::models::quantity::{self, Probability, Rate};
 use crate::sim::random::StreamRng;
+use crate::telemetry::field::within;
 use crate::units::Timestamp;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
@@ -87,6 +88,8 @@ const HOURS_PER_WEEK: usize = 168;
 impl Shape {
     /// Checks number and range of the weights.
     pub fn validate(&self) -> Result<(), FieldError> {
+        let offset = self.utc_offset_h;
+        within("utc_offset_h", offset, -14, 14, "hours of a time zone")?;
         for (name, weights, expected) in [("hourly", &self.hourly, 24), ("daily", &self.daily, 7)] {
             if weights.len() != expected && weights.len() != HOURS_PER_WEEK {
                 return Err(FieldError::new(
@@ -94,11 +97,8 @@ impl Shape {
                     format!("found {} weights, expected {expected}", weights.len()),
                 ));
             }
-            if let Some(w) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
-                return Err(FieldError::new(
-                    name,
-                    format!("found weight {w}, expected 0 or more"),
-                ));
+            for w in weights {
+                within(name, *w, 0.0, 1e9, "only ratios of weights matter")?;
             }
             if weights.iter().all(|w| *w == 0.0) {
                 return Err(FieldError::new(

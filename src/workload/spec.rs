@@ -4,6 +4,7 @@ use super::arrivals::{Bursts, Shape, Spacing};
 use crate::models::dist::Dist;
 use crate::models::quantity::{Probability, Rate};
 use crate::models::{FieldError, Model};
+use crate::telemetry::field::within;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +99,19 @@ impl Model for WorkloadSpec {
                 "bursts",
                 "found a mean time of 0 s, expected mean_on and mean_off above 0",
             ));
+        }
+        if let Some(b) = &self.bursts {
+            for (field, mean) in [("mean_on", b.mean_on), ("mean_off", b.mean_off)] {
+                let seconds = mean.as_secs_f64();
+                within(
+                    field,
+                    seconds,
+                    1e-3,
+                    1e9,
+                    "seconds; each change is an event",
+                )
+                .map_err(|e| e.within("bursts"))?;
+            }
         }
         let sum: f64 = self.providers.iter().map(|p| p.share.get()).sum();
         if self.providers.is_empty() || (sum - 1.0).abs() > 1e-9 {

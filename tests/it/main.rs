@@ -1,6 +1,7 @@
 //! The integration tests, one module a theme.
 
 mod advice;
+mod barrier;
 mod breakeven_forecast;
 mod calibrate;
 mod cli;
@@ -15,6 +16,7 @@ mod decorators;
 mod editor_support;
 mod fit;
 mod fleet;
+mod hosts;
 mod house_rules;
 mod invoice;
 mod kv;

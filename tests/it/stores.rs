@@ -11,13 +11,11 @@ use kvplan::pricing::MeterItem;
 use kvplan::pricing::meter::scale;
 use kvplan::run::result::RunResult;
 use kvplan::run::scenario::Scenario;
-use kvplan::run::{Point, simulate};
+use kvplan::run::{Observation, Point, observe_on, simulate};
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::study::replicate::Work;
-use kvplan::study::stores::{
-    MEASURES, StoreCell, compare_stores, index_of, simulate_store, take_overs,
-};
+use kvplan::study::stores::{MEASURES, StoreCell, compare_stores, index_of, take_overs};
 use kvplan::telemetry::ports::{Kv, KvError, OpKind, PutOptions};
 use kvplan::units::Timestamp;
 use std::fs;
@@ -51,7 +49,9 @@ fn run(scenario: &Scenario, store: &StoreSpec, policy: usize, traffic: u64) -> R
         traffic: Count(traffic),
         replication: 0,
     };
-    simulate_store(&point, store).unwrap()
+    observe_on(&point, &store.service, &Observation::default())
+        .unwrap()
+        .0
 }
 
 const NAIVE: usize = 0;

@@ -6,6 +6,7 @@ mod workload;
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name};
 use super::session::Session;
+use crate::cli::print::say;
 use clap::Subcommand;
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
@@ -63,8 +64,8 @@ impl ModelArgs {
     ) -> Result<u8, Failure> {
         if let Some(written) = Session::prepare(&self.output, self.quiet)?.write(write)? {
             let file = self.output.out.join(format!("{}.toml", self.name));
-            println!("{}\n", answer());
-            println!("{written}; use it with --set {setting}={}", file.display());
+            say!("{}\n", answer());
+            say!("{written}; use it with --set {setting}={}", file.display());
         }
         Ok(EXIT_OK)
     }

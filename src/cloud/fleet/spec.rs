@@ -3,6 +3,7 @@
 use crate::models::dist::Dist;
 use crate::models::quantity::{self, Bytes, Probability};
 use crate::models::{FieldError, Model};
+use crate::telemetry::field::{check_name, within};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -177,6 +178,13 @@ impl Model for FleetSpec {
                 ),
             ));
         }
+        for (i, place) in self.places.iter().enumerate() {
+            let at = format!("place[{i}]");
+            check_name("name", &place.name).map_err(|e| e.within(&at))?;
+            let offset = place.time_zone_h;
+            let reason = "hours between two time zones";
+            within("time_zone_h", offset, -26, 26, reason).map_err(|e| e.within(&at))?;
+        }
         let sum: f64 = self.places.iter().map(|p| p.share.get()).sum();
         if !self.places.is_empty() && (sum - 1.0).abs() > 1e-9 {
             return Err(FieldError::new(
@@ -223,6 +231,13 @@ impl Life {
             if bad {
                 return Err(FieldError::new(field, "found 0, expected a value above 0"));
             }
+        }
+        for (field, time) in [
+            ("mean_life", self.mean_life),
+            ("deploy_every", self.deploy_every),
+        ] {
+            let seconds = time.map_or(1.0, |t| t.as_secs_f64());
+            within(field, seconds, 1.0, 1e9, "seconds; each end is an event")?;
         }
         if self.idle < self.wait_until {
             return Err(FieldError::new(

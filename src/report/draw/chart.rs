@@ -151,7 +151,7 @@ impl Chart {
                 let pad = if tight && low < high {
                     0.0
                 } else {
-                    ((high - low) * 0.05).max(1e-9)
+                    ((high - low) * 0.05).max(1e-9).max(high.abs() * 1e-12)
                 };
                 (low, high) = (low - pad, high + pad);
             }
@@ -345,6 +345,8 @@ impl Ranged for Ticks {
             Scale::Linear => (value - start) / (end - start),
             Scale::Log => (value / start).ln() / (end / start).ln(),
         };
+        // What lies far outside must not become a way of many pixels, each of which is drawn.
+        let f = if f.is_nan() { 0.0 } else { f.clamp(-1.0, 2.0) };
         limit.0 + (f64::from(limit.1 - limit.0) * f).round() as i32
     }
 
@@ -371,6 +373,10 @@ impl Ticks {
         let decade = 10_f64.powf(least.log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * decade);
         let step = steps.into_iter().find(|s| *s >= least).unwrap_or(steps[3]);
+        // So narrow that the ends are one and the same number.
+        if !(step > 0.0 && step.is_finite() && start + step > start) {
+            return vec![start];
+        }
         let first = (start / step - 1e-9).ceil() as i64;
         let last = (end / step + 1e-9).floor() as i64;
         (first..=last).map(|i| i as f64 * step).collect()
@@ -385,7 +391,9 @@ impl Ticks {
             n if n >= 2.0 => &[1.0, 3.0],
             _ => &[1.0],
         };
-        let (first, last) = (start.log10().floor() as i32, end.log10().ceil() as i32);
+        // An end that is no number has no decades.
+        let decade = |v: f64| v.log10().clamp(-308.0, 308.0);
+        let (first, last) = (decade(start).floor() as i32, decade(end).ceil() as i32);
         let all = (first..=last).flat_map(|d| steps.iter().map(move |s| s * 10_f64.powi(d)));
         let slack = 1.0 + 1e-9;
         all.filter(|v| *v * slack >= start && *v <= end * slack)

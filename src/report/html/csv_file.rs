@@ -2,9 +2,9 @@
 
 use super::known::find_known;
 use crate::models::ConfigError;
+use crate::models::files::{self, reason};
 use crate::report::format;
 use crate::study::stats::Estimate;
-use std::fs::File;
 use std::path::Path;
 
 /// Most rows of a table that a page shows; the rest stays in its file.
@@ -68,7 +68,7 @@ impl Csv {
 /// The file and line: what was found and what was expected.
 pub fn read(path: &Path, name: &str) -> Result<Csv, ConfigError> {
     let at = |line: u64, what: String| at_line(path, line, what);
-    let file = File::open(path).map_err(|e| not_read(path, &e))?;
+    let file = files::open(path).map_err(|e| not_read(path, &reason(&e)))?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let wrong = |e: csv::Error| {
         let line = e.position().map_or(1, csv::Position::line);

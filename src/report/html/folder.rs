@@ -4,6 +4,7 @@ use super::csv_file::{self, Csv, at_line, not_read};
 use super::figure::{self, Figure};
 use super::known::{find_known, rank};
 use crate::models::ConfigError;
+use crate::models::files::{self, FILE_BYTES, reason};
 use crate::report::artefacts;
 use crate::study::answers::Answers;
 use serde::Deserialize;
@@ -131,8 +132,7 @@ fn not_ours(dir: &Path, names: &[String]) -> ConfigError {
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    let bytes = fs::read(path).map_err(|e| not_read(path, &e))?;
-    String::from_utf8(bytes).map_err(|_| not_read(path, &"not UTF-8 text"))
+    files::read_text(path, FILE_BYTES).map_err(|e| not_read(path, &reason(&e)))
 }
 
 fn read_answers(path: &Path) -> Result<Answers, ConfigError> {

@@ -7,10 +7,10 @@ use crate::models::quantity::Count;
 use crate::models::{ConfigError, Override, parse_overrides};
 use crate::pricing::MONTH;
 use crate::pricing::{LineItem, MeterItem, Usage};
+use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::study::error::StudyError;
 use crate::study::grid::pooled;
 use crate::study::replicate::Work;
@@ -289,7 +289,7 @@ pub fn simulate_cells(plan: &Plan, work: &Work) -> Result<Cells, StudyError> {
             scenario: shorter.as_ref().unwrap_or(point.scenario),
             ..*point
         };
-        let result = simulate(&point)?;
+        let result = work.simulate(&point)?;
         Ok::<_, StudyError>(metric::outcome_of(&result))
     })?;
     // The sort is stable: the replications of a point are in order.

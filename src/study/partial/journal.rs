@@ -53,6 +53,12 @@ impl Journal {
     /// left as it is.
     pub fn open(path: &Path, header: &Header, resume: bool) -> Result<Opened, PartialError> {
         let fail = PartialError::of_journal(path, "written");
+        if path.is_symlink() {
+            return Err(PartialError::journal(
+                path,
+                "found a link, expected a file of its own; what it points to is left as it is",
+            ));
+        }
         let options = OpenOptions::new()
             .read(true)
             .write(true)

@@ -10,10 +10,10 @@
 use super::objective::Objective;
 use crate::models::quantity::Count;
 use crate::pricing::{MeterItem, Plan};
+use crate::run::Point;
 use crate::run::measure::{Calls, Get, LEAST_BEYOND, Outcome, calls_of};
 use crate::run::metric::{self, METRICS, index_of};
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::study::cheapest::{BOUNDED, TOLERATED};
 use crate::study::error::StudyError;
 use crate::study::grid::pooled;
@@ -486,7 +486,7 @@ impl<'a> Race<'a> {
             traffic: self.settings.traffic,
             replication,
         };
-        let result = simulate(&point)?;
+        let result = self.work.simulate(&point)?;
         Ok(metric::outcome_of(&result))
     }
 

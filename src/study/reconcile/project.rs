@@ -2,8 +2,8 @@
 
 use crate::models::quantity::Count;
 use crate::pricing::{MONTH, MeterItem, Unit, Usage};
+use crate::run::Point;
 use crate::run::scenario::Scenario;
-use crate::run::{Point, simulate};
 use crate::study::error::StudyError;
 use crate::study::replicate::Work;
 use crate::study::stats::{Estimate, t_quantile};
@@ -59,7 +59,7 @@ pub(super) fn usages(
             traffic,
             replication,
         };
-        Ok::<_, StudyError>(simulate(&point)?.usage)
+        Ok::<_, StudyError>(work.simulate(&point)?.usage)
     })
 }
 

@@ -9,7 +9,6 @@ pub use verdict::Verdict;
 use super::error::StudyError;
 use super::replicate::Work;
 use super::stats::Estimate;
-use crate::Defect;
 use crate::cloud::service::StoreSpec;
 use crate::models::ConfigError;
 use crate::models::quantity::Count;
@@ -17,7 +16,7 @@ use crate::pricing::MONTH;
 use crate::run::measure::Outcome;
 use crate::run::result::RunResult;
 use crate::run::scenario::Scenario;
-use crate::run::{Observation, Point, observe_on};
+use crate::run::{Observation, Point};
 use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
 use std::time::Duration;
 
@@ -69,15 +68,6 @@ impl StoreCell {
     }
 }
 
-/// Simulates a point on a store.
-///
-/// # Errors
-/// As [`crate::run::simulate`].
-pub fn simulate_store(point: &Point, store: &StoreSpec) -> Result<RunResult, Defect> {
-    let observed = observe_on(point, &store.service, &Observation::default());
-    Ok(observed?.0)
-}
-
 /// Whether a comparison can do what a scenario asks for: a fixed number of replications.
 ///
 /// # Errors
@@ -121,7 +111,8 @@ pub fn compare_stores(
         }
     }
     let runs = work.map(&points, |(point, store)| {
-        simulate_store(point, store).map_err(StudyError::from)
+        let observed = work.observe(point, &store.service, &Observation::default());
+        observed.map(|(result, _)| result)
     })?;
     let n = replications as usize;
     let mut cells: Vec<StoreCell> = points

@@ -37,6 +37,9 @@ fn seconds_per(unit: &str) -> Option<f64> {
 /// Seconds in the month that prices refer to: 30 days.
 pub const SECONDS_PER_MONTH: f64 = 30.0 * 86_400.0;
 
+/// The longest duration that can be asked for: ten years.
+const LONGEST_SECONDS: f64 = 3_650.0 * 86_400.0;
+
 /// Parses a duration with its unit: `250 ms`, `5s`, `24 h`, `7 d`.
 pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     let expected = "expected a duration with a unit (ns, us, ms, s, min, h, d), such as \"5 s\"";
@@ -46,6 +49,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     if number < 0.0 {
         return Err(ValueError::new(format!(
             "found \"{text}\", expected a duration of 0 or more"
+        )));
+    }
+    if seconds > LONGEST_SECONDS {
+        return Err(ValueError::new(format!(
+            "found \"{text}\", expected a duration of no more than 3650 d: prices and plans do not last longer"
         )));
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| fail())
@@ -225,6 +233,9 @@ impl Rate {
     }
 }
 
+/// The highest rate that can be asked for.
+const MOST_PER_SECOND: f64 = 1e6;
+
 impl FromStr for Rate {
     type Err = ValueError;
     fn from_str(text: &str) -> Result<Self, ValueError> {
@@ -236,6 +247,11 @@ impl FromStr for Rate {
         if !(count.is_finite() && count >= 0.0) {
             return Err(ValueError::new(format!(
                 "found \"{text}\", expected a rate of 0 or more"
+            )));
+        }
+        if count / seconds > MOST_PER_SECOND {
+            return Err(ValueError::new(format!(
+                "found \"{text}\", expected no more than a million a second: that is 2,592B a month"
             )));
         }
         Ok(Rate(count / seconds))

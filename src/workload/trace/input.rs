@@ -1,6 +1,7 @@
 //! Where a trace comes from: a file or standard input, plain or gzipped.
 
 use crate::models::ConfigError;
+use crate::models::files::reason;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,13 +18,7 @@ pub fn open(
     path: &str,
     taken: impl FnMut(u64) + Send + 'static,
 ) -> Result<(Box<dyn Read + Send>, Option<u64>), ConfigError> {
-    let fail = |e: io::Error| {
-        let reason = match e.kind() {
-            io::ErrorKind::NotFound => "no such file".into(),
-            _ => e.to_string(),
-        };
-        ConfigError::new(path, format!("cannot be read ({reason})"))
-    };
+    let fail = |e: io::Error| ConfigError::new(path, format!("cannot be read ({})", reason(&e)));
     let (source, length): (Box<dyn Read + Send>, _) = if path == "-" {
         (Box::new(io::stdin()), None)
     } else {

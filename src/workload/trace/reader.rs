@@ -8,7 +8,9 @@ use crate::units::Timestamp;
 use crate::workload::Known;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
-use std::io::Read;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{self, AtomicUsize};
 use std::time::Duration;
 
 /// How a trace is to be read.
@@ -52,7 +54,9 @@ const SHOWN: usize = 10;
 /// A trace as it is read.
 pub struct TraceReader {
     label: String,
-    csv: csv::Reader<Box<dyn Read + Send>>,
+    csv: csv::Reader<Bounded>,
+    /// Bytes that may be read before the next row is at its end.
+    room: Arc<AtomicUsize>,
     record: csv::ByteRecord,
     options: TraceOptions,
     /// The position of each of [`FIELDS`].
@@ -66,6 +70,35 @@ pub struct TraceReader {
     newest: Timestamp,
     ended: bool,
     stats: TraceStats,
+}
+
+/// The longest row, or header, in bytes; a quote that is never closed makes a row of all that follows.
+const ROW_BYTES: usize = 1 << 20;
+const BUFFER: usize = 1 << 18;
+/// Most rows that wait for earlier ones.
+const MOST_WAITING: usize = 1_000_000;
+/// The longest name of a provider or location, in bytes.
+const NAME_BYTES: usize = 256;
+
+/// A source that ends with an error where a row has no end.
+struct Bounded {
+    source: Box<dyn Read + Send>,
+    room: Arc<AtomicUsize>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(buffer)?;
+        let room = self.room.load(atomic::Ordering::Relaxed);
+        if n > room {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "found a row of more than 1 MiB, expected a shorter one: is a quote not closed?",
+            ));
+        }
+        self.room.store(room - n, atomic::Ordering::Relaxed);
+        Ok(n)
+    }
 }
 
 /// Names by number, in the order in which they came.
@@ -84,10 +117,13 @@ impl Names {
         all
     }
 
-    /// The number of a name, a new one if need be; `None` if there are too many.
+    /// The number of a name, a new one if need be; `None` if there are too many, or it is too long.
     fn number(&mut self, name: &str) -> Option<u16> {
         if let Some(n) = self.numbers.get(name) {
             return Some(*n);
+        }
+        if name.len() > NAME_BYTES {
+            return None;
         }
         let n = u16::try_from(self.list.len()).ok()?;
         self.list.push(name.to_owned());
@@ -132,9 +168,14 @@ impl TraceReader {
         source: Box<dyn Read + Send>,
         options: TraceOptions,
     ) -> Result<Self, ConfigError> {
+        let room = Arc::new(AtomicUsize::new(ROW_BYTES + BUFFER));
+        let source = Bounded {
+            source,
+            room: Arc::clone(&room),
+        };
         let mut csv = csv::ReaderBuilder::new()
             .flexible(true)
-            .buffer_capacity(1 << 18)
+            .buffer_capacity(BUFFER)
             .from_reader(source);
         let headers = csv
             .byte_headers()
@@ -175,6 +216,7 @@ impl TraceReader {
         Ok(TraceReader {
             label: label.to_owned(),
             csv,
+            room,
             record: csv::ByteRecord::new(),
             providers: Names::new(options.providers.as_deref().unwrap_or_default()),
             options,
@@ -245,6 +287,8 @@ impl TraceReader {
 
     fn read_one(&mut self) -> Result<(), ConfigError> {
         let line = self.csv.position().line();
+        self.room
+            .store(ROW_BYTES + BUFFER, atomic::Ordering::Relaxed);
         match self.csv.read_byte_record(&mut self.record) {
             Ok(true) => {}
             Ok(false) => {
@@ -278,6 +322,18 @@ impl TraceReader {
                 field: FIELDS[0],
                 reason: BadReason::Order,
                 message,
+            });
+        }
+        if self.waiting.len() >= MOST_WAITING {
+            return Err(ConfigError {
+                line: Some(line as usize),
+                ..ConfigError::new(
+                    &self.label,
+                    format!(
+                        "found more than {MOST_WAITING} rows within the reorder window of {}, expected a shorter window",
+                        format_duration(window)
+                    ),
+                )
             });
         }
         self.stats.mended += u64::from(row.at < self.newest);
@@ -363,7 +419,7 @@ impl TraceReader {
         };
         let too_many = |field: usize, text: &str| {
             let expected = format!(
-                "one of the 65536 names before it in column {}",
+                "one of the 65536 names before it in column {}, or a name of up to {NAME_BYTES} bytes",
                 FIELDS[field]
             );
             bad(field, BadReason::Names, text, &expected)

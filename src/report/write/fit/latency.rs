@@ -230,9 +230,10 @@ impl Report<'_> {
     /// Order statistics against the quantiles of the fit.
     pub fn qq_chart(&self, candidate: &Candidate) -> Chart {
         let name = candidate.fitted.family().name();
-        let points = || candidate.qq.iter().filter(|q| q.fitted > 0.0);
+        let is_drawn = |q: &&QqPoint| q.fitted > 0.0 && q.fitted.is_finite();
+        let points = || candidate.qq.iter().filter(is_drawn);
         let positive = points().flat_map(|q| [q.fitted, q.observed, q.low, q.high]);
-        let positive: Vec<f64> = positive.filter(|v| *v > 0.0).collect();
+        let positive: Vec<f64> = positive.filter(|v| *v > 0.0 && v.is_finite()).collect();
         let least = positive.iter().copied().fold(f64::INFINITY, f64::min);
         let most = positive.iter().copied().fold(0.0, f64::max);
         let axis = |label: String| Axis {
