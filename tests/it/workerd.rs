@@ -1,7 +1,7 @@
 //! Cloudflare's runtime on this machine, with the bridge of `examples/bridge` in it, or the Worker of `src/worker`.
 //!
 //! Skipped, with a message, where it is not installed (`tests/setup/miniflare.sh`); an error instead if
-//! `KVPLAN_REQUIRE_WORKERD` is set, as it is in `.ci/run`.
+//! `KVPLAN_REQUIRE_WORKERD` is set (for the Worker `KVPLAN_REQUIRE_WORKER`), as it is in `.ci/run`.
 
 use kvplan_remote::bridge::{Bridge, BridgeConfig};
 use kvplan_remote::rest::{Rest, RestConfig};
@@ -54,7 +54,10 @@ impl Workerd {
             }
             Ok(_) => return Workerd::serve(&root.join(BUILT), variables),
         };
-        skipped(&format!("{why}; tests/setup/worker.sh builds it"));
+        skipped(
+            "KVPLAN_REQUIRE_WORKER",
+            &format!("{why}; tests/setup/worker.sh builds it"),
+        );
         None
     }
 
@@ -62,7 +65,10 @@ impl Workerd {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/miniflare");
         if !folder.join("node_modules/miniflare").exists() {
-            skipped("no miniflare found; tests/setup/miniflare.sh installs it");
+            skipped(
+                "KVPLAN_REQUIRE_WORKERD",
+                "no miniflare found; tests/setup/miniflare.sh installs it",
+            );
             return None;
         }
         let variables: Map<String, Value> =
@@ -114,10 +120,10 @@ impl Workerd {
     }
 }
 
-/// Says why a test is skipped.
-fn skipped(why: &str) {
-    let required = std::env::var_os("KVPLAN_REQUIRE_WORKERD").is_some();
-    assert!(!required, "KVPLAN_REQUIRE_WORKERD is set, and {why}");
+/// Says why a test is skipped, unless it must not be.
+fn skipped(unless: &str, why: &str) {
+    let required = std::env::var_os(unless).is_some();
+    assert!(!required, "{unless} is set, and {why}");
     println!("skipped: {why}");
 }
 

@@ -9,6 +9,7 @@ use super::common::{
 use super::replay::TraceArgs;
 use super::session::Session;
 use super::{EXIT_NO, EXIT_OK};
+use crate::cli::print::say;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
 use kvplan::report::settings::settings;
 use kvplan::report::write::validate::Report;
@@ -138,10 +139,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     session.deliver(
         |out| report.write(out),
         || {
-            println!("{}\n\n{}\n", report.settings, report.table());
-            println!("{}\n{}", report.verdict(), report.caveat());
+            say!("{}\n\n{}\n", report.settings, report.table());
+            say!("{}\n{}", report.verdict(), report.caveat());
             for note in &notes {
-                println!("{note}");
+                say!("{note}");
             }
         },
     )?;

@@ -20,7 +20,7 @@ pub struct Fault {
 }
 
 /// The latency of an operation, drawn from a source of random bits.
-type Latency = dyn FnMut(OpKind, &mut Xoshiro256PlusPlus) -> Duration;
+pub type Latency = dyn FnMut(OpKind, &mut Xoshiro256PlusPlus) -> Duration;
 
 /// Where failures and latencies come from; all invocations share it. The same seed and the same order
 /// of operations give the same ones.
