@@ -9,12 +9,12 @@
 //! POST /flush      writes what this isolate has in memory
 //! ```
 //!
-//! Reading metrics is open to all; the rest asks for the header `x-operator-secret` ([`settings`]). The policy is
+//! Reading metrics is open to all; the rest asks for the header `x-operator-secret` (`settings`). The policy is
 //! the variable `POLICY`, a table in the form of the files in `models/policies`. A cron trigger does what
 //! the policy's own would: it warms the caches, and `5 0 * * *` moves a day to the archive.
 //!
 //! An isolate has one [`Host`](kvplan_telemetry::host::Host), made at its first request; each invocation
-//! has ports of its own ([`ports`]). Of the tiers there is the archive, an R2 bucket bound as `ARCHIVE`. The
+//! has ports of its own (`ports`). Of the tiers there is the archive, an R2 bucket bound as `ARCHIVE`. The
 //! shared cache, a Durable Object in the simulation, is not served: every lookup there is a miss.
 
 mod binding;
