@@ -354,7 +354,8 @@ fn simulated(policy: &Policy, seen: &[Seen], took: &Took, seed: u64) -> Counts {
         executor.run_until(s.at);
         let (context, _): (Context<Isolate>, _) = runtime.invoke(None, Duration::ZERO);
         let kv = Faulty::new(store.invocation(), sim.clone(), Rc::clone(&faults));
-        let ports = Ports::new(kv, context.share());
+        let context = context.share();
+        let ports = Ports::new(kv, context.clone());
         let host = context.memory().0.clone();
         let hangs = Rc::clone(&hung);
         let hangs = move || hangs.set(hangs.get() + 1);
@@ -364,14 +365,12 @@ fn simulated(policy: &Policy, seen: &[Seen], took: &Took, seed: u64) -> Counts {
                 let latency = Duration::from_millis(100);
                 let answer = host.record(provider, latency, true, 10, &ports);
                 if let Answer::Later(answer) = answer {
-                    ports.1.run(async move { answer.await.unwrap() }, hangs);
+                    context.run(async move { answer.await.unwrap() }, hangs);
                 }
             }
             Call::Look => {
                 if let Answer::Later(answer) = host.query(Query::Metrics, &ports) {
-                    ports
-                        .1
-                        .run(async move { drop(answer.await.unwrap()) }, hangs);
+                    context.run(async move { drop(answer.await.unwrap()) }, hangs);
                 }
             }
         }
