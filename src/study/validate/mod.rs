@@ -61,7 +61,7 @@ pub struct Seen {
     pub found: u64,
     /// How long calls took.
     pub calls: Calls,
-    /// What was done on the KV.
+    /// What was done on the KV, by the start.
     pub operations: Vec<Operation>,
 }
 
