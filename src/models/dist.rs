@@ -4,12 +4,12 @@ use crate::models::FieldError;
 use crate::models::quantity::{self, Probability};
 use crate::sim::random::StreamRng;
 use crate::telemetry::field::within;
+use crate::units::Timestamp;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Gamma, StandardNormal, Weibull};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma as GammaCdf, Normal};
-use std::cell::Cell;
 use std::time::Duration;
 
 /// A distribution of durations.
@@ -82,10 +82,10 @@ pub struct Empirical {
     /// A CSV file to read them from, relative to the file that names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<String>,
-    /// So many on average are drawn in their order before it goes on elsewhere, so that what was slow together
-    /// stays so (stationary bootstrap); up to 1, each by itself. No part of a model file.
+    /// When each was observed, rising: then one of those nearest in time is drawn, so that what was slow
+    /// together stays so. Empty if each is as likely at any time. No part of a model file.
     #[serde(skip)]
-    pub run_length: u32,
+    pub observed_at: Vec<Timestamp>,
 }
 
 /// A part of a mixture.
@@ -255,9 +255,8 @@ pub enum Sampler {
     Weibull(Weibull<f64>),
     /// Observed durations, each as likely.
     Empirical(Vec<Duration>),
-    /// Observed values, stretches of them in their order (see [`Empirical::run_length`]): how probably the
-    /// next is from elsewhere, and the place after the last.
-    Runs(Vec<Duration>, f64, Cell<Option<usize>>),
+    /// Observed values with their times (see [`Empirical::observed_at`]).
+    Observed(Vec<(Timestamp, Duration)>),
     /// Upper ends of the cumulative shares, with the parts.
     Mixture(Vec<(f64, Sampler)>),
 }
@@ -291,10 +290,10 @@ impl Sampler {
             },
             Dist::Empirical(e) => {
                 let ns = |v: &f64| Duration::from_nanos((v * 1e6).round() as u64);
-                let values = e.values_ms.iter().map(ns).collect();
-                match e.run_length {
-                    0 | 1 => Sampler::Empirical(values),
-                    n => Sampler::Runs(values, 1.0 / f64::from(n), Cell::new(None)),
+                let values = e.values_ms.iter().map(ns);
+                match e.observed_at.as_slice() {
+                    [] => Sampler::Empirical(values.collect()),
+                    at => Sampler::Observed(at.iter().copied().zip(values).collect()),
                 }
             }
             Dist::Mixture { parts } => {
@@ -306,6 +305,18 @@ impl Sampler {
                 Sampler::Mixture(parts.collect())
             }
         }
+    }
+
+    /// The next duration of what begins at `now`: of observed values one of the nearest, of `n` the root of `n`.
+    #[inline]
+    pub fn sample_at(&self, now: Timestamp, rng: &mut StreamRng) -> Duration {
+        let Sampler::Observed(all) = self else {
+            return self.sample(rng);
+        };
+        let near = (all.len() as f64).sqrt().ceil() as usize;
+        let after = all.partition_point(|o| o.0 < now);
+        let first = after.saturating_sub(near / 2).min(all.len() - near);
+        all[first + rng.random_range(0..near)].1
     }
 
     /// The next duration.
@@ -322,12 +333,7 @@ impl Sampler {
             Sampler::Gamma(gamma) => gamma.sample(rng),
             Sampler::Weibull(weibull) => weibull.sample(rng),
             Sampler::Empirical(values) => return values[rng.random_range(0..values.len())],
-            Sampler::Runs(values, leap, next) => {
-                let goes_on = next.get().filter(|_| rng.random::<f64>() >= *leap);
-                let at = goes_on.unwrap_or_else(|| rng.random_range(0..values.len()));
-                next.set(Some((at + 1) % values.len()));
-                return values[at];
-            }
+            Sampler::Observed(all) => return all[rng.random_range(0..all.len())].1,
             Sampler::Mixture(parts) => {
                 let u: f64 = rng.random();
                 let last = parts.len() - 1;
@@ -384,16 +390,17 @@ mod tests {
 
     /// Kolmogorov-Smirnov at the 0.1% level, for each of six distributions with a fixed seed.
     #[test]
-    fn runs_keep_the_order_and_have_their_length() {
-        let values = (0..1_000).map(Duration::from_millis).collect();
-        let sampler = Sampler::Runs(values, 1.0 / 20.0, Cell::new(None));
-        let mut rng = Streams::new(1, 0).stream("runs");
-        let drawn: Vec<u128> = std::iter::repeat_with(|| sampler.sample(&mut rng).as_millis())
-            .take(20_000)
-            .collect();
-        let leaps = drawn.windows(2).filter(|w| w[1] != (w[0] + 1) % 1_000);
-        // A twentieth, within four standard deviations of the binomial distribution.
-        assert!(leaps.count().abs_diff(1_000) < 4 * 31);
+    fn observed_values_are_drawn_near_their_time() {
+        let at = |i: u64| Timestamp::from_secs(1_000 + i);
+        let all = (0..100).map(|i| (at(i), Duration::from_millis(i)));
+        let sampler = Sampler::Observed(all.collect());
+        let mut rng = Streams::new(1, 0).stream("observed");
+        for (now, near) in [(0, 0..10), (50, 45..55), (500, 90..100)] {
+            for _ in 0..100 {
+                let ms = sampler.sample_at(at(now), &mut rng).as_millis();
+                assert!(near.contains(&ms), "{now}: {ms}");
+            }
+        }
     }
 
     #[test]
@@ -438,7 +445,7 @@ mod tests {
         let dist = Dist::Empirical(Empirical {
             values_ms: vec![1.0, 2.0, 4.0, 8.0],
             csv: None,
-            run_length: 0,
+            observed_at: Vec::new(),
         });
         let mut rng = Streams::new(9, 0).stream("dist");
         let sampler = dist.sampler();
@@ -474,12 +481,12 @@ mod tests {
             Dist::Empirical(Empirical {
                 values_ms: vec![],
                 csv: None,
-                run_length: 0,
+                observed_at: Vec::new(),
             }),
             Dist::Empirical(Empirical {
                 values_ms: vec![-1.0],
                 csv: None,
-                run_length: 0,
+                observed_at: Vec::new(),
             }),
             Dist::Mixture { parts: vec![] },
         ] {

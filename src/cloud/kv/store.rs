@@ -364,7 +364,7 @@ impl State {
         self.settle_storage(now);
         self.meter.issue(kind, units);
         let (fault, factor) = self.failures.next(kind, place, now);
-        let mut latency = self.latency.of(kind).sample(&mut self.latency_rng);
+        let mut latency = self.latency.of(kind).sample_at(now, &mut self.latency_rng);
         self.slowness = factor;
         if factor != 1.0 {
             latency = latency.mul_f64(factor);

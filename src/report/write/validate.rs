@@ -152,7 +152,7 @@ impl Report<'_> {
         let at = late.get(late.len() * 95 / 100);
         let late = at.map_or(f64::NAN, |d| d.as_secs_f64() * 1e3);
         format!(
-            "Latencies are those seen from here, the way over HTTP among them; the simulations draw theirs from the operations of this run, stretches of them in their order.\nTimers here are late by up to {} (95%), which the simulations have as well.",
+            "Latencies are those seen from here, the way over HTTP among them; the simulations draw theirs from the operations of this run, of those near in time.\nTimers here are late by up to {} (95%), which the simulations have as well.",
             format::milliseconds(late)
         )
     }

@@ -263,7 +263,7 @@ impl LatencyFit {
             Choice::Empirical => Some(Dist::Empirical(Empirical {
                 values_ms: Vec::new(),
                 csv: Some(values_csv.to_owned()),
-                run_length: 0,
+                observed_at: Vec::new(),
             })),
         }
     }

@@ -61,7 +61,7 @@ pub struct Seen {
     pub found: u64,
     /// How long calls took.
     pub calls: Calls,
-    /// What was done on the KV.
+    /// What was done on the KV, by the start.
     pub operations: Vec<Operation>,
 }
 
@@ -223,7 +223,7 @@ pub fn validate(scenario: &Scenario, seen: &Seen, work: &Work) -> Result<Compare
 /// Name, count in the real run, count in a simulation.
 type CountRow = (&'static str, fn(&Seen) -> u64, fn(&RunResult) -> u64);
 
-const COUNTS: [CountRow; 12] = [
+const COUNTS: [CountRow; 11] = [
     (
         "records accepted",
         |s| s.counters.accepted,
@@ -265,11 +265,6 @@ const COUNTS: [CountRow; 12] = [
         "lists",
         |s| named(s, OpKind::List),
         |r| r.kv.issued(OpKind::List),
-    ),
-    (
-        "cache hits",
-        |s| s.counters.cache.hits,
-        |r| r.counters.cache.hits,
     ),
     ("failed operations", failed, failed_in_simulation),
 ];

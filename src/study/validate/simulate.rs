@@ -26,7 +26,7 @@ pub(super) fn as_seen(scenario: &Scenario, seen: &Seen) -> Result<Scenario, Conf
     Ok(scenario)
 }
 
-/// The observed latencies of every kind, in the order of their operations, those of `base` where none was observed.
+/// The observed latencies of every kind with their times, those of `base` where none was observed.
 fn profile(mut base: LatencyProfile, operations: &[Operation]) -> LatencyProfile {
     for (kind, of) in [
         (OpKind::Read, Kind::Read),
@@ -37,14 +37,13 @@ fn profile(mut base: LatencyProfile, operations: &[Operation]) -> LatencyProfile
         let these = operations
             .iter()
             .filter(|o| o.kind == kind && o.outcome == "ok");
-        let values_ms: Vec<f64> = these.map(|o| o.took.as_secs_f64() * 1e3).collect();
+        let (observed_at, values_ms): (Vec<Timestamp>, Vec<f64>) =
+            these.map(|o| (o.start, o.took.as_secs_f64() * 1e3)).unzip();
         if !values_ms.is_empty() {
-            // Longer than what a query has of them, where that can be, and far shorter than the run.
-            let run_length = (values_ms.len() as f64).sqrt().ceil() as u32;
             *of.of(&mut base) = Dist::Empirical(Empirical {
                 values_ms,
                 csv: None,
-                run_length,
+                observed_at,
             });
         }
     }
