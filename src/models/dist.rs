@@ -307,13 +307,15 @@ impl Sampler {
         }
     }
 
-    /// The next duration of what begins at `now`: of observed values one of the nearest, of `n` the root of `n`.
+    /// The next duration of what begins at `now`: of `n` observed values one of the nearest, which are one up
+    /// to the root of `n`, mostly few.
     #[inline]
     pub fn sample_at(&self, now: Timestamp, rng: &mut StreamRng) -> Duration {
         let Sampler::Observed(all) = self else {
             return self.sample(rng);
         };
-        let near = (all.len() as f64).sqrt().ceil() as usize;
+        let near = (all.len() as f64).powf(rng.random::<f64>() / 2.0);
+        let near = near.ceil() as usize;
         let after = all.partition_point(|o| o.0 < now);
         let first = after.saturating_sub(near / 2).min(all.len() - near);
         all[first + rng.random_range(0..near)].1
