@@ -24,6 +24,7 @@
 mod account;
 mod arrive;
 pub mod arrived;
+mod cpu;
 mod demand;
 pub mod measure;
 pub mod metric;

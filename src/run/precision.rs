@@ -1,7 +1,6 @@
 //! How precise the estimates of a scenario are to be: data; the rule is in [`crate::study::stats::stopping`].
 
 use super::metric;
-use super::scenario::MOST_REPLICATIONS;
 use crate::models::FieldError;
 use crate::models::quantity::Probability;
 use schemars::JsonSchema;
@@ -36,6 +35,9 @@ fn default_measures() -> Vec<String> {
     .map(str::to_owned)
     .to_vec()
 }
+
+/// Most replications of a point: what is known of each is kept.
+pub const MOST_REPLICATIONS: u32 = 1_000_000;
 
 /// Replications at which a point is given up if nothing else is said.
 fn default_max_replications() -> u32 {

@@ -1,7 +1,7 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
-use super::arrived::Arrived;
-use super::precision::Precision;
+pub use super::cpu::CpuCost;
+use super::precision::{MOST_REPLICATIONS, Precision};
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
@@ -155,34 +155,6 @@ impl Default for Period {
     }
 }
 
-/// CPU time that the metrics system takes from a Worker invocation, in microseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct CpuCost {
-    /// A recorded request, with the gateway's own work and the metrics read that may come with it.
-    pub request_us: u64,
-    /// A request that only queries (analytics query, health check, metrics read on its own), or a
-    /// cron trigger.
-    pub query_us: u64,
-}
-
-impl Default for CpuCost {
-    fn default() -> Self {
-        CpuCost {
-            request_us: 1_000,
-            query_us: 5_000,
-        }
-    }
-}
-
-impl CpuCost {
-    /// CPU time of what arrived, in microseconds.
-    pub fn of(&self, arrived: &Arrived) -> u64 {
-        let queries = arrived.requests() - arrived.records + arrived.cron;
-        arrived.records * self.request_us + queries * self.query_us
-    }
-}
-
 /// A scenario with everything it names read in; enough to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -231,8 +203,6 @@ pub struct Scenario {
     pub precision: Option<Precision>,
 }
 
-/// Most replications of a point.
-pub const MOST_REPLICATIONS: u32 = 1_000_000;
 /// Most requests in a month.
 pub const MOST_TRAFFIC: Count = Count(2_500_000_000_000);
 
@@ -282,6 +252,21 @@ impl Model for ScenarioFile {
                     quantity::format_duration(self.period.at_most)
                 ),
             ));
+        }
+        let p = &self.period;
+        for (field, time) in [
+            ("period.at_most", p.at_most),
+            ("period.history", p.history),
+            ("period.warm_up", p.warm_up),
+        ] {
+            let days = time.as_secs_f64() / 86_400.0;
+            within(
+                field,
+                days,
+                0.0,
+                3_650.0,
+                "days; it is simulated, all of it",
+            )?;
         }
         if let Some(precision) = &self.precision {
             precision.validate().map_err(|e| e.within("precision"))?;

@@ -4,4 +4,5 @@ mod contexts;
 pub mod executor;
 pub mod latencies;
 pub mod random;
+mod ready;
 mod timer;

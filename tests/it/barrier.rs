@@ -36,7 +36,7 @@ fn every_number_has_an_upper_bound() {
             "failures.outages={mean_up=\"1 ns\",mean_down=\"1 s\"}",
             "each change is an event",
         ),
-        ("period.at_most=\"36500 d\"", "no more than 3650 d"),
+        ("period.at_most=\"36500 d\"", "expected 0 to 3650: days"),
         ("replications=4294967295", "expected 1 to 1000000"),
         (
             "failures.windows=[{start=\"0 s\",length=\"1 s\",latency_factor=1e21}]",

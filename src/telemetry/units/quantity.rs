@@ -37,8 +37,8 @@ fn seconds_per(unit: &str) -> Option<f64> {
 /// Seconds in the month that prices refer to: 30 days.
 pub const SECONDS_PER_MONTH: f64 = 30.0 * 86_400.0;
 
-/// The longest duration that can be asked for: ten years.
-const LONGEST_SECONDS: f64 = 3_650.0 * 86_400.0;
+/// The longest duration that can be asked for: a century.
+const LONGEST_SECONDS: f64 = 36_500.0 * 86_400.0;
 
 /// Parses a duration with its unit: `250 ms`, `5s`, `24 h`, `7 d`.
 pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
@@ -53,7 +53,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     }
     if seconds > LONGEST_SECONDS {
         return Err(ValueError::new(format!(
-            "found \"{text}\", expected a duration of no more than 3650 d: prices and plans do not last longer"
+            "found \"{text}\", expected a duration of no more than 36500 d: a century is as good as never"
         )));
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| fail())

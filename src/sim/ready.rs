@@ -1,0 +1,67 @@
+//! Which tasks are to be polled next, and in whose context.
+
+use super::contexts::ContextId;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Wake;
+
+/// A task's place in the slab, and which of its successive tenants it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId {
+    pub(super) slot: u32,
+    pub(super) tenancy: u32,
+}
+
+/// Tasks woken since the executor last looked, each with the context that woke it. `Waker` must be `Send`,
+/// hence the lock; it is never contended.
+#[derive(Default)]
+pub(super) struct ReadyQueue {
+    tasks: Mutex<VecDeque<(TaskId, ContextId)>>,
+    /// Whether there is anything in `tasks`; spares the lock where nothing is.
+    pub(super) any: AtomicBool,
+    /// The context that is running.
+    current: AtomicU64,
+}
+
+impl ReadyQueue {
+    pub(super) fn current(&self) -> ContextId {
+        ContextId(self.current.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn enter(&self, context: ContextId) {
+        self.current.store(context.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn push(&self, id: TaskId, context: ContextId) {
+        self.lock().push_back((id, context));
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn pop(&self) -> Option<(TaskId, ContextId)> {
+        let next = self.lock().pop_front();
+        self.any.store(next.is_some(), Ordering::Relaxed);
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(TaskId, ContextId)>> {
+        self.tasks
+            .lock()
+            .expect("never poisoned: no code panics while it holds the lock")
+    }
+}
+
+/// Puts its task among those that are ready.
+pub(super) struct TaskWaker {
+    pub(super) id: TaskId,
+    pub(super) ready: Arc<ReadyQueue>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ready.push(self.id, self.ready.current());
+    }
+}
