@@ -237,7 +237,7 @@ impl Life {
             ("deploy_every", self.deploy_every),
         ] {
             let seconds = time.map_or(1.0, |t| t.as_secs_f64());
-            within(field, seconds, 1.0, 1e9, "seconds; each end is an event")?;
+            within(field, seconds, 1.0, 4e9, "seconds; each end is an event")?;
         }
         if self.idle < self.wait_until {
             return Err(FieldError::new(
