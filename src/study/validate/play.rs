@@ -10,8 +10,9 @@ use crate::telemetry::record::ProviderId;
 use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind};
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// The ports that any KV and any `waitUntil` make, without further tiers.
@@ -148,6 +149,8 @@ where
                 place: None,
                 kind: arrival.kind,
             });
+            // What an arrival begins comes before the next, also where both were due at once.
+            give_way().await;
         }
         go_on(arrivals.len());
         played
@@ -193,6 +196,20 @@ where
             }
         }
     }
+}
+
+/// Lets all others go on that can.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if given {
+            return Poll::Ready(());
+        }
+        given = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Keys of one bulk read.
