@@ -36,7 +36,7 @@ const DENSE: [&str; 14] = [
     "--set",
     "policy.batch.max_age=\"400 ms\"",
     "--set",
-    "policy.cache.ttl=\"100 ms\"",
+    "policy.cache.ttl=\"500 ms\"",
     "--set",
     "workload.analytics_queries.rate=\"2/s\"",
     "--out",
@@ -94,12 +94,17 @@ fn workerd_does_what_the_simulations_do() {
         for measure in [
             "records accepted",
             "records stored",
-            "records found in the KV",
+            "records astray in the KV",
         ] {
             let row = row(dir, measure);
             assert_eq!((&row[2], &row[7]), (&*n.to_string(), "equal"), "{row:?}");
         }
-        for measure in ["records lost", "records in memory", "failed operations"] {
+        for measure in [
+            "records lost",
+            "records in memory",
+            "records astray in the KV",
+            "failed operations",
+        ] {
             assert_eq!(&row(dir, measure)[2], "0");
         }
         for measure in ["writes", "batches", "reads (keys)", "lists"] {
@@ -173,7 +178,8 @@ fn a_log_is_played_over_the_rest_form() {
     let (code, text) = told(kvplan(dir.path(), &args).output().unwrap());
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("the recorded log log.csv"), "{text}");
-    assert_eq!(&row(dir.path(), "records found in the KV")[2], "150");
+    assert_eq!(&row(dir.path(), "records stored")[2], "150");
+    assert_eq!(&row(dir.path(), "records astray in the KV")[2], "0");
     // The log has only recorded requests of its kinds, and no reads.
     assert_eq!(&row(dir.path(), "reads (keys)")[2], "0");
     let left = in_real_time(async {
@@ -205,13 +211,14 @@ fn a_kv_that_drops_writes_does_not_agree() {
     ];
     let (code, text) = dense(dir.path(), &[&against[..], &small].concat());
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("\nDoes not agree: "), "{text}");
-    let found = row(dir.path(), "records found in the KV");
-    assert_eq!(&found[7], "differs");
-    assert!(found[2].parse::<u64>().unwrap() < found[4].parse().unwrap());
-    // The metrics system knows nothing of it.
-    let [stored, accepted] = ["records stored", "records accepted"].map(|m| row(dir.path(), m));
-    assert_eq!(stored[2], accepted[2]);
+    assert!(
+        text.contains("\nDoes not agree: records astray in the KV"),
+        "{text}"
+    );
+    // Not held against what simulations have stored, which may differ on a busy machine.
+    let astray = row(dir.path(), "records astray in the KV");
+    assert!(astray[2].parse::<u64>().unwrap() > 0, "{astray:?}");
+    assert_eq!((&astray[3], &astray[5], &astray[7]), ("0", "0", "differs"));
 }
 
 #[test]

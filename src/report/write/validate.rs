@@ -22,6 +22,8 @@ pub struct Report<'a> {
     pub settings: String,
 }
 
+/// Timers later than this tell of a machine that is busy with something else.
+const BUSY_MS: f64 = 5.0;
 /// Points of a line of the chart.
 const POINTS: usize = 120;
 
@@ -151,8 +153,14 @@ impl Report<'_> {
         late.sort();
         let at = late.get(late.len() * 95 / 100);
         let late = at.map_or(f64::NAN, |d| d.as_secs_f64() * 1e3);
+        let busy = match late > BUSY_MS {
+            true => {
+                "\nThat is much: this machine is too busy for reads and lists to say anything. Try again when it is not, or with less traffic."
+            }
+            false => "",
+        };
         format!(
-            "Latencies are those seen from here, the way over HTTP among them; the simulations draw theirs from the operations of this run, of those near in time.\nTimers here are late by up to {} (95%), which the simulations have as well.",
+            "Latencies are those seen from here, the way over HTTP among them; the simulations draw theirs from the operations of this run, of those near in time.\nTimers here are late by up to {} (95%), which the simulations have as well.{busy}",
             format::milliseconds(late)
         )
     }
