@@ -1,7 +1,7 @@
 //! Writing results so that nobody ever finds half of them.
 //!
 //! Files are written into a hidden folder beside their places, through to the disk; then a list of them
-//! with their checksums ([`PENDING`]), and only then each is put in its place. Whoever comes upon such a list finds
+//! with their checksums (`.kvplan-pending`), and only then each is put in its place. Whoever comes upon such a list finds
 //! an answer that was complete but not all in place, and finishes that ([`finish_pending`]): a folder holds the
 //! files of one command or of the other, never some of both. Hidden folders that nobody holds any more are removed.
 
