@@ -139,6 +139,9 @@ impl Model for WorkloadSpec {
             ("analytics_queries", self.analytics_queries),
             ("health_checks", self.health_checks),
         ] {
+            let rate = s.rate.as_per_second();
+            let reason = "a million a second is 2,592B a month";
+            within("rate", rate, 0.0, 1e6, reason).map_err(|e| e.within(name))?;
             if !(s.per_request.is_finite() && (0.0..=1_000.0).contains(&s.per_request)) {
                 return Err(FieldError::new(
                     "per_request",
