@@ -262,14 +262,23 @@ pub(crate) fn real_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Re
 
 /// The traffic that was asked for, or the scenario's: at least a request a month.
 pub(crate) fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Count, Failure> {
-    match asked.unwrap_or(scenario.traffic_per_month) {
-        Count(0) => Err(Failure::usage(
-            "--traffic: found 0, expected at least 1 request a month",
-        )),
-        traffic if traffic > MOST_TRAFFIC => Err(Failure::usage(format!(
-            "--traffic: found {traffic}, expected no more than {MOST_TRAFFIC} requests a month"
+    let traffic = asked.unwrap_or(scenario.traffic_per_month);
+    match expected_of(traffic) {
+        Some(expected) => Err(Failure::usage(format!(
+            "--traffic: found {traffic}, {expected}"
         ))),
-        traffic => Ok(traffic),
+        None => Ok(traffic),
+    }
+}
+
+/// What is expected instead of a traffic that cannot be simulated.
+fn expected_of(traffic: Count) -> Option<String> {
+    match traffic {
+        Count(0) => Some("expected at least 1 request a month".into()),
+        n if n > MOST_TRAFFIC => Some(format!(
+            "expected no more than {MOST_TRAFFIC} requests a month"
+        )),
+        _ => None,
     }
 }
 
@@ -298,17 +307,10 @@ pub(crate) fn byte_progress(quiet: bool) -> ProgressBar {
 pub(crate) fn parse_traffic(text: &str) -> Result<Vec<Count>, String> {
     let level = |t: &str| -> Result<Count, String> {
         let n: Count = t.parse()?;
-        if n.0 == 0 {
-            return Err(format!(
-                "found \"{t}\", expected at least 1 request a month"
-            ));
+        match expected_of(n) {
+            Some(expected) => Err(format!("found \"{t}\", {expected}")),
+            None => Ok(n),
         }
-        if n > MOST_TRAFFIC {
-            return Err(format!(
-                "found \"{t}\", expected no more than {MOST_TRAFFIC} requests a month"
-            ));
-        }
-        Ok(n)
     };
     if let Some((low, high)) = text.split_once("..") {
         let (low, high) = (level(low)?, level(high)?);

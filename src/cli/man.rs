@@ -1,8 +1,7 @@
 //! `kvplan man`.
 
 use super::common::Failure;
-use super::print;
-use super::print::say;
+use super::print::{self, say};
 use super::{EXIT_OK, command};
 use clap::Command;
 use kvplan::report::output::OutputDir;

@@ -403,14 +403,8 @@ impl Policy {
     pub fn validate(&self) -> Result<(), FieldError> {
         let b = &self.batch;
         let positive = [
-            ("batch.max_records", u64::from(b.max_records)),
             ("batch.max_age", b.max_age.as_nanos() as u64),
-            ("retry.max_attempts", u64::from(self.retry.max_attempts)),
             ("cache.max_entries", u64::from(self.cache.max_entries)),
-            (
-                "queries.retry.max_attempts",
-                u64::from(self.queries.retry.max_attempts),
-            ),
             ("layout.bucket", self.layout.bucket.as_nanos() as u64),
             (
                 "queries.metrics_window",

@@ -92,14 +92,6 @@ impl Model for WorkloadSpec {
         if let Some(shape) = &self.shape {
             shape.validate().map_err(|e| e.within("shape"))?;
         }
-        if let Some(b) = &self.bursts
-            && (b.mean_on.is_zero() || b.mean_off.is_zero())
-        {
-            return Err(FieldError::new(
-                "bursts",
-                "found a mean time of 0 s, expected mean_on and mean_off above 0",
-            ));
-        }
         if let Some(b) = &self.bursts {
             for (field, mean) in [("mean_on", b.mean_on), ("mean_off", b.mean_off)] {
                 let seconds = mean.as_secs_f64();

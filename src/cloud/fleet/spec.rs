@@ -220,11 +220,8 @@ impl Life {
         self.cold_start
             .validate()
             .map_err(|e| e.within("cold_start"))?;
-        let zero = |d: Option<Duration>| d.is_some_and(|d| d.is_zero());
         for (field, bad) in [
             ("idle", self.idle.is_zero()),
-            ("mean_life", zero(self.mean_life)),
-            ("deploy_every", zero(self.deploy_every)),
             ("max_concurrency", self.max_concurrency == 0),
             ("spill_at", self.spill_at == Some(0)),
         ] {

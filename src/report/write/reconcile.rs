@@ -215,10 +215,7 @@ impl Report<'_> {
                 e.assumption.name().to_owned(),
                 settings,
                 format::significant(e.factor, 3),
-                e.interval.map_or("-".into(), |(low, high)| {
-                    let end = |x| format::significant(x, 3);
-                    format!("{} to {}", end(low), end(high))
-                }),
+                e.interval.map_or("-".into(), ends),
                 format::percent(e.remaining),
             ]
         });
@@ -248,10 +245,8 @@ impl Report<'_> {
 
     /// Where the calibrated scenario comes from.
     fn comment(&self, best: &Explanation) -> String {
-        let interval = best.interval.map_or(String::new(), |(low, high)| {
-            let end = |x| format::significant(x, 3);
-            format!(" (95%: {} to {})", end(low), end(high))
-        });
+        let interval = best.interval.map(|i| format!(" (95%: {})", ends(i)));
+        let interval = interval.unwrap_or_default();
         format!(
             "# Calibrated by kvplan reconcile from {}: {} times {}{interval}, which leaves {} unexplained.\n# As: {}\n",
             self.label.replace(['\n', '\r'], " "),
@@ -344,4 +339,10 @@ impl Report<'_> {
             note: "Band: where 95% of days are projected to lie.".into(),
         }
     }
+}
+
+/// `0.236 to 0.238`.
+fn ends((low, high): (f64, f64)) -> String {
+    let end = |x| format::significant(x, 3);
+    format!("{} to {}", end(low), end(high))
 }
