@@ -11,6 +11,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+/// How long a connection to this machine may be idle and still be used.
+const LOCAL_IDLE: Duration = Duration::from_secs(2);
+
 /// A token or password; it is sent, and never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -155,7 +158,9 @@ impl Http {
             // The service redirects nothing; a redirect would carry values to another host.
             .redirect(redirect::Policy::none());
         if matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
-            builder = builder.no_proxy();
+            // The local Workers runtime closes a connection that was idle for 5 s; a request sent
+            // on it at that moment would be lost with it.
+            builder = builder.no_proxy().pool_idle_timeout(LOCAL_IDLE);
         }
         let client = builder
             .build()

@@ -114,6 +114,7 @@ impl<C: Clock> Collector<C> {
                 names: ProviderNames::default(),
                 buffer: VecDeque::new(),
                 batch: BatchNumber(0),
+                asked: None,
                 due: None,
                 rollups: BTreeMap::new(),
                 pending: VecDeque::new(),

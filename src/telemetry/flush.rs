@@ -40,15 +40,19 @@ impl<C: Clock> Collector<C> {
     }
 
     /// Writes a batch, unless that has been done. In the background one write is under way and at most one
-    /// waits: that one takes along whatever comes until it starts.
+    /// waits: that one takes along whatever comes until it starts, and what was asked for meanwhile.
     ///
     /// # Errors
     /// If the write fails; the records stay in memory.
     pub async fn flush_batch<K: Kv>(&self, kv: &K, batch: BatchNumber) -> Result<(), KvError> {
+        {
+            let asked = &mut self.state.borrow_mut().asked;
+            *asked = (*asked).max(Some(batch));
+        }
         if !self.waits_for_writes() && self.writing.is_awaited(self.clock.now()) {
             return Ok(());
         }
-        self.flush_if(kv, |s| s.batch == batch).await
+        self.flush_if(kv, |s| s.asked >= Some(s.batch)).await
     }
 
     /// Waits until the batch is of age, and writes it unless that has been done.

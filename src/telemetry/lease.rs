@@ -56,6 +56,8 @@ impl Lease {
         let number = self.turns.get() + 1;
         self.turns.set(number);
         self.taken.set(Some((number, now + self.term)));
+        // Whoever waits besides says so again.
+        self.awaited.set(Timestamp::EPOCH);
         Some(Turn {
             lease: self,
             number,
@@ -106,7 +108,6 @@ impl Drop for Turn<'_> {
             .is_some_and(|(n, _)| n == self.number)
         {
             self.lease.taken.set(None);
-            self.lease.awaited.set(Timestamp::EPOCH);
         }
     }
 }

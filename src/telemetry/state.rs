@@ -21,6 +21,8 @@ pub(super) struct State {
     pub buffer: VecDeque<Record>,
     /// Number of the batch that is being filled.
     pub batch: BatchNumber,
+    /// The last batch whose write was asked for.
+    pub asked: Option<BatchNumber>,
     /// The batch whose flush at its age is under way, and until when to believe that.
     pub due: Option<(BatchNumber, Timestamp)>,
     /// Running totals (layout `rollup`), or what is to be added to those stored (`shared`).
@@ -75,7 +77,7 @@ pub(super) struct PendingBatch {
 }
 
 /// A batch being filled; a flush of its age is void once the batch is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BatchNumber(pub(super) u64);
 
 impl BatchNumber {

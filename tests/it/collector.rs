@@ -1,14 +1,17 @@
 //! The collector on the counting KV: batches, overflow, per-provider entries, damage.
 
-use kvplan::cloud::kv::KvStore;
+use kvplan::cloud::failure::FailureSpec;
+use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvStore};
+use kvplan::models::dist::Sampler;
 use kvplan::models::load;
 use kvplan::sim::executor::Executor;
+use kvplan::sim::random::Streams;
 use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
 use kvplan::telemetry::collector::{Collector, Recorded};
 use kvplan::telemetry::counters::LossCause;
 use kvplan::telemetry::load::join_all;
 use kvplan::telemetry::policy::{Overflow, Policy};
-use kvplan::telemetry::ports::{Kv, OpKind, PutOptions};
+use kvplan::telemetry::ports::{Clock, Kv, OpKind, PutOptions};
 use kvplan::telemetry::record::Record;
 use kvplan::units::Timestamp;
 use std::rc::Rc;
@@ -28,8 +31,21 @@ struct Bench {
 }
 
 fn bench(policy: Policy) -> Bench {
-    let executor = Executor::new(Timestamp::from_secs(1_793_577_600));
-    let store = KvStore::counting(load("cloudflare", None, &[]).unwrap(), executor.handle());
+    bench_with(policy, Timestamp::from_secs(1_793_577_600), Duration::ZERO)
+}
+
+/// The same from `start` on, on a KV whose operations take `latency`.
+fn bench_with(policy: Policy, start: Timestamp, latency: Duration) -> Bench {
+    let executor = Executor::new(start);
+    let config = KvConfig {
+        limits: load("cloudflare", None, &[]).unwrap(),
+        latency: KvLatency::uniform(Sampler::constant(latency)),
+        failures: FailureSpec::default(),
+        origin: Timestamp::EPOCH,
+        quota: DailyQuota::default(),
+        consistency: None,
+    };
+    let store = KvStore::new(config, executor.handle(), &Streams::new(1, 0));
     let collector = Rc::new(Collector::new(Rc::new(policy), executor.handle(), "w", 1));
     Bench {
         executor,
@@ -54,7 +70,7 @@ impl Bench {
     }
 
     fn wait(&self, d: Duration) {
-        let until = kvplan::telemetry::ports::Clock::now(&self.executor.handle()) + d;
+        let until = self.executor.handle().now() + d;
         self.executor.run_until(until);
     }
 
@@ -117,6 +133,29 @@ fn totals_make_room_so_that_a_rollup_loses_nothing() {
     let _ = b.record(500);
     b.flush();
     assert_eq!((b.stored(), b.collector.counters().lost_total()), (500, 0));
+}
+
+/// The write that waits for its turn also does what others left to it: the batch that the record at 1 s
+/// asks it for is taken along by the write before, and one that is full at 1.6 s is left to it.
+#[test]
+fn a_full_batch_is_written_by_whoever_waits_for_the_turn() {
+    let mut p = policy("batch-keys");
+    p.batch.max_records = 2;
+    let b = bench_with(p, Timestamp::from_secs(1_793_577_600), 500 * MS);
+    let start = b.executor.handle().now();
+    for (at, records) in [(0, 2), (100, 2), (1_000, 1), (1_600, 2)] {
+        b.executor.run_until(start + at * MS);
+        for said in b.record(records) {
+            if let Recorded::Full(batch) = said {
+                let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
+                let write = async move { c.flush_batch(&kv, batch).await.unwrap() };
+                b.executor.handle().spawn(write);
+            }
+        }
+    }
+    b.executor.run_until(start + 4_000 * MS);
+    assert_eq!(b.collector.records_in_memory(), 0);
+    assert_eq!(b.store.meter().issued(OpKind::Write), 3);
 }
 
 #[test]
@@ -225,30 +264,10 @@ fn eviction_counts_what_was_in_memory() {
 /// meanwhile, must not start that hour's total anew.
 #[test]
 fn a_record_at_the_end_of_an_hour_does_not_replace_its_total() {
-    use kvplan::cloud::failure::FailureSpec;
-    use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency};
-    use kvplan::models::dist::Sampler;
-    use kvplan::sim::random::Streams;
-    use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
-
     let end_of_hour = Timestamp::from_secs(1_793_577_600) + HOUR;
-    let executor = Executor::new(end_of_hour - 100 * MS);
-    let config = KvConfig {
-        limits: load("cloudflare", None, &[]).unwrap(),
-        latency: KvLatency::uniform(Sampler::constant(200 * MS)),
-        failures: FailureSpec::default(),
-        origin: Timestamp::EPOCH,
-        quota: DailyQuota::default(),
-        consistency: None,
-    };
-    let store = KvStore::new(config, executor.handle(), &Streams::new(1, 0));
     let mut policy = policy("optimised");
     policy.batch.min_interval = Duration::ZERO;
-    let b = Bench {
-        collector: Rc::new(Collector::new(Rc::new(policy), executor.handle(), "w", 1)),
-        executor,
-        store,
-    };
+    let b = bench_with(policy, end_of_hour - 100 * MS, 200 * MS);
     b.record(3);
     let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
     b.executor

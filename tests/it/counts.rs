@@ -118,7 +118,8 @@ fn workerd_sees_the_writes_and_batches_that_the_simulator_says() {
         let Some(workerd) = Workerd::start(None) else {
             return;
         };
-        let kv = Metered::new(workerd.bridge(Values::Text, None), SystemClock);
+        let bridge = workerd.bridge(Values::Text, None);
+        let kv = Metered::new(bridge.clone(), SystemClock);
         let (real, arrivals) = in_real_time(async {
             let start = SystemClock.now();
             let due = (0..RATE * seconds).map(|i| start + Duration::from_secs(1) / RATE * i);
@@ -130,7 +131,8 @@ fn workerd_sees_the_writes_and_batches_that_the_simulator_says() {
             (n, 0, n),
             "{policy}"
         );
-        assert_eq!(real.failed_writes, 0, "{policy}");
+        let why = bridge.last_failure();
+        assert_eq!(real.failed_writes, 0, "{policy}: {why:?}");
         assert_eq!(real, on_the_virtual_kv(policy, arrivals), "{policy}");
     }
 }
