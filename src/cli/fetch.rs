@@ -169,7 +169,7 @@ impl Client {
             let asked = asked
                 .each_ref()
                 .map(|(name, value)| (*name, value.as_str()));
-            let path = format!("/accounts/{}/billable-usage", self.account.id());
+            let path = format!("{}/billable-usage", self.account.path());
             let answer = self.repeat(label, async || self.api.get(&path, &asked).await);
             let answer = answer.await?;
             if matches!(answer.status, 403 | 404) {
@@ -191,8 +191,14 @@ impl Client {
                 records.append(of_page);
             }
             let pages = value.pointer("/result_info/total_pages");
-            if page >= pages.and_then(Value::as_u64).unwrap_or(1) {
+            let pages = pages.and_then(Value::as_u64).unwrap_or(1);
+            if page >= pages {
                 break;
+            }
+            if page == PAGES {
+                return Err(Failure::usage(format!(
+                    "{label}: found {pages} pages, expected {PAGES} at most: fewer days with --since and --until"
+                )));
             }
         }
         let wanted = Wanted {

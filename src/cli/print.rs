@@ -25,8 +25,10 @@ pub(crate) use say;
 
 /// See [`say`].
 pub(crate) fn line(text: Arguments) {
-    let mut out = io::stdout().lock();
-    note(out.write_fmt(text).and_then(|()| out.write_all(b"\n")));
+    let mut shown = String::new();
+    text.to_string().chars().for_each(|c| push(&mut shown, c));
+    shown.push('\n');
+    note(io::stdout().lock().write_all(shown.as_bytes()));
 }
 
 /// Says bytes as they are.
@@ -71,12 +73,19 @@ fn readable(text: &str) -> String {
         let within = !cut || i < LONGEST / 2 || i >= length - LONGEST / 2;
         match c {
             _ if !within => {}
-            '\n' | '\t' => shown.push(c),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
+            c => push(&mut shown, c),
         }
     }
     shown
+}
+
+/// A control character as an escape.
+fn push(shown: &mut String, c: char) {
+    match c {
+        '\n' | '\t' => shown.push(c),
+        c if c.is_control() => shown.extend(c.escape_default()),
+        c => shown.push(c),
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ use kvplan::study::usage::{Actual, Wanted};
 
 Usage is what Cloudflare's GraphQL answers (kvOperationsAdaptiveGroups, kvStorageAdaptiveGroups, workersInvocationsAdaptive), what its
 billable-usage API does, or a CSV file; what a file holds is known by its content. Days that are not whole are not
-compared: of data by date the first and the last, unless --since and --until say for which days they were asked.
+compared: of data by date the first and the last, unless --since and --until say for which days they were asked; of an hourly
+table those of which an hour is missing. With several policies in the scenario the last is projected.
 Each replication is a simulated day. Writes reconcile.csv, reconcile.json, a chart for each meter, and calibrated.toml: the scenario that
 explains best what was used, for kvplan run --scenario.
 
@@ -65,7 +66,9 @@ pub(crate) struct Args {
 
 /// Compares and writes.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
-    let scenario = args.simulation.load()?;
+    let mut scenario = args.simulation.load()?;
+    let last = scenario.policies.len() - 1;
+    scenario.policies.drain(..last);
     if scenario.replications < 2 {
         return Err(Failure::usage(
             "--replications: found 1, expected at least 2: one day has no interval",
@@ -121,7 +124,16 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         print::bytes(&args.format.bytes(&invoice)?);
     } else if let Some(written) = written {
         say!("{}\n\n{}\n", report.settings, report.table());
-        say!("What was used, of the meters above with whole days:\n");
+        let sampled = found.meters.iter().filter(|m| !m.is_counted());
+        let sampled: Vec<&str> = sampled.map(|m| m.meter.name()).collect();
+        let note = match sampled.is_empty() {
+            true => String::new(),
+            false => format!(
+                " ({}: sampled, an estimate without interval)",
+                sampled.join(", ")
+            ),
+        };
+        say!("What was used, of the meters above with whole days{note}:\n");
         print::bytes(&args.format.bytes(&invoice)?);
         say!(
             "\nThe same of what was projected: {}\n{written}",

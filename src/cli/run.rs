@@ -2,11 +2,14 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
-use super::print::say;
+use super::invoice::Format;
+use super::print::{self, say};
 use super::session::{compute, sweep_levels};
 use kvplan::models::quantity::{Count, parse_duration};
+use kvplan::pricing::Usage;
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
+use kvplan::report::write::invoice::InvoiceReport;
 use kvplan::report::write::precision::precision_note;
 use kvplan::report::write::sweep::settings_line;
 use kvplan::report::write::{run as report, timeline};
@@ -22,6 +25,7 @@ use std::time::Duration;
 #[command(after_help = "Examples:
   kvplan run                                   the default scenario
   kvplan run --scenario production-1m --policy optimised
+  kvplan run --policy optimised --format focus   the projected invoice, for FinOps tools
   kvplan run --precision 2%                    as many replications as it takes for that
   kvplan run --traffic 5M --plan free --set failures.write.error=5%
   kvplan run --scenario bad-day --out bad-day  what happens over time, as CSV and charts
@@ -45,6 +49,9 @@ pub(crate) struct Args {
     /// Invocations to trace in the first replication of each policy
     #[arg(long, requires = "out", value_name = "N", default_value_t = 100)]
     trace: usize,
+    /// Print the projected invoice alone in that form, of one policy; focus has the columns of FOCUS, for FinOps tools
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
@@ -57,6 +64,12 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 /// Simulates the scenario with each of its policies and prints the results.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario: Scenario = args.simulation.load()?;
+    let policies = scenario.policies.len();
+    if args.format != Format::Table && policies > 1 {
+        return Err(Failure::usage(format!(
+            "--format: found {policies} policies, expected one, whose invoice is printed: --policy"
+        )));
+    }
     let traffic = traffic_of(args.traffic, &scenario)?;
     let out = args.out.as_deref().map(OutputDir::prepare).transpose()?;
     let quiet = args.simulation.quiet;
@@ -82,7 +95,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             })
             .and_then(|()| out.commit())?;
     }
-    if !quiet {
+    if args.format != Format::Table {
+        print_invoice(&scenario, &cells[0], args.format)?;
+    } else if !quiet {
         say!("{}\n", settings_line(&scenario, &cells));
         print_measures(&scenario, &cells);
         print_timelines(&scenario, &timelines, args.out.as_deref());
@@ -97,6 +112,25 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
     compute(steps, args.simulation.quiet, |work, _| {
         observe_all(scenario, traffic, interval, args.trace, work)
     })
+}
+
+/// The invoice for the mean usage, alone.
+fn print_invoice(scenario: &Scenario, cell: &Cell, format: Format) -> Result<(), Failure> {
+    let mut usage = Usage::default();
+    for line in &cell.pooled.invoice.lines {
+        if let Some(meter) = line.item {
+            usage.add(meter, line.used);
+        }
+    }
+    let bill = InvoiceReport::check(scenario.plan(), &usage).map_err(Failure::defect)?;
+    print::bytes(&format.bytes(&InvoiceReport {
+        catalog: &scenario.catalog,
+        plan: scenario.plan(),
+        on: scenario.prices_on,
+        invoice: &bill.0,
+        excesses: &bill.1,
+    })?);
+    Ok(())
 }
 
 fn print_measures(scenario: &Scenario, cells: &[Cell]) {

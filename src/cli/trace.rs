@@ -6,10 +6,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, parse_duration};
+use kvplan::report::output::OutputDir;
 use kvplan::run::Point;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::replay::{Extent, write_trace};
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -90,33 +92,30 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
 }
 
-/// Writes beside the file first, so that nobody finds half of it.
+/// Writes into a hidden folder first, so that nobody finds half of the file.
 fn into_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<Option<u64>>,
 ) -> Result<Option<u64>, String> {
     let fail = |e: io::Error| format!("{}: cannot be written ({e})", path.display());
+    let name = path.file_name().and_then(OsStr::to_str);
+    let name = name.ok_or_else(|| format!("{}: expected a file's name", path.display()))?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let staging = tempfile::Builder::new()
-        .prefix(".kvplan-")
-        .tempdir_in(folder.unwrap_or(Path::new(".")))
-        .map_err(fail)?;
-    let staged = staging.path().join("trace");
-    let file = BufWriter::new(File::create(&staged).map_err(fail)?);
-    let gzipped = path.extension().is_some_and(|e| e == "gz");
-    let rows = if gzipped {
-        let mut out = GzEncoder::new(file, Compression::default());
-        let rows = write(&mut out).map_err(fail)?;
-        out.finish().and_then(|mut o| o.flush()).map_err(fail)?;
+    let out = OutputDir::prepare(folder.unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
+    let file = BufWriter::new(File::create(out.staged(name)).map_err(fail)?);
+    let rows = if path.extension().is_some_and(|e| e == "gz") {
+        let mut packed = GzEncoder::new(file, Compression::default());
+        let rows = write(&mut packed).map_err(fail)?;
+        packed.finish().and_then(|mut o| o.flush()).map_err(fail)?;
         rows
     } else {
-        let mut out = file;
-        let rows = write(&mut out).map_err(fail)?;
-        out.flush().map_err(fail)?;
+        let mut file = file;
+        let rows = write(&mut file).map_err(fail)?;
+        file.flush().map_err(fail)?;
         rows
     };
     if rows.is_some() {
-        fs::rename(&staged, path).map_err(fail)?;
+        out.commit().map_err(|e| e.to_string())?;
     }
     Ok(rows)
 }

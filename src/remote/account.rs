@@ -67,9 +67,14 @@ impl Account {
         &self.id
     }
 
+    /// Where its part of the API is, below the API's own address.
+    pub fn path(&self) -> String {
+        format!("/accounts/{}", encode(&self.id))
+    }
+
     /// Its part of the API.
     pub(crate) fn root(&self) -> String {
-        format!("{}/accounts/{}", self.api, encode(&self.id))
+        format!("{}{}", self.api, self.path())
     }
 
     pub(crate) fn token(&self) -> &Secret {

@@ -11,6 +11,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+/// Longest answer that is taken, in bytes: a bulk read gives 25 MB at most
+/// (<https://developers.cloudflare.com/kv/api/read-key-value-pairs/>), which JSON may double.
+const LONGEST_ANSWER: usize = 64 << 20;
+
 /// How long a connection to this machine may be idle and still be used.
 const LOCAL_IDLE: Duration = Duration::from_secs(2);
 
@@ -142,6 +146,11 @@ impl Http {
             let message = format!("address `{root}`: expected http:// or https:// and a host");
             return Err(BadAddress(message));
         }
+        let is_local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        if auth.is_some() && url.scheme() == "http" && !is_local {
+            let message = "found http://, expected https:// for what carries a secret";
+            return Err(BadAddress(format!("address `{root}`: {message}")));
+        }
         let mut headers = HeaderMap::new();
         if let Some((name, scheme, secret)) = auth {
             let value = secret.header(scheme).ok_or_else(|| {
@@ -157,7 +166,7 @@ impl Http {
             .user_agent("kvplan")
             // The service redirects nothing; a redirect would carry values to another host.
             .redirect(redirect::Policy::none());
-        if matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+        if is_local {
             // The local Workers runtime closes a connection that was idle for 5 s; a request sent
             // on it at that moment would be lost with it.
             builder = builder.no_proxy().pool_idle_timeout(LOCAL_IDLE);
@@ -207,10 +216,18 @@ impl Http {
         // The other form of the header, a date, is not used by this service.
         let retry_after = answer.headers().get(RETRY_AFTER);
         let seconds = retry_after.and_then(|v| v.to_str().ok()?.parse().ok());
-        let body = answer.bytes().await.map_err(lost)?;
+        let mut answer = answer;
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(lost)? {
+            body.extend_from_slice(&part);
+            if body.len() > LONGEST_ANSWER {
+                let message = format!("the answer is longer than {LONGEST_ANSWER} bytes");
+                return Err(Failure::new(Reach::Answered(status), message));
+            }
+        }
         Ok(Reply {
             status,
-            body: body.into(),
+            body,
             retry_after: seconds.map(Duration::from_secs),
         })
     }
@@ -276,6 +293,14 @@ mod tests {
         assert!(new("https://example.com").is_none());
         let named = new("https://user:hunter2@example.com").unwrap();
         assert!(!named.to_string().contains("hunter2"));
+        let secret = Secret::new("hunter2");
+        let sent_to = |root| {
+            let auth = Some(("authorization", "Bearer ", &secret));
+            Http::new(root, auth, Duration::from_secs(1)).err()
+        };
+        assert!(sent_to("http://example.com").is_some());
+        assert!(sent_to("http://127.0.0.1:8787").is_none());
+        assert!(sent_to("https://example.com").is_none());
         let broken = Secret::new("a\nb");
         let auth = Some(("authorization", "Bearer ", &broken));
         let refused = Http::new("https://example.com", auth, Duration::from_secs(1));

@@ -91,6 +91,16 @@ impl OutputDir {
     pub fn commit(self) -> Result<Vec<PathBuf>, WriteError> {
         let fail = WriteError::of_writing(self.target.display());
         let names = self.names().map_err(&fail)?;
+        let paths = names.iter().map(|name| self.target.join(name)).collect();
+        if let [only] = names.as_slice() {
+            // One file is put in place at once, or not.
+            let staged = self.staging.path().join(only);
+            let placed = File::open(&staged)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| fs::rename(&staged, self.target.join(only)))
+                .and_then(|()| sync(&self.target));
+            return placed.map(|()| paths).map_err(fail);
+        }
         let file = |name: &OsString| {
             let path = self.staging.path().join(name);
             let bytes = fs::read(&path)?;
@@ -106,13 +116,6 @@ impl OutputDir {
             staging: staging.to_string_lossy().into_owned(),
             files: files.map_err(&fail)?,
         };
-        let paths = names.iter().map(|name| self.target.join(name)).collect();
-        if let [only] = names.as_slice() {
-            // One file is put in place at once, or not.
-            fs::rename(self.staging.path().join(only), self.target.join(only)).map_err(&fail)?;
-            sync(&self.target).map_err(&fail)?;
-            return Ok(paths);
-        }
         // If another command has just listed its own, that comes first.
         finish_pending(&self.target)?;
         list(&self.target, self.staging.path(), &pending).map_err(&fail)?;

@@ -76,11 +76,12 @@ impl Totals {
     }
 
     fn merge(&mut self, other: &Totals) -> Result<(), Corrupt> {
-        self.count += other.count;
-        self.errors += other.errors;
-        self.tokens += other.tokens;
+        self.latency.merge(&other.latency).map_err(|_| Corrupt)?;
+        self.count = self.count.saturating_add(other.count);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.tokens = self.tokens.saturating_add(other.tokens);
         self.latency_sum_ms += other.latency_sum_ms;
-        self.latency.merge(&other.latency).map_err(|_| Corrupt)
+        Ok(())
     }
 }
 
@@ -149,6 +150,8 @@ impl Aggregate {
         let named: Vec<(&str, Totals)> = named.ok_or(Corrupt)?;
         let mut aggregate = Aggregate::default();
         for (name, totals) in named {
+            // What another version wrote with other bins cannot be added to ours.
+            Totals::new().merge(&totals)?;
             *aggregate.slot(names.intern(name).0 as usize) = Some(totals);
         }
         Ok(aggregate)
@@ -323,6 +326,22 @@ mod tests {
         names.intern("openai");
         names.intern("gemini");
         names
+    }
+
+    /// What a version with other bins wrote can be read, but not added to.
+    #[test]
+    fn totals_with_other_bins_are_damaged_values() {
+        let mut totals = Totals::new();
+        totals.latency = DDSketch::new(Config::new(0.05, 100, 1e-6));
+        totals.latency.add(1.0);
+        let other = Aggregate {
+            providers: vec![Some(totals)],
+        };
+        let bytes = other.encode(&names());
+        assert!(matches!(
+            Aggregate::decode(&bytes, &mut names()),
+            Err(Corrupt)
+        ));
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl<C: Clock> Collector<C> {
                 record_rate: RateEstimate::default(),
                 batches_written: 0,
                 last_write: None,
+                latest: Timestamp::EPOCH,
                 cache,
                 decoded: Decoded::default(),
                 flights: BTreeMap::new(),
@@ -164,14 +165,15 @@ impl<C: Clock> Collector<C> {
         success: bool,
         tokens: u32,
     ) -> Recorded {
+        let s = &mut *self.state.borrow_mut();
+        s.latest = s.latest.max(self.clock.now());
         let record = Record {
-            at: self.clock.now(),
+            at: s.latest,
             provider,
             latency,
             success,
             tokens,
         };
-        let s = &mut *self.state.borrow_mut();
         s.counters.accepted += 1;
         if !s.waiting.is_empty() {
             s.give_up_for_the_cancelled(record.at);

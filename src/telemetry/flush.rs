@@ -318,7 +318,7 @@ impl State {
         self.unsaved -= newly.records;
         self.counters.stored += newly.records;
         let until_now = u128::from(newly.records) * u128::from(now.as_nanos());
-        self.counters.store_delay_us += ((until_now - newly.at_sum_ns) / 1_000) as u64;
+        self.counters.store_delay_us += (until_now.saturating_sub(newly.at_sum_ns) / 1_000) as u64;
     }
 
     fn settle(&mut self, slot: Slot, covered: Covered, now: Timestamp) {

@@ -6,6 +6,10 @@ use crate::units::quantity::{self, Probability};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// How long the Workers runtime carries on work after the response
+/// (<https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>).
+pub const WAIT_UNTIL: Duration = Duration::from_secs(30);
+
 /// How the metrics system batches, retries, stores and caches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -421,6 +425,18 @@ impl Policy {
             }
         }
         check_name("name", &self.name)?;
+        // A batch that is written at once has no age.
+        let has_age = b.max_records > 1 || b.adaptive.is_some();
+        if has_age && b.age() + b.min_interval >= WAIT_UNTIL {
+            return Err(FieldError::new(
+                "batch.max_age",
+                format!(
+                    "found {:?}, with batch.min_interval {:?}, expected less than {WAIT_UNTIL:?} in all: then the Workers runtime ends what waitUntil carries on, and the batch would never be written",
+                    b.age(),
+                    b.min_interval
+                ),
+            ));
+        }
         let memory = "an isolate has 128 MB";
         within("batch.max_records", b.max_records, 1, 1_000_000, memory)?;
         let capacity = "batch.buffer_capacity";
@@ -437,6 +453,12 @@ impl Policy {
             let found = u64::try_from(buckets).unwrap_or(u64::MAX);
             let reason = "buckets of layout.bucket in the window, each a key to read";
             within(field, found, 0, 100_000, reason)?;
+        }
+        if b.write == WriteMode::Await && self.layout.keys == KeyLayout::Shared {
+            return Err(FieldError::new(
+                "batch.write",
+                "found \"await\" with layout.keys \"shared\", expected \"background\": writers of one key take turns, and a request would wait for those of others",
+            ));
         }
         if b.buffer_capacity < b.max_records {
             return Err(FieldError::new(

@@ -147,7 +147,10 @@ impl<C: Clock> Collector<C> {
             self.state.borrow_mut().counters.coalesced += 1;
             return shared;
         }
-        let flight = Rc::new(Flight::default());
+        let flight = Rc::new(Flight {
+            begun: self.clock.now(),
+            answer: RefCell::default(),
+        });
         let mine = Rc::clone(&flight);
         self.state.borrow_mut().flights.insert(key, mine);
         let answer = self.read_and_remember(kv, key).await;
@@ -162,7 +165,7 @@ impl<C: Clock> Collector<C> {
     /// The answer of another query's read, looked for on timers of its own; `None` if that does not come in
     /// time, as when whoever reads has been cancelled.
     async fn look_out_for(&self, flight: &Flight) -> Option<Result<Rc<Metrics>, KvError>> {
-        let give_up = self.clock.now() + PATIENCE;
+        let give_up = flight.begun + PATIENCE;
         loop {
             let answer = flight.answer.borrow().clone();
             if answer.is_some() || self.clock.now() >= give_up {

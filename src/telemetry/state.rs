@@ -39,6 +39,8 @@ pub(super) struct State {
     pub record_rate: RateEstimate,
     pub batches_written: u64,
     pub last_write: Option<Timestamp>,
+    /// When the last record came; a clock that is set back does not go back here.
+    pub latest: Timestamp,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     pub decoded: Decoded,
     /// Reads of the KV under way that other queries may share.
@@ -110,8 +112,9 @@ pub(super) struct QueryKey {
 }
 
 /// A read of the KV whose answer other queries look out for.
-#[derive(Default)]
 pub(super) struct Flight {
+    /// When it was begun.
+    pub begun: Timestamp,
     /// The answer, once it is there.
     pub answer: RefCell<Option<Result<Rc<Metrics>, KvError>>>,
 }

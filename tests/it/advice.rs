@@ -1,5 +1,6 @@
 //! What kvplan advises: nothing that loses or refuses the work, and nothing that it does not know.
 
+use crate::setup::rows;
 use assert_cmd::Command;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
@@ -10,9 +11,8 @@ use kvplan::study::breakeven::{Question, Settings, breakeven};
 use kvplan::study::cheapest::{Reason, Standing, standings};
 use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, crossing, sweep};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use tempfile::TempDir;
 
 fn kvplan(args: &[&str]) -> (String, Option<i32>) {
@@ -26,13 +26,7 @@ fn kvplan(args: &[&str]) -> (String, Option<i32>) {
     (text, output.status.code())
 }
 
-/// The rows of a CSV file by the names of its columns.
-fn rows(path: &Path) -> Vec<HashMap<String, String>> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    reader.deserialize().map(|r| r.unwrap()).collect()
-}
-
-fn number(row: &HashMap<String, String>, name: &str) -> f64 {
+fn number(row: &BTreeMap<String, String>, name: &str) -> f64 {
     row[name].parse().unwrap_or(f64::NAN)
 }
 
@@ -368,18 +362,18 @@ fn the_mark_of_a_used_up_quota_is_that_of_breakeven() {
     );
 }
 
-/// A batch of ten minutes spares reads and writes, so that a free plan's Worker requests are the first
-/// that are used up.
+/// On a free plan that had a million writes a day, Worker requests are the first that are used up.
 #[test]
 fn used_up_worker_requests_are_marked_and_told() {
     let dir = TempDir::new().unwrap();
     let out = dir.path().to_str().unwrap();
-    let batches = [
-        "--set",
-        "policy.batch.max_age=\"10 min\"",
-        "--set",
-        "policy.batch.max_records=10000",
-    ];
+    let catalog = concat!(env!("CARGO_MANIFEST_DIR"), "/models/prices/cloudflare.toml");
+    let generous = fs::read_to_string(catalog).unwrap();
+    let generous = generous.replacen("daily_limit = \"1k\"", "daily_limit = \"1M\"", 1);
+    let prices = dir.path().join("generous.toml");
+    fs::write(&prices, generous).unwrap();
+    let prices = format!("billing.catalog=\"{}\"", prices.display());
+    let batches = ["--set", &prices];
     let args = [
         "sweep",
         "--plan",

@@ -48,6 +48,10 @@ fn every_number_has_an_upper_bound() {
         ),
         ("policy.layout.bucket=\"1 s\"", ""),
         (
+            "policy.batch.max_age=\"29 s\"",
+            "expected less than 30s in all",
+        ),
+        (
             "workload.shape={hourly=[1e308,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
             "only ratios",
         ),
@@ -76,6 +80,14 @@ fn every_number_has_an_upper_bound() {
         vec!["run", "--traffic", "1000000B"],
         vec!["run", "-n", "4294967295"],
         vec!["run", "-j", "10000"],
+        // Writers of one key take turns, and a request would wait for others.
+        vec![
+            "run",
+            "--policy",
+            "shared-key",
+            "--set",
+            "policy.batch.write=\"await\"",
+        ],
         vec![
             "run",
             "--scenario",
@@ -207,5 +219,42 @@ fn latencies_below_a_nanosecond_are_refused() {
     assert!(
         said.contains("tiny.csv:3: field `latency_ms`: found \"5e-324\""),
         "{said}"
+    );
+}
+
+/// An honest run would often lie outside of so few simulations.
+#[test]
+fn a_real_run_is_not_judged_by_a_handful_of_simulations() {
+    let dir = TempDir::new().unwrap();
+    let args = ["validate", "--against", "http://127.0.0.1:1", "-n", "5"];
+    let said = refused(&args, dir.path());
+    assert!(said.contains("found 5, expected at least 100"), "{said}");
+}
+
+/// A name in an answer of a service that would write on the terminal.
+#[test]
+fn names_of_a_service_reach_no_terminal_raw() {
+    let dir = TempDir::new().unwrap();
+    let groups = r#"{"date":"2026-11-02"},"sum":{"requests":5}"#;
+    let answer = format!(
+        r#"{{"data":{{"viewer":{{"accounts":[{{"kv\u001b]0;PWNED\u0007Groups":[{{"dimensions":{groups}}}],"kvOperationsAdaptiveGroups":[{{"dimensions":{{"actionType":"read","date":"2026-11-02"}},"sum":{{"requests":5}}}}]}}]}}}}}}"#
+    );
+    fs::write(dir.path().join("a.json"), answer).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kvplan"));
+    let args = [
+        "reconcile",
+        "a.json",
+        "-n",
+        "2",
+        "--set",
+        "period.requests=50",
+    ];
+    let output = command.args(args).current_dir(dir.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("\\u{1b}]0;PWNED\\u{7}"), "{said}");
+    assert!(
+        !said.contains('\u{1b}') && !said.contains('\u{7}'),
+        "{said:?}"
     );
 }

@@ -1,5 +1,6 @@
 //! `kvplan calibrate`: known truths are recovered, and what does not fit is said.
 
+use crate::setup::short_run;
 use assert_cmd::Command;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::dist::Dist;
@@ -101,18 +102,7 @@ fn a_known_lognormal_is_recovered_and_two_modes_are_kept_as_observed() {
         "{p99}"
     );
     // It can be run.
-    let run = [
-        "run",
-        "--traffic",
-        "100k",
-        "-n",
-        "1",
-        "--set",
-        "latency=o/calibrated.toml",
-        "--set",
-        "period.requests=100",
-    ];
-    let (good, text) = kvplan(dir.path(), &run);
+    let (good, text) = kvplan(dir.path(), &short_run("latency=o/calibrated.toml"));
     assert!(good, "{text}");
     let csv = fs::read_to_string(dir.path().join("o/calibrate.csv")).unwrap();
     assert!(csv.contains("\nwrite,3000,lognormal,"), "{csv}");
@@ -156,6 +146,12 @@ fn quantiles_of_analytics_are_fitted_or_gone_through() {
     assert!(text.contains("piecewise through the quantiles"), "{text}");
     assert!((p.read.cdf(150.0) - 0.9).abs() < 1e-6);
     assert!((p.read.cdf(300.0) - 0.99).abs() < 1e-6);
+    // A handful of values beside them is not more than they are.
+    let csv = "operation,latency_ms\nwrite,100\nwrite,101\nwrite,102\n";
+    fs::write(dir.path().join("few.csv"), csv).unwrap();
+    let (good, text) = kvplan(dir.path(), &["calibrate", &file, "few.csv", "--out", "o"]);
+    assert!(good, "{text}");
+    assert_eq!(profile(dir.path()).write, p.write);
     // 12 lists are too few.
     let base: LatencyProfile = load("kv-2025", None, &[]).unwrap();
     assert_eq!(p.list, base.list);

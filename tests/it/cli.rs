@@ -1,5 +1,6 @@
 //! The binary as a user drives it.
 
+use crate::setup::files;
 use assert_cmd::Command;
 use std::fs;
 use std::path::Path;
@@ -31,21 +32,6 @@ fn sweep_into(dir: &Path, extra: &[&str]) {
         .arg(dir)
         .assert()
         .success();
-}
-
-fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<_> = fs::read_dir(dir)
-        .unwrap()
-        .map(|e| e.unwrap())
-        .map(|e| {
-            (
-                e.file_name().into_string().unwrap(),
-                fs::read(e.path()).unwrap(),
-            )
-        })
-        .collect();
-    files.sort();
-    files
 }
 
 #[test]
@@ -400,4 +386,38 @@ fn a_fleet_refuses_a_policy_that_sees_one_isolate_only() {
         "{message}"
     );
     insta::assert_snapshot!(refused(&["--set", "fleet.isolates=0"], TempDir::new().unwrap().path()), @r"error: --set fleet.isolates=0: field `isolates`: found 0, expected 1 to 100000 (one for each place at least)");
+}
+
+#[test]
+fn a_run_prints_its_projected_invoice_for_finops_tools() {
+    let run = |more: &[&str]| {
+        let args = [
+            "run",
+            "--traffic",
+            "1M",
+            "-n",
+            "2",
+            "--set",
+            "period.requests=500",
+        ];
+        kvplan().args(args).args(more).output().unwrap()
+    };
+    let output = run(&["--policy", "naive", "--format", "focus"]);
+    assert!(output.status.success(), "{output:?}");
+    let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+    let headers = reader.headers().unwrap().clone();
+    let cost = headers.iter().position(|h| h == "BilledCost").unwrap();
+    let costs = reader
+        .records()
+        .map(|r| r.unwrap()[cost].parse::<f64>().unwrap());
+    assert!(costs.sum::<f64>() >= 5.0);
+    let output = run(&[
+        "--policy",
+        "naive",
+        "--policy",
+        "optimised",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }

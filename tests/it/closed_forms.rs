@@ -1,10 +1,11 @@
 //! Simulated values against closed forms, within bounds derived from the runs.
 
+use crate::setup::{INSTANT, overrides};
 use kvplan::cloud::failure::FailureSpec;
 use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvStore};
 use kvplan::models::dist::Dist;
+use kvplan::models::load;
 use kvplan::models::quantity::{Count, Rate};
-use kvplan::models::{Override, load, parse_overrides};
 use kvplan::run::measure::Outcome;
 use kvplan::run::metric;
 use kvplan::run::scenario::Scenario;
@@ -22,22 +23,10 @@ use kvplan::workload::WorkloadStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-fn overrides(settings: &[&str]) -> Vec<Override> {
-    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
-    parse_overrides(&settings).unwrap()
-}
-
 /// The default scenario with an instant KV, and no queries but one metrics read per request.
 fn instant(settings: &[&str]) -> Scenario {
-    let base = [
-        "latency.read={kind=\"constant\",value=\"0 s\"}",
-        "latency.write={kind=\"constant\",value=\"0 s\"}",
-        "latency.list={kind=\"constant\",value=\"0 s\"}",
-        "workload.analytics_queries.rate=\"0/s\"",
-        "workload.health_checks.rate=\"0/s\"",
-    ];
-    let all: Vec<&str> = base.iter().chain(settings).copied().collect();
-    Scenario::load("default", &["optimised".into()], None, &overrides(&all)).unwrap()
+    let overrides = overrides(&INSTANT, settings);
+    Scenario::load("default", &["optimised".into()], None, &overrides).unwrap()
 }
 
 /// A measure over 20 replications at a rate in requests per second.

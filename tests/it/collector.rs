@@ -326,3 +326,71 @@ fn totals_of_others_are_stored_with_ones_own() {
     consumer.check_conservation().unwrap();
     assert_eq!(consumer.counters().stored, 7);
 }
+
+/// Whoever reads for others may be cancelled without a word: who comes later does not wait for it.
+#[test]
+fn a_read_whose_reader_was_cancelled_long_ago_is_not_waited_for() {
+    let mut p = policy("coalescing");
+    p.cache.ttl = Duration::from_secs(5);
+    let b = bench_with(p, Timestamp::from_secs(1_793_577_600), 100 * MS);
+    let ask = || {
+        let (c, kv) = (Rc::clone(&b.collector), b.store.invocation());
+        async move { _ = c.fetch_metrics(&kv, HOUR).await.unwrap() }
+    };
+    let sim = b.executor.handle();
+    let reader = sim.spawn(ask());
+    b.wait(50 * MS);
+    sim.cancel(reader);
+    b.wait(HOUR);
+    let begun = sim.now();
+    b.executor.block_on(ask());
+    let took = sim.now().since(begun);
+    assert!(took < 500 * MS, "{took:?}");
+}
+
+/// A clock that tells what it is told to.
+#[derive(Clone)]
+struct Told(Rc<std::cell::Cell<Timestamp>>);
+
+impl Clock for Told {
+    fn now(&self) -> Timestamp {
+        self.0.get()
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// The clock of a machine may be set back: delays are then too short, and no stored hour is begun anew.
+#[test]
+fn a_clock_that_is_set_back_breaks_nothing() {
+    let hour = Timestamp::from_secs(1_793_577_600) + HOUR;
+    let clock = Told(Rc::new(std::cell::Cell::new(hour - MS)));
+    let executor = Executor::new(hour);
+    let store = KvStore::counting(load("cloudflare", None, &[]).unwrap(), executor.handle());
+    let collector = Rc::new(Collector::new(
+        Rc::new(policy("optimised")),
+        clock.clone(),
+        "w",
+        1,
+    ));
+    let record_and_flush = |at| {
+        clock.0.set(at);
+        let p = collector.provider("p");
+        let _ = collector.record(p, MS, true, 1);
+        // Written a moment "before" it came.
+        clock.0.set(at - 40 * MS);
+        let (c, kv) = (Rc::clone(&collector), store.invocation());
+        executor.block_on(async move { c.flush(&kv).await.unwrap() });
+        executor.run_until(executor.handle().now() + 2 * Duration::from_secs(1));
+    };
+    record_and_flush(hour - MS);
+    record_and_flush(hour + 100 * MS);
+    record_and_flush(hour - MS);
+    collector.check_conservation().unwrap();
+    let mut names = ProviderNames::default();
+    let values = store.inspect("r/");
+    let counts = values
+        .iter()
+        .map(|v| Aggregate::decode(v, &mut names).unwrap().count());
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 2]);
+}

@@ -1,13 +1,17 @@
 //! What can be put around any KV, put around the virtual one.
 
+use crate::setup::overrides;
+use kvplan::cloud::failure::Fault;
 use kvplan::cloud::kv::{KvHandle, KvLimits, KvStore};
 use kvplan::models::load;
+use kvplan::run::scenario::Scenario;
 use kvplan::sim::executor::{Executor, SimHandle};
+use kvplan::study::validate::ScenarioFaults;
 use kvplan::telemetry::load::join_all;
 use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind, PutOptions, ReadOptions};
 use kvplan::units::Timestamp;
 use kvplan_remote::decorators::{
-    Fault, Faults, Faulty, KeyPace, Limited, Limits, Metered, Prefixed,
+    Fault as Shares, Faults, Faulty, KeyPace, Limited, Limits, Metered, Prefixed,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,7 +33,7 @@ fn bench() -> (Executor, Rc<KvStore>) {
 
 /// A KV that takes a second for each operation.
 fn slow(executor: &Executor, store: &Rc<KvStore>) -> Faulty<KvHandle, SimHandle> {
-    let faults = Faults::new(1, |_| Fault::default(), |_, _| SECOND);
+    let faults = Faults::new(1, |_| Shares::default(), |_, _| SECOND);
     Faulty::new(store.invocation(), executor.handle(), faults)
 }
 
@@ -120,11 +124,11 @@ fn an_invocation_has_1000_operations_6_at_once() {
 fn writes(seed: u64, n: u64) -> (Vec<Result<(), KvError>>, u64, Duration) {
     let (executor, store) = bench();
     let fault = |kind| match kind {
-        OpKind::Write => Fault {
+        OpKind::Write => Shares {
             unavailable: 0.3,
             answer_lost: 0.1,
         },
-        _ => Fault::default(),
+        _ => Shares::default(),
     };
     let faults = Faults::new(seed, fault, |_, random| {
         use rand::RngExt;
@@ -185,4 +189,41 @@ fn a_part_of_a_kv_sees_and_touches_nothing_else() {
     let left = executor.block_on(async move { kept.list("", None, 10).await.unwrap().keys });
     let left: Vec<&str> = left.iter().map(|k| k.name.as_str()).collect();
     assert_eq!(left, ["a", "own", "own/b/1"]);
+}
+
+/// The failures of a scenario in front of any KV: at its rates, and as slow as its profile says.
+#[test]
+fn a_kv_fails_as_a_scenario_says() {
+    let settings = [
+        "failures.write={error=\"20%\",timeout=\"10%\",answer_lost=\"5%\"}",
+        "failures.timeout=\"3 s\"",
+        "latency.write={kind=\"constant\",value=\"7 ms\"}",
+        "failures.windows=[{start=\"0 s\",length=\"1 s\",error=\"100%\"}]",
+    ];
+    let scenario = Scenario::load("default", &[], None, &overrides(&settings, &[])).unwrap();
+    let start = Timestamp::from_secs(1_793_577_600);
+    let mut faults = ScenarioFaults::new(&scenario, start).unwrap();
+    // The window, then the rates.
+    let early = faults.next(OpKind::Write, start + SECOND / 2);
+    assert_eq!(early, (Fault::Error, Duration::from_millis(7)));
+    let n = 10_000;
+    let mut counts = [0.0; 4];
+    for _ in 0..n {
+        let (at, took) = match faults.next(OpKind::Write, start + SECOND) {
+            (Fault::None, took) => (0, took),
+            (Fault::Error, took) => (1, took - Duration::from_millis(7)),
+            (Fault::Timeout, took) => (2, took - 3 * SECOND),
+            (Fault::AnswerLost, took) => (3, took - 3 * SECOND),
+            (other, _) => panic!("{other:?}"),
+        };
+        assert_eq!(took, Duration::ZERO);
+        counts[at] += 1.0;
+    }
+    // Five standard deviations of binomial counts.
+    for (count, share) in counts.into_iter().zip([0.65, 0.2, 0.1, 0.05]) {
+        let n = f64::from(n);
+        assert!((count - n * share).abs() < 5.0 * (n * share * (1.0 - share)).sqrt());
+    }
+    let calm = Scenario::load("default", &[], None, &[]).unwrap();
+    assert!(ScenarioFaults::new(&calm, start).is_none());
 }

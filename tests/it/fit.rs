@@ -1,5 +1,6 @@
 //! `kvplan fit`: latencies and workloads, as a user drives it and against known truths.
 
+use crate::setup::short_run;
 use assert_cmd::Command;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::dist::Dist;
@@ -81,16 +82,7 @@ fn a_fitted_profile_can_be_used_and_has_the_quantiles() {
     // The charts of four families, the profile and fit.csv.
     assert_eq!(fs::read_dir(dir.path().join("o")).unwrap().count(), 10);
     kvplan(dir.path())
-        .args([
-            "run",
-            "--traffic",
-            "100k",
-            "-n",
-            "1",
-            "--set",
-            "latency=o/fitted.toml",
-        ])
-        .args(["--set", "period.requests=100"])
+        .args(short_run("latency=o/fitted.toml"))
         .assert()
         .success();
     // The profile can be the base of the next.
@@ -410,15 +402,7 @@ fn a_fitted_workload_can_be_used() {
         assert!(toml.contains(part), "{part} is missing in\n{toml}");
     }
     kvplan(dir.path())
-        .args([
-            "run",
-            "--traffic",
-            "100k",
-            "-n",
-            "1",
-            "--set",
-            "workload=o/mine.toml",
-        ])
+        .args(&short_run("workload=o/mine.toml")[..7])
         .assert()
         .success();
     // A log with other providers can be replayed with the workload that was fitted to it.

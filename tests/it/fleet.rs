@@ -1,8 +1,9 @@
 //! Places and isolates that come and go, against closed forms.
 
+use crate::setup::overrides;
 use kvplan::cloud::fleet::{EndCause, Fleet, FleetSpec, Life};
+use kvplan::models::load;
 use kvplan::models::quantity::Count;
-use kvplan::models::{load, parse_overrides};
 use kvplan::run::metric;
 use kvplan::run::result::RunResult;
 use kvplan::run::scenario::Scenario;
@@ -23,6 +24,10 @@ fn run(per_second: f64, settings: &[&str]) -> RunResult {
 
 /// The same in replications.
 fn runs(per_second: f64, settings: &[&str], replications: u64) -> Vec<RunResult> {
+    runs_of(&quiet(settings), per_second, replications)
+}
+
+fn quiet(settings: &[&str]) -> Scenario {
     let quiet = [
         "fleet=\"slow-start\"",
         "latency=\"in-memory\"",
@@ -32,17 +37,14 @@ fn runs(per_second: f64, settings: &[&str], replications: u64) -> Vec<RunResult>
         "workload.providers=[{name=\"p\",share=\"100%\",success=\"100%\",latency={kind=\"constant\",value=\"0 s\"},tokens={kind=\"constant\",value=1}}]",
         "period.warm_up=\"1 h\"",
     ];
-    let all: Vec<String> = quiet
-        .iter()
-        .chain(settings)
-        .map(|s| (*s).to_owned())
-        .collect();
-    let overrides = parse_overrides(&all).unwrap();
-    let scenario =
-        Scenario::load("default", &["optimised-fleet".into()], None, &overrides).unwrap();
+    let overrides = overrides(&quiet, settings);
+    Scenario::load("default", &["optimised-fleet".into()], None, &overrides).unwrap()
+}
+
+fn runs_of(scenario: &Scenario, per_second: f64, replications: u64) -> Vec<RunResult> {
     let replicate = |replication| {
         let point = Point {
-            scenario: &scenario,
+            scenario,
             policy: &scenario.policies[0],
             traffic: Count((per_second * MONTH_S) as u64),
             replication,
@@ -368,15 +370,29 @@ fn an_isolate_that_ends_loses_its_buffer() {
     assert_eq!(r.counters.lost_total(), 0);
 }
 
-/// A batch that would be older than `waitUntil` allows is never written by its age.
+/// A batch that would be older than `waitUntil` allows is never written by its age, in isolates that end as in those
+/// that do not, where it waits until it is full. A policy cannot be loaded with such an age.
 #[test]
 fn wait_until_cuts_a_slow_batch_short() {
-    let stored = |max_age: &str| {
-        let r = run(0.01, &["fleet.isolates=1", max_age, "period.requests=500"]);
-        r.counters.stored as f64 / r.counters.accepted as f64
+    let settings = |fleet| [fleet, "fleet.isolates=1", "period.requests=500"];
+    let counters = |fleet, age_s| {
+        let mut scenario = quiet(&settings(fleet));
+        scenario.policies[0].batch.max_age = Duration::from_secs(age_s);
+        runs_of(&scenario, 0.01, 1).remove(0).counters
     };
-    assert!(stored("policy.batch.max_age=\"20 s\"") > 0.95);
-    assert_eq!(stored("policy.batch.max_age=\"40 s\""), 0.0);
+    let (ends, lives) = ("fleet=\"slow-start\"", "fleet=\"single\"");
+    let stored = |age_s| {
+        let c = counters(ends, age_s);
+        c.stored as f64 / c.accepted as f64
+    };
+    assert!(stored(20) > 0.95);
+    assert_eq!(stored(40), 0.0);
+    let batch = |age_s| {
+        let c = counters(lives, age_s);
+        c.flushed_records as f64 / c.flushes as f64
+    };
+    assert!(batch(20) < 2.0);
+    assert_eq!(batch(40), 100.0);
 }
 
 #[test]

@@ -31,10 +31,12 @@ mod rest_errors;
 mod runtime;
 mod seed_load_tests;
 mod sensitivity;
+mod setup;
 mod shards;
 #[cfg(unix)]
 mod slurm;
 mod stores;
+mod supply;
 mod timeline;
 mod validate;
 mod verify;

@@ -1,5 +1,6 @@
 //! The planner against exhaustive search, and as a user drives it.
 
+use crate::setup::files;
 use assert_cmd::Command;
 use kvplan::models::quantity::Count;
 use kvplan::models::{load, parse_overrides};
@@ -231,13 +232,7 @@ fn plan_from_the_command_line_on_any_number_of_threads() {
         let out_text = out.to_str().unwrap().to_owned();
         args.extend(["--out", &out_text]);
         let output = kvplan(&args);
-        let mut files: Vec<_> = fs::read_dir(&out)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .map(|p| (p.file_name().unwrap().to_owned(), fs::read(&p).unwrap()))
-            .collect();
-        files.sort();
-        (output, files)
+        (output, files(&out))
     };
     let (output, one) = run(
         "1",
@@ -259,10 +254,7 @@ fn plan_from_the_command_line_on_any_number_of_threads() {
     ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
-    let names: Vec<_> = one
-        .iter()
-        .map(|f| f.0.to_str().unwrap().to_owned())
-        .collect();
+    let names: Vec<_> = one.iter().map(|f| f.0.clone()).collect();
     assert_eq!(
         names,
         [

@@ -1,7 +1,7 @@
 //! Replications added until the estimates are precise enough, and what the intervals are worth.
 
+use crate::setup::{INSTANT, overrides};
 use assert_cmd::Command;
-use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, Rate};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::replicate::Work;
@@ -13,22 +13,12 @@ use tempfile::TempDir;
 /// One isolate on an instant KV, a metrics read per request and no other query: the hit ratio of
 /// its cache is known.
 fn poisson_lookups(settings: &[&str]) -> Scenario {
-    let base = [
-        "latency.read={kind=\"constant\",value=\"0 s\"}",
-        "latency.write={kind=\"constant\",value=\"0 s\"}",
-        "latency.list={kind=\"constant\",value=\"0 s\"}",
-        "workload.analytics_queries.rate=\"0/s\"",
-        "workload.health_checks.rate=\"0/s\"",
+    let short = [
         "policy.cache.ttl=\"0.5 s\"",
         "period.at_least=\"1 s\"",
         "period.requests=200",
     ];
-    let all: Vec<String> = base
-        .iter()
-        .chain(settings)
-        .map(|s| (*s).to_owned())
-        .collect();
-    let overrides = parse_overrides(&all).unwrap();
+    let overrides = overrides(&[&INSTANT[..], &short].concat(), settings);
     Scenario::load("default", &["optimised".into()], None, &overrides).unwrap()
 }
 

@@ -253,3 +253,20 @@ fn a_bridge_that_is_none_is_told() {
         "{said}"
     );
 }
+
+/// Whoever answers for ever fills no memory.
+#[test]
+fn an_answer_has_a_longest_length() {
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "a".repeat((64 << 20) + 1));
+    let (root, _asked) = server(Some(endless.leak()));
+    let config = BridgeConfig {
+        root,
+        secret: None,
+        values: Values::Text,
+        timeout: Duration::from_secs(60),
+    };
+    let bridge = Bridge::new(&config).unwrap();
+    assert!(in_real_time(async { bridge.get("k").await }).is_err());
+    let failure = bridge.last_failure().unwrap();
+    assert!(failure.message.contains("longer than"), "{failure:?}");
+}

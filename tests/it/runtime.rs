@@ -2,8 +2,8 @@
 
 use kvplan::cloud::fleet::FleetSpec;
 use kvplan::cloud::runtime::{Admission, Memory, Runtime};
-use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
+use kvplan::models::{embedded_names, parse_overrides};
 use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, simulate};
 use kvplan::sim::executor::{Executor, SimHandle};
@@ -122,22 +122,7 @@ fn a_semaphore_between_invocations_stops_for_good_as_in_workerd() {
 /// invocation does.
 #[test]
 fn no_policy_waits_for_another_invocation() {
-    let policies = [
-        "naive",
-        "optimised",
-        "batch-keys",
-        "shared-key",
-        "backpressure",
-        "coalescing",
-        "lazy",
-        "eager",
-        "predictive",
-        "adaptive",
-        "per-provider",
-        "tiered",
-        "cron-warm",
-        "breaker",
-    ];
+    let policies = embedded_names("policies");
     let settings = |contexts: bool| {
         [
             "period.at_least=\"20 s\"".to_owned(),
@@ -148,8 +133,7 @@ fn no_policy_waits_for_another_invocation() {
     };
     let load = |contexts| {
         let overrides = parse_overrides(&settings(contexts)).unwrap();
-        let names = policies.map(str::to_owned);
-        Scenario::load("default", &names, None, &overrides).unwrap()
+        Scenario::load("default", &policies, None, &overrides).unwrap()
     };
     let (with, without) = (load(true), load(false));
     for (a, b) in with.policies.iter().zip(&without.policies) {

@@ -1,5 +1,6 @@
 //! Sensitivity analysis as a user drives it, and against what the arithmetic of prices says.
 
+use crate::setup::files;
 use assert_cmd::Command;
 use kvplan::models::{Override, parse_overrides};
 use kvplan::run::metric::index_of;
@@ -84,13 +85,7 @@ fn the_bill_moves_as_its_prices_say_on_any_number_of_threads() {
         args.extend(QUICK);
         let output = kvplan(&args, &out);
         assert!(output.status.success(), "{output:?}");
-        let mut files: Vec<_> = fs::read_dir(&out)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .map(|p| (p.file_name().unwrap().to_owned(), fs::read(&p).unwrap()))
-            .collect();
-        files.sort();
-        (String::from_utf8(output.stdout).unwrap(), files)
+        (String::from_utf8(output.stdout).unwrap(), files(&out))
     };
     let (text, one) = run("1");
     let (_, two) = run("2");

@@ -1,5 +1,6 @@
 //! Sweeps dealt out over machines, and sweeps that go on after an interruption: the same bytes.
 
+use crate::setup::files;
 use assert_cmd::Command;
 use saphyr::{LoadableYamlNode, Yaml};
 use std::fs;
@@ -50,20 +51,6 @@ fn done(args: &[&str], out: &Path) -> (String, String) {
     let (code, stdout, stderr) = run(args, out);
     assert_eq!(code, Some(0), "{args:?}: {stderr}");
     (stdout, stderr)
-}
-
-/// The files of a folder, without those in folders within.
-fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap());
-    let mut files: Vec<_> = entries
-        .filter(|e| e.path().is_file())
-        .map(|e| {
-            let name = e.file_name().into_string().unwrap();
-            (name, fs::read(e.path()).unwrap())
-        })
-        .collect();
-    files.sort();
-    files
 }
 
 fn assert_same_files(found: &Path, expected: &Path, what: &str) {

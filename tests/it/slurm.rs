@@ -3,6 +3,7 @@
 //!
 //! Skipped, with a message, where Slurm is not installed (`tests/setup/slurm.sh`) or does not start.
 
+use crate::setup::files;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -141,19 +142,6 @@ fn script(path: &str) -> PathBuf {
 fn text(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap());
-    let mut files: Vec<_> = entries
-        .filter(|e| e.path().is_file())
-        .map(|e| {
-            let name = e.file_name().into_string().unwrap();
-            (name, fs::read(e.path()).unwrap())
-        })
-        .collect();
-    files.sort();
-    files
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What `kvplan run --out` leaves behind: series, alerts, recoveries, warm-up and traces.
 
+use crate::setup::rows;
 use assert_cmd::Command;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
@@ -31,11 +32,6 @@ fn run_into(dir: &Path, extra: &[&str]) -> String {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
 }
 
 #[test]

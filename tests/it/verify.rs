@@ -1,5 +1,6 @@
 //! `kvplan verify` as a user drives it, and each verdict on a claim built to give it.
 
+use crate::setup;
 use assert_cmd::Command;
 use kvplan::study::claims::{Ledger, quote};
 use std::fs;
@@ -175,10 +176,8 @@ fn verify(dir: &Path, args: &[&str]) -> std::process::Output {
         .unwrap()
 }
 
-/// The rows of `claims.csv`: columns by name.
 fn rows(dir: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
-    let mut reader = csv::Reader::from_path(dir.join("out/claims.csv")).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
+    setup::rows(&dir.join("out/claims.csv"))
 }
 
 /// `id: verdict` of each claim.

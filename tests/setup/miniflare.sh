@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../miniflare"
 if [ -d node_modules/miniflare ] && [ node_modules/.package-lock.json -nt package-lock.json ]; then
   exit 0
 fi
-if ! command -v node npm >/dev/null; then
+if ! { command -v node && command -v npm; } >/dev/null; then
   sudo=""
   if [ "$(id -u)" -ne 0 ]; then
     sudo="sudo -n"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs Slurm and its authentication service, for tests/slurm.rs. Nothing is started here.
 set -euo pipefail
-if command -v slurmctld slurmd sbatch munged >/dev/null; then
+if command -v slurmctld && command -v slurmd && command -v sbatch && command -v munged; then
   exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive

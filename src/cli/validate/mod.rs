@@ -41,7 +41,8 @@ use std::time::Duration;
 Plays the scenario's arrivals (the same seed, the same arrivals), or a log, in real time through the metrics system of one isolate on
 that KV; then simulates what came with the latencies of the very run, many times (-n, 200 if not given). A count that is the same in all
 simulations must be the same in the real run; where they differ, as reads do with latency, the real one must lie among them. Latencies
-are set side by side and decide nothing. With several policies in the scenario the last is played.
+are set side by side and decide nothing. Failures of the scenario are added to the KV (--set failures.write.error=5%). With several policies
+in the scenario the last is played.
 
 A bridge is asked with KVPLAN_BRIDGE_SECRET, the REST API with CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, from the environment.
 Keys of its own, under a prefix that nobody else has, are written and deleted at the end; operations and requests are billed as usual.
@@ -76,6 +77,8 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
+/// Simulations without which an honest run would lie outside more often than twice in a hundred times, each count.
+const FEWEST: u32 = 100;
 /// How long is played, if nobody says it.
 const DURATION: Duration = Duration::from_secs(60);
 /// The collector waits no longer than this for an answer.
@@ -90,6 +93,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     let mut scenario = args.simulation.load()?;
     scenario.replications = args.simulation.replications.unwrap_or(SIMULATIONS);
+    if scenario.replications < FEWEST {
+        return Err(Failure::usage(format!(
+            "--replications: found {}, expected at least {FEWEST}: of n simulations a real run that is one of them lies outside twice in n + 1 times",
+            scenario.replications
+        )));
+    }
     let last = scenario.policies.len() - 1;
     scenario.policies.drain(..last);
     check(&scenario.policies[0])?;
@@ -108,8 +117,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let run = Run {
         policy: scenario.policies[0].clone(),
         limits: scenario.limits.of_plan(&scenario.plan),
-        providers: &scenario.workload.providers,
-        seed: scenario.seed,
+        scenario: &scenario,
         settle: args.settle,
         quiet: args.simulation.quiet,
     };

@@ -4,17 +4,22 @@ use super::super::common::{Failure, catch_interrupts, interrupted};
 use super::probe::Service;
 use super::{from, stopped};
 use indicatif::{ProgressBar, ProgressStyle};
+use kvplan::cloud::failure::Fault;
 use kvplan::cloud::kv::KvLimits;
 use kvplan::models::quantity::format_duration;
-use kvplan::study::validate::{Gate, Operation, Player, Seen, records_under};
+use kvplan::run::scenario::Scenario;
+use kvplan::study::validate::{Gate, Operation, Player, ScenarioFaults, Seen, records_under};
 use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::host::Host;
 use kvplan::telemetry::load::join_all;
 use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind};
+use kvplan::units::Timestamp;
 use kvplan::workload::{Arrival, Providers};
 use kvplan_remote::clock::SystemClock;
-use kvplan_remote::decorators::{KeyPace, Limited, Limits, Metered, Prefixed};
+use kvplan_remote::decorators::{
+    Fate, Faults, Faulty, KeyPace, Limited, Limits, Metered, Prefixed,
+};
 use kvplan_remote::wait::{Background, WORKERS_LIMIT};
 use std::io::IsTerminal;
 use std::pin::pin;
@@ -26,8 +31,8 @@ use tokio::time::{sleep, timeout};
 pub(super) struct Run<'a> {
     pub policy: Policy,
     pub limits: KvLimits,
-    pub providers: &'a [Providers],
-    pub seed: u64,
+    /// Its providers, its seed, and the failures that are added to the KV.
+    pub scenario: &'a Scenario,
     /// How long to wait until what was written is seen.
     pub settle: Duration,
     pub quiet: bool,
@@ -87,6 +92,11 @@ impl Run<'_> {
         }
         if let Err(why) = clean(&own).await {
             let left = self.left(own.written().len(), &prefix);
+            let Some(why) = why else {
+                let mut failure = interrupted();
+                failure.message.push_str(&left);
+                return Err(failure);
+            };
             notes.push(format!("Not all was deleted ({why}){left}."));
         }
         Ok((seen, notes))
@@ -106,13 +116,22 @@ impl Run<'_> {
         service: &Service,
     ) -> Result<Seen, Failure> {
         let clock = SystemClock;
-        let metered = Metered::new(own.clone(), clock);
+        let start = clock.now() + QUIET / 10;
+        // As in the simulations: a second before the first arrival.
+        let faults = failures(self.scenario, start - Duration::from_secs(1));
+        let metered = Metered::new(Faulty::new(own.clone(), clock, faults), clock);
         let policy = Rc::new(self.policy.clone());
-        let host = Host::new(Collector::new(policy, clock, WRITER, self.seed));
+        let host = Host::new(Collector::new(policy, clock, WRITER, self.scenario.seed));
         let provider = |p: &Providers| host.collector().provider(&p.name);
         let behind = Background::new(Some(WORKERS_LIMIT));
         let player = Player {
-            providers: self.providers.iter().map(provider).collect(),
+            providers: self
+                .scenario
+                .workload
+                .providers
+                .iter()
+                .map(provider)
+                .collect(),
             host: host.clone(),
             ports: Gate {
                 kv: self.limited(metered.clone()),
@@ -123,7 +142,7 @@ impl Run<'_> {
             calls: Rc::default(),
         };
         let bar = self.bar(arrivals.len());
-        let all = from(clock.now() + QUIET / 10, arrivals);
+        let all = from(start, arrivals);
         let played = player
             .play(&all, |n| {
                 bar.set_position(n as u64);
@@ -207,6 +226,25 @@ impl Run<'_> {
     }
 }
 
+/// The scenario's failures, which the real KV gets besides its own; none if it has none.
+fn failures(scenario: &Scenario, start: Timestamp) -> Rc<Faults> {
+    let mut all = ScenarioFaults::new(scenario, start);
+    Faults::drawn(move |kind| {
+        let Some(all) = &mut all else {
+            return (Fate::Done, Duration::ZERO);
+        };
+        let (fault, took) = all.next(kind, SystemClock.now());
+        let fate = match fault {
+            Fault::None => Fate::Done,
+            Fault::Error => Fate::Fails(KvError::Unavailable),
+            Fault::RateLimited => Fate::Fails(KvError::RateLimited),
+            Fault::Timeout => Fate::Fails(KvError::Timeout),
+            Fault::AnswerLost => Fate::AnswerLost,
+        };
+        (fate, took)
+    })
+}
+
 /// Waits for `work` unless an interrupt comes.
 async fn patiently<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let mut work = pin!(work);
@@ -238,8 +276,8 @@ fn operations<K>(metered: &Metered<K, SystemClock>) -> Vec<Operation> {
     all
 }
 
-/// Deletes all that was written, or says why that could not be.
-async fn clean<K: Kv>(own: &Prefixed<K>) -> Result<(), String> {
+/// Deletes all that was written, or says why that could not be; without a reason if it was interrupted.
+async fn clean<K: Kv>(own: &Prefixed<K>) -> Result<(), Option<String>> {
     let mut why = String::new();
     for attempt in 0..ATTEMPTS {
         let keys = own.written();
@@ -251,7 +289,7 @@ async fn clean<K: Kv>(own: &Prefixed<K>) -> Result<(), String> {
         }
         for some in keys.chunks(AT_ONCE) {
             if stopped() {
-                return Err("interrupted".into());
+                return Err(None);
             }
             let ends = join_all(some.iter().map(|key| own.delete(key))).await;
             if let Some(e) = ends.into_iter().find_map(Result::err) {
@@ -261,6 +299,6 @@ async fn clean<K: Kv>(own: &Prefixed<K>) -> Result<(), String> {
     }
     match own.written().is_empty() {
         true => Ok(()),
-        false => Err(why),
+        false => Err(Some(why)),
     }
 }

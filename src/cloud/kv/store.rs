@@ -41,7 +41,8 @@ impl KvLatency {
         }
     }
 
-    fn of(&self, kind: OpKind) -> &Sampler {
+    /// That of one kind.
+    pub fn of(&self, kind: OpKind) -> &Sampler {
         match kind {
             OpKind::Read => &self.read,
             OpKind::Write => &self.write,

@@ -3,6 +3,7 @@
 use crate::cloud::fleet::{FleetSpec, Isolate, MemoryLimits, Reaper};
 use crate::sim::executor::{ContextId, SimHandle, TaskId};
 use crate::telemetry::load::race;
+use crate::telemetry::policy::WAIT_UNTIL;
 use crate::telemetry::ports::{Clock, WaitUntil};
 use std::cell::{Cell, OnceCell};
 use std::future::poll_fn;
@@ -19,8 +20,10 @@ pub trait Memory: 'static {
 /// What holds for every invocation of a Worker.
 pub(super) struct Rules<M: 'static> {
     sim: SimHandle,
-    /// How long `waitUntil` carries work on; none is without end, as isolates are then.
-    wait_until: Option<Duration>,
+    /// How long `waitUntil` carries work on.
+    wait_until: Duration,
+    /// Whether isolates end; where they do not, nobody asks what they are doing.
+    mortal: bool,
     /// Whether timers belong to the invocation that set them.
     contexts: bool,
     memory: MemoryLimits,
@@ -32,7 +35,8 @@ impl<M: Memory> Rules<M> {
     pub(super) fn new(sim: SimHandle, spec: &FleetSpec, reaper: Reaper<M>) -> Self {
         Rules {
             sim,
-            wait_until: spec.life.as_ref().map(|l| l.wait_until),
+            wait_until: spec.life.as_ref().map_or(WAIT_UNTIL, |l| l.wait_until),
+            mortal: spec.life.is_some(),
             contexts: spec.request_contexts,
             memory: spec.memory.clone(),
             peak: Cell::new(0),
@@ -148,7 +152,7 @@ impl<M: Memory> Context<M> {
     pub fn run(&self, work: impl Future<Output = ()> + 'static, hung: impl FnOnce() + 'static) {
         let rules = &*self.rules;
         let sim = &rules.sim;
-        let busy = rules.wait_until.map(|_| self.isolate.enter(sim));
+        let busy = rules.mortal.then(|| self.isolate.enter(sim));
         if !rules.contexts {
             let task = sim.spawn(async move {
                 work.await;
@@ -182,7 +186,7 @@ impl<M: Memory> Context<M> {
     /// Makes a task one of the isolate's, which ends if that is too much for its memory.
     fn adopt(&self, task: TaskId) {
         let (isolate, rules) = (&self.isolate, &self.rules);
-        if rules.wait_until.is_none() {
+        if !rules.mortal {
             // It lives for ever.
             return;
         }
@@ -201,19 +205,13 @@ impl<M: Memory> WaitUntil for Context<M> {
     fn wait_until(&self, work: impl Future<Output = ()> + 'static) {
         let rules = &*self.rules;
         let sim = &rules.sim;
-        let deadline = rules
-            .wait_until
-            .map(|limit| sim.deadline(sim.now() + limit));
+        let deadline = sim.deadline(sim.now() + rules.wait_until);
         if !rules.contexts {
-            let task = match deadline {
-                Some(deadline) => sim.spawn(async move { _ = race(work, deadline).await }),
-                None => sim.spawn(work),
-            };
-            return self.adopt(task);
+            return self.adopt(sim.spawn(async move { _ = race(work, deadline).await }));
         }
         let mut under_way = Some(Work::begin(self.request()));
         let home = under_way.as_ref().map_or(ContextId::NONE, |w| w.0.id.get());
-        let mut deadline = deadline.map(Box::pin);
+        let mut deadline = Box::pin(deadline);
         let watch = sim.clone();
         let mut work = Box::pin(work);
         self.adopt(sim.spawn_in(
@@ -225,9 +223,7 @@ impl<M: Memory> WaitUntil for Context<M> {
                         drop(under_way.take());
                         return Poll::Ready(());
                     }
-                    over = deadline
-                        .as_mut()
-                        .is_some_and(|d| d.as_mut().poll(cx).is_ready());
+                    over = deadline.as_mut().poll(cx).is_ready();
                 }
                 if over {
                     // Not dropped: what is cancelled runs no destructor.

@@ -19,59 +19,63 @@ pub struct Fault {
     pub answer_lost: f64,
 }
 
-/// The latency of an operation, drawn from a source of random bits.
-pub type Latency = dyn FnMut(OpKind, &mut Xoshiro256PlusPlus) -> Duration;
+/// What becomes of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done.
+    Done,
+    /// The KV is not asked for it.
+    Fails(KvError),
+    /// It is done, and nobody hears of it: [`KvError::Timeout`].
+    AnswerLost,
+}
+
+/// What becomes of the next operation, and how long that takes.
+type Next = dyn FnMut(OpKind) -> (Fate, Duration);
 
 /// Where failures and latencies come from; all invocations share it. The same seed and the same order
 /// of operations give the same ones.
 pub struct Faults {
-    faults: [Fault; OpKind::ALL.len()],
-    draw: RefCell<(Xoshiro256PlusPlus, Box<Latency>)>,
+    next: RefCell<Box<Next>>,
 }
 
 impl Faults {
+    /// `next` says what becomes of the next operation, and how long it takes beside the KV's own time.
+    pub fn drawn(next: impl FnMut(OpKind) -> (Fate, Duration) + 'static) -> Rc<Self> {
+        Rc::new(Faults {
+            next: RefCell::new(Box::new(next)),
+        })
+    }
+
     /// `fault` says how each kind fails, `latency` how long an operation takes beside the KV's own time.
     pub fn new(
         seed: u64,
         fault: impl Fn(OpKind) -> Fault,
-        latency: impl FnMut(OpKind, &mut Xoshiro256PlusPlus) -> Duration + 'static,
+        mut latency: impl FnMut(OpKind, &mut Xoshiro256PlusPlus) -> Duration + 'static,
     ) -> Rc<Self> {
-        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        Rc::new(Faults {
-            faults: OpKind::ALL.map(fault),
-            draw: RefCell::new((random, Box::new(latency))),
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let faults = OpKind::ALL.map(fault);
+        Faults::drawn(move |kind| {
+            // Both are drawn always, so that other shares do not change the latencies.
+            let share: f64 = random.random();
+            let took = latency(kind, &mut random);
+            let fault = faults[kind as usize];
+            let fate = if share < fault.unavailable {
+                Fate::Fails(KvError::Unavailable)
+            } else if share < fault.unavailable + fault.answer_lost {
+                Fate::AnswerLost
+            } else {
+                Fate::Done
+            };
+            (fate, took)
         })
-    }
-
-    /// What becomes of the next operation, and how long it takes.
-    fn next(&self, kind: OpKind) -> (Fate, Duration) {
-        let (random, latency) = &mut *self.draw.borrow_mut();
-        // Both are drawn always, so that other shares do not change the latencies.
-        let share: f64 = random.random();
-        let took = latency(kind, random);
-        let fault = self.faults[kind as usize];
-        let fate = if share < fault.unavailable {
-            Fate::Unavailable
-        } else if share < fault.unavailable + fault.answer_lost {
-            Fate::AnswerLost
-        } else {
-            Fate::Done
-        };
-        (fate, took)
     }
 }
 
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Faults").field(&self.faults).finish()
+        f.write_str("Faults(..)")
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Done,
-    Unavailable,
-    AnswerLost,
 }
 
 /// A KV with failures and latency added.
@@ -94,10 +98,10 @@ impl<K, C: Clock> Faulty<K, C> {
         kind: OpKind,
         operation: impl Future<Output = Result<T, KvError>>,
     ) -> Result<T, KvError> {
-        let (fate, took) = self.faults.next(kind);
+        let (fate, took) = (self.faults.next.borrow_mut())(kind);
         self.clock.sleep(took).await;
         match fate {
-            Fate::Unavailable => Err(KvError::Unavailable),
+            Fate::Fails(why) => Err(why),
             Fate::Done => operation.await,
             Fate::AnswerLost => {
                 operation.await?;

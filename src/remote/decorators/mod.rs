@@ -8,7 +8,7 @@ mod limited;
 mod metered;
 mod prefixed;
 
-pub use faulty::{Fault, Faults, Faulty, Latency};
+pub use faulty::{Fate, Fault, Faults, Faulty};
 pub use limited::{KeyPace, Limited, Limits};
 pub use metered::{Ended, KindMeter, Meter, Metered};
 pub use prefixed::Prefixed;

@@ -263,6 +263,9 @@ impl Report<'_> {
         if let Some(at) = given.iter().position(|a| a == "--traffic") {
             given.drain(at..(at + 2).min(given.len()));
         }
+        if !given.iter().any(|a| a == "--policy") {
+            given.extend(["--policy".into(), self.scenario.policies[0].name.clone()]);
+        }
         let quoted = given.iter().map(|a| match a.contains([' ', '"']) {
             true => format!("'{a}'"),
             false => a.clone(),

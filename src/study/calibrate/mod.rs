@@ -71,7 +71,8 @@ pub enum Finding {
     TooFew,
 }
 
-/// Fits every kind that was measured. Values have precedence over quantiles. `seed` drives the bootstrap.
+/// Fits every kind that was measured. Values have precedence over quantiles, unless
+/// they are too few. `seed` drives the bootstrap.
 ///
 /// # Errors
 /// If nothing was measured, or groups of quantiles cannot be put together.
@@ -95,7 +96,10 @@ fn of_operation(
     seed: u64,
 ) -> Result<Calibrated, ConfigError> {
     let values = measured.samples_ms(operation);
-    if !values.is_empty() {
+    let groups = measured.quantiles(operation);
+    // A handful of values says less than the quantiles of many.
+    let enough = values.len() as f64 >= FEWEST || groups.is_empty();
+    if !values.is_empty() && enough {
         let n = values.len() as f64;
         return Ok(Calibrated {
             operation,
@@ -103,7 +107,6 @@ fn of_operation(
             finding: of_values(values, seed),
         });
     }
-    let groups = measured.quantiles(operation);
     let together = Quantiles::together(groups).ok_or_else(|| {
         ConfigError::new(
             "kvOperationsAdaptiveGroups",

@@ -7,7 +7,7 @@ use super::certainty::{Certainty, Tried};
 use super::project::{log_ratio, of_day, usages};
 use crate::models::quantity::{Count, format_duration};
 use crate::pricing::{MeterItem, Unit};
-use crate::run::scenario::Scenario;
+use crate::run::scenario::{MOST_TRAFFIC, Scenario};
 use crate::study::error::StudyError;
 use crate::study::replicate::Work;
 use crate::telemetry::policy::{Discover, KeyLayout};
@@ -154,6 +154,13 @@ struct Moved {
     settings: Vec<String>,
 }
 
+impl Moved {
+    /// Whether it may be run.
+    fn is_possible(&self) -> bool {
+        self.traffic.0 <= MOST_TRAFFIC.0 && self.scenario.policies[0].validate().is_ok()
+    }
+}
+
 impl Search<'_> {
     /// Why an assumption cannot be moved.
     fn hinders(&self, assumption: Assumption) -> Option<&'static str> {
@@ -162,6 +169,9 @@ impl Search<'_> {
             Assumption::Traffic => None,
             Assumption::CacheTtl => (!policy.cache.enabled || policy.cache.ttl.is_zero())
                 .then_some("the policy has no cache"),
+            Assumption::Isolates if self.scenario.fleet.life.is_some() => {
+                Some("how many there are follows from the traffic")
+            }
             Assumption::Isolates => {
                 let own = policy.layout.keys == KeyLayout::Rollup
                     && policy.layout.discover == Discover::Own;
@@ -178,6 +188,7 @@ impl Search<'_> {
             traffic: self.traffic,
             settings: Vec::new(),
         };
+        let places = self.scenario.fleet.shares().len() as f64;
         let whole = |n: u32| (f64::from(n) * factor).round().clamp(1.0, 1e5);
         let policy = &mut moved.scenario.policies[0];
         let scaled = |d: Duration| {
@@ -197,7 +208,7 @@ impl Search<'_> {
                     .push(set("policy.cache.ttl", policy.cache.ttl));
             }
             Assumption::Isolates => {
-                let n = whole(self.scenario.fleet.isolates);
+                let n = whole(self.scenario.fleet.isolates).max(places);
                 real = n / f64::from(self.scenario.fleet.isolates);
                 moved.scenario.fleet.isolates = n as u32;
                 moved.settings.push(format!("fleet.isolates={n}"));
@@ -248,11 +259,18 @@ impl Search<'_> {
         let tried = Mutex::new(Vec::new());
         let try_at = |log: f64| -> Result<Explanation, StudyError> {
             let (factor, mut moved) = self.moved(assumption, log.exp());
-            let (remaining, projected, each) = self.measure(&moved.scenario, moved.traffic)?;
-            let log = factor.ln();
-            let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
-            tried.push(Tried { log, each });
-            drop(tried);
+            let (remaining, projected) = match moved.is_possible() {
+                // Beyond what a policy may be, nothing explains anything.
+                false => (f64::INFINITY, Vec::new()),
+                true => {
+                    let measured = self.measure(&moved.scenario, moved.traffic)?;
+                    let (remaining, projected, each) = measured;
+                    let log = factor.ln();
+                    let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
+                    tried.push(Tried { log, each });
+                    (remaining, projected)
+                }
+            };
             moved.scenario.traffic_per_month = moved.traffic;
             Ok(Explanation {
                 assumption,

@@ -140,7 +140,9 @@ pub fn reconcile(
     }
     // What is neither projected nor used agrees, and is no evidence.
     let flows = meters.iter().filter(|m| {
-        is_flow(m.meter) && (m.band.mean > 0.0 || m.mean.is_some_and(|mean| mean > 0.0))
+        m.is_counted()
+            && is_flow(m.meter)
+            && (m.band.mean > 0.0 || m.mean.is_some_and(|mean| mean > 0.0))
     });
     let flows: Vec<(MeterItem, f64)> = flows.filter_map(|m| Some((m.meter, m.mean?))).collect();
     let explained = match flows.is_empty() {
@@ -210,6 +212,14 @@ fn whole_days(meters: &[Meter], of: &[(MeterItem, f64)]) -> Vec<Vec<f64>> {
         cells.map(|d| d.map(|d| d.1)).collect::<Option<Vec<f64>>>()
     };
     dates.filter_map(row).collect()
+}
+
+impl Meter {
+    /// Whether it is known how well its whole days are known: sampled values without an interval explain nothing.
+    pub fn is_counted(&self) -> bool {
+        let mut whole = self.days.iter().filter(|d| d.used.whole);
+        whole.all(|d| d.used.interval.is_some())
+    }
 }
 
 impl Reconciled {

@@ -47,7 +47,9 @@ pub(super) fn read(
     for name in names {
         let of_set = groups.iter().filter(|g| g.dataset == name);
         match name {
-            OPERATIONS | STORAGE | INVOCATIONS => sets.push(dataset(name, of_set, wanted, said)?),
+            OPERATIONS | STORAGE | INVOCATIONS => {
+                sets.push(dataset((label, name), of_set, wanted, said)?)
+            }
             _ => _ = said.insert(format!("Dataset {name} is not known and left out.")),
         }
     }
@@ -60,7 +62,7 @@ pub(super) fn read(
 }
 
 fn dataset<'a>(
-    name: &str,
+    (label, name): (&str, &str),
     groups: impl Iterator<Item = &'a Group<'a>>,
     wanted: &Wanted,
     said: &mut BTreeSet<String>,
@@ -68,10 +70,14 @@ fn dataset<'a>(
     let mut entries = Vec::new();
     let mut by_date = false;
     let mut scripts = BTreeSet::new();
+    let mut others = BTreeSet::new();
     for group in groups {
         let namespace = group.text("dimensions.namespaceId");
         match (&wanted.namespace, namespace) {
-            (Some(one), Some(other)) if one != other => continue,
+            (Some(one), Some(other)) if one != other => {
+                others.insert(other);
+                continue;
+            }
             (Some(_), None) if name != INVOCATIONS => {
                 said.insert(format!(
                     "Rows of {name} without namespaceId are taken to be of the namespace."
@@ -131,6 +137,19 @@ fn dataset<'a>(
             scripts.len()
         ));
     }
+    if let Some(wanted) = &wanted.namespace
+        && entries.is_empty()
+        && !others.is_empty()
+    {
+        let others: Vec<&str> = others.into_iter().collect();
+        return Err(ConfigError::new(
+            label,
+            format!(
+                "found no row of {name} of namespace {wanted}, expected some: its rows are of {}",
+                others.join(", ")
+            ),
+        ));
+    }
     let covers = match by_date {
         true => between_dates(&entries),
         false => {
@@ -143,6 +162,8 @@ fn dataset<'a>(
         source: Source::Analytics,
         covers,
         complete_for: match name {
+            // Whether nothing was used or nobody looked is not known.
+            _ if entries.is_empty() => Vec::new(),
             OPERATIONS => ACTIONS.map(|a| a.1).to_vec(),
             INVOCATIONS => vec![MeterItem::WorkersRequests],
             _ => Vec::new(),

@@ -77,6 +77,8 @@ pub struct Used {
     /// Where it comes from.
     pub source: Source,
     file: String,
+    /// Not told of, where all that was used would have been.
+    nothing_told: bool,
 }
 
 /// All that was read.
@@ -154,6 +156,8 @@ impl Actual {
             }
             used.whole |= wanted.since.is_some() && wanted.until.is_some();
             match self.days.get(&(meter, day)) {
+                Some(other) if other.nothing_told && used.source >= other.source => {}
+                Some(other) if used.nothing_told && other.source >= used.source => continue,
                 Some(other) if other.source == used.source => {
                     let date = Date::of_days_since_1970(day);
                     let date = date.map_or(String::new(), |d| d.to_string());
@@ -206,27 +210,29 @@ impl Dataset {
                 }
             }
         }
-        let used = |(meter, day): (MeterItem, i64), quantity, interval| {
+        let used = |(meter, day): (MeterItem, i64), quantity, interval, nothing_told| {
             let used = Used {
                 quantity,
                 interval,
                 whole: self.is_whole(meter, day),
                 source: self.source,
                 file: label.to_owned(),
+                nothing_told,
             };
             ((meter, day), used)
         };
         // Ends of intervals are added up as if all missed on the same side: no interval is too narrow.
         let flows = flows.into_iter().map(|(key, entries)| {
+            let nothing_told = entries.is_empty();
             let quantity = entries.iter().map(|e| e.quantity).sum();
             let ends = entries.iter().try_fold((0.0, 0.0), |(low, high), e| {
                 e.interval.map(|(l, h)| (low + l, high + h))
             });
-            used(key, quantity, ends)
+            used(key, quantity, ends, nothing_told)
         });
         let levels = levels.into_iter().map(|(key, parts)| {
             let level = parts.values().sum();
-            used(key, level, Some((level, level)))
+            used(key, level, Some((level, level)), false)
         });
         flows.chain(levels).collect()
     }
@@ -247,10 +253,19 @@ impl Dataset {
         match self.covers {
             Some((first, last)) => first <= from && to <= last,
             // Each row covers what it says.
-            None => self
-                .entries
-                .iter()
-                .any(|e| e.meter == meter && e.start_s <= from && to <= e.end_s),
+            None => {
+                let of_meter = self.entries.iter().filter(|e| e.meter == meter);
+                let mut rows: Vec<(i64, i64)> = of_meter.map(|e| (e.start_s, e.end_s)).collect();
+                rows.sort_unstable();
+                let reached = rows.into_iter().fold(from, |reached, (start, end)| {
+                    if start <= reached {
+                        reached.max(end)
+                    } else {
+                        reached
+                    }
+                });
+                reached >= to
+            }
         }
     }
 }

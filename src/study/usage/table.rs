@@ -68,14 +68,10 @@ pub(super) fn read(
             level_of: (meter.unit() == Unit::Bytes).then(|| "all".to_owned()),
         });
     }
-    let first = entries.iter().map(|e| e.start_s).min();
-    let last = entries.iter().map(|e| e.end_s).max();
     Ok(Dataset {
         source: Source::Table,
-        covers: match by_date {
-            true => between_dates(&entries),
-            false => first.zip(last),
-        },
+        // Of hours nobody says that those without a row had nothing.
+        covers: by_date.then(|| between_dates(&entries)).flatten(),
         complete_for: Vec::new(),
         entries,
     })

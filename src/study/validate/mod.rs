@@ -4,9 +4,11 @@
 //! timers are. Where all of them give the same count, the real one must be that; where they differ, it must
 //! lie among them.
 
+mod faults;
 mod play;
 mod simulate;
 
+pub use faults::ScenarioFaults;
 pub use play::{Gate, Played, Player, Ports, records_under};
 
 use super::error::StudyError;
