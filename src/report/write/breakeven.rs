@@ -1,8 +1,9 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
-use super::sweep::{costs_of, csv_bytes, reason_words};
+use super::sweep::{costs_of, reason_words};
 use crate::pricing::Money;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
 use crate::report::error::WriteError;

@@ -1,7 +1,8 @@
 //! A forecast as CSV, fan charts and tables.
 
-use super::sweep::{csv_bytes, reason_words};
+use super::sweep::reason_words;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;

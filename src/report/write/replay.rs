@@ -1,8 +1,8 @@
 //! The results of a replay as CSV, charts and text.
 
-use super::sweep::csv_bytes;
 use crate::models::quantity::format_duration;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;

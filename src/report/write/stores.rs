@@ -1,9 +1,10 @@
 //! A comparison of stores as CSV, charts and tables.
 
-use super::sweep::{SCALING, csv_bytes};
+use super::sweep::SCALING;
 use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
