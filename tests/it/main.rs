@@ -14,6 +14,7 @@ mod counts;
 mod coverage;
 mod decorators;
 mod editor_support;
+mod figures;
 mod fit;
 mod fleet;
 mod hosts;
