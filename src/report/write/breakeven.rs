@@ -55,9 +55,9 @@ impl BreakevenReport<'_> {
         out.write(artefacts::BREAKEVEN_COST_CSV, &self.cost_csv())?;
         for extension in ["svg", "png"] {
             self.chart()
-                .draw(&out.staged(&format!("breakeven.{extension}")))?;
+                .draw(&out.staged(&format!("breakeven.{extension}"))?)?;
             self.cost_chart()
-                .draw(&out.staged(&format!("breakeven_cost.{extension}")))?;
+                .draw(&out.staged(&format!("breakeven_cost.{extension}"))?)?;
         }
         Ok(())
     }

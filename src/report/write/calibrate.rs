@@ -47,7 +47,7 @@ impl Report<'_> {
             if let Some(chart) = self.chart(c) {
                 for extension in ["svg", "png"] {
                     let file = format!("calibrate_{}.{extension}", c.operation.name());
-                    chart.draw(&out.staged(&file))?;
+                    chart.draw(&out.staged(&file)?)?;
                 }
             }
         }

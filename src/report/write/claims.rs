@@ -41,12 +41,12 @@ pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
     out.write(artefacts::CLAIMS_JSON, &claims_json(ran)?)?;
     for (name, map) in heat_maps(ran) {
         for extension in ["svg", "png"] {
-            map.draw(&out.staged(&format!("{name}.{extension}")))?;
+            map.draw(&out.staged(&format!("{name}.{extension}"))?)?;
         }
     }
     if let Some(chart) = savings_chart(ran) {
         for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("claimed_savings.{extension}")))?;
+            chart.draw(&out.staged(&format!("claimed_savings.{extension}"))?)?;
         }
     }
     Ok(())

@@ -36,9 +36,9 @@ impl ForecastReport<'_> {
         out.write(artefacts::FORECAST_LIMITS_CSV, &self.limits_csv())?;
         for extension in ["svg", "png"] {
             self.cost_chart()
-                .draw(&out.staged(&format!("forecast.{extension}")))?;
+                .draw(&out.staged(&format!("forecast.{extension}"))?)?;
             self.traffic_chart()
-                .draw(&out.staged(&format!("forecast_traffic.{extension}")))?;
+                .draw(&out.staged(&format!("forecast_traffic.{extension}"))?)?;
         }
         Ok(())
     }

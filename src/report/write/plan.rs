@@ -105,7 +105,7 @@ impl PlanReport<'_> {
         }
         for (name, chart) in self.charts(&front) {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())

@@ -48,7 +48,7 @@ impl Report<'_> {
             let name = meter.meter.name().replace('.', "_");
             for extension in ["svg", "png"] {
                 self.chart(meter)
-                    .draw(&out.staged(&format!("reconcile_{name}.{extension}")))?;
+                    .draw(&out.staged(&format!("reconcile_{name}.{extension}"))?)?;
             }
         }
         Ok(())

@@ -43,7 +43,7 @@ impl Report<'_> {
         out.write(artefacts::RUN_JSON, &self.run_json()?)?;
         for (name, chart) in self.charts() {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())

@@ -73,7 +73,7 @@ impl SensitivityReport<'_> {
         }
         for (name, chart) in charts {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())

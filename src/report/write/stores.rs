@@ -65,7 +65,7 @@ impl Comparison<'_> {
             let chart = self.chart(&policy.name);
             for extension in ["svg", "png"] {
                 let file = format!("stores_cost_{}.{extension}", file_name(&policy.name));
-                chart.draw(&out.staged(&file))?;
+                chart.draw(&out.staged(&file)?)?;
             }
         }
         Ok(())

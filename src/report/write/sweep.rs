@@ -41,7 +41,7 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     )?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+            chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
         }
     }
     Ok(())

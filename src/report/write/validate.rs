@@ -37,7 +37,7 @@ impl Report<'_> {
         out.write(artefacts::OPERATIONS_CSV, &self.operations())?;
         if let Some(chart) = self.chart() {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("validate.{extension}")))?;
+                chart.draw(&out.staged(&format!("validate.{extension}"))?)?;
             }
         }
         Ok(())

@@ -49,7 +49,7 @@ impl Report<'_> {
             let name = candidate.fitted.family().name();
             for extension in ["svg", "png"] {
                 self.qq_chart(candidate)
-                    .draw(&out.staged(&format!("qq_{name}.{extension}")))?;
+                    .draw(&out.staged(&format!("qq_{name}.{extension}"))?)?;
             }
         }
         Ok(())

@@ -41,7 +41,7 @@ impl Report<'_> {
             ("dispersion", self.dispersion_chart()),
         ] {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())
