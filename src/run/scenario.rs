@@ -1,7 +1,9 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
 pub use super::cpu::CpuCost;
-use super::precision::{MOST_REPLICATIONS, Precision};
+use super::extent::Extent;
+pub use super::extent::MOST_TRAFFIC;
+use super::precision::Precision;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
@@ -11,7 +13,6 @@ use crate::models::quantity::{self, Count, Rate};
 use crate::models::{self, ConfigError, FieldError, Model, Override};
 use crate::pricing::{Catalog, Date, MONTH, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
-use crate::telemetry::field::within;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
 use schemars::JsonSchema;
@@ -203,9 +204,6 @@ pub struct Scenario {
     pub precision: Option<Precision>,
 }
 
-/// Most requests in a month.
-pub const MOST_TRAFFIC: Count = Count(2_500_000_000_000);
-
 impl Period {
     /// What is simulated before the measurement starts.
     pub fn before(&self) -> Duration {
@@ -226,52 +224,15 @@ impl Model for ScenarioFile {
                 "found none, expected at least one",
             ));
         }
-        let (n, most) = (self.replications, MOST_REPLICATIONS);
-        within("replications", n, 1, most, "what is known of each is kept")?;
-        let traffic = "requests a month; more would be a million a second";
-        for (field, level) in self
-            .sweep_per_month
-            .iter()
-            .map(|level| ("sweep_per_month", level))
-            .chain([("traffic_per_month", &self.traffic_per_month)])
-        {
-            within(field, level.0, 0, MOST_TRAFFIC.0, traffic)?;
+        Extent {
+            replications: self.replications,
+            traffic: self.traffic_per_month,
+            levels: &self.sweep_per_month,
+            period: &self.period,
+            precision: self.precision.as_ref(),
+            failures: &self.failures,
         }
-        if self.sweep_per_month.is_empty() || self.sweep_per_month.contains(&Count(0)) {
-            return Err(FieldError::new(
-                "sweep_per_month",
-                "found no level or a level of 0, expected requests per month of 1 or more",
-            ));
-        }
-        if self.period.at_least.is_zero() || self.period.at_least > self.period.at_most {
-            return Err(FieldError::new(
-                "period.at_least",
-                format!(
-                    "found {}, expected more than 0 s and no more than period.at_most = {}",
-                    quantity::format_duration(self.period.at_least),
-                    quantity::format_duration(self.period.at_most)
-                ),
-            ));
-        }
-        let p = &self.period;
-        for (field, time) in [
-            ("period.at_most", p.at_most),
-            ("period.history", p.history),
-            ("period.warm_up", p.warm_up),
-        ] {
-            let days = time.as_secs_f64() / 86_400.0;
-            within(
-                field,
-                days,
-                0.0,
-                3_650.0,
-                "days; it is simulated, all of it",
-            )?;
-        }
-        if let Some(precision) = &self.precision {
-            precision.validate().map_err(|e| e.within("precision"))?;
-        }
-        self.failures.validate().map_err(|e| e.within("failures"))
+        .validate()
     }
 }
 
@@ -394,6 +355,45 @@ impl Scenario {
             ..ConfigError::new(&label, e.message)
         })?;
         Ok(scenario)
+    }
+
+    /// Checks a scenario that comes from elsewhere than from its files.
+    ///
+    /// # Errors
+    /// The first field that cannot be used, and why.
+    pub fn validate(&self) -> Result<(), FieldError> {
+        let within = |parent: &'static str| move |e: FieldError| e.within(parent);
+        if self.policies.is_empty() {
+            let message = "found none, expected at least one";
+            return Err(FieldError::new("policies", message));
+        }
+        for (i, policy) in self.policies.iter().enumerate() {
+            let at = format!("policies[{i}]");
+            policy.validate().map_err(|e| e.within(&at))?;
+            if self.policies[..i].iter().any(|p| p.name == policy.name) {
+                let message = format!("found \"{}\" again", policy.name);
+                return Err(FieldError::new("name", message).within(&at));
+            }
+        }
+        self.workload.validate().map_err(within("workload"))?;
+        self.latency.validate().map_err(within("latency"))?;
+        self.limits.validate().map_err(within("limits"))?;
+        self.alerts.validate().map_err(within("alerts"))?;
+        self.catalog.validate().map_err(within("catalog"))?;
+        self.catalog.plan(&self.plan)?;
+        self.fleet.validate().map_err(within("fleet"))?;
+        if let Some(consistency) = &self.consistency {
+            consistency.validate().map_err(within("consistency"))?;
+        }
+        Extent {
+            replications: self.replications,
+            traffic: self.traffic_per_month,
+            levels: &self.sweep_per_month,
+            period: &self.period,
+            precision: self.precision.as_ref(),
+            failures: &self.failures,
+        }
+        .validate()
     }
 
     /// Whether a request and whether a query takes more CPU time than the plan allows an
