@@ -35,7 +35,7 @@ pub fn significant(x: f64, digits: usize) -> String {
 /// `12.3k`, `4.56M`: three significant digits.
 pub fn count(x: f64) -> String {
     for (suffix, size) in [("B", 1e9), ("M", 1e6), ("k", 1e3)] {
-        if x.abs() >= 0.9995 * size {
+        if x.is_finite() && x.abs() >= 0.9995 * size {
             return format!("{}{suffix}", significant(x / size, 3));
         }
     }
