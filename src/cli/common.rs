@@ -7,7 +7,7 @@ use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
 use kvplan::report::error::WriteError;
-use kvplan::run::effort::{Effort, MOST};
+use kvplan::run::effort::Effort;
 use kvplan::run::precision::{MOST_REPLICATIONS, Precision};
 use kvplan::run::scenario::{MOST_TRAFFIC, Scenario};
 use kvplan::study::error::StudyError;
@@ -99,7 +99,7 @@ pub(crate) struct SimulationArgs {
     /// Threads to use; the results do not depend on it [default: all cores]
     #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..=512))]
     pub threads: Option<u32>,
-    /// Most work to begin, in simulated events, with memory and files in proportion: more is refused
+    /// Most work to begin, in simulated events: more is refused, and so is more memory or disk than goes with it
     #[arg(long, value_name = "EVENTS", default_value = "20B")]
     pub max_work: Count,
     /// No progress bar and no summary
@@ -135,11 +135,11 @@ impl SimulationArgs {
 
     /// Refuses work that would take more than was asked for.
     pub(crate) fn check(&self, effort: &Effort) -> Result<(), Failure> {
-        let most = MOST.times(self.max_work.0 as f64 / MOST.events);
-        let events = effort.share_of_most() * MOST.events;
+        let events = effort.needs();
         if events <= self.max_work.0 as f64 {
             return Ok(());
         }
+        let most = Effort::most(self.max_work.0 as f64);
         // Two digits, rounded up: so much would do.
         let step = 10_f64.powf((events.log10().floor() - 1.0).max(0.0));
         let would_do = (events / step).ceil() * step;

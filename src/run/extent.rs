@@ -1,11 +1,60 @@
 //! How much a scenario may ask to be simulated.
 
 use super::precision::{MOST_REPLICATIONS, Precision};
-use super::scenario::Period;
 use crate::cloud::failure::FailureSpec;
 use crate::models::FieldError;
 use crate::models::quantity::{self, Count};
 use crate::telemetry::field::within;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a stretch of the month is simulated before it is scaled to 30 days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Period {
+    /// Simulate until about so many requests have come ...
+    pub requests: Count,
+    /// ... and until about so many calls have come of each kind that comes at all, for percentiles
+    /// of rare calls need them, or four times as many requests ...
+    pub calls: Count,
+    /// ... but no less than this ...
+    #[serde(with = "quantity::duration")]
+    pub at_least: Duration,
+    /// ... and no more than this. Workloads with a daily shape are simulated
+    /// for whole days, those with a weekly shape for whole weeks.
+    #[serde(with = "quantity::duration")]
+    pub at_most: Duration,
+    /// Simulated before the warm-up with recordings only: the keys that queries will find.
+    #[serde(with = "quantity::duration")]
+    pub history: Duration,
+    /// Simulated before the measurement starts, and not counted.
+    #[serde(with = "quantity::duration")]
+    pub warm_up: Duration,
+    /// Whether a daily or weekly shape, or daily limits, make it whole days or weeks.
+    pub whole_days: bool,
+}
+
+impl Default for Period {
+    fn default() -> Self {
+        Period {
+            requests: Count(50_000),
+            calls: Count(60),
+            at_least: Duration::from_secs(3_600),
+            at_most: Duration::from_secs(7 * 86_400),
+            history: Duration::ZERO,
+            warm_up: Duration::from_secs(60),
+            whole_days: true,
+        }
+    }
+}
+
+impl Period {
+    /// What is simulated before the measurement starts.
+    pub fn before(&self) -> Duration {
+        self.history + self.warm_up
+    }
+}
 
 /// Most requests in a month.
 pub const MOST_TRAFFIC: Count = Count(2_500_000_000_000);

@@ -2,7 +2,7 @@
 
 pub use super::cpu::CpuCost;
 use super::extent::Extent;
-pub use super::extent::MOST_TRAFFIC;
+pub use super::extent::{MOST_TRAFFIC, Period};
 use super::precision::Precision;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
@@ -116,46 +116,6 @@ pub struct Billing {
     pub on: Option<Date>,
 }
 
-/// How long a stretch of the month is simulated before it is scaled to 30 days.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Period {
-    /// Simulate until about so many requests have come ...
-    pub requests: Count,
-    /// ... and until about so many calls have come of each kind that comes at all, for percentiles
-    /// of rare calls need them, or four times as many requests ...
-    pub calls: Count,
-    /// ... but no less than this ...
-    #[serde(with = "quantity::duration")]
-    pub at_least: Duration,
-    /// ... and no more than this. Workloads with a daily shape are simulated
-    /// for whole days, those with a weekly shape for whole weeks.
-    #[serde(with = "quantity::duration")]
-    pub at_most: Duration,
-    /// Simulated before the warm-up with recordings only: the keys that queries will find.
-    #[serde(with = "quantity::duration")]
-    pub history: Duration,
-    /// Simulated before the measurement starts, and not counted.
-    #[serde(with = "quantity::duration")]
-    pub warm_up: Duration,
-    /// Whether a daily or weekly shape, or daily limits, make it whole days or weeks.
-    pub whole_days: bool,
-}
-
-impl Default for Period {
-    fn default() -> Self {
-        Period {
-            requests: Count(50_000),
-            calls: Count(60),
-            at_least: Duration::from_secs(3_600),
-            at_most: Duration::from_secs(7 * 86_400),
-            history: Duration::ZERO,
-            warm_up: Duration::from_secs(60),
-            whole_days: true,
-        }
-    }
-}
-
 /// A scenario with everything it names read in; enough to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -202,13 +162,6 @@ pub struct Scenario {
     pub cpu: CpuCost,
     /// When to stop replicating; none for a fixed number.
     pub precision: Option<Precision>,
-}
-
-impl Period {
-    /// What is simulated before the measurement starts.
-    pub fn before(&self) -> Duration {
-        self.history + self.warm_up
-    }
 }
 
 /// How many times the wanted requests are simulated at most, so that rare calls come.

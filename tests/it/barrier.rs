@@ -105,7 +105,7 @@ fn work_is_estimated_before_it_begins() {
         "compare-stores --traffic 1000B",
         "plan --traffic 1000B --slo cost<20USD",
         "breakeven --traffic 1k..1000B",
-        "forecast --traffic 5B",
+        "forecast --traffic 2B --growth 0%/month --growth-sd 0% --months 1",
         "sensitivity --traffic 1000B",
         "rehearse --traffic 1000B",
         "coverage --traffic 10B --experiments 100000",
