@@ -163,7 +163,7 @@ impl Supply {
                     path.is_file()
                         && ["LICEN", "COPYING", "NOTICE", "UNLICENSE"]
                             .iter()
-                            .any(|b| begins(&b))
+                            .any(begins)
                 })
                 .collect();
             texts.sort();

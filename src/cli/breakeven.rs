@@ -61,6 +61,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         fixed_cost: args.fixed_cost,
         refused: args.refused.get(),
     };
+    // Each question is searched between the levels; the highest takes most.
+    let highest = settings.levels.last().copied().unwrap_or(Count(1));
+    args.simulation
+        .check_runs(&scenario, highest, steps(&scenario))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let result = session.compute(steps(&scenario), |work, _| {
         breakeven(&scenario, &settings, work)

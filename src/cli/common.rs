@@ -7,6 +7,7 @@ use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
 use kvplan::report::error::WriteError;
+use kvplan::run::effort::Effort;
 use kvplan::run::precision::{MOST_REPLICATIONS, Precision};
 use kvplan::run::scenario::{MOST_TRAFFIC, Scenario};
 use kvplan::study::error::StudyError;
@@ -47,7 +48,10 @@ impl From<PartialError> for Failure {
 
 impl From<WriteError> for Failure {
     fn from(e: WriteError) -> Self {
-        Failure::usage(e)
+        match e {
+            WriteError::Stopped => interrupted(),
+            _ => Failure::usage(e),
+        }
     }
 }
 
@@ -95,6 +99,9 @@ pub(crate) struct SimulationArgs {
     /// Threads to use; the results do not depend on it [default: all cores]
     #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..=512))]
     pub threads: Option<u32>,
+    /// Most work to begin, in simulated events: more is refused, and so is more memory or disk than goes with it
+    #[arg(long, value_name = "EVENTS", default_value = "20B")]
+    pub max_work: Count,
     /// No progress bar and no summary
     #[arg(long, short)]
     pub quiet: bool,
@@ -124,6 +131,42 @@ impl SimulationArgs {
                 .map_err(Failure::usage)?;
         }
         Ok(scenario)
+    }
+
+    /// Refuses work that would take more than was asked for.
+    pub(crate) fn check(&self, effort: &Effort) -> Result<(), Failure> {
+        let events = effort.needs();
+        if events <= self.max_work.0 as f64 {
+            return Ok(());
+        }
+        let most = Effort::most(self.max_work.0 as f64);
+        // Two digits, rounded up: so much would do.
+        let step = 10_f64.powf((events.log10().floor() - 1.0).max(0.0));
+        let would_do = (events / step).ceil() * step;
+        let way_out = match would_do < 1e18 {
+            true => format!("; --max-work {} allows it", Count(would_do as u64)),
+            false => String::new(),
+        };
+        Err(Failure::usage(format!(
+            "--max-work: found work of about {effort}, expected at most {most}. A shorter period (--set period.at_most=...), fewer levels or fewer replications take less{way_out}"
+        )))
+    }
+
+    /// The same for all replications of the scenario's policies at each of the levels.
+    pub(crate) fn check_sweep(&self, scenario: &Scenario, levels: &[Count]) -> Result<(), Failure> {
+        let threads = rayon::current_num_threads();
+        self.check(&Effort::of_sweep(scenario, levels, threads))
+    }
+
+    /// The same for so many simulations of each of the scenario's policies at one level.
+    pub(crate) fn check_runs(
+        &self,
+        scenario: &Scenario,
+        level: Count,
+        n: u64,
+    ) -> Result<(), Failure> {
+        let threads = rayon::current_num_threads();
+        self.check(&Effort::of(scenario, &[level], n, threads))
     }
 
     /// The settings of `--set`, and the day of `--on`.

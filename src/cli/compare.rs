@@ -36,6 +36,7 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     args.simulation.policies = vec![args.a, args.b];
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
+    args.simulation.check_sweep(&scenario, &[traffic])?;
     let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
     say!(
         "{}; common random numbers\n",

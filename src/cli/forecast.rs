@@ -85,6 +85,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let levels = levels_of(&futures(&growth, scenario.seed))
         .map_err(|e| Failure::usage(format!("--growth: {e}")))?;
+    args.simulation.check_sweep(&scenario, &levels)?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let points = levels.len() * scenario.policies.len();
     let steps = points as u64 * u64::from(scenario.replications);

@@ -27,7 +27,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut root = command().disable_help_subcommand(true);
     if let Some(dir) = args.out {
         let out = OutputDir::prepare(&dir)?;
-        clap_mangen::generate_to(root, out.staged("")).map_err(Failure::usage)?;
+        clap_mangen::generate_to(root, out.staged("")?).map_err(Failure::usage)?;
         let pages = out.commit()?;
         say!("{} pages written to {}", pages.len(), dir.display());
         return Ok(EXIT_OK);

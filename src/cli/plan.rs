@@ -7,6 +7,7 @@ use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{self, Override, parse_overrides};
 use kvplan::report::write::plan::PlanReport;
+use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::parse;
 use kvplan::study::plan::space::Search;
 use kvplan::study::plan::{Objective, Settings, plan};
@@ -95,6 +96,12 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         most,
         tie: args.tie.get(),
     };
+    let policies = space.candidates.iter().map(|c| c.policy.clone());
+    let all = Scenario {
+        policies: policies.collect(),
+        ..scenario.clone()
+    };
+    args.simulation.check_runs(&all, traffic, u64::from(most))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let result = session.compute(0, |work, bar| {
         let planned = |n| bar.inc_length(n);

@@ -65,6 +65,7 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let traffic = traffic_of(args.traffic, &scenario)?;
     let checklist: Checklist = models::load(&args.checklist, None, &[])?;
     let first = after_deployment(&scenario, args.length);
+    args.simulation.check_sweep(&first, &[traffic])?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let steps = first.policies.len() as u64 * u64::from(first.replications);
     let interval = fitting_interval(args.length);

@@ -12,7 +12,9 @@ use kvplan::models::quantity::parse_duration;
 use kvplan::report::write::replay::Report;
 use kvplan::report::write::run as report;
 use kvplan::run::Billed;
+use kvplan::run::effort::Effort;
 use kvplan::run::metric;
+use kvplan::run::scenario::Scenario;
 use kvplan::study::replay::{ReplaySpec, replay};
 use kvplan::units::Timestamp;
 use kvplan::workload::trace::{FIELDS, TraceOptions, TraceReader, Unit, open, parse_time};
@@ -142,6 +144,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let (source, length) = open(&args.log, move |n| taken.inc(n))?;
     if let Some(length) = length {
         bar.set_length(length);
+        args.simulation.check(&of_log(&args, &scenario, length))?;
     }
     let label = label(&args.log);
     let providers = scenario.workload.providers.iter();
@@ -192,6 +195,19 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     )?;
     Ok(EXIT_OK)
 }
+
+/// What a log of so many bytes takes at least: its rows, and as many events again.
+fn of_log(args: &Args, scenario: &Scenario, bytes: u64) -> Effort {
+    let rows = bytes as f64 / LONGEST_ROW * args.amplify;
+    let runs = scenario.policies.len() as f64 * f64::from(scenario.replications);
+    Effort {
+        events: 2.0 * rows * runs,
+        ..Effort::default()
+    }
+}
+
+/// Bytes of a row that says much; most say less.
+const LONGEST_ROW: f64 = 200.0;
 
 fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

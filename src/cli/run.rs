@@ -13,6 +13,7 @@ use kvplan::report::write::invoice::InvoiceReport;
 use kvplan::report::write::precision::precision_note;
 use kvplan::report::write::sweep::settings_line;
 use kvplan::report::write::{run as report, timeline};
+use kvplan::run::effort::Effort;
 use kvplan::run::metric;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::sweep::Cell;
@@ -71,6 +72,15 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         )));
     }
     let traffic = traffic_of(args.traffic, &scenario)?;
+    let replications = u64::from(scenario.replications);
+    let mut effort = Effort::of_sweep(&scenario, &[traffic], rayon::current_num_threads());
+    if args.out.is_some() {
+        let seconds = scenario.horizon(traffic) + scenario.period.warm_up;
+        let samples = seconds.as_secs_f64() / args.interval(&scenario, traffic).as_secs_f64();
+        let policies = scenario.policies.len();
+        effort = effort.observed(samples, replications, policies, args.trace);
+    }
+    args.simulation.check(&effort)?;
     let out = args.out.as_deref().map(OutputDir::prepare).transpose()?;
     let quiet = args.simulation.quiet;
     let timelines = match &out {
@@ -105,9 +115,16 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     Ok(EXIT_OK)
 }
 
+impl Args {
+    /// The length of an interval of the time series.
+    fn interval(&self, scenario: &Scenario, traffic: Count) -> Duration {
+        let fitting = || fitting_interval(scenario.horizon(traffic));
+        self.interval.unwrap_or_else(fitting)
+    }
+}
+
 fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timeline>, Failure> {
-    let fitting = || fitting_interval(scenario.horizon(traffic));
-    let interval = args.interval.unwrap_or_else(fitting);
+    let interval = args.interval(scenario, traffic);
     let steps = scenario.policies.len() as u64 * u64::from(scenario.replications);
     compute(steps, args.simulation.quiet, |work, _| {
         observe_all(scenario, traffic, interval, args.trace, work)

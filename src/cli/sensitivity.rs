@@ -92,6 +92,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         trajectories: args.morris,
         rows: args.sobol,
     };
+    let runs = steps(&inputs, &settings);
+    args.simulation
+        .check_runs(&base, base.traffic_per_month, runs)?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let result = session.compute(steps(&inputs, &settings), |work, _| {
         sensitivity(&inputs, &load, &settings, work)

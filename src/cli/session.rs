@@ -65,7 +65,7 @@ impl Session {
     /// Makes sure that the folder can be written to, before anything takes time.
     pub(crate) fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
         Ok(Session {
-            out: OutputDir::prepare(&output.out)?,
+            out: OutputDir::prepare(&output.out)?.until(interrupt_flag()),
             dir: output.out.clone(),
             quiet,
         })

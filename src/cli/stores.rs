@@ -8,6 +8,7 @@ use kvplan::cloud::service::StoreSpec;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
 use kvplan::report::write::stores::Comparison;
+use kvplan::run::effort::Effort;
 use kvplan::study::stores::{check, compare_stores, take_overs};
 
 /// Arguments of `kvplan compare-stores`.
@@ -63,6 +64,8 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let levels = args
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
+    let of_one = Effort::of_sweep(&scenario, &levels, rayon::current_num_threads());
+    args.simulation.check(&of_one.times(stores.len() as f64))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let points = levels.len() * scenario.policies.len() * stores.len();
     let steps = points as u64 * u64::from(scenario.replications);

@@ -81,6 +81,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
     let quiet = args.simulation.quiet;
+    args.simulation.check_sweep(&scenario, &levels)?;
     let part = find_part(args.shard, quiet)?;
     let dir = &args.output.out;
     std::fs::create_dir_all(dir)

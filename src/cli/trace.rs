@@ -102,7 +102,8 @@ fn into_file(
     let name = name.ok_or_else(|| format!("{}: expected a file's name", path.display()))?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     let out = OutputDir::prepare(folder.unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
-    let file = BufWriter::new(File::create(out.staged(name)).map_err(fail)?);
+    let staged = out.staged(name).map_err(|e| e.to_string())?;
+    let file = BufWriter::new(File::create(staged).map_err(fail)?);
     let rows = if path.extension().is_some_and(|e| e == "gz") {
         let mut packed = GzEncoder::new(file, Compression::default());
         let rows = write(&mut packed).map_err(fail)?;

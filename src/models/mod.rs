@@ -1,5 +1,6 @@
 //! Reading TOML and CSV with errors that name file, line and field.
 
+pub mod disk;
 pub mod dist;
 mod error;
 pub mod files;

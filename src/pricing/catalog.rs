@@ -133,7 +133,10 @@ impl Rounding {
     pub fn apply(self, quantity: u128, per: u64) -> u128 {
         match self {
             Rounding::None => quantity,
-            Rounding::UpToUnit => quantity.div_ceil(u128::from(per)) * u128::from(per),
+            Rounding::UpToUnit => {
+                let units = quantity.div_ceil(u128::from(per).max(1));
+                units.saturating_mul(u128::from(per))
+            }
         }
     }
 }

@@ -245,15 +245,16 @@ impl Usage {
         self.0[item as usize]
     }
 
-    /// Adds to an item.
+    /// Adds to an item; the greatest quantity there is, where that is too little.
     pub fn add(&mut self, item: MeterItem, quantity: u128) {
-        self.0[item as usize] += quantity;
+        let used = &mut self.0[item as usize];
+        *used = used.saturating_add(quantity);
     }
 
     /// Adds all of another usage.
     pub fn merge(&mut self, other: &Usage) {
         for (a, b) in self.0.iter_mut().zip(other.0) {
-            *a += b;
+            *a = a.saturating_add(b);
         }
     }
 
@@ -275,9 +276,14 @@ impl Usage {
     }
 }
 
-/// `q * numerator / denominator`, rounded half up.
+/// `q * numerator / denominator`, rounded half up; where the product is too large to be told exactly, about as much.
 pub fn scale(q: u128, numerator: u128, denominator: u128) -> u128 {
-    (2 * q * numerator + denominator) / (2 * denominator)
+    let product = q.checked_mul(numerator).and_then(|p| p.checked_mul(2));
+    let sum = product.and_then(|p| p.checked_add(denominator));
+    match (sum, denominator.checked_mul(2)) {
+        (Some(sum), Some(double)) => sum / double,
+        _ => (q / denominator).saturating_mul(numerator),
+    }
 }
 
 #[cfg(test)]
@@ -311,6 +317,11 @@ mod tests {
     #[test]
     fn scaling_rounds_half_up() {
         assert_eq!([scale(1, 1, 2), scale(1, 1, 3), scale(5, 3, 2)], [1, 0, 8]);
+        let half = u128::MAX / 2;
+        assert_eq!(
+            [scale(half, 4, 4), scale(u128::MAX, 2, 1)],
+            [half / 4 * 4, u128::MAX]
+        );
         let mut u = Usage::default();
         u.add(MeterItem::KvReads, 7);
         assert_eq!(u.scaled(30, 7).get(MeterItem::KvReads), 30);

@@ -71,14 +71,14 @@ impl Add for Money {
 impl Sub for Money {
     type Output = Money;
     fn sub(self, other: Money) -> Money {
-        Money(self.0 - other.0)
+        Money(self.0.saturating_sub(other.0))
     }
 }
 
 impl Neg for Money {
     type Output = Money;
     fn neg(self) -> Money {
-        Money(-self.0)
+        Money(self.0.saturating_neg())
     }
 }
 
@@ -192,6 +192,8 @@ mod tests {
             10_i128.pow(19)
         );
         assert_eq!((most.times(u128::MAX, 1) + most).pico(), i128::MAX);
+        let least = Money::ZERO - most.times(u128::MAX, 1) - most;
+        assert_eq!((least.pico(), (-least).pico()), (i128::MIN, i128::MAX));
         // Shown without overflow.
         assert!(most.times(u128::MAX, 1).to_string().starts_with('$'));
     }

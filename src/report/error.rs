@@ -22,6 +22,8 @@ pub enum WriteError {
         /// What went wrong in drawing it.
         why: NotDrawn,
     },
+    /// It was told to stop before all was written.
+    Stopped,
     /// The value has no such form as JSON or TOML.
     NotEncoded {
         /// The file that the value was for.
@@ -58,6 +60,7 @@ impl fmt::Display for WriteError {
             WriteError::NotWritten { what, why } => write!(f, "{what}: cannot be written ({why})"),
             WriteError::NotDrawn { what, why } => write!(f, "{what}: cannot be drawn ({why})"),
             WriteError::NotEncoded { what, why } => write!(f, "{what}: {why}"),
+            WriteError::Stopped => f.write_str("told to stop before all was written"),
         }
     }
 }
@@ -68,6 +71,7 @@ impl Error for WriteError {
             WriteError::NotWritten { why, .. } => Some(why),
             WriteError::NotDrawn { why, .. } => Some(why),
             WriteError::NotEncoded { why, .. } => Some(&**why),
+            WriteError::Stopped => None,
         }
     }
 }

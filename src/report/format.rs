@@ -35,7 +35,7 @@ pub fn significant(x: f64, digits: usize) -> String {
 /// `12.3k`, `4.56M`: three significant digits.
 pub fn count(x: f64) -> String {
     for (suffix, size) in [("B", 1e9), ("M", 1e6), ("k", 1e3)] {
-        if x.abs() >= 0.9995 * size {
+        if x.is_finite() && x.abs() >= 0.9995 * size {
             return format!("{}{suffix}", significant(x / size, 3));
         }
     }
@@ -44,7 +44,7 @@ pub fn count(x: f64) -> String {
 
 /// `93.1%`.
 pub fn percent(x: f64) -> String {
-    if x.is_nan() {
+    if !x.is_finite() {
         return "-".into();
     }
     format!("{}%", significant(100.0 * x, 3))
@@ -55,7 +55,7 @@ pub const TOO_FEW: &str = "too few";
 
 /// A share of which it may be unknown how large it is.
 pub fn share_or_unknown(x: f64) -> String {
-    if x.is_nan() {
+    if !x.is_finite() {
         return "unknown".into();
     }
     percent(x)
@@ -63,7 +63,7 @@ pub fn share_or_unknown(x: f64) -> String {
 
 /// A share with its half-width: `67.1% ± 1.2%`.
 pub fn share_estimate(e: Estimate) -> String {
-    if e.mean.is_nan() || e.half_width.is_nan() {
+    if !e.mean.is_finite() || !e.half_width.is_finite() {
         return share_or_unknown(e.mean);
     }
     format!("{} ± {}", percent(e.mean), percent(e.half_width))
@@ -71,7 +71,7 @@ pub fn share_estimate(e: Estimate) -> String {
 
 /// What a plan refuses, of the requests and of the KV operations: `85% / 3%`, `0%` if nothing.
 pub fn refused(requests: f64, operations: f64) -> String {
-    let or_none = |x: f64| if x.is_nan() { 0.0 } else { x };
+    let or_none = |x: f64| if x.is_finite() { x } else { 0.0 };
     let (requests, operations) = (or_none(requests), or_none(operations));
     if requests == 0.0 && operations == 0.0 {
         return "0%".into();
@@ -81,7 +81,7 @@ pub fn refused(requests: f64, operations: f64) -> String {
 
 /// `$5.00`, `$1,234.50`; more decimals below a cent.
 pub fn usd(x: f64) -> String {
-    if x.is_nan() {
+    if !x.is_finite() {
         return "-".into();
     }
     // What is nothing to the hundredth of a cent is nothing, and has no sign.
@@ -113,7 +113,7 @@ pub fn grouped(number: &str) -> String {
 
 /// `12.3 ms`, `1.2 s`.
 pub fn milliseconds(x: f64) -> String {
-    if x.is_nan() {
+    if !x.is_finite() {
         "-".into()
     } else if x >= 1_000.0 {
         format!("{} s", significant(x / 1e3, 3))
@@ -125,7 +125,7 @@ pub fn milliseconds(x: f64) -> String {
 /// `56.5 ± 3.2 ms`, with as many digits as the half-width has to tell; `at most 76 ms` if the interval would
 /// reach below 0.
 pub fn milliseconds_estimate(e: Estimate) -> String {
-    if e.mean.is_nan() || e.half_width.is_nan() {
+    if !e.mean.is_finite() || !e.half_width.is_finite() {
         return milliseconds(e.mean);
     }
     if reaches_below_zero(e) {
@@ -163,7 +163,7 @@ pub fn estimate(e: Estimate) -> String {
 
 /// Whether the interval of something above 0 says no more than how much it is at most.
 fn reaches_below_zero(e: Estimate) -> bool {
-    e.mean > 0.0 && e.half_width > e.mean
+    e.mean > 0.0 && e.half_width > e.mean && e.half_width.is_finite()
 }
 
 /// An estimate of something that is never below 0: `86 ± 5`, or `at most 690`.
@@ -176,16 +176,16 @@ pub fn amount(e: Estimate) -> String {
 
 /// An estimate with its half-width if it has one; `-` without a value.
 pub fn interval(e: Estimate) -> String {
-    match (e.mean.is_nan(), e.half_width.is_nan()) {
-        (true, _) => "-".into(),
-        (_, true) => count(e.mean),
+    match (e.mean.is_finite(), e.half_width.is_finite()) {
+        (false, _) => "-".into(),
+        (_, false) => count(e.mean),
         _ => estimate(e),
     }
 }
 
 /// An estimate with its half-width: `$12.30 ± 0.04`.
 pub fn usd_estimate(e: Estimate) -> String {
-    if e.half_width.is_nan() {
+    if !e.mean.is_finite() || !e.half_width.is_finite() {
         return usd(e.mean);
     }
     let text = usd(e.half_width);
@@ -208,6 +208,41 @@ mod tests {
         assert_eq!(amount(beside_a_gap), "at most 76.3");
         assert_eq!(milliseconds_estimate(e(56.5, 3.2)), "56.5 ± 3.2 ms");
         assert_eq!(amount(e(0.0, 0.1)), "0 ± 0.1");
+    }
+
+    /// Whatever stands above the line.
+    #[test]
+    fn a_number_by_nothing_is_a_dash_and_an_empty_cell() {
+        let e = |mean, half_width| Estimate {
+            mean,
+            half_width,
+            n: 2,
+        };
+        for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(csv_number(x), "");
+            let of_number = [count(x), percent(x), usd(x), milliseconds(x)];
+            assert_eq!(of_number, ["-"; 4], "{x}");
+            for e in [e(x, 1.0), e(x, x)] {
+                let of_estimate = [
+                    interval(e),
+                    amount(e),
+                    usd_estimate(e),
+                    milliseconds_estimate(e),
+                ];
+                assert_eq!(of_estimate, ["-"; 4], "{e:?}");
+                assert_eq!(share_estimate(e), "unknown");
+            }
+            let wide = e(5.0, x);
+            assert_eq!(
+                [
+                    amount(wide),
+                    usd_estimate(wide),
+                    milliseconds_estimate(wide),
+                    share_estimate(e(0.5, x))
+                ],
+                ["5", "$5.00", "5 ms", "50%"]
+            );
+        }
     }
 
     #[test]

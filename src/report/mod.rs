@@ -1,6 +1,7 @@
 //! CSV, charts, one HTML page and terminal tables: reads results, computes nothing.
 
 pub mod artefacts;
+pub mod cells;
 pub mod draw;
 pub mod error;
 pub mod format;

@@ -6,12 +6,14 @@
 //! files of one command or of the other, never some of both. Hidden folders that nobody holds any more are removed.
 
 use super::error::WriteError;
+use crate::models::disk;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -22,11 +24,15 @@ const STAGING: &str = ".kvplan-staging-";
 /// The file in one that is locked as long as its command lives.
 const HELD: &str = ".held";
 
+/// Nobody tells it to stop.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 /// A folder for results. Files are written into a hidden folder in it first, and put in
 /// place by [`OutputDir::commit`]; if that is never reached, earlier results stay as they are.
 pub struct OutputDir {
     target: PathBuf,
     staging: TempDir,
+    stop: &'static AtomicBool,
     /// Locked until this is dropped.
     _held: File,
 }
@@ -53,42 +59,61 @@ impl OutputDir {
     /// If it cannot be made or written.
     pub fn prepare(target: &Path) -> Result<Self, WriteError> {
         let fail = WriteError::of_writing(target.display());
-        fs::create_dir_all(target).map_err(&fail)?;
+        disk::create_dir_all(target).map_err(&fail)?;
         finish_pending(target)?;
         sweep(target);
         let staging = tempfile::Builder::new()
             .prefix(STAGING)
             .tempdir_in(target)
             .map_err(&fail)?;
-        let held = File::create(staging.path().join(HELD)).map_err(&fail)?;
+        let held = disk::create(&staging.path().join(HELD)).map_err(&fail)?;
         // There are file systems without locks; nobody sweeps there either.
         let _ = held.try_lock();
         Ok(OutputDir {
             target: target.to_path_buf(),
             staging,
+            stop: &NEVER,
             _held: held,
         })
     }
 
+    /// The same, but nothing more is written or put in place once it is told to stop.
+    pub fn until(self, stop: &'static AtomicBool) -> Self {
+        OutputDir { stop, ..self }
+    }
+
     /// Where to write a file for the time being.
-    pub fn staged(&self, name: &str) -> PathBuf {
-        self.staging.path().join(name)
+    ///
+    /// # Errors
+    /// If it was told to stop.
+    pub fn staged(&self, name: &str) -> Result<PathBuf, WriteError> {
+        self.go_on()?;
+        Ok(self.staging.path().join(name))
     }
 
     /// Writes a file.
+    ///
+    /// # Errors
+    /// If the file system refuses it, or it was told to stop.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-        let path = self.staged(name);
-        File::create(&path)
-            .and_then(|mut f| f.write_all(bytes))
-            .map_err(WriteError::of_writing(name))
+        let path = self.staged(name)?;
+        disk::write(&path, bytes).map_err(WriteError::of_writing(name))
+    }
+
+    fn go_on(&self) -> Result<(), WriteError> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(WriteError::Stopped),
+            false => Ok(()),
+        }
     }
 
     /// Puts all files in place; returns their paths in order of name.
     ///
     /// # Errors
-    /// If the file system refuses it. What was not listed yet is then not in place, and earlier results are
-    /// as they were.
+    /// If the file system refuses it, or it was told to stop. What was not listed yet is then not in place, and
+    /// earlier results are as they were.
     pub fn commit(self) -> Result<Vec<PathBuf>, WriteError> {
+        self.go_on()?;
         let fail = WriteError::of_writing(self.target.display());
         let names = self.names().map_err(&fail)?;
         let paths = names.iter().map(|name| self.target.join(name)).collect();
@@ -96,15 +121,15 @@ impl OutputDir {
             // One file is put in place at once, or not.
             let staged = self.staging.path().join(only);
             let placed = File::open(&staged)
-                .and_then(|file| file.sync_all())
-                .and_then(|()| fs::rename(&staged, self.target.join(only)))
+                .and_then(|file| disk::sync(&file))
+                .and_then(|()| disk::rename(&staged, &self.target.join(only)))
                 .and_then(|()| sync(&self.target));
             return placed.map(|()| paths).map_err(fail);
         }
         let file = |name: &OsString| {
             let path = self.staging.path().join(name);
-            let bytes = fs::read(&path)?;
-            File::open(&path)?.sync_all()?;
+            let bytes = disk::read(&path)?;
+            disk::sync(&File::open(&path)?)?;
             Ok(PendingFile {
                 name: name.to_string_lossy().into_owned(),
                 sha256: checksum(&bytes),
@@ -118,7 +143,14 @@ impl OutputDir {
         };
         // If another command has just listed its own, that comes first.
         finish_pending(&self.target)?;
-        list(&self.target, self.staging.path(), &pending).map_err(&fail)?;
+        // Once it is listed, what is in the hidden folder is part of the results, whatever happens here.
+        let staging = self.staging.keep();
+        if let Err(e) = list(&self.target, &staging, &pending) {
+            if !self.target.join(PENDING).exists() {
+                let _ = fs::remove_dir_all(&staging);
+            }
+            return Err(fail(e));
+        }
         finish_pending(&self.target)?;
         Ok(paths)
     }
@@ -142,7 +174,7 @@ fn checksum(bytes: &[u8]) -> String {
 /// Writes the names in a folder through to the disk; not every system has that.
 fn sync(folder: &Path) -> io::Result<()> {
     match cfg!(unix) {
-        true => File::open(folder)?.sync_all(),
+        true => disk::sync(&File::open(folder)?),
         false => Ok(()),
     }
 }
@@ -151,11 +183,11 @@ fn sync(folder: &Path) -> io::Result<()> {
 fn list(target: &Path, staging: &Path, pending: &Pending) -> io::Result<()> {
     let beside = staging.with_extension("list");
     let bytes = serde_json::to_vec(pending).map_err(io::Error::other)?;
-    let mut file = File::create(&beside)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
+    let file = disk::create(&beside)?;
+    disk::write_all(&file, &bytes)?;
+    disk::sync(&file)?;
     sync(staging)?;
-    fs::rename(&beside, target.join(PENDING))?;
+    disk::rename(&beside, &target.join(PENDING))?;
     sync(target)
 }
 
@@ -167,7 +199,7 @@ fn list(target: &Path, staging: &Path, pending: &Pending) -> io::Result<()> {
 pub fn finish_pending(target: &Path) -> Result<(), WriteError> {
     let fail = WriteError::of_writing(target.display());
     let list = target.join(PENDING);
-    let bytes = match fs::read(&list) {
+    let bytes = match disk::read(&list) {
         Ok(bytes) => bytes,
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(());
@@ -189,7 +221,7 @@ pub fn finish_pending(target: &Path) -> Result<(), WriteError> {
     for file in &pending.files {
         let from = staging.join(&file.name);
         let to = target.join(&file.name);
-        match fs::rename(&from, &to) {
+        match disk::rename(&from, &to) {
             Ok(()) => {}
             // Put in place before the interruption, or by another that finishes it too.
             Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -203,7 +235,7 @@ pub fn finish_pending(target: &Path) -> Result<(), WriteError> {
         }
     }
     sync(target).map_err(&fail)?;
-    match fs::remove_file(&list) {
+    match disk::remove_file(&list) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(fail(e)),
         _ => {
             let _ = fs::remove_dir_all(&staging);
@@ -305,6 +337,67 @@ mod tests {
             finish_pending(dir.path()).unwrap();
             assert_eq!(content(dir.path()), owned(&NEW), "{in_place}");
         }
+    }
+
+    /// Whichever call fails, and with it all that come after: the folder then holds the files of the earlier command
+    /// or of the later one for whoever comes next, and what is said names what could not be written.
+    #[test]
+    fn a_disk_that_fails_at_any_call_leaves_the_files_of_one_command() {
+        for files in [&NEW[..], &NEW[..1]] {
+            let mut calls = 0;
+            loop {
+                let dir = tempfile::tempdir().unwrap();
+                write(dir.path(), &OLD).commit().unwrap();
+                let (written, failed) = disk::failing::at(calls, || {
+                    let out = OutputDir::prepare(dir.path())?;
+                    for (name, text) in files {
+                        out.write(name, text.as_bytes())?;
+                    }
+                    out.commit()
+                });
+                let pending = dir.path().join(PENDING).exists();
+                match &written {
+                    Ok(paths) => assert_eq!(paths.len(), files.len()),
+                    Err(e) => {
+                        let said = e.to_string();
+                        assert!(said.contains(": cannot be written ("), "{said}");
+                    }
+                }
+                finish_pending(dir.path()).unwrap();
+                sweep(dir.path());
+                let mut found = content(dir.path());
+                found.retain(|(name, _)| !name.starts_with('.'));
+                let mut new = OLD;
+                new[..files.len()].copy_from_slice(files);
+                let is_old = found == owned(&OLD);
+                let is_new = found == owned(&new);
+                assert!(is_old || is_new, "call {calls}: {found:?}");
+                assert!(
+                    is_new || !pending,
+                    "call {calls}: what was listed is not there"
+                );
+                if !failed {
+                    assert!(written.is_ok() && is_new);
+                    break;
+                }
+                calls += 1;
+            }
+            assert!(calls > 5, "{calls}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_put_in_place_after_a_stop() {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &OLD).commit().unwrap();
+        let out = OutputDir::prepare(dir.path()).unwrap().until(&STOP);
+        out.write("a", b"new").unwrap();
+        STOP.store(true, Ordering::Relaxed);
+        assert!(matches!(out.staged("b"), Err(WriteError::Stopped)));
+        assert!(matches!(out.write("b", b""), Err(WriteError::Stopped)));
+        assert!(matches!(out.commit(), Err(WriteError::Stopped)));
+        assert_eq!(content(dir.path()), owned(&OLD));
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl<A: Application> World<A> {
             let view = self.view(period);
             (self.app.audit(&view)?, self.lost_updates(&view)?)
         };
-        let beyond = self.app.beyond(self.store())?;
+        let mut beyond = self.app.beyond(self.store())?;
+        beyond.lost = beyond.lost.saturating_sub(self.before.lost_beyond);
         self.store().check()?;
         let kv = self.kv_meter().since(&self.before.kv);
         let usage = self.usage(point, &kv, period, billed);
@@ -50,6 +51,7 @@ impl<A: Application> World<A> {
         let values = self.store().values();
         Ok(RunResult {
             period,
+            events: 0,
             arrived: self.arrived,
             lost_at_once: self.lost_at_once(point, &counters),
             requests_limited: self.requests_limited(point),

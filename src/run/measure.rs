@@ -131,13 +131,13 @@ impl<R> Measure<R> {
 
 impl<R: Measurable> Measure<R> {
     /// The value in a run by itself; NaN where it gives none (no query came, no batch was written) and
-    /// of a quantile with too few values.
+    /// of a quantile with too few values. Never infinite.
     pub fn value(&self, run: &R) -> f64 {
-        match self.get {
+        let value = match self.get {
             Get::Each(get) | Get::Level(get) => get(run),
             Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => {
                 let (a, b) = get(run);
-                if b == 0.0 { f64::NAN } else { a / b }
+                a / b
             }
             Get::Quantile { of, q, unit_ms } => match run.latencies(of) {
                 Some(all) if are_enough(all.count(), q) => all.quantile_ms(q) / unit_ms,
@@ -146,6 +146,10 @@ impl<R: Measurable> Measure<R> {
             Get::Bill(of) => run
                 .bill()
                 .map_or(f64::NAN, |(_, invoice)| bill(invoice, of).to_usd()),
+        };
+        match value.is_finite() {
+            true => value,
+            false => f64::NAN,
         }
     }
 }

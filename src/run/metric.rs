@@ -56,11 +56,11 @@ pub const METRICS: &[Metric] = measures![
     "health_p50_ms", "system health report: median latency", ms(Calls::Health, 0.50);
     "health_p95_ms", "the same, 95th percentile", ms(Calls::Health, 0.95);
     "health_p99_ms", "the same, 99th percentile", ms(Calls::Health, 0.99);
-    "error_rate", "calls of all kinds that failed / calls", Get::Rate(|r| share(r.call_errors(), r.call_count()));
-    "record_error_rate", "recordings that failed or were not stored at once / recordings", Get::Rate(|r| share(r.calls.record.errors, r.calls.record.count()));
+    "error_rate", "calls of all kinds that failed / calls", Get::Rate(|r| part(r.call_errors(), r.call_count()));
+    "record_error_rate", "recordings that failed or were not stored at once / recordings", Get::Rate(|r| part(r.calls.record.errors, r.calls.record.count()));
     "query_error_rate", "metrics reads, analytics queries and health reports that failed / calls", Get::Rate(|r| {
         let calls = [&r.calls.metrics, &r.calls.analytics, &r.calls.health];
-        share(calls.iter().map(|c| c.errors).sum(), calls.iter().map(|c| c.count()).sum())
+        part(calls.iter().map(|c| c.errors).sum(), calls.iter().map(|c| c.count()).sum())
     });
     "kv_rate_limited_share", "KV operations refused with 429 / operations", Get::Rate(|r| outcome(r, &[OpOutcome::RateLimited]));
     "kv_quota_exceeded_share", "KV operations refused for a used-up daily quota / operations", Get::Events(|r| outcome(r, &[OpOutcome::QuotaExceeded]), |r| f64::from(u8::from(r.operations_limited)));
@@ -93,7 +93,7 @@ pub const METRICS: &[Metric] = measures![
     "store_delay_mean_s", "from record to store, mean", Get::Ratio(|r| (r.counters.store_delay_us as f64 / 1e6, r.counters.stored as f64));
     "coalesced_share", "queries that shared the answer of another / queries that missed the cache", Get::Ratio(|r| share(r.counters.coalesced, r.counters.coalesced + r.counters.fetches));
     "aggregations_per_request", "computations of a window's metrics / recorded requests", Get::Ratio(|r| share(r.counters.aggregations, r.arrived.records));
-    "prewarmed_share", "reads ahead of their query / reads", Get::Ratio(|r| share(r.counters.prewarmed, r.counters.fetches));
+    "prewarmed_share", "reads ahead of their query / reads", Get::Ratio(|r| part(r.counters.prewarmed, r.counters.fetches));
     "retries_denied_per_write", "retries not made for want of budget / writes", Get::Ratio(|r| share(r.counters.retries_denied, r.kv.issued(OpKind::Write)));
     "breaker_changes_per_month", "changes of state of all circuit breakers", Get::Each(|r| r.per_month(r.counters.breaker_changes));
     "breaker_rejected_share", "operations that a breaker kept back / operations wanted", Get::Ratio(|r| share(r.counters.breaker_rejected, r.counters.breaker_rejected + r.kv_operations()));
@@ -107,18 +107,18 @@ pub const METRICS: &[Metric] = measures![
     "isolates", "isolates alive at the end of the period", Get::Level(|r| r.isolates as f64);
     "isolates_mean", "isolates alive, averaged over the time of the period", Get::Level(|r| r.fleet.alive_ns as f64 / r.period.as_nanos() as f64);
     "isolates_peak", "most isolates alive at once in the period", Get::Level(|r| r.fleet.peak as f64);
-    "spilled_share", "requests served by another machine because their shard server was overloaded / requests", Get::Ratio(|r| share(r.fleet.spilled, r.arrived.requests()));
+    "spilled_share", "requests served by another machine because their shard server was overloaded / requests", Get::Ratio(|r| part(r.fleet.spilled, r.arrived.requests()));
     "cold_starts_per_month", "isolates started", Get::Events(|r| a_month(r, r.fleet.started), isolates);
-    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Events(|r| share(r.calls.cold_start.count(), r.arrived.requests()), isolates);
+    "cold_start_share", "requests that waited for an isolate to start / requests", Get::Events(|r| part(r.calls.cold_start.count(), r.arrived.requests()), isolates);
     "cold_start_p95_ms", "how long they waited, 95th percentile", ms(Calls::ColdStart, 0.95);
     "isolates_ended_idle_per_month", "isolates ended for want of requests", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Idle as usize]));
     "isolates_ended_random_per_month", "isolates ended by the platform", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Random as usize]));
     "isolates_ended_deploy_per_month", "isolates ended by a deployment", Get::Events(|r| a_month(r, r.fleet.ended[EndCause::Deploy as usize]), isolates);
     "isolates_ended_memory_per_month", "isolates ended for their memory", Get::Rate(|r| a_month(r, r.fleet.ended[EndCause::Memory as usize]));
     "memory_peak_mb", "estimated memory of the largest isolate (128 MB is the limit)", Get::Level(|r| r.memory_peak_bytes as f64 / 1e6);
-    "hot_read_share", "keys read that the place's cache answered / keys read", Get::Ratio(|r| age(r, |a| share(a.hot, a.reads)));
-    "stale_read_share", "keys read whose answer was outdated / keys read", Get::Ratio(|r| age(r, |a| share(a.stale, a.reads)));
-    "refreshed_share", "entries that a place fetched anew before they expired / keys read", Get::Ratio(|r| age(r, |a| share(a.refreshes, a.reads)));
+    "hot_read_share", "keys read that the place's cache answered / keys read", Get::Ratio(|r| age(r, |a| part(a.hot, a.reads)));
+    "stale_read_share", "keys read whose answer was outdated / keys read", Get::Ratio(|r| age(r, |a| part(a.stale, a.reads)));
+    "refreshed_share", "entries that a place fetched anew before they expired / keys read", Get::Ratio(|r| age(r, |a| part(a.refreshes, a.reads)));
     "read_age_mean_s", "for how long a newer value had existed, mean over keys read", Get::Ratio(|r| age(r, |a| (a.age_sum_s, a.reads as f64)));
     "read_age_p99_s", "the same, 99th percentile", s(Calls::ReadAge, 0.99);
     "cost_usd", "total of the invoice per month", Get::Bill(|_| true);
@@ -138,6 +138,11 @@ pub(crate) fn share(a: u64, b: u64) -> (f64, f64) {
     (a as f64, b as f64)
 }
 
+/// A part and the whole: never more than that, even where what was begun before the measurement ended in it.
+fn part(a: u64, whole: u64) -> (f64, f64) {
+    share(a.min(whole), whole)
+}
+
 /// A count of the period, and the period in months.
 fn a_month(r: &RunResult, count: u64) -> (f64, f64) {
     let months = r.period.as_secs_f64() / MONTH.as_secs_f64();
@@ -154,29 +159,29 @@ fn age(r: &RunResult, of: impl Fn(&ReadAges) -> (f64, f64)) -> (f64, f64) {
 }
 
 fn lost(r: &RunResult, cause: LossCause) -> (f64, f64) {
-    share(
+    part(
         r.counters.lost[cause as usize],
         r.in_memory_before + r.counters.accepted,
     )
 }
 
 fn lost_updates(r: &RunResult) -> (f64, f64) {
-    let lost = r.lost_updates.map_or(f64::NAN, |n| n as f64);
-    (lost, (r.in_memory_before + r.counters.accepted) as f64)
+    let records = r.in_memory_before + r.counters.accepted;
+    let lost = r.lost_updates.map_or(f64::NAN, |n| n.min(records) as f64);
+    (lost, records as f64)
 }
 
 fn lost_in_all(r: &RunResult) -> (f64, f64) {
     let (updates, records) = lost_updates(r);
-    (
-        (r.counters.lost_total() + r.beyond.lost) as f64 + updates,
-        records,
-    )
+    let lost = (r.counters.lost_total() + r.beyond.lost) as f64 + updates;
+    // Not `min`, which makes a number of what is unknown.
+    (if lost > records { records } else { lost }, records)
 }
 
 /// Operations of all kinds that ended so, and all.
 fn outcome(r: &RunResult, outcomes: &[OpOutcome]) -> (f64, f64) {
     let ended = |o: &OpOutcome| OpKind::ALL.iter().map(|k| r.kv.count(*k, *o)).sum::<u64>();
-    share(outcomes.iter().map(ended).sum(), r.kv_operations())
+    part(outcomes.iter().map(ended).sum(), r.kv_operations())
 }
 
 /// Durable Objects and R2.

@@ -1,6 +1,6 @@
 //! One replication: the real metrics system in the virtual world.
 //!
-//! `phases` is when it begins and when it counts, `world` what is simulated, `arrive` what it does
+//! `effort` is what it is going to take, `phases` is when it begins and when it counts, `world` what is simulated, `arrive` what it does
 //! with an arrival, `sample` what is written down at intervals, `storage` the level that storage
 //! comes to, `account` the checks and the bill at the end.
 //!
@@ -26,6 +26,8 @@ mod arrive;
 pub mod arrived;
 mod cpu;
 mod demand;
+pub mod effort;
+mod extent;
 pub mod measure;
 pub mod metric;
 mod phases;
@@ -220,6 +222,7 @@ pub struct Run<'a, A: Application = Telemetry> {
     triggers: Triggers,
     measuring: bool,
     traces: usize,
+    arrivals: u64,
 }
 
 /// A run that nothing has come to, in the world that is made on its ground.
@@ -243,6 +246,7 @@ fn begin<'a, A: Application>(
         world,
         measuring: false,
         traces: observation.traces,
+        arrivals: 0,
     }
 }
 
@@ -261,6 +265,7 @@ impl<A: Application> Run<'_, A> {
     #[inline]
     pub fn arrive(&mut self, arrival: &Arrival) {
         let timeline = self.world.timeline;
+        self.arrivals += 1;
         if !self.measuring && arrival.at >= timeline.origin {
             self.start_measuring();
         }
@@ -302,7 +307,10 @@ impl<A: Application> Run<'_, A> {
             traces: self.world.services.tracer.borrow_mut().take_spans(),
         };
         let period = end.since(self.world.timeline.origin);
-        Ok((self.world.finish(&self.point, period, billed)?, observed))
+        let events = self.arrivals + self.executor.timers_set();
+        let mut result = self.world.finish(&self.point, period, billed)?;
+        result.events = events;
+        Ok((result, observed))
     }
 }
 

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct RunResult {
     /// The time simulated after the warm-up.
     pub period: Duration,
+    /// Arrivals and waits of the whole run, what comes before the period among them: the work that it took.
+    pub events: u64,
     /// What arrived in the period.
     pub arrived: Arrived,
     /// Latencies and failures of the calls of the period.
@@ -31,7 +33,8 @@ pub struct RunResult {
     /// Records of the period that a lost update took from the KV again; 0 where no two writers
     /// share a key. None if it cannot be known, because keys have expired.
     pub lost_updates: Option<u64>,
-    /// What became of records after they left the isolates, since the beginning of the run.
+    /// What became of records after they left the isolates: how many were lost in the period, and how long it
+    /// took them since the beginning of the run.
     pub beyond: Beyond,
     /// Most requests or messages in a second, where the store has such a bound.
     pub peak_per_second: Option<u64>,

@@ -1,7 +1,9 @@
 //! Scenarios: one TOML file that names a workload, policies, a world and a plan.
 
 pub use super::cpu::CpuCost;
-use super::precision::{MOST_REPLICATIONS, Precision};
+use super::extent::Extent;
+pub use super::extent::{MOST_TRAFFIC, Period};
+use super::precision::Precision;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;
 use crate::cloud::fleet::FleetSpec;
@@ -11,7 +13,6 @@ use crate::models::quantity::{self, Count, Rate};
 use crate::models::{self, ConfigError, FieldError, Model, Override};
 use crate::pricing::{Catalog, Date, MONTH, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
-use crate::telemetry::field::within;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
 use crate::workload::WorkloadSpec;
 use schemars::JsonSchema;
@@ -115,46 +116,6 @@ pub struct Billing {
     pub on: Option<Date>,
 }
 
-/// How long a stretch of the month is simulated before it is scaled to 30 days.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Period {
-    /// Simulate until about so many requests have come ...
-    pub requests: Count,
-    /// ... and until about so many calls have come of each kind that comes at all, for percentiles
-    /// of rare calls need them, or four times as many requests ...
-    pub calls: Count,
-    /// ... but no less than this ...
-    #[serde(with = "quantity::duration")]
-    pub at_least: Duration,
-    /// ... and no more than this. Workloads with a daily shape are simulated
-    /// for whole days, those with a weekly shape for whole weeks.
-    #[serde(with = "quantity::duration")]
-    pub at_most: Duration,
-    /// Simulated before the warm-up with recordings only: the keys that queries will find.
-    #[serde(with = "quantity::duration")]
-    pub history: Duration,
-    /// Simulated before the measurement starts, and not counted.
-    #[serde(with = "quantity::duration")]
-    pub warm_up: Duration,
-    /// Whether a daily or weekly shape, or daily limits, make it whole days or weeks.
-    pub whole_days: bool,
-}
-
-impl Default for Period {
-    fn default() -> Self {
-        Period {
-            requests: Count(50_000),
-            calls: Count(60),
-            at_least: Duration::from_secs(3_600),
-            at_most: Duration::from_secs(7 * 86_400),
-            history: Duration::ZERO,
-            warm_up: Duration::from_secs(60),
-            whole_days: true,
-        }
-    }
-}
-
 /// A scenario with everything it names read in; enough to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -203,16 +164,6 @@ pub struct Scenario {
     pub precision: Option<Precision>,
 }
 
-/// Most requests in a month.
-pub const MOST_TRAFFIC: Count = Count(2_500_000_000_000);
-
-impl Period {
-    /// What is simulated before the measurement starts.
-    pub fn before(&self) -> Duration {
-        self.history + self.warm_up
-    }
-}
-
 /// How many times the wanted requests are simulated at most, so that rare calls come.
 const MOST_FOR_CALLS: f64 = 4.0;
 
@@ -226,52 +177,15 @@ impl Model for ScenarioFile {
                 "found none, expected at least one",
             ));
         }
-        let (n, most) = (self.replications, MOST_REPLICATIONS);
-        within("replications", n, 1, most, "what is known of each is kept")?;
-        let traffic = "requests a month; more would be a million a second";
-        for (field, level) in self
-            .sweep_per_month
-            .iter()
-            .map(|level| ("sweep_per_month", level))
-            .chain([("traffic_per_month", &self.traffic_per_month)])
-        {
-            within(field, level.0, 0, MOST_TRAFFIC.0, traffic)?;
+        Extent {
+            replications: self.replications,
+            traffic: self.traffic_per_month,
+            levels: &self.sweep_per_month,
+            period: &self.period,
+            precision: self.precision.as_ref(),
+            failures: &self.failures,
         }
-        if self.sweep_per_month.is_empty() || self.sweep_per_month.contains(&Count(0)) {
-            return Err(FieldError::new(
-                "sweep_per_month",
-                "found no level or a level of 0, expected requests per month of 1 or more",
-            ));
-        }
-        if self.period.at_least.is_zero() || self.period.at_least > self.period.at_most {
-            return Err(FieldError::new(
-                "period.at_least",
-                format!(
-                    "found {}, expected more than 0 s and no more than period.at_most = {}",
-                    quantity::format_duration(self.period.at_least),
-                    quantity::format_duration(self.period.at_most)
-                ),
-            ));
-        }
-        let p = &self.period;
-        for (field, time) in [
-            ("period.at_most", p.at_most),
-            ("period.history", p.history),
-            ("period.warm_up", p.warm_up),
-        ] {
-            let days = time.as_secs_f64() / 86_400.0;
-            within(
-                field,
-                days,
-                0.0,
-                3_650.0,
-                "days; it is simulated, all of it",
-            )?;
-        }
-        if let Some(precision) = &self.precision {
-            precision.validate().map_err(|e| e.within("precision"))?;
-        }
-        self.failures.validate().map_err(|e| e.within("failures"))
+        .validate()
     }
 }
 
@@ -394,6 +308,45 @@ impl Scenario {
             ..ConfigError::new(&label, e.message)
         })?;
         Ok(scenario)
+    }
+
+    /// Checks a scenario that comes from elsewhere than from its files.
+    ///
+    /// # Errors
+    /// The first field that cannot be used, and why.
+    pub fn validate(&self) -> Result<(), FieldError> {
+        let within = |parent: &'static str| move |e: FieldError| e.within(parent);
+        if self.policies.is_empty() {
+            let message = "found none, expected at least one";
+            return Err(FieldError::new("policies", message));
+        }
+        for (i, policy) in self.policies.iter().enumerate() {
+            let at = format!("policies[{i}]");
+            policy.validate().map_err(|e| e.within(&at))?;
+            if self.policies[..i].iter().any(|p| p.name == policy.name) {
+                let message = format!("found \"{}\" again", policy.name);
+                return Err(FieldError::new("name", message).within(&at));
+            }
+        }
+        self.workload.validate().map_err(within("workload"))?;
+        self.latency.validate().map_err(within("latency"))?;
+        self.limits.validate().map_err(within("limits"))?;
+        self.alerts.validate().map_err(within("alerts"))?;
+        self.catalog.validate().map_err(within("catalog"))?;
+        self.catalog.plan(&self.plan)?;
+        self.fleet.validate().map_err(within("fleet"))?;
+        if let Some(consistency) = &self.consistency {
+            consistency.validate().map_err(within("consistency"))?;
+        }
+        Extent {
+            replications: self.replications,
+            traffic: self.traffic_per_month,
+            levels: &self.sweep_per_month,
+            period: &self.period,
+            precision: self.precision.as_ref(),
+            failures: &self.failures,
+        }
+        .validate()
     }
 
     /// Whether a request and whether a query takes more CPU time than the plan allows an

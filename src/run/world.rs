@@ -84,6 +84,8 @@ pub(super) struct Before {
     pub(super) in_memory: u64,
     /// Records missing in the store then, see [`Application::missing`].
     pub(super) missing: i64,
+    /// Records deleted beyond the isolates, see [`Application::beyond`].
+    pub(super) lost_beyond: u64,
     pub(super) kv: KvMeter,
     pub(super) fleet: FleetCounters,
     pub(super) usage: Usage,
@@ -230,14 +232,18 @@ impl<A: Application> World<A> {
         self.calls_before = Calls::default();
         self.runtime.reset_peaks();
         let missing = self.app.missing(&self.view(Duration::ZERO));
+        let beyond = self.app.beyond(self.store());
+        // What cannot be read now cannot be read at the end, which tells so.
+        let mut or_broken = |e| {
+            self.broken.get_or_insert(e);
+        };
+        let missing = missing.map_err(&mut or_broken).unwrap_or_default();
+        let beyond = beyond.map_err(&mut or_broken).unwrap_or_default();
         self.before = Before {
             counters: self.counters(),
             in_memory: self.records_in_memory(),
-            // What cannot be read now cannot be read at the end, which tells so.
-            missing: missing.unwrap_or_else(|e| {
-                self.broken.get_or_insert(e);
-                0
-            }),
+            missing,
+            lost_beyond: beyond.lost,
             kv: self.kv_meter(),
             fleet: self.runtime.counters(),
             usage: self.services_usage(),

@@ -280,6 +280,11 @@ impl Executor {
         }
     }
 
+    /// Timers that have been set so far.
+    pub fn timers_set(&self) -> u64 {
+        self.shared.timers_set.get()
+    }
+
     /// Tasks that have neither finished nor been cancelled or stopped.
     pub fn live_tasks(&self) -> usize {
         self.shared.live.get()

@@ -88,10 +88,13 @@ impl Bins {
         self.0.iter().map(|b| b.1).sum()
     }
 
-    /// Whether they are bins of a histogram: rising, none empty.
+    /// Whether they are bins of a histogram: rising, none empty, of no more values than a run gives, so that those
+    /// of many runs can be added up.
     pub fn is_sound(&self) -> bool {
+        const MOST: u64 = 1 << 43;
         let rising = self.0.is_sorted_by(|a, b| a.0 < b.0);
-        rising && self.0.iter().all(|b| b.1 > 0 && b.1 < 1 << 48)
+        let count = |sum: u64, b: &(u64, u64)| sum.checked_add(b.1).filter(|n| *n <= MOST);
+        rising && self.0.iter().all(|b| b.1 > 0) && self.0.iter().try_fold(0, count).is_some()
     }
 
     /// How many values lie in bins up to and including this one.

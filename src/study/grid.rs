@@ -86,6 +86,12 @@ impl Grid<'_> {
         precision.map_or(n, |p| p.start(n))
     }
 
+    /// Units that are simulated in any case.
+    pub fn least_units(&self) -> u64 {
+        let points = (self.levels.len() as u64).saturating_mul(self.scenario.policies.len() as u64);
+        points.saturating_mul(u64::from(self.start()))
+    }
+
     /// Whether a unit belongs to a part. Units are dealt out in turn, so that parts take about
     /// the same time; where the measures of a level decide on its replications, whole levels are.
     pub fn belongs(&self, unit: Unit, part: Part) -> bool {

@@ -118,6 +118,14 @@ impl Model for WorkloadSpec {
                 .validate()
                 .map_err(|e| e.within("latency").within(&at))?;
             p.tokens.validate().map_err(|e| e.within(&at))?;
+            let formula = p.name.starts_with(['=', '+', '-', '@', ' ']);
+            if formula || p.name.contains(char::is_control) {
+                let message = format!(
+                    "found {:?}, expected a name that no spreadsheet takes for a formula, without control characters",
+                    p.name
+                );
+                return Err(FieldError::new("name", message).within(&at));
+            }
             if p.name.is_empty() || self.providers[..i].iter().any(|q| q.name == p.name) {
                 return Err(FieldError::new(
                     "name",

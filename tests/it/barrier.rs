@@ -100,6 +100,60 @@ fn every_number_has_an_upper_bound() {
     }
 }
 
+/// Work for weeks is refused before it begins, with what it would take and what allows it.
+#[test]
+fn work_is_estimated_before_it_begins() {
+    let dir = TempDir::new().unwrap();
+    let long = [
+        "--set",
+        "period.requests=\"100B\"",
+        "--set",
+        "period.at_most=\"3650 d\"",
+    ];
+    for command in [
+        "run --traffic 1000B",
+        "sweep --traffic 1k..1000B",
+        "compare naive optimised --traffic 1000B",
+        "compare-stores --traffic 1000B",
+        "plan --traffic 1000B --slo cost<20USD",
+        "breakeven --traffic 1k..1000B",
+        "forecast --traffic 2B --growth 0%/month --growth-sd 0% --months 1",
+        "sensitivity --traffic 1000B",
+        "rehearse --traffic 1000B",
+        "coverage --traffic 10B --experiments 100000",
+    ] {
+        let mut args: Vec<&str> = command.split(' ').collect();
+        if !command.starts_with("rehearse") {
+            args.extend(long);
+        }
+        let said = refused(&args, dir.path());
+        assert!(
+            said.starts_with("error: --max-work: found work of about "),
+            "{command}: {said}"
+        );
+        assert!(said.contains("of memory and "), "{command}: {said}");
+        assert!(said.contains("; --max-work "), "{command}: {said}");
+    }
+    // Nothing was begun.
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
+    let args = ["run", "--max-work", "10k", "-n", "3"];
+    let said = refused(&args, dir.path());
+    let allowed = said
+        .split("--max-work ")
+        .last()
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kvplan"));
+    command
+        .args(["run", "-n", "3", "--max-work", allowed])
+        .assert()
+        .success();
+    let said = refused(&["run", "--out", "out", "--interval", "1 us"], dir.path());
+    assert!(said.contains("--max-work"), "{said}");
+}
+
 #[test]
 fn what_is_said_of_a_long_value_is_short() {
     let dir = TempDir::new().unwrap();

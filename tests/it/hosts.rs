@@ -111,6 +111,38 @@ fn a_signal_stops_a_replication_that_is_under_way() {
     }
 }
 
+/// A signal while charts are drawn: the command ends within seconds, and nobody finds a file of it.
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_the_drawing_of_charts() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let mut command = kvplan(&["sweep", "--traffic", "1k..1B", "--quiet", "--out", out]);
+    command.args(["-n", "2", "--set", "period.requests=\"50\""]);
+    command.args(["--set", "period.at_least=\"1 s\""]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let draws = || {
+        let folders = fs::read_dir(dir.path()).unwrap().flatten();
+        let mut staged = folders
+            .filter_map(|f| fs::read_dir(f.path()).ok())
+            .flatten();
+        staged.any(|f| f.is_ok_and(|f| f.path().extension().is_some_and(|e| e == "svg")))
+    };
+    while !draws() {
+        assert_eq!(child.try_wait().unwrap(), None, "it was too fast");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let told = std::time::Instant::now();
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(told.elapsed().as_secs() < 5, "{:?}", told.elapsed());
+    let left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["sweep.kvjournal"]);
+}
+
 /// What a link points to is not the journal's.
 #[cfg(unix)]
 #[test]

@@ -450,7 +450,7 @@ fn folder_of(texts: &[String], text: impl Fn(&str) -> String) -> Folder {
         figures: vec![of_svg(
             &at(2),
             &format!(
-                "<svg viewBox='0 0 1 1'><title>{0}</title><desc>{0}</desc><text fill='{0}'>{0}</text></svg>",
+                "<svg viewBox='0 0 1 1'><title>{0}</title><desc>{0}</desc><text fill='({0}'>{0}</text></svg>",
                 at(3)
                     .replace('&', "&amp;")
                     .replace('<', "&lt;")

@@ -66,7 +66,9 @@ impl Telemetry {
         if self.layout.keys != KeyLayout::Shared {
             agree("stored", found, counters.stored, unsure)?;
         }
-        Ok(Some(1.0 - found as f64 / counters.stored as f64))
+        // Of nothing there is no share.
+        let share = 1.0 - found as f64 / counters.stored as f64;
+        Ok((counters.stored > 0).then_some(share))
     }
 
     fn counters_of(&self, view: &View<Isolate>) -> Counters {

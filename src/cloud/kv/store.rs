@@ -194,9 +194,11 @@ impl KvStore {
         s.busiest_day = s.used_today;
     }
 
-    /// Forgets the busiest day so far and the ages of answers; the meter goes on.
+    /// Forgets what the days so far have used of their quotas, today among them, and the ages of answers;
+    /// the meter goes on.
     pub fn forget_peaks(&self) {
         let mut s = self.state.borrow_mut();
+        s.used_today = Default::default();
         s.busiest_day = Default::default();
         if let Some(pops) = &mut s.pops {
             pops.reset_ages();

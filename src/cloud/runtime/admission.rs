@@ -28,6 +28,11 @@ impl Admission {
         self.daily_limit.is_some()
     }
 
+    /// Forgets what has been used of this day.
+    pub fn forget(&mut self) {
+        self.used = 0;
+    }
+
     /// Counts a request at `now`; whether it is let in.
     #[inline]
     pub fn admits(&mut self, now: Timestamp) -> bool {
@@ -55,6 +60,9 @@ mod tests {
         let mut three = Admission::new(Some(3));
         let taken = |a: &mut Admission, day| (0..5).filter(|s| a.admits(at(day, *s))).count();
         assert_eq!([taken(&mut three, 0), taken(&mut three, 1)], [3, 3]);
+        assert_eq!(taken(&mut three, 1), 0);
+        three.forget();
+        assert_eq!(taken(&mut three, 1), 3);
         assert_eq!(taken(&mut Admission::new(None), 2), 5);
     }
 }

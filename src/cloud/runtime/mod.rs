@@ -78,8 +78,9 @@ impl<M: Memory> Runtime<M> {
         self.rules.memory_peak(self.memories())
     }
 
-    /// Forgets the peaks so far.
+    /// Forgets the peaks so far, and what has been used of this day's requests.
     pub fn reset_peaks(&mut self) {
+        self.admission.forget();
         self.fleet.reset_peak();
         self.rules.reset_peak();
     }

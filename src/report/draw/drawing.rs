@@ -37,7 +37,8 @@ pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(),
     } else {
         let size = (width * PNG_SCALE, height * PNG_SCALE);
         let root = BitMapBackend::new(path, size).into_drawing_area();
-        draw_all(drawing, &root, PNG_SCALE as i32).map(|_| ())
+        // When the backend is dropped, it says nothing of a file that could not be written.
+        draw_all(drawing, &root, PNG_SCALE as i32).and_then(|_| Ok(root.present()?))
     };
     drawn.map_err(|why| WriteError::NotDrawn {
         what: path.display().to_string(),
@@ -101,7 +102,38 @@ fn heading<DB: DrawingBackend>(
 
 #[cfg(test)]
 mod tests {
-    use super::lines;
+    use super::*;
+
+    struct Blank;
+
+    impl Drawing for Blank {
+        fn size(&self) -> (u32, u32) {
+            (60, 40)
+        }
+
+        fn heading(&self) -> [&str; 3] {
+            ["", "", ""]
+        }
+
+        fn draw_on<DB: DrawingBackend>(
+            &self,
+            _: &DrawingArea<DB, Shift>,
+            _: i32,
+        ) -> Result<Hover, NotDrawn> {
+            Ok(Hover::default())
+        }
+    }
+
+    #[test]
+    fn a_drawing_that_cannot_be_written_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.svg", "a.png"] {
+            draw(&Blank, &dir.path().join(name)).unwrap();
+            let nowhere = dir.path().join("none").join(name);
+            let said = draw(&Blank, &nowhere).unwrap_err().to_string();
+            assert!(said.contains(": cannot be drawn ("), "{said}");
+        }
+    }
 
     #[test]
     fn a_long_subtitle_is_broken_between_its_parts() {

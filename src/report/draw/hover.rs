@@ -4,13 +4,13 @@
 //! rely on their form: no ids, a `<title>` and a `<desc>` first, and one group of class `hover`
 //! last, whose shapes cover the data and hold the text to show.
 
+use crate::models::disk;
 use crate::report::error::NotDrawn;
 use askama::filters::Html;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 /// A position in pixels of the drawing, as plotters' backends count them.
@@ -130,7 +130,7 @@ pub fn draw_svg(
     drop(root);
     let svg = readable(&drawing, title, description, &hover)
         .ok_or_else(|| NotDrawn::new("no SVG came of it"))?;
-    fs::write(path, svg).map_err(NotDrawn::new)
+    disk::write(path, svg.as_bytes()).map_err(NotDrawn::new)
 }
 
 /// A drawing with name, description and texts; None if it is no SVG.

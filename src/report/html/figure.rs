@@ -25,44 +25,108 @@ const SHAPES: [&str; 12] = [
     "tspan", "title",
 ];
 
-const ATTRIBUTES: [&str; 36] = [
-    "viewBox",
-    "x",
-    "y",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "dx",
-    "dy",
-    "cx",
-    "cy",
-    "r",
-    "rx",
-    "ry",
-    "width",
-    "height",
-    "points",
-    "d",
-    "fill",
-    "fill-opacity",
-    "fill-rule",
-    "stroke",
-    "stroke-width",
-    "stroke-opacity",
-    "stroke-dasharray",
-    "stroke-linecap",
-    "stroke-linejoin",
-    "opacity",
-    "transform",
-    "text-anchor",
-    "font-family",
-    "font-size",
-    "font-weight",
-    "font-style",
-    "dominant-baseline",
-    "preserveAspectRatio",
+/// What the value of an attribute may be.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// Numbers, with signs, exponents, units and percent signs.
+    Numbers,
+    /// The steps of a path.
+    Path,
+    /// Functions of numbers, such as `rotate(90 1,2)`.
+    Transform,
+    /// A colour: a name, hexadecimal digits, or a function of numbers.
+    Paint,
+    /// Words and commas.
+    Words,
+}
+
+const ATTRIBUTES: [(&str, Form); 35] = [
+    ("x", Form::Numbers),
+    ("y", Form::Numbers),
+    ("x1", Form::Numbers),
+    ("y1", Form::Numbers),
+    ("x2", Form::Numbers),
+    ("y2", Form::Numbers),
+    ("dx", Form::Numbers),
+    ("dy", Form::Numbers),
+    ("cx", Form::Numbers),
+    ("cy", Form::Numbers),
+    ("r", Form::Numbers),
+    ("rx", Form::Numbers),
+    ("ry", Form::Numbers),
+    ("width", Form::Numbers),
+    ("height", Form::Numbers),
+    ("points", Form::Numbers),
+    ("d", Form::Path),
+    ("fill", Form::Paint),
+    ("fill-opacity", Form::Numbers),
+    ("fill-rule", Form::Words),
+    ("stroke", Form::Paint),
+    ("stroke-width", Form::Numbers),
+    ("stroke-opacity", Form::Numbers),
+    ("stroke-dasharray", Form::Numbers),
+    ("stroke-linecap", Form::Words),
+    ("stroke-linejoin", Form::Words),
+    ("opacity", Form::Numbers),
+    ("transform", Form::Transform),
+    ("text-anchor", Form::Words),
+    ("font-family", Form::Words),
+    ("font-size", Form::Numbers),
+    ("font-weight", Form::Words),
+    ("font-style", Form::Words),
+    ("dominant-baseline", Form::Words),
+    ("preserveAspectRatio", Form::Words),
 ];
+
+const TRANSFORMS: [&str; 6] = ["translate", "scale", "rotate", "skewX", "skewY", "matrix"];
+
+const COLOURS: [&str; 4] = ["rgb", "rgba", "hsl", "hsla"];
+
+impl Form {
+    /// Whether a value has this form. What has not could be a reference to something outside.
+    fn allows(self, value: &str) -> bool {
+        match self {
+            Form::Numbers => is_numbers(value),
+            Form::Path => value
+                .chars()
+                .all(|c| is_digit(c) || is_space(c) || "MmZzLlHhVvCcSsQqTtAa".contains(c)),
+            Form::Transform => is_functions(value, &TRANSFORMS),
+            Form::Paint => match value.trim().strip_prefix('#') {
+                Some(digits) => digits.chars().all(|c| c.is_ascii_hexdigit()),
+                None => is_words(value) || is_functions(value, &COLOURS),
+            },
+            Form::Words => is_words(value),
+        }
+    }
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | ',' | '\n' | '\t' | '\r')
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E')
+}
+
+fn is_numbers(value: &str) -> bool {
+    let unit = |c: char| matches!(c, '%' | 'p' | 'x' | 't' | 'm');
+    value.chars().all(|c| is_digit(c) || is_space(c) || unit(c))
+}
+
+fn is_words(value: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '\'');
+    value.chars().all(|c| letter(c) || is_space(c))
+}
+
+/// Functions one after the other, each of numbers and with one of these names.
+fn is_functions(value: &str, names: &[&str]) -> bool {
+    value.split_inclusive(')').all(|function| {
+        let function = function.trim_matches(is_space);
+        let parts = function.strip_suffix(')').and_then(|f| f.split_once('('));
+        function.is_empty()
+            || parts.is_some_and(|(name, of)| names.contains(&name.trim()) && is_numbers(of))
+    })
+}
 
 /// Elements deeper than this are left out.
 const DEPTH: usize = 32;
@@ -104,8 +168,9 @@ pub fn of_svg(file: &str, svg: &str) -> Result<Figure, (u32, String)> {
 
 /// The part of the plane that the drawing shows.
 fn view_box(root: Node) -> String {
-    let size = |name: &str| root.attribute(name).unwrap_or("100").trim_end_matches("px");
-    match root.attribute("viewBox") {
+    let numbers = |name: &str| root.attribute(name).filter(|v| is_numbers(v));
+    let size = |name: &str| numbers(name).unwrap_or("100").trim_end_matches("px");
+    match numbers("viewBox") {
         Some(view_box) => view_box.to_owned(),
         None => format!("0 0 {} {}", size("width"), size("height")),
     }
@@ -129,10 +194,10 @@ fn write(node: Node, depth: usize, out: &mut String) {
     out.push_str(name);
     for a in node.attributes() {
         let is_default = a.name() == "opacity" && a.value() == "1";
-        let refers = a.value().contains("url(");
         let is_hover = (a.name(), a.value()) == ("class", "hover");
-        let is_known = is_hover || ATTRIBUTES.contains(&a.name());
-        if is_known && a.namespace().is_none() && !is_default && !refers {
+        let known = ATTRIBUTES.iter().find(|known| known.0 == a.name());
+        let is_allowed = is_hover || known.is_some_and(|(_, form)| form.allows(a.value()));
+        if is_allowed && a.namespace().is_none() && !is_default {
             out.push_str(&format!(" {}=\"{}\"", a.name(), escape(a.value())));
         }
     }
@@ -158,5 +223,63 @@ impl NodeExt for Node<'_, '_> {
         ["text", "tspan", "title"]
             .iter()
             .any(|n| self.has_tag_name_local(n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_forms_of_values_are_kept() {
+        for (form, good, bad) in [
+            (Form::Numbers, "-1.5e3px, 20%", "url(1)"),
+            (Form::Path, "M1,2 L-3.5 4Z", "M1 2 url(#x)"),
+            (
+                Form::Transform,
+                "rotate(270, 10, 20) scale(2)",
+                "rotate(1) url(2)",
+            ),
+            (
+                Form::Transform,
+                "matrix(1 0 0 1 0 0)",
+                "rotate(expression(1))",
+            ),
+            (Form::Paint, "#00ff7f", "#x"),
+            (Form::Paint, "rgba(1, 2, 3, 0.5)", "URL(http://example.com)"),
+            (Form::Paint, "none", "u\\72l(#a)"),
+            (Form::Words, "sans-serif, 'DejaVu Sans'", "a:b"),
+        ] {
+            assert!(form.allows(good), "{good}");
+            assert!(!form.allows(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_from_outside_is_loaded() {
+        let outside = "http://example.com/x";
+        for value in [
+            "url(X)",
+            "URL(X)",
+            "uRl( 'X' )",
+            "image(X)",
+            "image-set('X')",
+            "X",
+            "var(--x, url(X))",
+            "red url(X)",
+        ] {
+            let value = value.replace('X', outside);
+            let everywhere: String = ATTRIBUTES
+                .iter()
+                .map(|(name, _)| format!(" {name}=\"{value}\""))
+                .collect();
+            let svg = format!(
+                "<svg viewBox=\"{value}\" width=\"{value}\"><rect{everywhere} style=\"fill:{value}\" href=\"{outside}\"/><image href=\"{outside}\"/><use href=\"{outside}\"/><style>@import '{outside}';</style></svg>"
+            );
+            let figure = of_svg("x.svg", &svg).unwrap();
+            let clean =
+                "<svg viewBox=\"0 0 100 100\" role=\"img\" aria-label=\"X\"><rect></rect></svg>";
+            assert_eq!(figure.svg, clean, "{value}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
-use super::sweep::{costs_of, csv_bytes, reason_words};
+use super::sweep::{costs_of, reason_words};
 use crate::pricing::Money;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
 use crate::report::error::WriteError;
@@ -54,9 +55,9 @@ impl BreakevenReport<'_> {
         out.write(artefacts::BREAKEVEN_COST_CSV, &self.cost_csv())?;
         for extension in ["svg", "png"] {
             self.chart()
-                .draw(&out.staged(&format!("breakeven.{extension}")))?;
+                .draw(&out.staged(&format!("breakeven.{extension}"))?)?;
             self.cost_chart()
-                .draw(&out.staged(&format!("breakeven_cost.{extension}")))?;
+                .draw(&out.staged(&format!("breakeven_cost.{extension}"))?)?;
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! A calibrated latency profile: the file, calibrate.csv, a chart for each kind and a table.
 
 use super::fit::{inline, latency, self_contained};
-use super::sweep::csv_bytes;
 use crate::cloud::latency::LatencyProfile;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -47,7 +47,7 @@ impl Report<'_> {
             if let Some(chart) = self.chart(c) {
                 for extension in ["svg", "png"] {
                     let file = format!("calibrate_{}.{extension}", c.operation.name());
-                    chart.draw(&out.staged(&file))?;
+                    chart.draw(&out.staged(&file)?)?;
                 }
             }
         }

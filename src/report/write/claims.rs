@@ -1,6 +1,7 @@
 //! The ledger of a document's claims as CSV, charts and a table.
 
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::heatmap::{HeatCell, HeatMap, Shade};
 use crate::report::draw::panels::{Bar, Panel, Panels};
 use crate::report::error::WriteError;
@@ -40,12 +41,12 @@ pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
     out.write(artefacts::CLAIMS_JSON, &claims_json(ran)?)?;
     for (name, map) in heat_maps(ran) {
         for extension in ["svg", "png"] {
-            map.draw(&out.staged(&format!("{name}.{extension}")))?;
+            map.draw(&out.staged(&format!("{name}.{extension}"))?)?;
         }
     }
     if let Some(chart) = savings_chart(ran) {
         for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("claimed_savings.{extension}")))?;
+            chart.draw(&out.staged(&format!("claimed_savings.{extension}"))?)?;
         }
     }
     Ok(())
@@ -107,16 +108,6 @@ pub fn claims_csv(judgements: &[Judgement]) -> Vec<u8> {
         row
     });
     csv_bytes(header, rows)
-}
-
-fn csv_bytes(header: Vec<String>, mut rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let wrote =
-        writer.write_record(&header).is_ok() && rows.all(|row| writer.write_record(&row).is_ok());
-    assert!(wrote, "every row has the columns of the header");
-    writer
-        .into_inner()
-        .expect("writing to memory does not fail")
 }
 
 /// Where a claim holds, each condition once.

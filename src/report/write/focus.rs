@@ -3,8 +3,8 @@
 //! <https://focus.finops.org/focus-specification/>
 
 use super::invoice::InvoiceReport;
-use super::sweep::csv_bytes;
 use crate::pricing::{Date, LineItem, MeterItem, Money, Unit};
+use crate::report::cells::csv_bytes;
 
 /// The columns. What is unknown is null, which is nothing in CSV.
 const COLUMNS: [&str; 29] = [

@@ -1,7 +1,8 @@
 //! A forecast as CSV, fan charts and tables.
 
-use super::sweep::{csv_bytes, reason_words};
+use super::sweep::reason_words;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -35,9 +36,9 @@ impl ForecastReport<'_> {
         out.write(artefacts::FORECAST_LIMITS_CSV, &self.limits_csv())?;
         for extension in ["svg", "png"] {
             self.cost_chart()
-                .draw(&out.staged(&format!("forecast.{extension}")))?;
+                .draw(&out.staged(&format!("forecast.{extension}"))?)?;
             self.traffic_chart()
-                .draw(&out.staged(&format!("forecast_traffic.{extension}")))?;
+                .draw(&out.staged(&format!("forecast_traffic.{extension}"))?)?;
         }
         Ok(())
     }

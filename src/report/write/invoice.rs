@@ -1,12 +1,12 @@
 //! An invoice with the sum behind each line: for the terminal, as JSON and as CSV.
 
-use super::sweep::csv_bytes;
 use crate::Defect;
 use crate::pricing::catalog::Basis;
 use crate::pricing::quantity::show;
 use crate::pricing::{
     Catalog, Date, Excess, Invoice, LineItem, MeterItem, Money, Plan, Rounding, Unit, Usage,
 };
+use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::output::json;
 use crate::report::table::table;

@@ -1,7 +1,7 @@
 //! A plan as CSV, charts, a policy file and tables.
 
-use super::sweep::csv_bytes;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -105,7 +105,7 @@ impl PlanReport<'_> {
         }
         for (name, chart) in self.charts(&front) {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())

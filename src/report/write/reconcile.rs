@@ -1,9 +1,9 @@
 //! The projection against what was used: reconcile.csv, reconcile.json, charts by day, and tables.
 
 use super::scenario;
-use super::sweep::csv_bytes;
 use crate::pricing::Unit;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -48,7 +48,7 @@ impl Report<'_> {
             let name = meter.meter.name().replace('.', "_");
             for extension in ["svg", "png"] {
                 self.chart(meter)
-                    .draw(&out.staged(&format!("reconcile_{name}.{extension}")))?;
+                    .draw(&out.staged(&format!("reconcile_{name}.{extension}"))?)?;
             }
         }
         Ok(())

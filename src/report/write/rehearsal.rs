@@ -1,6 +1,6 @@
 //! A rehearsed deployment: its judged checklist as CSV and table.
 
-use super::sweep::csv_bytes;
+use crate::report::cells::csv_bytes;
 use crate::report::format;
 use crate::report::table::table;
 use crate::study::cheapest::BOUNDED;

@@ -1,8 +1,8 @@
 //! The results of a replay as CSV, charts and text.
 
-use super::sweep::csv_bytes;
 use crate::models::quantity::format_duration;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -43,7 +43,7 @@ impl Report<'_> {
         out.write(artefacts::RUN_JSON, &self.run_json()?)?;
         for (name, chart) in self.charts() {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! One scenario's results for the terminal and as CSV.
 
-use super::sweep::{csv_bytes, run_json, settings_line};
+use super::sweep::{run_json, settings_line};
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, Money};
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;

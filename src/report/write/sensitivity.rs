@@ -1,7 +1,7 @@
 //! The results of a sensitivity analysis as CSV, charts and tables.
 
-use super::sweep::csv_bytes;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Mark, Scale};
 use crate::report::error::WriteError;
@@ -73,7 +73,7 @@ impl SensitivityReport<'_> {
         }
         for (name, chart) in charts {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! A comparison of stores as CSV, charts and tables.
 
-use super::sweep::{SCALING, csv_bytes};
+use super::sweep::SCALING;
 use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -64,7 +65,7 @@ impl Comparison<'_> {
             let chart = self.chart(&policy.name);
             for extension in ["svg", "png"] {
                 let file = format!("stores_cost_{}.{extension}", file_name(&policy.name));
-                chart.draw(&out.staged(&file))?;
+                chart.draw(&out.staged(&file)?)?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::precision::{attained, needed, replications};
 use crate::models::quantity::Count;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -40,7 +41,7 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     )?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+            chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
         }
     }
     Ok(())
@@ -144,22 +145,6 @@ pub fn replications_csv(scenario: &Scenario, cells: &[Cell]) -> Vec<u8> {
         })
     });
     csv_bytes(header.into_iter().chain(measures).collect(), rows)
-}
-
-/// A CSV file of a header and rows.
-pub(in crate::report) fn csv_bytes(
-    header: Vec<String>,
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let wrote = writer.write_record(&header).is_ok() && {
-        let mut rows = rows;
-        rows.all(|row| writer.write_record(&row).is_ok())
-    };
-    assert!(wrote, "every row has the columns of the header");
-    writer
-        .into_inner()
-        .expect("writing to memory does not fail")
 }
 
 /// What `run.json` holds: enough to repeat the run.

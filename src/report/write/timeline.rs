@@ -1,9 +1,9 @@
 //! Runs over time: series, alerts, recoveries, warm-up and traces as CSV, JSON, charts and tables.
 
-use super::sweep::csv_bytes;
 use crate::cloud::failure::Window;
 use crate::models::quantity::format_duration;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -46,7 +46,7 @@ pub fn write(
     }
     for (name, chart) in charts(scenario, settings, timelines) {
         for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+            chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
         }
     }
     Ok(())

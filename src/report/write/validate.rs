@@ -1,7 +1,7 @@
 //! A real KV beside the simulations: validate.csv, operations.csv, the distributions of latencies, a table.
 
-use super::sweep::csv_bytes;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
@@ -37,7 +37,7 @@ impl Report<'_> {
         out.write(artefacts::OPERATIONS_CSV, &self.operations())?;
         if let Some(chart) = self.chart() {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("validate.{extension}")))?;
+                chart.draw(&out.staged(&format!("validate.{extension}"))?)?;
             }
         }
         Ok(())

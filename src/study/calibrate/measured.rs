@@ -149,7 +149,7 @@ impl Measured {
             let ms = cell(latency).parse().ok().filter(|v| is_latency(*v));
             let ms = ms.ok_or_else(|| {
                 let message = format!(
-                    "found \"{}\", expected milliseconds of 0 or more",
+                    "found \"{}\", expected milliseconds of 0 or more, up to a day",
                     cell(latency)
                 );
                 fail(line, Some("latency_ms"), message)
@@ -218,7 +218,17 @@ impl Measured {
             self.leave_out(format!("{name} spans that failed are left out"));
             return Ok(());
         }
-        self.observe(known.2, attribute(CACHE_STATUS), ns as f64 / 1e6);
+        let ms = ns as f64 / 1e6;
+        if !is_latency(ms) {
+            return Err(ConfigError {
+                field: Some(format!("{place}.endTimeUnixNano")),
+                ..ConfigError::new(
+                    label,
+                    format!("found {ms} ms after the start, expected a day at most"),
+                )
+            });
+        }
+        self.observe(known.2, attribute(CACHE_STATUS), ms);
         Ok(())
     }
 
@@ -242,6 +252,11 @@ impl Measured {
                     let message = format!("found {ms}, below the quantile before it, {before}");
                     return Err(group.error(&path, message));
                 }
+                if !is_latency(*ms) {
+                    let message =
+                        format!("found {ms}, expected milliseconds of 0 or more, up to a day");
+                    return Err(group.error(&path, message));
+                }
                 before = *ms;
             }
             let requests = match group.number("sum.requests")? {
@@ -262,8 +277,9 @@ impl Measured {
     }
 }
 
+/// From 0 or a nanosecond to a day: what is less or more is no latency of an operation.
 fn is_latency(ms: f64) -> bool {
-    ms.is_finite() && ms >= 0.0
+    ms == 0.0 || (1e-6..=86_400_000.0).contains(&ms)
 }
 
 #[cfg(test)]
@@ -305,7 +321,7 @@ mod tests {
         );
         assert_eq!(
             error("operation,latency_ms\nread,-1\n"),
-            "x:2: field `latency_ms`: found \"-1\", expected milliseconds of 0 or more"
+            "x:2: field `latency_ms`: found \"-1\", expected milliseconds of 0 or more, up to a day"
         );
         assert!(error("op,ms\n").starts_with("x:1: field `operation`: found columns op, ms"));
         assert!(error("{}").starts_with("x: found JSON with neither"));

@@ -145,6 +145,11 @@ fn best_of(family: Family, logs: &[f64; LEVELS.len()]) -> Fitted {
             .map(|(l, (level, _))| l - unit.quantile(level).ln())
             .collect();
         let shift = off.iter().sum::<f64>() / n;
+        if !shift.is_finite() {
+            // So wide that some of its quantiles are nothing: far from all that was measured.
+            let middle = logs.iter().sum::<f64>() / n;
+            return (f64::INFINITY, of_spread(family, spread, middle.exp()));
+        }
         let squares: f64 = off.iter().map(|o| (o - shift).powi(2)).sum();
         (squares, of_spread(family, spread, shift.exp()))
     };
@@ -156,7 +161,7 @@ fn best_of(family: Family, logs: &[f64; LEVELS.len()]) -> Fitted {
     let (mut low, mut high) = (start - 3.0, start + 3.0);
     for _ in 0..80 {
         let (a, b) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
-        if shaped(a.exp()).0 < shaped(b.exp()).0 {
+        if shaped(a.exp()).0 <= shaped(b.exp()).0 {
             high = b;
         } else {
             low = a;
@@ -187,6 +192,23 @@ fn of_spread(family: Family, spread: f64, scale: f64) -> Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// From a nanosecond to a day, with the step anywhere.
+    #[test]
+    fn quantiles_as_far_apart_as_can_be_are_fitted() {
+        for step in 1..LEVELS.len() {
+            let mut at_ms = [1e-6; LEVELS.len()];
+            at_ms[step..].fill(86_400_000.0);
+            let q = Quantiles {
+                at_ms,
+                requests: None,
+                sampled: None,
+            };
+            let fits = fit_quantiles(&q);
+            assert_eq!(fits.len(), Family::ALL.len());
+            assert!(fits.iter().all(|f| !f.worst_miss.is_nan()), "{fits:?}");
+        }
+    }
 
     fn of(fitted: &Fitted) -> Quantiles {
         Quantiles {

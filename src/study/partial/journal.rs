@@ -2,10 +2,11 @@
 
 use super::error::PartialError;
 use super::record::{Header, entry_line, parse_entry};
+use crate::models::disk;
 use crate::run::measure::Outcome;
 use crate::study::grid::{Measured, Part, Unit};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -65,7 +66,7 @@ impl Journal {
             .create(true)
             .truncate(false)
             .open(path);
-        let mut file = options.map_err(&fail)?;
+        let file = options.map_err(&fail)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 return Err(PartialError::journal(
@@ -76,8 +77,7 @@ impl Journal {
             // There are file systems without locks.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(&fail)?;
+        let bytes = disk::read_to_end(&file).map_err(&fail)?;
         let content = read(&bytes);
         let mut opened = Opened {
             known: Measured::new(),
@@ -132,21 +132,21 @@ impl Journal {
     /// # Errors
     /// If the file system refuses it.
     pub fn remove(self) -> Result<(), PartialError> {
-        std::fs::remove_file(&self.path).map_err(PartialError::of_journal(&self.path, "removed"))
+        disk::remove_file(&self.path).map_err(PartialError::of_journal(&self.path, "removed"))
     }
 
     fn cut(&self, length: u64) -> std::io::Result<()> {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.0.set_len(length)?;
+        disk::set_len(&guard.0, length)?;
         guard.0.seek(SeekFrom::End(0)).map(|_| ())
     }
 
     fn write(&self, line: &str, sync: bool) -> std::io::Result<()> {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, synced) = &mut *guard;
-        file.write_all(line.as_bytes())?;
+        disk::write_all(file, line.as_bytes())?;
         if sync || synced.elapsed() >= SYNC_EVERY {
-            file.sync_data()?;
+            disk::sync(file)?;
             *synced = Instant::now();
         }
         Ok(())
@@ -179,8 +179,8 @@ fn read(bytes: &[u8]) -> Option<Result<Content, PartialError>> {
     };
     for line in lines {
         match parse_entry(&content.header.sweep_sha256, line) {
-            Some((unit, outcome)) => _ = content.units.insert(unit, outcome),
-            None => content.damaged += 1,
+            Ok((unit, outcome)) => _ = content.units.insert(unit, outcome),
+            Err(_) => content.damaged += 1,
         }
     }
     Some(Ok(content))
@@ -243,6 +243,39 @@ mod tests {
             assert_eq!(again.known.len(), complete.saturating_sub(1) + 1);
             assert_eq!(again.known[&unit(9)], outcome(9));
         }
+    }
+
+    /// Whichever call fails: what was finished before is there again, and what is said names the file.
+    #[test]
+    fn a_disk_that_fails_at_any_call_keeps_what_was_finished() {
+        let mut calls = 0;
+        loop {
+            let dir = TempDir::new().unwrap();
+            let path = journal(&dir);
+            let (added, failed) = disk::failing::at(calls, || {
+                let opened = Journal::open(&path, &header(7), true)?;
+                opened.journal.add(unit(3), &outcome(3))?;
+                opened.journal.add(unit(4), &outcome(4))
+            });
+            if let Err(e) = &added {
+                let said = e.to_string();
+                assert!(
+                    said.contains("sweep.kvjournal: cannot be written ("),
+                    "{said}"
+                );
+            }
+            let opened = Journal::open(&path, &header(7), true).unwrap();
+            let known: Vec<Unit> = opened.known.into_keys().collect();
+            assert_eq!(opened.damaged, 0, "call {calls}");
+            assert!((3..=5).contains(&known.len()), "call {calls}: {known:?}");
+            assert_eq!(known[..], [0, 1, 2, 3, 4].map(unit)[..known.len()]);
+            if !failed {
+                assert!(added.is_ok() && known.len() == 5);
+                break;
+            }
+            calls += 1;
+        }
+        assert!(calls >= 4, "{calls}");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::error::PartialError;
 use crate::models::quantity::Count;
+use crate::pricing::MeterItem;
 use crate::run::measure::{Outcome, calls_of};
 use crate::run::metric::METRICS;
-use crate::run::scenario::Scenario;
+use crate::run::scenario::{MOST_TRAFFIC, Scenario};
 use crate::sim::latencies::Bins;
 use crate::study::grid::{Part, Unit};
 use serde::{Deserialize, Serialize};
@@ -111,7 +112,38 @@ impl Header {
                 header.sweep_sha256
             )));
         }
+        header.validate()?;
         Ok(header)
+    }
+
+    /// The same with the checksum that belongs to what it holds.
+    pub fn sealed(mut self) -> Self {
+        self.sweep_sha256 = sweep_hash(&self.kvplan, &self.sweep);
+        self
+    }
+
+    /// A checksum is no proof: whoever changes a line can make the one that belongs to it.
+    fn validate(&self) -> Result<(), PartialError> {
+        let wrong = |field: &str, message: String| {
+            PartialError::shard(format!("line 1: field `{field}`: {message}"))
+        };
+        if Part::new(self.shard, self.of).is_none() {
+            let found = format!("found shard {} of {}", self.shard, self.of);
+            return Err(wrong("shard", format!("{found}, expected a number from 1")));
+        }
+        let ours = METRICS.iter().map(|m| m.name);
+        if !self.sweep.measures.iter().map(String::as_str).eq(ours) {
+            let message = "found others than this kvplan has, expected those";
+            return Err(wrong("sweep.measures", message.into()));
+        }
+        let levels = &self.sweep.levels;
+        let good = |level: &Count| *level > Count(0) && *level <= MOST_TRAFFIC;
+        if levels.is_empty() || !levels.iter().all(good) {
+            let message = format!("found none, or others than from 1 to {MOST_TRAFFIC}");
+            return Err(wrong("sweep.levels", message));
+        }
+        let scenario = self.sweep.scenario.validate();
+        scenario.map_err(|e| wrong(&format!("sweep.scenario.{}", e.field), e.message))
     }
 
     /// Where the sweeps of two headers differ first, as text; `None` if they are one sweep.
@@ -211,19 +243,40 @@ pub fn entry_line(sweep_sha256: &str, unit: Unit, outcome: &Outcome) -> String {
     json_line(&Entry { unit, bits, check })
 }
 
-/// Reads the line of a unit; `None` if it is damaged or belongs to another sweep.
-pub fn parse_entry(sweep_sha256: &str, line: &str) -> Option<(Unit, Outcome)> {
-    let entry: Entry = serde_json::from_str(line).ok()?;
-    let right = entry.check == entry_check(sweep_sha256, entry.unit, &entry.bits);
-    if !right {
-        return None;
+/// Most of an item that a month uses: as many nanoseconds as the world is old, and more.
+const MOST_USED: u128 = 10_u128.pow(27);
+
+/// Reads the line of a unit.
+///
+/// # Errors
+/// In words that follow the number of the line: it is damaged, belongs to another sweep, or holds what no
+/// simulation gives.
+pub fn parse_entry(sweep_sha256: &str, line: &str) -> Result<(Unit, Outcome), String> {
+    let entry: Entry = serde_json::from_str(line)
+        .map_err(|e| format!("cannot be read ({})", without_place(&e)))?;
+    if entry.check != entry_check(sweep_sha256, entry.unit, &entry.bits) {
+        return Err("is damaged or of another sweep".into());
     }
-    let outcome: Outcome = postcard::from_bytes(&unhex(&entry.bits)?).ok()?;
-    let complete = outcome.terms.len() == METRICS.len()
-        && outcome.latencies.len() == calls_of(METRICS).len()
-        && outcome.latencies.iter().all(Bins::is_sound);
-    if !complete {
-        return None;
+    let wrong = |what: &str| format!("field `bits`: found {what}");
+    let bytes = unhex(&entry.bits).ok_or_else(|| wrong("others than hexadecimal digits"))?;
+    let outcome: Outcome =
+        postcard::from_bytes(&bytes).map_err(|_| wrong("what is no outcome of a replication"))?;
+    let (terms, latencies) = (METRICS.len(), calls_of(METRICS).len());
+    if (outcome.terms.len(), outcome.latencies.len()) != (terms, latencies) {
+        return Err(wrong(&format!(
+            "{} measures and {} kinds of latencies, expected {terms} and {latencies}",
+            outcome.terms.len(),
+            outcome.latencies.len()
+        )));
+    }
+    if !outcome.latencies.iter().all(Bins::is_sound) {
+        return Err(wrong("latencies that are no histogram"));
+    }
+    if MeterItem::ALL
+        .iter()
+        .any(|i| outcome.usage.get(*i) > MOST_USED)
+    {
+        return Err(wrong("a usage of more than 10^27"));
     }
     let [level, policy, replication] = entry.unit;
     let unit = Unit {
@@ -231,7 +284,14 @@ pub fn parse_entry(sweep_sha256: &str, line: &str) -> Option<(Unit, Outcome)> {
         policy,
         replication,
     };
-    Some((unit, outcome))
+    Ok((unit, outcome))
+}
+
+/// An error without line and column, which would be those within the line.
+fn without_place(e: &serde_json::Error) -> String {
+    let text = e.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text[..end].to_owned()
 }
 
 fn entry_check(sweep_sha256: &str, unit: [u32; 3], bits: &str) -> String {
@@ -351,7 +411,7 @@ mod tests {
             prop_assert_eq!(again.bits(), bits);
             prop_assert_eq!(&again.latencies, &outcome.latencies);
             prop_assert_eq!(&again.usage, &outcome.usage);
-            prop_assert!(parse_entry("abd", line.trim_end()).is_none());
+            prop_assert!(parse_entry("abd", line.trim_end()).is_err());
         }
 
         /// A line with one byte changed or with its end cut off is refused, or is worth the same.
@@ -365,12 +425,12 @@ mod tests {
             let line = entry_line("abc", unit, &Outcome::of_values(METRICS, &values));
             let line = line.trim_end();
             let at = at.index(line.len());
-            prop_assert!(parse_entry("abc", &line[..at]).is_none());
+            prop_assert!(parse_entry("abc", &line[..at]).is_err());
             let mut damaged = line.as_bytes().to_vec();
             damaged[at] = byte;
             let damaged = String::from_utf8(damaged).unwrap();
             if damaged != line {
-                prop_assert!(parse_entry("abc", &damaged).is_none(), "{}", damaged);
+                prop_assert!(parse_entry("abc", &damaged).is_err(), "{}", damaged);
             }
         }
     }

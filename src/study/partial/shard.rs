@@ -58,7 +58,9 @@ pub fn decode(bytes: &[u8]) -> Result<Shard, PartialError> {
         .and_then(|last| serde_json::from_str(last).ok());
     let closing = closing.ok_or_else(|| PartialError::shard(CUT))?;
     let entries: Vec<&str> = lines.collect();
-    let before = bytes.len() - closing.line().len();
+    // The closing line as it would be written may be longer than the one that was read.
+    let before = bytes.len().checked_sub(closing.line().len());
+    let before = before.ok_or_else(|| PartialError::shard(CUT))?;
     let found = Closing::of(entries.len(), &bytes[..before]);
     if found.sha256 != closing.sha256 {
         return Err(PartialError::shard(format!(
@@ -72,21 +74,19 @@ pub fn decode(bytes: &[u8]) -> Result<Shard, PartialError> {
             found.units, closing.units
         )));
     }
-    if Part::new(header.shard, header.of).is_none() {
-        return Err(PartialError::shard(format!(
-            "found shard {} of {}, expected a number from 1",
-            header.shard, header.of
-        )));
-    }
     let mut measured = Measured::new();
     for (i, line) in entries.iter().enumerate() {
-        let (unit, values) = parse_entry(&header.sweep_sha256, line).ok_or_else(|| {
-            PartialError::shard(format!("line {}: is damaged or of another sweep", i + 2))
-        })?;
-        measured.insert(unit, values);
+        let wrong = |why: String| PartialError::shard(format!("line {}: {why}", i + 2));
+        let (unit, values) = parse_entry(&header.sweep_sha256, line).map_err(wrong)?;
+        if measured.insert(unit, values).is_some() {
+            return Err(wrong("field `unit`: is there twice".into()));
+        }
     }
     Ok(Shard { header, measured })
 }
+
+/// Units that may be missing for each to be looked for.
+const MOST_MISSING: u64 = 1_000_000;
 
 /// A sweep whose units have all been measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +169,13 @@ pub fn merge(shards: Vec<(String, Shard)>) -> Result<Whole, PartialError> {
         }
     }
     let units = known.len();
+    // Before as many are listed as a header asks for: what it says need not be true.
+    let least = grid.least_units();
+    if least > units as u64 + MOST_MISSING {
+        return Err(PartialError::shard(format!(
+            "{first_name}: the shards have {units} units, expected {least} at least"
+        )));
+    }
     let measured = grid.complete(Part::WHOLE, known, |missing| match missing.first() {
         None => Ok(Vec::new()),
         Some(unit) => Err(PartialError::shard(format!(

@@ -3,6 +3,7 @@
 mod estimate;
 pub mod pool;
 pub mod root;
+pub mod silence;
 pub mod stopping;
 pub mod warm_up;
 

@@ -19,6 +19,7 @@
 use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
 use crate::run::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
 use crate::sim::latencies::{Bin, Bins, Pool};
+use crate::study::stats::silence::is_silent;
 use crate::study::stats::{CONFIDENCE, Estimate, t_quantile};
 use statrs::distribution::{ContinuousCDF, Gamma, StudentsT};
 
@@ -167,10 +168,15 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
     let calls = calls_of(measures);
     let pools = Pools::new(&calls, outcomes);
     let billing = Billing::new(plan, outcomes.iter().map(|o| &o.usage).collect());
+    let silent = is_silent(measures, outcomes);
     let all: Vec<Column> = measures
         .iter()
         .enumerate()
         .map(|(i, m)| match m.get {
+            Get::Each(_) | Get::Bill(_) if silent => Column {
+                resolution: f64::NAN,
+                ..each(outcomes, i)
+            },
             Get::Each(_) => each(outcomes, i),
             Get::Ratio(_) => ratio(outcomes, i),
             Get::Rate(_) | Get::Events(..) => rate(outcomes, i),
@@ -540,37 +546,21 @@ mod tests {
         }
     }
 
+    const fn named(name: &'static str, get: Get<Fake>) -> Measure<Fake> {
+        Measure {
+            name,
+            meaning: "",
+            get,
+        }
+    }
+
     const MEASURES: [Measure<Fake>; 6] = [
-        Measure {
-            name: "p50",
-            meaning: "",
-            get: quantile(0.5),
-        },
-        Measure {
-            name: "p95",
-            meaning: "",
-            get: quantile(0.95),
-        },
-        Measure {
-            name: "p99",
-            meaning: "",
-            get: quantile(0.99),
-        },
-        Measure {
-            name: "cost",
-            meaning: "",
-            get: Get::Bill(|_| true),
-        },
-        Measure {
-            name: "ratio",
-            meaning: "",
-            get: Get::Ratio(|f| (f.events, f.chances)),
-        },
-        Measure {
-            name: "rate",
-            meaning: "",
-            get: Get::Rate(|f| (f.events, f.chances)),
-        },
+        named("p50", quantile(0.5)),
+        named("p95", quantile(0.95)),
+        named("p99", quantile(0.99)),
+        named("cost", Get::Bill(|_| true)),
+        named("ratio", Get::Ratio(|f| (f.events, f.chances))),
+        named("rate", Get::Rate(|f| (f.events, f.chances))),
     ];
 
     fn paid() -> Plan {

@@ -87,7 +87,10 @@ fn writes_refused(r: &RunResult) -> (f64, f64) {
 /// From record to where a query can find it, mean.
 fn stored_after_s(r: &RunResult) -> f64 {
     let c = &r.counters;
-    c.store_delay_us as f64 / 1e6 / c.stored as f64 + r.beyond.delay_s
+    match c.stored {
+        0 => f64::NAN,
+        n => c.store_delay_us as f64 / 1e6 / n as f64 + r.beyond.delay_s,
+    }
 }
 
 /// Worker requests and CPU time.

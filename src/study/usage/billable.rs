@@ -2,6 +2,7 @@
 //!
 //! <https://developers.cloudflare.com/api/resources/billing/subresources/usage/>
 
+use super::MOST_USED;
 use super::graphql::errors;
 use super::{DAY_S, Dataset, Entry, Source, Wanted, seconds};
 use crate::models::ConfigError;
@@ -62,9 +63,9 @@ pub(super) fn read(
         let number = found.as_str().and_then(|t| t.parse().ok());
         let quantity: f64 = number
             .or_else(|| found.as_f64())
-            .filter(|q: &f64| q.is_finite() && *q >= 0.0)
+            .filter(|q: &f64| (0.0..=MOST_USED).contains(q))
             .ok_or_else(|| {
-                let message = format!("found {found}, expected a number of 0 or more");
+                let message = format!("found {found}, expected a number from 0 to 10^18");
                 at(place("ConsumedQuantity"), message)
             })?;
         let names: Vec<&str> = NAMES.iter().filter_map(|n| text(n)).collect();

@@ -2,6 +2,7 @@
 //!
 //! <https://developers.cloudflare.com/analytics/graphql-api/>
 
+use super::MOST_USED;
 use crate::models::ConfigError;
 use serde_json::Value;
 
@@ -107,10 +108,10 @@ impl<'a> Group<'a> {
             return Ok(None);
         };
         match value.as_f64() {
-            Some(n) if n >= 0.0 && n.is_finite() => Ok(Some(n)),
+            Some(n) if (0.0..=MOST_USED).contains(&n) => Ok(Some(n)),
             _ => Err(self.error(
                 path,
-                format!("found {value}, expected a number of 0 or more"),
+                format!("found {value}, expected a number from 0 to 10^18"),
             )),
         }
     }

@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Seconds in a day.
 pub(crate) const DAY_S: i64 = 86_400;
 
+/// Most of a meter that may be stated, as for what people write; with it, no sum of a bill overflows.
+pub(crate) const MOST_USED: f64 = 1e18;
+
 /// What is wanted of the data.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {

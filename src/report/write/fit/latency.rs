@@ -4,12 +4,12 @@ use super::{inline, self_contained};
 use crate::cloud::latency::LatencyProfile;
 use crate::models::dist::Dist;
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
-use crate::report::write::sweep::csv_bytes;
 use crate::study::fit::Family;
 use crate::study::fit::latency::{Candidate, LatencyFit, Operation, QqPoint};
 
@@ -49,7 +49,7 @@ impl Report<'_> {
             let name = candidate.fitted.family().name();
             for extension in ["svg", "png"] {
                 self.qq_chart(candidate)
-                    .draw(&out.staged(&format!("qq_{name}.{extension}")))?;
+                    .draw(&out.staged(&format!("qq_{name}.{extension}"))?)?;
             }
         }
         Ok(())

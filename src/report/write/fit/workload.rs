@@ -2,12 +2,12 @@
 
 use super::{inline, self_contained};
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
-use crate::report::write::sweep::csv_bytes;
 use crate::study::fit::workload::{RESERVOIR, Slot, WorkloadFit};
 use crate::workload::Secondary;
 use crate::workload::trace::{BadReason, rfc3339};
@@ -41,7 +41,7 @@ impl Report<'_> {
             ("dispersion", self.dispersion_chart()),
         ] {
             for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}")))?;
+                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
             }
         }
         Ok(())
