@@ -18,8 +18,11 @@ pub(super) fn shrink<E>(
     let mut tries = 0;
     let mut small = draft.clone();
     let mut try_it = |small: &mut Draft, candidate: Draft| {
+        if candidate == *small || tries >= MOST_TRIES || !is_bounded(small, &candidate) {
+            return Ok(false);
+        }
         tries += 1;
-        let better = tries <= MOST_TRIES && candidate != *small && fails(&candidate)?;
+        let better = fails(&candidate)?;
         if better {
             *small = candidate;
         }
@@ -33,6 +36,20 @@ pub(super) fn shrink<E>(
             return Ok(small);
         }
     }
+}
+
+/// Fields that keep a case short: they get smaller, and are never left out.
+const BOUNDS: [&str; 2] = ["traffic_per_month", "period"];
+
+/// Whether everything is left that keeps a case short.
+fn is_bounded(before: &Draft, candidate: &Draft) -> bool {
+    BOUNDS.iter().all(|path| {
+        let fields = |v: &Value| v.as_table().map(toml::Table::len);
+        match (before.get(path), candidate.get(path)) {
+            (Some(before), Some(now)) => fields(before) == fields(now),
+            (before, _) => before.is_none(),
+        }
+    })
 }
 
 /// Leaves out settings: many at a time, then one by one.
@@ -180,6 +197,20 @@ mod tests {
         };
         let small = shrink(&large, fails).unwrap();
         let expected = draft(&[("b", "\"38 s\""), ("c", "{ z = [2] }")]);
+        assert_eq!(small, expected);
+    }
+
+    #[test]
+    fn a_case_stays_short() {
+        let large = draft(&[
+            ("traffic_per_month", "1000"),
+            ("period", "{ at_least = \"600 s\", whole_days = false }"),
+        ]);
+        let small = shrink(&large, |_| Ok::<_, ()>(true)).unwrap();
+        let expected = draft(&[
+            ("traffic_per_month", "1"),
+            ("period", "{ at_least = \"1 s\", whole_days = false }"),
+        ]);
         assert_eq!(small, expected);
     }
 
