@@ -189,6 +189,11 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
     let mut scenario = args.simulation.load()?;
     scenario.policies.truncate(1);
     let traffic = traffic_of(args.traffic, &scenario)?;
+    if args.traffic.is_some() && args.ranges.iter().any(|r| r.path == "traffic_per_month") {
+        return Err(Failure::usage(
+            "--traffic: found beside --range traffic_per_month, expected one of the two",
+        ));
+    }
     let given = args.simulation.settings()?;
     let load = |more: &[Override]| -> Result<Scenario, ConfigError> {
         let all: Vec<Override> = given.iter().chain(more).cloned().collect();

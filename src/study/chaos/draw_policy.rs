@@ -75,10 +75,9 @@ fn batch_size(dice: &mut Dice, _: &Draft) -> Vec<Setting> {
 }
 
 fn batch_age(dice: &mut Dice, _: &Draft) -> Vec<Setting> {
-    vec![Setting::new(
-        "policy.batch.max_age",
-        dice.time(50.0, 25_000.0),
-    )]
+    let (any, long) = (dice.time(50.0, 25_000.0), dice.time(10_000.0, 28_000.0));
+    let age = if dice.chance(0.3) { long } else { any };
+    vec![Setting::new("policy.batch.max_age", age)]
 }
 
 fn interval(dice: &mut Dice, _: &Draft) -> Vec<Setting> {

@@ -1,7 +1,7 @@
 //! What is on the bill is what was metered, at the catalog's prices.
 
 use super::meter::{is_traced, made};
-use crate::cloud::kv::BillingRules;
+use crate::cloud::kv::{BillingRules, OpOutcome};
 use crate::pricing::{MONTH, MeterItem, Rounding};
 use crate::run::result::RunResult;
 use crate::study::chaos::invariant::{Case, Invariant};
@@ -21,7 +21,7 @@ fn check(case: &Case) -> Result<(), String> {
         // A month of 30 days, however long the period.
         let factor = MONTH.as_secs_f64() / r.period.as_secs_f64();
         usage(r, rules, factor).map_err(|what| format!("the ordinary run: {what}"))?;
-        allowances(case, r, factor)?;
+        allowances(case, r, rules, factor)?;
     }
     if let Ok((r, _)) = &case.evidence.rest.books {
         usage(r, rules, 1.0).map_err(|what| format!("the run at rest: {what}"))?;
@@ -111,8 +111,7 @@ fn by_trace(case: &Case, rules: BillingRules) -> Result<(), String> {
 }
 
 /// What is told of an allowance is what was done over what the plan allows, where nothing was refused.
-fn allowances(case: &Case, r: &RunResult, factor: f64) -> Result<(), String> {
-    use crate::cloud::kv::OpOutcome;
+fn allowances(case: &Case, r: &RunResult, rules: BillingRules, factor: f64) -> Result<(), String> {
     let plan = case.point.scenario.plan();
     for (kind, told) in OpKind::ALL.into_iter().zip(r.quota_use) {
         let item = MeterItem::of_operation(kind);
@@ -120,7 +119,12 @@ fn allowances(case: &Case, r: &RunResult, factor: f64) -> Result<(), String> {
         let Some(allowed) = plan.monthly_allowance(item).filter(|a| *a > 0) else {
             continue;
         };
-        let done = r.kv.billed(kind, BillingRules::DONE) as f64 * factor / allowed as f64;
+        // What was refused with 429 is on a bill, but uses up no quota.
+        let rules = match plan.daily_limit(item) {
+            Some(_) => BillingRules::DONE,
+            None => rules,
+        };
+        let done = r.kv.billed(kind, rules) as f64 * factor / allowed as f64;
         if refused == 0 && (told - done).abs() > 1e-6 + 2.0 / allowed as f64 {
             return Err(format!(
                 "the ordinary run: {done} of the {} allowed were done, but {told} is told",
