@@ -5,6 +5,7 @@ mod plants;
 mod semaphore;
 
 use kvplan::cloud::kv::OpOutcome;
+use kvplan::models::parse_overrides;
 use kvplan::pricing::{MeterItem, Usage};
 use kvplan::report::write::chaos::files;
 use kvplan::run::scenario::Scenario;
@@ -39,6 +40,29 @@ fn found(seeds: u64, subject: &dyn Subject) -> Found {
 fn no_seed_breaks_a_promise() {
     let found = search(0..400, 3, &MetricsSystem, &Work::unwatched()).unwrap();
     assert_eq!(found.broken, 0, "{:#?}", found.findings);
+}
+
+/// Found with seed 9, and so small: a batch whose write was given up filled the buffer, every record after it was given
+/// up on arrival, and nobody wrote any more.
+#[test]
+fn a_full_buffer_is_written_once_the_kv_is_well() {
+    for overflow in ["\"drop_newest\"", "\"wait\""] {
+        let settings = [
+            "traffic_per_month=2500000",
+            "period={requests=0,calls=0,at_least=\"5 s\",at_most=\"1 h\",warm_up=\"1 s\",whole_days=false}",
+            "policy.layout.keys=\"batch_keys\"",
+            "policy.batch.buffer_capacity=1",
+            "policy.batch.max_records=1",
+            "failures.windows=[{start=\"1 ms\",length=\"5 s\",error=\"100%\"}]",
+            &format!("policy.batch.overflow={overflow}"),
+        ];
+        let settings = parse_overrides(&settings.map(str::to_owned)).unwrap();
+        let policy = ["optimised-fleet".to_owned()];
+        let scenario = Scenario::load("default", &policy, None, &settings).unwrap();
+        let stop = AtomicBool::new(false);
+        let broken = first_broken(&scenario, &MetricsSystem, &stop);
+        assert_eq!(broken, Ok(None), "{overflow}");
+    }
 }
 
 /// The first seed whose case breaks a promise, and how.
@@ -143,6 +167,21 @@ fn an_adaptive_batch_that_ignores_its_age_is_found() {
 }
 
 #[test]
+fn a_reader_whose_cache_ttl_is_ignored_is_found() {
+    let deaf = Altered(|policy| policy.queries.cache_ttl = None);
+    is_found("cacheTtl ignored", &deaf, "freshness", 400);
+}
+
+#[test]
+fn a_month_of_31_days_is_found() {
+    let long = Tampered(|point, r| {
+        r.usage = r.usage.scaled(31, 30);
+        r.invoice = point.scenario.plan().invoice(&r.usage);
+    });
+    is_found("31 days", &long, "bill", 20);
+}
+
+#[test]
 fn a_failure_window_that_hits_every_place_is_found() {
     is_found("failures elsewhere", &Elsewhere, "faults", 200);
 }
@@ -151,7 +190,7 @@ fn a_failure_window_that_hits_every_place_is_found() {
 fn a_result_that_is_not_the_same_twice_is_found() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let moody = Altered(|policy| {
-        policy.cache.enabled = RUNS.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        policy.cache.enabled = RUNS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
     });
     is_found("moody", &moody, "repeatable", 20);
 }

@@ -1,7 +1,6 @@
 //! Nothing hangs: once traffic and faults are over, what is in memory gets stored, and within its age.
 
 use crate::cloud::kv::OpOutcome;
-use crate::models::quantity::format_duration;
 use crate::study::chaos::invariant::{Case, Invariant};
 use crate::telemetry::ports::OpKind;
 
@@ -24,8 +23,8 @@ fn check(case: &Case) -> Result<(), String> {
     let rest = &case.evidence.rest;
     if let Some(left) = rest.backlog.last().filter(|left| **left > 0) {
         return Err(format!(
-            "{left} records are still in memory {} after the faults, and {} rounds of probes to every machine; after each round: {:?}",
-            format_duration(rest.end.since(rest.faults_end)),
+            "{left} records are still in memory {:.0} s after the faults, and {} rounds of probes to every machine; after each round: {:?}",
+            rest.end.since(rest.faults_end).as_secs_f64(),
             rest.backlog.len(),
             rest.backlog
         ));
@@ -33,8 +32,8 @@ fn check(case: &Case) -> Result<(), String> {
     match rest.probes.iter().find(|p| p.left > 0) {
         None => Ok(()),
         Some(probe) => Err(format!(
-            "a record that came alone to a KV that is well is not stored after {}",
-            format_duration(probe.waited)
+            "a record that came alone to a KV that is well is not stored after {:.1} s",
+            probe.waited.as_secs_f64()
         )),
     }
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod bill;
 mod conservation;
 mod faults;
+mod freshness;
 mod liveness;
 mod meter;
 mod repeat;
@@ -21,6 +22,7 @@ pub const ALL: &[Invariant] = &[
     bill::BILL,
     retries::RETRIES,
     faults::FAULTS,
+    freshness::FRESHNESS,
     liveness::LIVENESS,
     repeat::REPEAT,
 ];
