@@ -153,7 +153,7 @@ fn the_worst_that_is_found_can_be_run_again() {
     let output = Command::new("sh").args(["-c", &again]).output().unwrap();
     let run = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{again}");
-    assert_eq!(dollars(&row(&run, "cost_usd"))[0], costs[1], "{run}");
+    assert_eq!(dollars(&row(&run, "total"))[0], costs[1], "{run}");
 }
 
 #[test]
