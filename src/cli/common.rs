@@ -124,13 +124,19 @@ impl SimulationArgs {
         }
         self.set_precision(&mut scenario)?;
         scenario.arguments = self.arguments();
-        if let Some(n) = self.threads {
-            rayon::ThreadPoolBuilder::new()
+        self.use_threads()?;
+        Ok(scenario)
+    }
+
+    /// Sets the number of threads.
+    pub(crate) fn use_threads(&self) -> Result<(), Failure> {
+        match self.threads {
+            None => Ok(()),
+            Some(n) => rayon::ThreadPoolBuilder::new()
                 .num_threads(n as usize)
                 .build_global()
-                .map_err(Failure::usage)?;
+                .map_err(Failure::usage),
         }
-        Ok(scenario)
     }
 
     /// Refuses work that would take more than was asked for.

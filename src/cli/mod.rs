@@ -2,6 +2,7 @@
 
 mod breakeven;
 mod calibrate;
+mod chaos;
 mod common;
 mod compare;
 mod completions;
@@ -70,6 +71,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan plan --traffic 20M --slo 'p95_query<500ms,cost<20USD'   the cheapest policy and plan that will do
   kvplan sensitivity                            which inputs move the bill most
   kvplan verify                                 what a document claims, re-derived, simulated and judged
+  kvplan chaos                                  random cases against every invariant; or the worst of yours
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
@@ -121,6 +123,8 @@ enum Command {
     Sensitivity(sensitivity::Args),
     /// Judge the claims of a document by its arithmetic, published prices and simulation
     Verify(verify::Args),
+    /// Search for cases in which kvplan breaks a promise, or for the worst that a scenario may come to
+    Chaos(chaos::Args),
     /// Measure how often the confidence intervals hold the truth
     Coverage(coverage::Args),
     /// List, show or check scenario files
@@ -196,6 +200,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Plan(args) => plan::run(args),
         Command::Sensitivity(args) => sensitivity::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Chaos(args) => chaos::run(args),
         Command::Coverage(args) => coverage::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Schema(args) => schema::run(args),

@@ -77,3 +77,7 @@ pub const CALIBRATED_TOML: &str = "calibrated.toml";
 pub const REHEARSAL_CSV: &str = "rehearsal.csv";
 /// A folder of results as one page.
 pub const REPORT_HTML: &str = "report.html";
+/// Seeds whose cases break a promise.
+pub const CHAOS_CSV: &str = "chaos.csv";
+/// Points of ranges that were tried for the worst.
+pub const CHAOS_WORST_CSV: &str = "chaos_worst.csv";

@@ -51,7 +51,7 @@ use crate::app::telemetry::Telemetry;
 use crate::cloud::service::Service;
 use crate::cloud::spans::Span;
 use crate::models::quantity::{Count, Rate};
-use crate::sim::executor::Executor;
+use crate::sim::executor::{Executor, SimHandle};
 use crate::sim::random::Streams;
 use crate::telemetry::policy::Policy;
 use crate::units::Timestamp;
@@ -174,17 +174,9 @@ pub fn observe_until(
     }
 }
 
-/// Lets everything arrive that a point asks for.
+/// Does all that a point asks for.
 fn drive<A: Application>(mut run: Run<A>, stop: &AtomicBool) -> Result<(RunResult, Observed), Cut> {
-    let (point, timeline) = (run.point, run.world.timeline);
-    let end = timeline.origin + point.scenario.horizon(point.traffic);
-    let mut arrivals = arrivals(&point, timeline.start);
-    while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
-        if stop.load(Ordering::Relaxed) {
-            return Err(Cut::Stopped);
-        }
-        run.arrive(&arrival);
-    }
+    let end = run.arrive_all(stop, |_| ())?;
     Ok(run.finish(end, Billed::Month)?)
 }
 
@@ -259,7 +251,59 @@ impl<'a> Run<'a> {
     }
 }
 
+impl<'a, A: Application> Run<'a, A> {
+    /// A run of any application on Workers KV that nothing has come to.
+    pub fn of(
+        point: &Point<'a>,
+        timeline: Phases,
+        observation: &Observation,
+        make: impl FnOnce(&SimHandle, &Streams) -> A,
+    ) -> Self {
+        begin(point, timeline, observation, |ground| ground.any(make))
+    }
+}
+
 impl<A: Application> Run<'_, A> {
+    /// Lets everything arrive that the point asks for, each told to `seen`; gives the end of its period.
+    ///
+    /// # Errors
+    /// If it was told to stop.
+    pub fn arrive_all(
+        &mut self,
+        stop: &AtomicBool,
+        mut seen: impl FnMut(&Arrival),
+    ) -> Result<Timestamp, Cut> {
+        let (point, timeline) = (self.point, self.world.timeline);
+        let end = timeline.origin + point.scenario.horizon(point.traffic);
+        let mut arrivals = arrivals(&point, timeline.start);
+        while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Cut::Stopped);
+            }
+            seen(&arrival);
+            self.arrive(&arrival);
+        }
+        Ok(end)
+    }
+
+    /// Lets time pass until `end`.
+    pub fn pass(&mut self, end: Timestamp) {
+        self.triggers
+            .run_until(end, &self.executor, &mut self.world);
+    }
+
+    /// From now on the KV is well, whatever the scenario has.
+    pub fn end_faults(&self) {
+        if let Some(kv) = self.world.store().values() {
+            kv.end_faults();
+        }
+    }
+
+    /// Records in the memory of the isolates alive.
+    pub fn records_in_memory(&self) -> u64 {
+        self.world.records_in_memory()
+    }
+
     /// Lets everything happen that is due before `arrival`, then the arrival. They must come in
     /// the order of their times.
     #[inline]

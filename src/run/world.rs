@@ -151,6 +151,15 @@ impl Ground<'_> {
         self.world(service, app)
     }
 
+    /// Any application on Workers KV.
+    pub(super) fn any<A: Application>(
+        self,
+        make: impl FnOnce(&SimHandle, &Streams) -> A,
+    ) -> World<A> {
+        let app = make(&self.sim, &self.streams);
+        self.world(&Service::Kv, app)
+    }
+
     fn world<A: Application>(self, service: &Service, app: A) -> World<A> {
         let Ground {
             point,

@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod breakeven;
 pub mod calibrate;
+pub mod chaos;
 pub mod cheapest;
 pub mod claims;
 pub mod coverage;

@@ -81,6 +81,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// What says whether it was told to stop, for runs that look at it by themselves.
+    pub fn stop(&self) -> &'a AtomicBool {
+        self.stop
+    }
+
     /// Simulates a point.
     ///
     /// # Errors

@@ -98,9 +98,10 @@ pub enum Recorded {
     StartedBatch(BatchNumber),
     /// The batch is full: run [`Collector::flush_batch`].
     Full(BatchNumber),
-    /// No room: run [`Collector::record_when_room`] with this before the response.
+    /// No room: run [`Collector::record_when_room`] with this before the response, and ask
+    /// [`Collector::stalled`].
     MustWait(WaitingRecord),
-    /// Given up, and counted.
+    /// Given up, and counted; ask [`Collector::stalled`].
     Lost(LossCause),
 }
 
@@ -193,6 +194,19 @@ impl<C: Clock> Collector<C> {
             return Recorded::Lost(cause);
         }
         s.take(record, record.at, &self.policy)
+    }
+
+    /// The batch to be written where a record found no room and nobody sees to it that there will be: as with
+    /// [`Recorded::StartedBatch`], run [`Collector::flush_when_due`] in the background. Without that, batches whose
+    /// writes were given up would fill the buffer for good.
+    pub fn stalled(&self) -> Option<BatchNumber> {
+        let now = self.clock.now();
+        let s = &mut *self.state.borrow_mut();
+        if s.has_room(&self.policy) || s.is_due(now) {
+            return None;
+        }
+        s.due = Some((s.batch, now + self.policy.batch.age() + LATE));
+        Some(s.batch)
     }
 
     /// Backpressure: waits until the buffer has room for a record that found none, and takes it;

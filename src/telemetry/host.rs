@@ -213,7 +213,12 @@ impl<C: Clock + 'static> Host<C> {
         let recorded = self.0.record(provider, latency, success, tokens);
         match recorded {
             Recorded::Buffered => Answer::Now(Ok(())),
-            Recorded::Lost(cause) => Answer::Now(Err(NotRecorded::Lost(cause))),
+            Recorded::Lost(cause) => {
+                if let Some(batch) = self.0.stalled() {
+                    self.flush_when_due(ports.enter(Task::FlushWhenDue), batch);
+                }
+                Answer::Now(Err(NotRecorded::Lost(cause)))
+            }
             Recorded::StartedBatch(batch) => {
                 self.flush_when_due(ports.enter(Task::FlushWhenDue), batch);
                 Answer::Now(Ok(()))
@@ -228,6 +233,9 @@ impl<C: Clock + 'static> Host<C> {
             }
             Recorded::MustWait(_) => {
                 let invocation = ports.enter(Task::RecordWhenRoom);
+                if let Some(batch) = self.0.stalled() {
+                    self.flush_when_due(invocation.clone(), batch);
+                }
                 Answer::Later(self.clone().settle(invocation, recorded))
             }
         }

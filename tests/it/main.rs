@@ -4,6 +4,7 @@ mod advice;
 mod barrier;
 mod breakeven_forecast;
 mod calibrate;
+mod chaos;
 mod cli;
 mod closed_forms;
 mod collector;

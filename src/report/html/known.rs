@@ -31,7 +31,7 @@ const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Kn
 }
 
 /// Every table that kvplan writes, in the order of a page; raw data last.
-pub const KNOWN: [Known; 27] = [
+pub const KNOWN: [Known; 29] = [
     known(
         artefacts::SWEEP_CSV,
         "All measures by traffic level and policy",
@@ -122,6 +122,16 @@ pub const KNOWN: [Known; 27] = [
         artefacts::VALIDATE_CSV,
         "Simulated and real",
         "A real KV, and simulations of the same arrivals.",
+    ),
+    known(
+        artefacts::CHAOS_CSV,
+        "Seeds that break a promise",
+        "Each with what it breaks, and the file of its smallest case.",
+    ),
+    known(
+        artefacts::CHAOS_WORST_CSV,
+        "Points tried for the worst",
+        "In the order in which they were tried, with a few replications each: the worst found, not the worst there is.",
     ),
     known(
         artefacts::REHEARSAL_CSV,

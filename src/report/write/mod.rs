@@ -2,6 +2,7 @@
 
 pub mod breakeven;
 pub mod calibrate;
+pub mod chaos;
 pub mod claims;
 pub mod compare;
 pub mod coverage;

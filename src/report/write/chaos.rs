@@ -1,0 +1,214 @@
+//! What a search found: scenario files that anyone can run, tables, CSV.
+
+use super::sweep::csv_bytes;
+use crate::cloud::consistency::ConsistencySpec;
+use crate::cloud::fleet::FleetSpec;
+use crate::cloud::kv::KvLimits;
+use crate::models::{ConfigError, Override, text_with};
+use crate::report::artefacts;
+use crate::report::error::WriteError;
+use crate::report::format;
+use crate::report::output::OutputDir;
+use crate::report::table::table;
+use crate::run::scenario::ScenarioFile;
+use crate::study::chaos::draft::{BASE, BASE_POLICY, Draft, Setting};
+use crate::study::chaos::search::{Finding, Found};
+use crate::study::chaos::worst::goal::{Figures, Goal};
+use crate::study::chaos::worst::range::Range;
+use crate::study::chaos::worst::search::Worst;
+use crate::telemetry::policy::Policy;
+use crate::workload::WorkloadSpec;
+use toml::Value;
+
+/// The file of a finding's small case.
+pub fn scenario_file(finding: &Finding) -> String {
+    format!("seed-{}.toml", finding.seed)
+}
+
+/// The files of a case, each with its name, the scenario first: it names the models beside it that are not as
+/// they come with kvplan.
+///
+/// # Errors
+/// If the settings contradict each other.
+pub fn files(draft: &Draft, stem: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut own: Vec<Override> = Vec::new();
+    let mut models = Vec::new();
+    let all = draft.overrides();
+    for setting in all.iter().filter(|o| o.path.len() == 1 || !is_model(o)) {
+        own.push(setting.clone());
+    }
+    let named = |field: &str, default: &str| {
+        let name = draft.get(field).and_then(Value::as_str);
+        name.unwrap_or(default).to_owned()
+    };
+    let of_model = |model: &str| -> Vec<Override> {
+        let mine = all.iter().filter(|o| is_model(o) && o.path[0] == model);
+        mine.map(|o| Override {
+            path: o.path[1..].to_vec(),
+            ..o.clone()
+        })
+        .collect()
+    };
+    let policy = of_model("policy");
+    let mut policy_name = BASE_POLICY.to_owned();
+    if !policy.is_empty() {
+        policy_name = format!("{stem}-policy.toml");
+        let text = text_with::<Policy>(BASE_POLICY, None, &policy)?;
+        models.push((policy_name.clone(), text));
+    }
+    own.push(Setting::new("policies", vec![policy_name]).to_override());
+    type Text = fn(&str, &[Override]) -> Result<String, ConfigError>;
+    let others: [(&str, &str, Text); 4] = [
+        ("fleet", "single", |n, o| text_with::<FleetSpec>(n, None, o)),
+        ("consistency", "eventual", |n, o| {
+            text_with::<ConsistencySpec>(n, None, o)
+        }),
+        ("workload", "gateway", |n, o| {
+            text_with::<WorkloadSpec>(n, None, o)
+        }),
+        ("limits", "cloudflare", |n, o| {
+            text_with::<KvLimits>(n, None, o)
+        }),
+    ];
+    for (model, default, text) in others {
+        let settings = of_model(model);
+        // A scenario without read caches has no use for their settings.
+        let is_there = model != "consistency" || draft.get(model).is_some();
+        if !settings.is_empty() && is_there {
+            let file = format!("{stem}-{model}.toml");
+            models.push((file.clone(), text(&named(model, default), &settings)?));
+            own.push(Setting::new(model, file).to_override());
+        }
+    }
+    let scenario = text_with::<ScenarioFile>(BASE, None, &own)?;
+    models.insert(0, (format!("{stem}.toml"), scenario));
+    Ok(models)
+}
+
+fn is_model(setting: &Override) -> bool {
+    let models = ["policy", "fleet", "consistency", "workload", "limits"];
+    setting.path.len() > 1 && models.contains(&setting.path[0].as_str())
+}
+
+/// Writes the findings and their cases.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_found(found: &Found, out: &OutputDir) -> Result<(), WriteError> {
+    for finding in &found.findings {
+        let stem = format!("seed-{}", finding.seed);
+        let files = files(&finding.small, &stem).map_err(WriteError::of_encoding(&stem))?;
+        for (name, text) in files {
+            let about = format!(
+                "# Found by kvplan chaos, seed {}; breaks \"{}\": {}\n",
+                finding.seed,
+                finding.small_broken.invariant,
+                finding.small_broken.what.replace(['\n', '\r'], " ")
+            );
+            out.write(&name, (about + &text).as_bytes())?;
+        }
+    }
+    let header = [
+        "seed",
+        "invariant",
+        "what",
+        "settings_drawn",
+        "settings_left",
+        "file",
+    ];
+    let rows = found.findings.iter().map(|f| {
+        vec![
+            f.seed.to_string(),
+            f.broken.invariant.to_owned(),
+            f.small_broken.what.clone(),
+            f.drawn.settings.len().to_string(),
+            f.small.settings.len().to_string(),
+            scenario_file(f),
+        ]
+    });
+    let header = header.map(str::to_owned).to_vec();
+    out.write(artefacts::CHAOS_CSV, &csv_bytes(header, rows))
+}
+
+/// A finding in a few lines.
+pub fn finding_text(finding: &Finding) -> String {
+    let mut lines = vec![format!(
+        "Seed {} breaks \"{}\": {}",
+        finding.seed, finding.small_broken.invariant, finding.small_broken.what
+    )];
+    let (drawn, left) = (finding.drawn.settings.len(), finding.small.settings.len());
+    lines.push(format!("  {left} of {drawn} settings are left:"));
+    for setting in &finding.small.settings {
+        lines.push(format!("    {} = {}", setting.path, setting.value));
+    }
+    lines.join("\n")
+}
+
+/// Writes all points that were tried.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_worst(
+    goal: Goal,
+    ranges: &[Range],
+    worst: &Worst,
+    out: &OutputDir,
+) -> Result<(), WriteError> {
+    let fields = ranges.iter().map(|r| r.path.clone());
+    let header = std::iter::once("point".to_owned()).chain(fields);
+    let header = header.chain([goal.measure().to_owned()]).collect();
+    let rows = worst.tried.iter().enumerate().map(|(i, tried)| {
+        let mut row = vec![(i + 1).to_string()];
+        row.extend(tried.settings.iter().map(|s| plain(&s.value)));
+        row.push(format::csv_number(tried.score));
+        row
+    });
+    out.write(artefacts::CHAOS_WORST_CSV, &csv_bytes(header, rows))
+}
+
+/// A value without the quotation marks of TOML.
+fn plain(value: &Value) -> String {
+    let text = value.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| value.to_string())
+}
+
+/// The settings of the worst point.
+pub fn settings_table(ranges: &[Range], worst: &Worst) -> String {
+    let rows = ranges.iter().zip(&worst.settings).map(|(range, setting)| {
+        vec![
+            range.path.clone(),
+            range.text.clone(),
+            plain(&setting.value),
+        ]
+    });
+    table(&["setting", "range", "worst found"], 1, rows)
+}
+
+/// What the worst point comes to, beside the scenario as it is.
+pub fn figures_table(goal: Goal, worst: &Worst) -> String {
+    let mut measures = vec![
+        "cost_usd",
+        "loss_rate",
+        "answer_age_p99_s",
+        "error_rate",
+        "metrics_p95_ms",
+    ];
+    if goal == Goal::Recovery {
+        measures.insert(0, goal.measure());
+    }
+    let value = |figures: &Figures, measure: &str| match measure {
+        "recovered_after_s" => format::interval(figures.of(Goal::Recovery)),
+        "cost_usd" => format::usd_estimate(figures.cell.estimate(measure)),
+        _ if figures.cell.is_too_few(measure) => format::TOO_FEW.to_owned(),
+        _ if measure.ends_with("_rate") => format::share_estimate(figures.cell.estimate(measure)),
+        _ => format::interval(figures.cell.estimate(measure)),
+    };
+    let rows = measures.into_iter().map(|measure| {
+        vec![
+            measure.to_owned(),
+            value(&worst.as_is, measure),
+            value(&worst.figures, measure),
+        ]
+    });
+    table(&["measure", "as it is", "worst found"], 1, rows)
+}

@@ -1,0 +1,28 @@
+//! The promises that every scenario is given, a file each.
+
+mod accounts;
+mod bill;
+mod conservation;
+mod faults;
+mod freshness;
+mod liveness;
+mod meter;
+mod repeat;
+mod retries;
+mod updates;
+
+use super::invariant::Invariant;
+
+/// All invariants, in the order in which they are asked.
+pub const ALL: &[Invariant] = &[
+    accounts::ACCOUNTS,
+    conservation::CONSERVATION,
+    updates::UPDATES,
+    meter::METER,
+    bill::BILL,
+    retries::RETRIES,
+    faults::FAULTS,
+    freshness::FRESHNESS,
+    liveness::LIVENESS,
+    repeat::REPEAT,
+];
