@@ -1,11 +1,11 @@
 //! What a search found: scenario files that anyone can run, tables, CSV.
 
-use super::sweep::csv_bytes;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
 use crate::models::{ConfigError, Override, text_with};
 use crate::report::artefacts;
+use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
