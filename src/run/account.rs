@@ -68,6 +68,7 @@ impl<A: Application> World<A> {
             peak_per_second: self.store().peak_per_second(),
             isolates: self.runtime.memories().count() as u64,
             memory_peak_bytes: self.runtime.memory_peak(),
+            cut_short: self.runtime.cut_short(),
             read_ages: values.and_then(|kv| kv.read_ages()),
             records_in_memory: self.records_in_memory(),
             in_memory_before: self.before.in_memory,

@@ -40,6 +40,8 @@ pub struct RunResult {
     pub peak_per_second: Option<u64>,
     /// Estimated memory of the largest isolate.
     pub memory_peak_bytes: u64,
+    /// Works after the response that `waitUntil` did not carry to their end, since the beginning of the run.
+    pub cut_short: u64,
     /// How old the KV's answers were; none where all see every write at once.
     pub read_ages: Option<ReadAges>,
     /// What the collectors did in the period.

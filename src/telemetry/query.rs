@@ -117,14 +117,16 @@ impl<C: Clock> Collector<C> {
             state: &self.state,
             key,
         };
-        loop {
-            self.clock.sleep(ttl - policy.lead).await;
+        let next = ttl - policy.lead;
+        // What waitUntil ends halfway would say for a while that it is at work.
+        while self.clock.now().since(started) + next <= policy.max_chain {
+            self.clock.sleep(next).await;
             let now = self.clock.now();
             let expected = {
                 let s = self.state.borrow();
                 s.lookups.get(&key).map_or(0.0, |r| r.expected(ttl, now))
             };
-            if expected < policy.min_expected || now.since(started) > policy.max_chain {
+            if expected < policy.min_expected {
                 return;
             }
             if self.fetch(kv, key).await.is_err() {

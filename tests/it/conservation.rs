@@ -19,7 +19,7 @@ const EXTRAS: [&str; 20] = [
     "fleet.life.grace=\"0 s\"",
     "consistency=\"eventual\"",
     "policy.cache.coalesce=true",
-    "policy.cache.prewarm={lead=\"1 s\",min_expected=1.0,max_chain=\"30 s\"}",
+    "policy.cache.prewarm={lead=\"1 s\",min_expected=1.0,max_chain=\"25 s\"}",
     "policy.breaker={failure_threshold=5,open_for=\"20 s\",half_open_probes=2}",
     "policy.retry.budget={per_attempt=\"10%\",capacity=10}",
     "policy.queries.retry={backoff=\"exponential\",max_attempts=3,base=\"200 ms\",cap=\"1 s\"}",

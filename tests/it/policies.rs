@@ -222,7 +222,7 @@ fn lazy_aggregation_pays_where_writes_outnumber_queries_and_not_otherwise() {
 
 #[test]
 fn a_predictive_cache_beats_the_ttl_for_a_price_in_reads() {
-    let predictive = "policy.cache.prewarm={lead=\"1 s\",min_expected=1.0,max_chain=\"30 s\"}";
+    let predictive = "policy.cache.prewarm={lead=\"1 s\",min_expected=1.0,max_chain=\"25 s\"}";
     let at = |per_second: f64, extra: &[&str]| {
         let settings = [
             &["workload.metrics_reads={per_request=1.0}"][..],

@@ -28,6 +28,8 @@ pub(super) struct Rules<M: 'static> {
     contexts: bool,
     memory: MemoryLimits,
     peak: Cell<u64>,
+    /// Works in the background that were not done when their time was over.
+    cut_short: Cell<u64>,
     reaper: Reaper<M>,
 }
 
@@ -40,6 +42,7 @@ impl<M: Memory> Rules<M> {
             contexts: spec.request_contexts,
             memory: spec.memory.clone(),
             peak: Cell::new(0),
+            cut_short: Cell::new(0),
             reaper,
         }
     }
@@ -47,6 +50,14 @@ impl<M: Memory> Rules<M> {
     pub(super) fn memory_peak<'a>(&self, alive: impl Iterator<Item = &'a M>) -> u64 {
         let now = alive.map(|m| self.memory.base.0 + m.bytes());
         now.max().unwrap_or(0).max(self.peak.get())
+    }
+
+    pub(super) fn cut_short(&self) -> u64 {
+        self.cut_short.get()
+    }
+
+    fn count_cut_short(&self) {
+        self.cut_short.set(self.cut_short.get() + 1);
     }
 
     pub(super) fn reset_peak(&self) {
@@ -207,11 +218,17 @@ impl<M: Memory> WaitUntil for Context<M> {
         let sim = &rules.sim;
         let deadline = sim.deadline(sim.now() + rules.wait_until);
         if !rules.contexts {
-            return self.adopt(sim.spawn(async move { _ = race(work, deadline).await }));
+            let rules = Rc::clone(&self.rules);
+            return self.adopt(sim.spawn(async move {
+                if race(work, deadline).await.is_none() {
+                    rules.count_cut_short();
+                }
+            }));
         }
         let mut under_way = Some(Work::begin(self.request()));
         let home = under_way.as_ref().map_or(ContextId::NONE, |w| w.0.id.get());
         let mut deadline = Box::pin(deadline);
+        let counted = Rc::clone(&self.rules);
         let watch = sim.clone();
         let mut work = Box::pin(work);
         self.adopt(sim.spawn_in(
@@ -224,6 +241,9 @@ impl<M: Memory> WaitUntil for Context<M> {
                         return Poll::Ready(());
                     }
                     over = deadline.as_mut().poll(cx).is_ready();
+                    if over {
+                        counted.count_cut_short();
+                    }
                 }
                 if over {
                     // Not dropped: what is cancelled runs no destructor.

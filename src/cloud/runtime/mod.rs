@@ -73,6 +73,11 @@ impl<M: Memory> Runtime<M> {
         self.fleet.counters()
     }
 
+    /// Works after the response that `waitUntil` did not carry to their end.
+    pub fn cut_short(&self) -> u64 {
+        self.rules.cut_short()
+    }
+
     /// The estimated memory of the largest isolate, in bytes.
     pub fn memory_peak(&self) -> u64 {
         self.rules.memory_peak(self.memories())

@@ -25,7 +25,7 @@ pub(super) const POLICY: &[Part] = &[
     part(0.5, cache),
     part(0.2, |dice, _| {
         let lead = dice.time(10.0, 900.0);
-        let chain = dice.time(1_000.0, 60_000.0);
+        let chain = dice.time(1_000.0, 25_000.0);
         let least = Value::Float(dice.between(0.2, 5.0));
         vec![
             Setting::new("policy.cache.ttl", text("1 s")),

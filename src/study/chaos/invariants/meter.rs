@@ -41,5 +41,8 @@ pub(super) fn made(observed: &Observed, kind: OpKind) -> u64 {
 
 /// Whether every operation is in the trace: neither cron triggers nor what was cut short are.
 pub(super) fn is_traced(case: &Case, r: &RunResult) -> bool {
-    r.arrived.cron == 0 && r.calls.hung == 0 && case.point.scenario.fleet.life.is_none()
+    r.arrived.cron == 0
+        && r.calls.hung == 0
+        && r.cut_short == 0
+        && case.point.scenario.fleet.life.is_none()
 }
