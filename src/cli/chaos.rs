@@ -26,7 +26,7 @@ use std::panic;
   kvplan chaos                                       a hundred random cases against every invariant
   kvplan chaos --seeds 10000 --seed 1 --out findings
   kvplan chaos --replay findings/seed-7.toml         a case that was found, or any scenario of your own
-  kvplan chaos --worst cost --range traffic_per_month=1M..10M --range 'policy.batch.max_age=1 s..30 s'
+  kvplan chaos --worst cost --range traffic_per_month=1M..10M --range 'policy.batch.max_age=1 s..25 s'
   kvplan chaos --worst loss --scenario world --range failures.write.error=0%..20% --range 'fleet.life.mean_life=1 min..6 h'
   kvplan chaos --worst recovery --scenario retry-storm --range policy.queries.retry.max_attempts=1..10 --seeds 60
 
