@@ -45,14 +45,17 @@ impl<C: Clock> Collector<C> {
     /// # Errors
     /// If the write fails; the records stay in memory.
     pub async fn flush_batch<K: Kv>(&self, kv: &K, batch: BatchNumber) -> Result<(), KvError> {
-        {
-            let asked = &mut self.state.borrow_mut().asked;
-            *asked = (*asked).max(Some(batch));
-        }
-        if !self.waits_for_writes() && self.writing.is_awaited(self.clock.now()) {
+        if self.is_left_to_others(batch) {
             return Ok(());
         }
         self.flush_if(kv, |s| s.asked >= Some(s.batch)).await
+    }
+
+    /// Asks for the write of a batch; whether that needs nothing more, as another write waits and will take it along.
+    pub(super) fn is_left_to_others(&self, batch: BatchNumber) -> bool {
+        let asked = &mut self.state.borrow_mut().asked;
+        *asked = (*asked).max(Some(batch));
+        !self.waits_for_writes() && self.writing.is_awaited(self.clock.now())
     }
 
     /// Waits until the batch is of age, and writes it unless that has been done.

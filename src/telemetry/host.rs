@@ -17,7 +17,7 @@ use super::aggregate::Metrics;
 use super::collector::{BatchNumber, Collector, Recorded};
 use super::counters::LossCause;
 use super::health::{HealthReport, health_report};
-use super::policy::{Policy, WriteMode};
+use super::policy::Policy;
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache, WaitUntil};
 use super::record::ProviderId;
 use std::fmt;
@@ -223,8 +223,11 @@ impl<C: Clock + 'static> Host<C> {
                 self.flush_when_due(ports.enter(Task::FlushWhenDue), batch);
                 Answer::Now(Ok(()))
             }
-            Recorded::Full(batch) if !self.awaits_writes() => {
-                self.flush_behind(ports.enter(Task::FlushFullBatch), batch);
+            Recorded::Full(batch) if !self.0.waits_for_writes() => {
+                // Each record beyond a full batch asks: no work of its own for what is seen to.
+                if !self.0.is_left_to_others(batch) {
+                    self.flush_behind(ports.enter(Task::FlushFullBatch), batch);
+                }
                 Answer::Now(Ok(()))
             }
             Recorded::Full(_) => {
@@ -253,7 +256,7 @@ impl<C: Clock + 'static> Host<C> {
         };
         match recorded {
             Recorded::Lost(cause) => return Err(NotRecorded::Lost(cause)),
-            Recorded::Full(batch) if self.awaits_writes() => {
+            Recorded::Full(batch) if self.0.waits_for_writes() => {
                 let written = self.0.flush_batch(invocation.kv(), batch).await;
                 return written.map_err(NotRecorded::Unwritten);
             }
@@ -262,10 +265,6 @@ impl<C: Clock + 'static> Host<C> {
             Recorded::Buffered | Recorded::MustWait(_) => {}
         }
         Ok(())
-    }
-
-    fn awaits_writes(&self) -> bool {
-        self.0.policy().batch.write == WriteMode::Await
     }
 
     fn flush_when_due<I: Invocation>(&self, invocation: I, batch: BatchNumber) {
