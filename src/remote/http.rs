@@ -211,12 +211,11 @@ impl Http {
             // The address holds keys; it says nothing that the caller does not know.
             Failure::new(reach, chain(&e.without_url()))
         };
-        let answer = request.send().await.map_err(lost)?;
+        let mut answer = request.send().await.map_err(lost)?;
         let status = answer.status().as_u16();
         // The other form of the header, a date, is not used by this service.
         let retry_after = answer.headers().get(RETRY_AFTER);
         let seconds = retry_after.and_then(|v| v.to_str().ok()?.parse().ok());
-        let mut answer = answer;
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(lost)? {
             body.extend_from_slice(&part);
