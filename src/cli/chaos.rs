@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use kvplan::models::quantity::Count;
 use kvplan::models::{ConfigError, Override};
 use kvplan::report::settings::settings;
+use kvplan::report::shell;
 use kvplan::report::write::chaos as report;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::chaos::invariants::ALL;
@@ -17,7 +18,6 @@ use kvplan::study::chaos::trial::first_broken;
 use kvplan::study::chaos::worst::goal::Goal;
 use kvplan::study::chaos::worst::range::Range;
 use kvplan::study::chaos::worst::search::{Task, Worst, search as search_worst, steps};
-use kvplan::study::error::StudyError;
 use std::panic;
 
 /// Arguments of `kvplan chaos`.
@@ -221,9 +221,7 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
     };
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let steps = steps(&task, &scenario);
-    let worst = session.compute(steps, |work, _| {
-        search_worst(&task, work).map_err(|e: StudyError| Failure::from(e))
-    })?;
+    let worst = session.compute(steps, |work, _| search_worst(&task, work))?;
     session.deliver(
         |out| report::write_worst(goal, &args.ranges, &worst, out),
         || {
@@ -262,12 +260,5 @@ fn again(args: &Args, scenario: &Scenario, worst: &Worst) -> String {
     for s in &worst.settings {
         words.extend(["--set".into(), format!("{}={}", s.path, s.value)]);
     }
-    let quoted = words.iter().map(|word| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:".contains(c);
-        match word.chars().all(plain) {
-            true => word.clone(),
-            false => format!("'{}'", word.replace('\'', "'\\''")),
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    shell::command(&words)
 }

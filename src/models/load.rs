@@ -117,25 +117,6 @@ pub fn load<T: Model>(
     Ok(model)
 }
 
-/// The text of a model with fields replaced, for a file of its own.
-///
-/// # Errors
-/// As [`load`].
-pub fn text_with<T: Model>(
-    name: &str,
-    relative_to: Option<&Path>,
-    overrides: &[Override],
-) -> Result<String, ConfigError> {
-    let (label, text, _) = source_text(T::FOLDER, name, relative_to)?;
-    apply_overrides::<T>(&text, overrides)?;
-    let wrong = |e: &dyn std::fmt::Display| ConfigError::new(&label, e.to_string());
-    let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(&e))?;
-    for o in overrides {
-        set(&mut table, &o.path, &o.value).map_err(|message| ConfigError::new(&o.text, message))?;
-    }
-    toml::to_string(&table).map_err(|e| wrong(&e))
-}
-
 fn parse<T: Model>(label: &str, text: &str) -> Result<T, ConfigError> {
     let fail = |field: Option<String>, line, message: String| ConfigError {
         source: label.to_owned(),

@@ -14,6 +14,5 @@ pub use error::ConfigError;
 pub(crate) use load::line_of_field;
 pub use load::{
     Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,
-    text_with,
 };
 pub use schema::schema_of;

@@ -8,5 +8,6 @@ pub mod format;
 pub mod html;
 pub mod output;
 pub mod settings;
+pub mod shell;
 pub mod table;
 pub mod write;

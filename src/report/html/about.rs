@@ -5,6 +5,7 @@ use super::folder::{Folder, Run};
 use super::table::{Cell, Column, Table, label, sentence};
 use crate::models::quantity::Count;
 use crate::models::{embedded_names, source_text};
+use crate::report::shell;
 use serde_json::Value;
 
 /// What was assumed, and where it comes from.
@@ -384,21 +385,7 @@ fn command(run: &Value) -> String {
             words.extend([option.to_owned(), value]);
         }
     }
-    words
-        .iter()
-        .map(|w| quoted(w))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// A word as a POSIX shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=%@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    shell::command(&words)
 }
 
 #[cfg(test)]

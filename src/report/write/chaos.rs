@@ -1,23 +1,17 @@
 //! What a search found: scenario files that anyone can run, tables, CSV.
 
-use crate::cloud::consistency::ConsistencySpec;
-use crate::cloud::fleet::FleetSpec;
-use crate::cloud::kv::KvLimits;
-use crate::models::{ConfigError, Override, text_with};
+use super::scenario;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::table::table;
-use crate::run::scenario::ScenarioFile;
-use crate::study::chaos::draft::{BASE, BASE_POLICY, Draft, Setting};
+use crate::study::chaos::draft::Draft;
 use crate::study::chaos::search::{Finding, Found};
 use crate::study::chaos::worst::goal::{Figures, Goal};
 use crate::study::chaos::worst::range::Range;
 use crate::study::chaos::worst::search::Worst;
-use crate::telemetry::policy::Policy;
-use crate::workload::WorkloadSpec;
 use toml::Value;
 
 /// The file of a finding's small case.
@@ -25,69 +19,19 @@ pub fn scenario_file(finding: &Finding) -> String {
     format!("seed-{}.toml", finding.seed)
 }
 
-/// The files of a case, each with its name, the scenario first: it names the models beside it that are not as
-/// they come with kvplan.
+/// Writes a case as the scenario `name`, with `comment` at its top; models that are not as they come with kvplan
+/// stand beside it.
 ///
 /// # Errors
-/// If the settings contradict each other.
-pub fn files(draft: &Draft, stem: &str) -> Result<Vec<(String, String)>, ConfigError> {
-    let mut own: Vec<Override> = Vec::new();
-    let mut models = Vec::new();
-    let all = draft.overrides();
-    for setting in all.iter().filter(|o| o.path.len() == 1 || !is_model(o)) {
-        own.push(setting.clone());
-    }
-    let named = |field: &str, default: &str| {
-        let name = draft.get(field).and_then(Value::as_str);
-        name.unwrap_or(default).to_owned()
-    };
-    let of_model = |model: &str| -> Vec<Override> {
-        let mine = all.iter().filter(|o| is_model(o) && o.path[0] == model);
-        mine.map(|o| Override {
-            path: o.path[1..].to_vec(),
-            ..o.clone()
-        })
-        .collect()
-    };
-    let policy = of_model("policy");
-    let mut policy_name = BASE_POLICY.to_owned();
-    if !policy.is_empty() {
-        policy_name = format!("{stem}-policy.toml");
-        let text = text_with::<Policy>(BASE_POLICY, None, &policy)?;
-        models.push((policy_name.clone(), text));
-    }
-    own.push(Setting::new("policies", vec![policy_name]).to_override());
-    type Text = fn(&str, &[Override]) -> Result<String, ConfigError>;
-    let others: [(&str, &str, Text); 4] = [
-        ("fleet", "single", |n, o| text_with::<FleetSpec>(n, None, o)),
-        ("consistency", "eventual", |n, o| {
-            text_with::<ConsistencySpec>(n, None, o)
-        }),
-        ("workload", "gateway", |n, o| {
-            text_with::<WorkloadSpec>(n, None, o)
-        }),
-        ("limits", "cloudflare", |n, o| {
-            text_with::<KvLimits>(n, None, o)
-        }),
-    ];
-    for (model, default, text) in others {
-        let settings = of_model(model);
-        // A scenario without read caches has no use for their settings.
-        let is_there = model != "consistency" || draft.get(model).is_some();
-        if !settings.is_empty() && is_there {
-            let file = format!("{stem}-{model}.toml");
-            models.push((file.clone(), text(&named(model, default), &settings)?));
-            own.push(Setting::new(model, file).to_override());
-        }
-    }
-    let scenario = text_with::<ScenarioFile>(BASE, None, &own)?;
-    models.insert(0, (format!("{stem}.toml"), scenario));
-    Ok(models)
-}
-
-fn is_model(setting: &Override) -> bool {
-    let models = ["policy", "fleet", "consistency", "workload", "limits"];
-    setting.path.len() > 1 && models.contains(&setting.path[0].as_str())
+/// If the settings contradict each other, or a file cannot be written.
+pub fn write_case(
+    draft: &Draft,
+    name: &str,
+    comment: &str,
+    out: &OutputDir,
+) -> Result<(), WriteError> {
+    let scenario = draft.scenario().map_err(WriteError::of_encoding(name))?;
+    scenario::write(&scenario, name, comment, out)
 }
 
 /// Writes the findings and their cases.
@@ -96,17 +40,10 @@ fn is_model(setting: &Override) -> bool {
 /// If a file cannot be written.
 pub fn write_found(found: &Found, out: &OutputDir) -> Result<(), WriteError> {
     for finding in &found.findings {
-        let stem = format!("seed-{}", finding.seed);
-        let files = files(&finding.small, &stem).map_err(WriteError::of_encoding(&stem))?;
-        for (name, text) in files {
-            let about = format!(
-                "# Found by kvplan chaos, seed {}; breaks \"{}\": {}\n",
-                finding.seed,
-                finding.small_broken.invariant,
-                finding.small_broken.what.replace(['\n', '\r'], " ")
-            );
-            out.write(&name, (about + &text).as_bytes())?;
-        }
+        let lines = finding_text(finding);
+        let lines: Vec<&str> = lines.split(['\n', '\r']).collect();
+        let comment = format!("# Found by kvplan chaos.\n# {}\n", lines.join("\n# "));
+        write_case(&finding.small, &scenario_file(finding), &comment, out)?;
     }
     let header = [
         "seed",

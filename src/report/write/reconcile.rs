@@ -8,6 +8,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::{OutputDir, json};
+use crate::report::shell;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;
 use crate::study::reconcile::{Explained, Explanation, Meter, Reconciled, Verdict};
@@ -266,19 +267,13 @@ impl Report<'_> {
         if !given.iter().any(|a| a == "--policy") {
             given.extend(["--policy".into(), self.scenario.policies[0].name.clone()]);
         }
-        let quoted = given.iter().map(|a| match a.contains([' ', '"']) {
-            true => format!("'{a}'"),
-            false => a.clone(),
-        });
-        let mut words: Vec<String> = ["kvplan".to_owned(), "run".into()]
-            .into_iter()
-            .chain(quoted)
-            .collect();
+        let mut words = vec!["kvplan".to_owned(), "run".into()];
+        words.extend(given);
         words.extend(["--traffic".into(), best.traffic.0.to_string()]);
         for setting in &best.settings {
-            words.extend(["--set".into(), format!("'{setting}'")]);
+            words.extend(["--set".into(), setting.clone()]);
         }
-        words.join(" ")
+        shell::command(&words)
     }
 
     /// The projected band and what was used, by day.

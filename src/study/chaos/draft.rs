@@ -4,9 +4,9 @@ use crate::models::{ConfigError, Override};
 use crate::run::scenario::Scenario;
 
 /// The scenario that drawn settings change.
-pub const BASE: &str = "default";
+const BASE: &str = "default";
 /// Its policy: most settings at their defaults, and queries that find every writer.
-pub const BASE_POLICY: &str = "optimised-fleet";
+const BASE_POLICY: &str = "optimised-fleet";
 
 /// One field with its value.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,10 @@ mod semaphore;
 use kvplan::cloud::kv::OpOutcome;
 use kvplan::models::parse_overrides;
 use kvplan::pricing::{MeterItem, Usage};
-use kvplan::report::write::chaos::files;
+use kvplan::report::output::OutputDir;
+use kvplan::report::write::chaos::write_case;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::chaos::draft::Draft;
 use kvplan::study::chaos::draw::draw;
 use kvplan::study::chaos::invariant::Broken;
 use kvplan::study::chaos::look::{MetricsSystem, Subject};
@@ -19,7 +21,7 @@ use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::OpKind;
 use plants::{Altered, Elsewhere, Panics, Tampered, Twins};
 use semaphore::Semaphored;
-use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -200,6 +202,13 @@ fn a_panic_is_a_finding() {
     is_found("panic", &Panics, NO_PANIC, 20);
 }
 
+/// Writes a case into a folder, as case.toml.
+fn written(case: &Draft, dir: &Path) {
+    let out = OutputDir::prepare(dir).unwrap();
+    write_case(case, "case.toml", "# A case.\n", &out).unwrap();
+    out.commit().unwrap();
+}
+
 /// As drawn, it has a dozen settings or more.
 #[test]
 fn a_finding_is_small_and_runs_again_from_its_files() {
@@ -209,10 +218,7 @@ fn a_finding_is_small_and_runs_again_from_its_files() {
     println!("{left} of {drawn} settings: {:#?}", finding.small);
     assert!(left <= 6 && left < drawn, "{left} of {drawn}");
     let dir = TempDir::new().unwrap();
-    let written = files(&finding.small, "case").unwrap();
-    for (name, text) in &written {
-        fs::write(dir.path().join(name), text).unwrap();
-    }
+    written(&finding.small, dir.path());
     let path = dir.path().join("case.toml");
     let scenario = Scenario::load(path.to_str().unwrap(), &[], None, &[]).unwrap();
     let stop = AtomicBool::new(false);
@@ -227,9 +233,7 @@ fn a_case_and_its_files_are_the_same_scenario() {
     for seed in 0..40 {
         let draft = draw(seed);
         let dir = TempDir::new().unwrap();
-        for (name, text) in files(&draft, "case").unwrap() {
-            fs::write(dir.path().join(name), text).unwrap();
-        }
+        written(&draft, dir.path());
         let path = dir.path().join("case.toml");
         let mut loaded = Scenario::load(path.to_str().unwrap(), &[], None, &[]).unwrap();
         let drawn = draft.scenario().unwrap();
