@@ -1,5 +1,6 @@
 //! Break-even traffic against closed forms, and forecasts against direct simulation.
 
+use crate::setup::files;
 use assert_cmd::Command;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
@@ -11,7 +12,6 @@ use kvplan::study::forecast::{Growth, Limit, forecast};
 use kvplan::study::replicate::Work;
 use kvplan::study::stats::Estimate;
 use kvplan::study::stats::root::Onset;
-use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -204,16 +204,8 @@ fn kvplan(args: &[&str], out: &Path) -> std::process::Output {
     command.output().unwrap()
 }
 
-fn all_files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
-    let name = |p: &Path| p.file_name().unwrap().to_str().unwrap().to_owned();
-    let mut files: Vec<_> = entries.map(|p| (name(&p), fs::read(&p).unwrap())).collect();
-    files.sort();
-    files
-}
-
 /// Runs a command on one and on two threads; the files must be the same. Returns the output.
-fn same_on_any_threads(args: &[&str], files: &[&str]) -> (String, Vec<(String, Vec<u8>)>) {
+fn same_on_any_threads(args: &[&str], expected: &[&str]) -> (String, Vec<(String, Vec<u8>)>) {
     let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let with = |threads: &'static str, dir: &Path| {
         let mut all = args.to_vec();
@@ -224,10 +216,10 @@ fn same_on_any_threads(args: &[&str], files: &[&str]) -> (String, Vec<(String, V
     };
     let text = with("1", one.path());
     with("2", two.path());
-    let (a, b) = (all_files(one.path()), all_files(two.path()));
+    let (a, b) = (files(one.path()), files(two.path()));
     assert!(a == b, "the files depend on the number of threads");
     let names: Vec<&str> = a.iter().map(|f| f.0.as_str()).collect();
-    assert_eq!(names, files);
+    assert_eq!(names, expected);
     (text, a)
 }
 
@@ -328,7 +320,7 @@ fn nonsense_is_refused_with_what_was_expected() {
     let refused = |args: &[&str]| {
         let output = kvplan(args, dir.path());
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        assert!(all_files(dir.path()).is_empty());
+        assert!(files(dir.path()).is_empty());
         String::from_utf8(output.stderr).unwrap()
     };
     for args in [
