@@ -62,6 +62,12 @@ impl<M: Memory> Host<M> {
         }
     }
 
+    /// The invocation, for what else belongs to it.
+    #[inline]
+    pub fn into_context(self) -> Context<M> {
+        self.context.apart()
+    }
+
     /// What its isolate holds.
     #[inline]
     pub fn memory(&self) -> &M {
@@ -97,6 +103,7 @@ impl<M: Memory> Host<M> {
         }
     }
 
+    #[inline(never)]
     fn respond_later(&self, call: Call, answer: impl Future<Output = Response> + 'static) {
         let (services, wait) = (Rc::clone(&self.services), self.wait);
         let start = services.sim.now();

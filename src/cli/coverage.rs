@@ -7,7 +7,7 @@ use super::session::compute;
 use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
 use kvplan::report::write::coverage::coverage_table;
-use kvplan::study::coverage::coverage;
+use kvplan::study::coverage::{DEALS, coverage};
 
 /// Arguments of `kvplan coverage`.
 #[derive(clap::Args)]
@@ -15,8 +15,10 @@ use kvplan::study::coverage::coverage;
   kvplan coverage --policy optimised --traffic 1M
   kvplan coverage --policy naive --traffic 1M --experiments 1000 -n 10
 
-Simulates so many experiments of -n replications each, all independent, and tells how often the
-95% interval of each measure holds what all of them together give.")]
+Simulates so many experiments of -n replications each, all independent, deals their replications out
+to as many experiments several times, and tells how often the 95% interval of each measure holds
+what all of them together give. Where an interval reaches below 0 its upper end is what is told: \"at
+most\" holds at least as often.")]
 pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
@@ -43,7 +45,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         coverage(&scenario, traffic, args.experiments, work)
     })?;
     say!(
-        "{}; policy {}, {} experiments\n",
+        "{}; policy {}, {} experiments, dealt out {DEALS} times\n",
         settings(&scenario).at(&[traffic]).line(),
         scenario.policies[0].name,
         args.experiments

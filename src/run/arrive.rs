@@ -8,17 +8,9 @@ use std::time::Duration;
 
 impl<A: Application> World<A> {
     /// The invocation of an arrival and how long its isolate takes to start; `None` if the plan's
-    /// requests of the day are used up, or it would take more CPU time than the plan allows. A metrics
-    /// read that comes with a request is part of the same invocation; any other call is a request of
-    /// its own.
+    /// requests of the day are used up, or it would take more CPU time than the plan allows.
     #[inline]
     fn invoke(&mut self, arrival: &Arrival) -> Option<(Context<A::Isolate>, Duration)> {
-        // Without a record before it, it is a request like any other.
-        if arrival.kind == ArrivalKind::MetricsWithRecord
-            && let Some(last) = &self.last_record
-        {
-            return Some((last.clone()?, Duration::ZERO));
-        }
         let [request, query] = self.too_much_cpu;
         let (is_record, busy) = match arrival.kind {
             ArrivalKind::Record { latency, .. } => (true, latency),
@@ -27,10 +19,7 @@ impl<A: Application> World<A> {
         let too_much = if is_record { request } else { query };
         let admitted = self.runtime.admits(arrival.at) && !too_much;
         let invoked = admitted.then(|| self.runtime.invoke(arrival.place, busy));
-        if is_record {
-            self.last_record = Some(invoked.as_ref().map(|(context, _)| context.clone()));
-            self.arrived.records_refused += u64::from(invoked.is_none());
-        }
+        self.arrived.records_refused += u64::from(is_record && invoked.is_none());
         match &invoked {
             None => self.arrived.refused += 1,
             Some((_, wait)) => {
@@ -44,9 +33,28 @@ impl<A: Application> World<A> {
         invoked
     }
 
+    /// The invocation that an arrival belongs to, and whether it is that of the last record: a metrics read that
+    /// comes with a request is part of the same invocation; any other call is a request of its own. `None` if it
+    /// is not let in.
+    #[inline]
+    fn join(&mut self, arrival: &Arrival) -> Option<(Context<A::Isolate>, Duration, bool)> {
+        // Without a record before it, it is a request like any other.
+        if arrival.kind == ArrivalKind::MetricsWithRecord
+            && let Some(last) = &mut self.last_record
+        {
+            return Some((last.take()?, Duration::ZERO, true));
+        }
+        let invoked = self.invoke(arrival);
+        let is_record = matches!(arrival.kind, ArrivalKind::Record { .. });
+        if is_record {
+            self.last_record = Some(None);
+        }
+        invoked.map(|(context, wait)| (context, wait, is_record))
+    }
+
     #[inline]
     pub(super) fn handle(&mut self, arrival: &Arrival) {
-        let Some((context, mut wait)) = self.invoke(arrival) else {
+        let Some((context, mut wait, is_last)) = self.join(arrival) else {
             return;
         };
         match arrival.kind {
@@ -65,6 +73,9 @@ impl<A: Application> World<A> {
         }
         let host = Host::new(context, &self.services, wait);
         self.app.handle(arrival.kind, &host);
+        if is_last {
+            self.last_record = Some(Some(host.into_context()));
+        }
     }
 
     /// A cron trigger: it runs in one isolate, somewhere.

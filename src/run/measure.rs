@@ -19,6 +19,8 @@ pub struct Measure<R> {
 pub enum Get<R> {
     /// A value of each run; of several, their mean.
     Each(fn(&R) -> f64),
+    /// Likewise, with a long tail: what is seldom far above its mean.
+    Skewed(fn(&R) -> f64),
     /// The first over the second; of several runs, the sum of the first over that of the second.
     Ratio(fn(&R) -> (f64, f64)),
     /// Likewise, of how often something happened over how often it might have: where it was seen
@@ -134,7 +136,7 @@ impl<R: Measurable> Measure<R> {
     /// of a quantile with too few values. Never infinite.
     pub fn value(&self, run: &R) -> f64 {
         let value = match self.get {
-            Get::Each(get) | Get::Level(get) => get(run),
+            Get::Each(get) | Get::Skewed(get) | Get::Level(get) => get(run),
             Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => {
                 let (a, b) = get(run);
                 a / b

@@ -79,7 +79,7 @@ pub const METRICS: &[Metric] = measures![
     "quota_use_deletes", "deletes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Delete as usize]);
     "quota_use_lists", "lists wanted / allowed", Get::Each(|r| r.quota_use[OpKind::List as usize]);
     "quota_use_requests", "Worker requests of all kinds wanted, refused ones among them / allowed", Get::Each(|r| r.quota_use_requests);
-    "stored_bytes", "bytes stored, on average once old keys expire", Get::Each(|r| r.usage.get(MeterItem::KvStorage) as f64);
+    "stored_bytes", "bytes stored, on average once old keys expire", Get::Skewed(|r| r.usage.get(MeterItem::KvStorage) as f64);
     "invoice_fee_usd", "plan fee per month", Get::Bill(|l| l.item.is_none());
     "invoice_kv_reads_usd", "KV reads beyond what is included, per month", Get::Bill(|l| l.item == Some(MeterItem::KvReads));
     "invoice_kv_writes_usd", "KV writes, likewise", Get::Bill(|l| l.item == Some(MeterItem::KvWrites));

@@ -13,6 +13,8 @@ pub(super) struct Triggers {
     crons: Vec<(Cron, Timestamp)>,
     /// Every how long, and when next: at first when queries begin, for the state then.
     sample: Option<(Duration, Timestamp)>,
+    /// Before this nothing is due, the end of a bucket included.
+    next: Timestamp,
 }
 
 impl Triggers {
@@ -21,6 +23,7 @@ impl Triggers {
         Triggers {
             crons: crons.into_iter().map(due).collect(),
             sample: sample.map(|every| (every, timeline.queries_from)),
+            next: Timestamp::EPOCH,
         }
     }
 
@@ -29,7 +32,6 @@ impl Triggers {
         self.sample.is_some()
     }
 
-    #[inline]
     fn next_due<A: Application>(&self, world: &World<A>) -> Timestamp {
         let crons = self.crons.iter().map(|c| c.1);
         let triggers = crons.chain(self.sample.map(|s| s.1));
@@ -44,10 +46,23 @@ impl Triggers {
         executor: &Executor,
         world: &mut World<A>,
     ) {
+        if end >= self.next {
+            self.run_triggers(end, executor, world);
+        }
+        executor.run_until(end);
+    }
+
+    fn run_triggers<A: Application>(
+        &mut self,
+        end: Timestamp,
+        executor: &Executor,
+        world: &mut World<A>,
+    ) {
         loop {
             let due = self.next_due(world);
+            self.next = due;
             if due > end {
-                break;
+                return;
             }
             executor.run_until(due);
             if world.steady_storage.next_due() == due {
@@ -64,7 +79,6 @@ impl Triggers {
                 world.sample();
             }
         }
-        executor.run_until(end);
     }
 }
 

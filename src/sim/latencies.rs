@@ -1,5 +1,6 @@
 //! Latencies as a histogram of 0.1%, and what is kept of one when its run is over.
 
+use crate::units::nanos;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 /// Durations, counted in bins no wider than a thousandth of their value (1 ns up to 2 µs).
 #[derive(Clone)]
 pub struct Latencies {
+    /// What takes no time, as most calls do, is counted beside the histogram.
+    zeros: u64,
     histogram: Histogram<u64>,
     sum_ns: u128,
 }
@@ -21,6 +24,7 @@ fn empty() -> Histogram<u64> {
 impl Default for Latencies {
     fn default() -> Self {
         Latencies {
+            zeros: 0,
             histogram: empty(),
             sum_ns: 0,
         }
@@ -31,7 +35,11 @@ impl Latencies {
     /// Counts one.
     #[inline]
     pub fn add(&mut self, latency: Duration) {
-        let ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        if latency.is_zero() {
+            self.zeros += 1;
+            return;
+        }
+        let ns = nanos(latency);
         self.histogram
             .record(ns)
             .expect("it grows to the largest value there is");
@@ -40,6 +48,7 @@ impl Latencies {
 
     /// Adds those of another time or place.
     pub fn merge(&mut self, other: &Latencies) {
+        self.zeros += other.zeros;
         self.histogram
             .add(&other.histogram)
             .expect("it grows to the largest value there is");
@@ -48,7 +57,7 @@ impl Latencies {
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        self.zeros + self.histogram.len()
     }
 
     /// Their exact sum in milliseconds.
@@ -58,15 +67,12 @@ impl Latencies {
 
     /// The bins that hold any.
     pub fn bins(&self) -> Bins {
-        let recorded = self.histogram.iter_recorded();
-        Bins(
-            recorded
-                .map(|v| {
-                    let low = self.histogram.lowest_equivalent(v.value_iterated_to());
-                    (low, v.count_at_value())
-                })
-                .collect(),
-        )
+        let zeros = (self.zeros > 0).then_some((0, self.zeros));
+        let recorded = self.histogram.iter_recorded().map(|v| {
+            let low = self.histogram.lowest_equivalent(v.value_iterated_to());
+            (low, v.count_at_value())
+        });
+        Bins(zeros.into_iter().chain(recorded).collect())
     }
 
     /// The `q`-quantile in milliseconds, within 0.05%; NaN if there are none.

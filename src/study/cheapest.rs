@@ -132,8 +132,8 @@ mod tests {
     use crate::pricing::Usage;
     use crate::run::metric::METRICS;
     use crate::run::scenario::Scenario;
-    use crate::study::stats::Estimate;
     use crate::study::stats::pool::Pooled;
+    use crate::study::stats::{Estimate, Resolution};
     use std::time::Duration;
 
     /// A policy with these costs by replication, that refuses and loses so much.
@@ -157,7 +157,7 @@ mod tests {
             period: Duration::from_secs(3_600),
             replications: contributions.clone(),
             pooled: Pooled {
-                resolution: vec![0.0; METRICS.len()],
+                resolution: vec![Resolution::default(); METRICS.len()],
                 estimates: (0..METRICS.len()).map(column).collect(),
                 too_few: vec![false; METRICS.len()],
                 invoice: scenario.plan().invoice(&Usage::default()),

@@ -1,8 +1,9 @@
 //! How often the intervals hold the truth: many small experiments against one large one.
 //!
-//! A point is simulated `experiments` times with so many replications each, all independent. The
-//! interval of each experiment is compared with the estimate from all replications of all of
-//! them, whose own error is smaller by the root of their number.
+//! A point is simulated `experiments` times with so many replications each, all independent, which are then dealt out to
+//! as many experiments anew, several times: how often an interval holds is known better from all of these
+//! than from the first. The interval of each is compared with the estimate from all replications,
+//! whose own error is smaller by the root of the number of experiments.
 
 use super::error::StudyError;
 use super::grid::pooled;
@@ -12,6 +13,8 @@ use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::metric::{self, METRICS};
 use crate::run::scenario::Scenario;
+use crate::sim::random::Streams;
+use rand::seq::SliceRandom;
 
 /// How the interval of one measure did.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +23,7 @@ pub struct Coverage {
     pub measure: &'static str,
     /// From all replications together.
     pub truth: f64,
-    /// Experiments made.
+    /// Experiments, those of all deals.
     pub experiments: usize,
     /// Experiments that stated an interval.
     pub stated: usize,
@@ -28,6 +31,9 @@ pub struct Coverage {
     pub too_few: usize,
     /// Stated intervals that hold the truth.
     pub covered: usize,
+    /// Stated intervals that reach below 0, as those of what was seen but a few times: they say no more than how
+    /// much it is at most, which holds at least as often as [`CONFIDENCE`](super::stats::CONFIDENCE) says.
+    pub bounds: usize,
     /// Mean half-width of the stated intervals.
     pub half_width: f64,
 }
@@ -38,11 +44,19 @@ impl Coverage {
         self.covered as f64 / self.stated as f64
     }
 
+    /// Whether it is told as a figure, and not as a bound.
+    pub fn is_figure(&self) -> bool {
+        self.stated > 0 && self.bounds * 2 < self.stated
+    }
+
     /// Whether the measure varies at all: an interval of nothing around a constant says nothing.
     pub fn varies(&self) -> bool {
         self.half_width > 0.0
     }
 }
+
+/// How often the replications are dealt out.
+pub const DEALS: usize = 8;
 
 /// Measures the coverage of every interval at a point, the first policy of the scenario.
 ///
@@ -67,7 +81,14 @@ pub fn coverage(
     })?;
     let all: Vec<&Outcome> = outcomes.iter().collect();
     let truth = pooled(scenario, &all).estimates;
-    let of_each: Vec<&[&Outcome]> = all.chunks(n).collect();
+    let mut rng = Streams::new(scenario.seed, 0).stream("coverage.deal");
+    let mut dealt = Vec::with_capacity(DEALS * all.len());
+    let mut deck = all;
+    for _ in 0..DEALS {
+        dealt.extend_from_slice(&deck);
+        deck.shuffle(&mut rng);
+    }
+    let of_each: Vec<&[&Outcome]> = dealt.chunks(n).collect();
     let experiments = replicate::map(of_each, |of_one| pooled(scenario, of_one));
     let judge = |(i, m): (usize, &metric::Metric)| {
         let truth = truth[i].mean;
@@ -86,6 +107,7 @@ pub fn coverage(
             experiments: experiments.len(),
             stated: stated().count(),
             too_few: experiments.iter().filter(|p| p.too_few[i]).count(),
+            bounds: stated().filter(|e| e.low() < 0.0).count(),
             covered: stated().filter(|e| holds(e.low(), e.high())).count(),
             half_width: stated().map(|e| e.half_width).sum::<f64>() / stated().count() as f64,
         }

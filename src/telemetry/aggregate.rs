@@ -1,28 +1,11 @@
 //! Aggregates of records: what is stored, merged and shown.
 
 use super::record::{ProviderId, Record};
-use crate::units::Timestamp;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::{Deserialize, Serialize};
-use sketches_ddsketch::{Config, DDSketch};
+use super::sketch::Sketch;
+use super::value;
+use crate::units::{Timestamp, nanos};
+use serde::Serialize;
 use std::cell::OnceCell;
-
-/// Relative error of every latency percentile.
-pub const PERCENTILE_ERROR: f64 = 0.01;
-
-/// A sketch of latencies in milliseconds, from 1 µs on, within [`PERCENTILE_ERROR`].
-pub fn latency_sketch() -> DDSketch {
-    DDSketch::new(Config::new(PERCENTILE_ERROR, 2_048, 1e-3))
-}
-
-/// The `q`-quantile of a sketch; NaN if it is empty.
-pub fn quantile(sketch: &DDSketch, q: f64) -> f64 {
-    sketch.quantile(q).ok().flatten().unwrap_or(f64::NAN)
-}
-
-/// What a stored value begins with; another form of values would begin with another letter.
-const FORM: &str = "B";
 
 /// Names of providers and their numbers.
 #[derive(Debug, Clone, Default)]
@@ -55,33 +38,22 @@ impl ProviderNames {
 }
 
 /// Totals of one provider.
-#[derive(Clone, Serialize, Deserialize)]
-struct Totals {
-    count: u64,
-    errors: u64,
-    tokens: u64,
-    latency_sum_ms: f64,
-    latency: DDSketch,
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals {
+    pub count: u64,
+    pub errors: u64,
+    pub tokens: u64,
+    pub latency_sum_ms: f64,
+    pub latency: Sketch,
 }
 
 impl Totals {
-    fn new() -> Self {
-        Totals {
-            count: 0,
-            errors: 0,
-            tokens: 0,
-            latency_sum_ms: 0.0,
-            latency: latency_sketch(),
-        }
-    }
-
-    fn merge(&mut self, other: &Totals) -> Result<(), Corrupt> {
-        self.latency.merge(&other.latency).map_err(|_| Corrupt)?;
+    fn merge(&mut self, other: &Totals) {
+        self.latency.merge(&other.latency);
         self.count = self.count.saturating_add(other.count);
         self.errors = self.errors.saturating_add(other.errors);
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.latency_sum_ms += other.latency_sum_ms;
-        Ok(())
     }
 }
 
@@ -100,8 +72,8 @@ impl Aggregate {
     /// Adds one record.
     pub fn add(&mut self, record: &Record) {
         let slot = self.slot(record.provider.0 as usize);
-        let totals = slot.get_or_insert_with(Totals::new);
-        let latency_ms = record.latency.as_nanos() as f64 / 1e6;
+        let totals = slot.get_or_insert_default();
+        let latency_ms = nanos(record.latency) as f64 / 1e6;
         totals.count += 1;
         totals.errors += u64::from(!record.success);
         totals.tokens += u64::from(record.tokens);
@@ -114,25 +86,10 @@ impl Aggregate {
         self.providers.iter().flatten().map(|t| t.count).sum()
     }
 
-    /// The text to store; providers are named, so that any writer can read them.
-    ///
-    /// Text, as reads of many keys at once answer with text only and destroy all else
-    /// (<https://developers.cloudflare.com/kv/api/read-key-value-pairs/>): to read a hundred keys one by one is a
-    /// hundred operations of the invocation's thousand, six at a time, where one operation reads them all. It
-    /// costs a third more bytes, of which a month of totals has few, and about a microsecond a value.
+    /// The text to store, see [`value`](super::value); providers are named, so that any writer can read them.
     pub fn encode(&self, names: &ProviderNames) -> Vec<u8> {
-        let named: Vec<(&str, &Totals)> = self
-            .providers
-            .iter()
-            .enumerate()
-            .filter_map(|(i, t)| Some((names.name(i), t.as_ref()?)))
-            .collect();
-        let room = Vec::with_capacity(1_024 * named.len());
-        let bytes = postcard::to_extend(&named, room).expect("plain data is always encodable");
-        let mut text = String::with_capacity(2 + bytes.len().div_ceil(3) * 4);
-        text.push_str(FORM);
-        STANDARD_NO_PAD.encode_string(&bytes, &mut text);
-        text.into_bytes()
+        let all = self.providers.iter().enumerate();
+        value::encode(all.filter_map(|(i, t)| Some((names.name(i), t.as_ref()?))))
     }
 
     /// Reads a stored value; its providers get numbers in `names`.
@@ -140,33 +97,38 @@ impl Aggregate {
     /// # Errors
     /// If it is of no form that was ever written, or damaged.
     pub fn decode(value: &[u8], names: &mut ProviderNames) -> Result<Self, Corrupt> {
-        let text = value.strip_prefix(FORM.as_bytes());
-        let binary = text.and_then(|t| STANDARD_NO_PAD.decode(t).ok());
-        // The first form was the binary alone, which began with the number of providers.
-        let named = binary
-            .as_deref()
-            .and_then(|b| postcard::from_bytes(b).ok())
-            .or_else(|| postcard::from_bytes(value).ok());
-        let named: Vec<(&str, Totals)> = named.ok_or(Corrupt)?;
         let mut aggregate = Aggregate::default();
-        for (name, totals) in named {
-            // What another version wrote with other bins cannot be added to ours.
-            Totals::new().merge(&totals)?;
-            *aggregate.slot(names.intern(name).0 as usize) = Some(totals);
-        }
+        aggregate.add_stored(value, names)?;
         Ok(aggregate)
     }
 
+    /// Adds what a stored value holds, as [`Aggregate::decode`] reads it; nothing if it cannot be read.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_stored(&mut self, value: &[u8], names: &mut ProviderNames) -> Result<(), Corrupt> {
+        value::read(value, |name, totals| {
+            let index = names.intern(name).0 as usize;
+            self.add_totals(index, totals);
+        })
+    }
+
+    fn add_totals(&mut self, index: usize, totals: Totals) {
+        match self.slot(index) {
+            Some(mine) => mine.merge(&totals),
+            empty => *empty = Some(totals),
+        }
+    }
+
     /// Adds all that another aggregate holds, its providers numbered alike.
-    pub fn merge(&mut self, other: &Aggregate) -> Result<(), Corrupt> {
+    pub fn merge(&mut self, other: &Aggregate) {
         for (index, totals) in other.providers.iter().enumerate() {
             let Some(totals) = totals else { continue };
             match self.slot(index) {
-                Some(mine) => mine.merge(totals)?,
+                Some(mine) => mine.merge(totals),
                 empty => *empty = Some(totals.clone()),
             }
         }
-        Ok(())
     }
 
     fn slot(&mut self, index: usize) -> &mut Option<Totals> {
@@ -195,10 +157,9 @@ impl Aggregate {
             .filter_map(|(i, t)| Some(ProviderMetrics::of(names.name(i), t.as_ref()?)))
             .collect();
         providers.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut all = Totals::new();
+        let mut all = Totals::default();
         for totals in self.providers.iter().flatten() {
-            all.merge(totals)
-                .expect("sketches made here have one configuration");
+            all.merge(totals);
         }
         Figures {
             overall: ProviderMetrics::of("overall", &all),
@@ -208,7 +169,7 @@ impl Aggregate {
 
     /// Rough size in memory, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let of = |t: &Totals| size_of::<Totals>() + t.latency.length() * size_of::<u64>();
+        let of = |t: &Totals| size_of::<Totals>() + t.latency.memory_bytes();
         self.providers.iter().flatten().map(of).sum()
     }
 }
@@ -244,9 +205,9 @@ impl ProviderMetrics {
             errors: t.errors,
             error_rate: t.errors as f64 / t.count.max(1) as f64,
             mean_ms: t.latency_sum_ms / t.count as f64,
-            p50_ms: quantile(&t.latency, 0.50),
-            p95_ms: quantile(&t.latency, 0.95),
-            p99_ms: quantile(&t.latency, 0.99),
+            p50_ms: t.latency.quantile(0.50),
+            p95_ms: t.latency.quantile(0.95),
+            p99_ms: t.latency.quantile(0.99),
             tokens: t.tokens,
         }
     }
@@ -308,7 +269,7 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Timestamp;
+    use crate::sketch::RELATIVE_ERROR;
     use std::time::Duration;
 
     fn record(provider: u16, ms: u64, success: bool) -> Record {
@@ -328,22 +289,6 @@ mod tests {
         names
     }
 
-    /// What a version with other bins wrote can be read, but not added to.
-    #[test]
-    fn totals_with_other_bins_are_damaged_values() {
-        let mut totals = Totals::new();
-        totals.latency = DDSketch::new(Config::new(0.05, 100, 1e-6));
-        totals.latency.add(1.0);
-        let other = Aggregate {
-            providers: vec![Some(totals)],
-        };
-        let bytes = other.encode(&names());
-        assert!(matches!(
-            Aggregate::decode(&bytes, &mut names()),
-            Err(Corrupt)
-        ));
-    }
-
     #[test]
     fn merging_two_halves_gives_the_whole() {
         let (mut whole, mut left, mut right) = (
@@ -361,9 +306,9 @@ mod tests {
         let mut mine = names();
         let mut merged = Aggregate::default();
         let left = Aggregate::decode(&left.encode(&names()), &mut mine).unwrap();
-        merged.merge(&left).unwrap();
+        merged.merge(&left);
         let right = Aggregate::decode(&bytes, &mut mine).unwrap();
-        merged.merge(&right).unwrap();
+        merged.merge(&right);
         assert_eq!(
             *merged.metrics(&mine, Timestamp::EPOCH),
             *whole.clone().metrics(&names(), Timestamp::EPOCH)
@@ -373,38 +318,9 @@ mod tests {
             (m.overall.count, m.overall.errors, m.overall.tokens),
             (1_000, 100, 10_000)
         );
-        assert!((m.overall.p50_ms / 500.0 - 1.0).abs() < 2.0 * PERCENTILE_ERROR);
+        assert!((m.overall.p50_ms / 500.0 - 1.0).abs() < 2.0 * RELATIVE_ERROR);
         assert!((m.overall.mean_ms - 500.5).abs() < 1e-9);
         assert_eq!(m.providers[0].name, "gemini");
-    }
-
-    #[test]
-    fn a_damaged_value_is_refused() {
-        let mut a = Aggregate::default();
-        a.add(&record(0, 5, true));
-        let bytes = a.encode(&names());
-        for cut in [0, 1, bytes.len() - 1] {
-            let cut = Aggregate::decode(&bytes[..cut], &mut names());
-            assert_eq!(cut.err(), Some(Corrupt));
-        }
-    }
-
-    /// Whatever is recorded, the value is text that JSON and JavaScript keep as it is; what the first edition
-    /// wrote can still be read.
-    #[test]
-    fn values_are_text_and_old_ones_are_read() {
-        let mut a = Aggregate::default();
-        for ms in 0..1_000 {
-            a.add(&record((ms % 2) as u16, ms * ms, ms % 7 == 0));
-        }
-        let value = a.encode(&names());
-        assert!(value.iter().all(|b| b.is_ascii_graphic()));
-        let binary = STANDARD_NO_PAD.decode(&value[1..]).unwrap();
-        assert!(std::str::from_utf8(&binary).is_err(), "it was not text");
-        for form in [value, binary] {
-            let read = Aggregate::decode(&form, &mut names()).unwrap();
-            assert_eq!(read.count(), 1_000);
-        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, BreakerState, RetryTokens};
 pub use super::state::BatchNumber;
-use super::state::{Decoded, State};
+use super::state::{Pasts, State};
 use crate::defect::Defect;
 use crate::units::Timestamp;
 use rand::SeedableRng;
@@ -131,7 +131,7 @@ impl<C: Clock> Collector<C> {
                 last_write: None,
                 latest: Timestamp::EPOCH,
                 cache,
-                decoded: Decoded::default(),
+                pasts: Pasts::default(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),
                 warming: BTreeMap::new(),
@@ -321,7 +321,7 @@ impl<C: Clock> Collector<C> {
         s.buffer.capacity() * size_of::<Record>()
             + rollups
             + pending
-            + s.decoded.memory_bytes()
+            + s.pasts.memory_bytes()
             + cached
     }
 

@@ -155,7 +155,7 @@ impl<C: Clock> Collector<C> {
                     Some(value) => Aggregate::decode(value, names).ok()?,
                     None => Aggregate::default(),
                 };
-                total.merge(&r.total).ok()?;
+                total.merge(&r.total);
                 Some((total.encode(names), r.covered))
             });
             match written.await {

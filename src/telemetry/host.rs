@@ -22,6 +22,7 @@ use super::ports::{Archive, Clock, Kv, KvError, SharedCache, WaitUntil};
 use super::record::ProviderId;
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -232,16 +233,26 @@ impl<C: Clock + 'static> Host<C> {
             }
             Recorded::Full(_) => {
                 let invocation = ports.enter(Task::FlushFullBatch);
-                Answer::Later(self.clone().settle(invocation, recorded))
+                Answer::Later(self.settle_later(invocation, recorded))
             }
             Recorded::MustWait(_) => {
                 let invocation = ports.enter(Task::RecordWhenRoom);
                 if let Some(batch) = self.0.stalled() {
                     self.flush_when_due(invocation.clone(), batch);
                 }
-                Answer::Later(self.clone().settle(invocation, recorded))
+                Answer::Later(self.settle_later(invocation, recorded))
             }
         }
+    }
+
+    /// On the heap, and made apart from the way that most records go: it is large.
+    #[inline(never)]
+    fn settle_later<I: Invocation>(
+        &self,
+        invocation: I,
+        recorded: Recorded,
+    ) -> Pin<Box<impl Future<Output = Result<(), NotRecorded>> + use<C, I> + 'static>> {
+        Box::pin(self.clone().settle(invocation, recorded))
     }
 
     /// What a response waits for: room for a record that found none, and the write of a full batch.
@@ -267,6 +278,7 @@ impl<C: Clock + 'static> Host<C> {
         Ok(())
     }
 
+    #[inline(never)]
     fn flush_when_due<I: Invocation>(&self, invocation: I, batch: BatchNumber) {
         let (host, it) = (self.clone(), invocation.clone());
         invocation.wait_until(async move {
@@ -275,6 +287,7 @@ impl<C: Clock + 'static> Host<C> {
         });
     }
 
+    #[inline(never)]
     fn flush_behind<I: Invocation>(&self, invocation: I, batch: BatchNumber) {
         let (host, it) = (self.clone(), invocation.clone());
         invocation.wait_until(async move {
@@ -296,8 +309,18 @@ impl<C: Clock + 'static> Host<C> {
         let window = query.window(self.0.policy());
         match self.0.cached_metrics(window) {
             Some(metrics) => Answer::Now(Ok(metrics)),
-            None => Answer::Later(self.clone().fetch(ports.enter(query.task()), window)),
+            None => Answer::Later(self.fetch_later(ports.enter(query.task()), window)),
         }
+    }
+
+    /// As [`Host::settle_later`].
+    #[inline(never)]
+    fn fetch_later<I: Invocation>(
+        &self,
+        invocation: I,
+        window: Duration,
+    ) -> Pin<Box<impl Future<Output = Result<Rc<Metrics>, KvError>> + use<C, I> + 'static>> {
+        Box::pin(self.clone().fetch(invocation, window))
     }
 
     async fn fetch<I: Invocation>(

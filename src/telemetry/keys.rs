@@ -47,15 +47,37 @@ impl Bucket {
         starts.map(Bucket).collect()
     }
 
+    /// Whether a key is one of this bucket, in whatever layout.
+    pub fn has(self, key: &str) -> bool {
+        let start = key.get(2..14).and_then(|start| start.parse().ok());
+        start == Some(self.0)
+    }
+
+    /// `kind/start/rest`, the start in twelve digits, so that the order of letters is that of time. By hand, as a
+    /// query names the keys of a day.
+    fn key(self, kind: char, rest: &str) -> String {
+        let (mut digits, mut left) = ([b'0'; 12], self.0);
+        for digit in digits.iter_mut().rev() {
+            *digit += (left % 10) as u8;
+            left /= 10;
+        }
+        let mut key = String::with_capacity(15 + rest.len());
+        key.push(kind);
+        key.push('/');
+        key.push_str(str::from_utf8(&digits).expect("digits are text"));
+        key.push('/');
+        key.push_str(rest);
+        key
+    }
+
     /// Prefix of the keys of all writers' rollups of this bucket.
     pub fn rollup_prefix(self) -> String {
-        // Fixed width: lexicographic order is order in time.
-        format!("r/{:012}/", self.0)
+        self.key('r', "")
     }
 
     /// Key of one writer's rollup.
     pub fn rollup_key(self, writer: &str) -> String {
-        format!("r/{:012}/{writer}", self.0)
+        self.key('r', writer)
     }
 
     /// The key that all writers share.
@@ -65,12 +87,12 @@ impl Bucket {
 
     /// Prefix of the keys of all batches of this bucket.
     pub fn batch_prefix(self) -> String {
-        format!("b/{:012}/", self.0)
+        self.key('b', "")
     }
 
     /// Key of a writer's batch; the number makes a repeated write harmless.
     pub fn batch_key(self, writer: &str, number: u64) -> String {
-        format!("b/{:012}/{writer}-{number:010}", self.0)
+        self.key('b', &format!("{writer}-{number:010}"))
     }
 }
 
@@ -96,6 +118,13 @@ mod tests {
         let late = Bucket(1_000).rollup_key("w");
         assert!(early < late);
         assert!(late.starts_with(&Bucket(1_000).rollup_prefix()));
+        for key in [
+            late,
+            Bucket(1_000).shared_key(),
+            Bucket(1_000).batch_key("w", 3),
+        ] {
+            assert!(Bucket(1_000).has(&key) && !Bucket(999).has(&key), "{key}");
+        }
         assert!(Bucket(7).batch_key("w", 2) < Bucket(7).batch_key("w", 10));
     }
 }

@@ -28,6 +28,8 @@ pub mod record;
 pub mod resilience;
 pub mod retry;
 pub mod semaphore;
+pub mod sketch;
 mod state;
 pub mod tiers;
 pub mod units;
+mod value;

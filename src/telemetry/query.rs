@@ -6,9 +6,9 @@ use super::keys::{Bucket, Slot};
 use super::lease::SILENCE;
 use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
-use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
+use super::ports::{Clock, Kv, KvError, ReadOptions};
 use super::record::ProviderId;
-use super::state::{Flight, QueryKey, State};
+use super::state::{Flight, QueryKey, State, Stored};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -183,32 +183,30 @@ impl<C: Clock> Collector<C> {
         key: QueryKey,
     ) -> Result<Rc<Metrics>, KvError> {
         self.state.borrow_mut().counters.fetches += 1;
-        let values = match self.stored_values(kv, key).await {
-            Ok(values) => values,
+        let stored = match self.stored_values(kv, key).await {
+            Ok(stored) => stored,
             Err(e) => {
                 self.state.borrow_mut().counters.query_error(&e);
                 return Err(e);
             }
         };
         let as_of = self.clock.now();
-        self.state.borrow_mut().counters.aggregations += 1;
-        let mut total = Aggregate::default();
-        for value in &values {
-            self.merge_value(&mut total, value);
-        }
+        let total = self.total_of(key, &stored);
         Ok(self.remember_total(key, total, as_of))
     }
 
-    /// Adds what a stored value holds; one that cannot be read is counted and passed over.
-    pub(super) fn merge_value(&self, total: &mut Aggregate, value: &Value) {
-        let s = &mut *self.state.borrow_mut();
-        let State { names, decoded, .. } = s;
-        let merged = decoded
-            .get(value, |bytes| Aggregate::decode(bytes, names))
-            .and_then(|aggregate| total.merge(aggregate));
-        if merged.is_err() {
-            s.counters.corrupt_values += 1;
-        }
+    /// Adds up what was read; values that cannot be read are counted and passed over.
+    pub(super) fn total_of(&self, key: QueryKey, stored: &Stored) -> Aggregate {
+        let State {
+            names,
+            pasts,
+            counters,
+            ..
+        } = &mut *self.state.borrow_mut();
+        let (total, corrupt) = pasts.total(key, stored, names);
+        counters.aggregations += 1;
+        counters.corrupt_values += corrupt;
+        total
     }
 
     /// Makes metrics of a total and puts them into the cache.
@@ -237,7 +235,7 @@ impl<C: Clock> Collector<C> {
         &self,
         kv: &K,
         query: QueryKey,
-    ) -> Result<Vec<Value>, KvError> {
+    ) -> Result<Stored, KvError> {
         let length = self.policy.layout.bucket;
         let buckets = Bucket::of_window(self.clock.now(), query.window, length);
         self.values_of(kv, &buckets, query.provider).await
@@ -249,7 +247,7 @@ impl<C: Clock> Collector<C> {
         kv: &K,
         buckets: &[Bucket],
         provider: Option<ProviderId>,
-    ) -> Result<Vec<Value>, KvError> {
+    ) -> Result<Stored, KvError> {
         let layout = &self.policy.layout;
         let keys = match (layout.keys, layout.discover) {
             (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
@@ -276,11 +274,19 @@ impl<C: Clock> Collector<C> {
             self.with_retries(retry, async |_| kv.read(&bulk, self.read_options()).await)
                 .await
         });
-        let mut values = Vec::with_capacity(keys.len());
+        // Keys are in the order of their buckets.
+        let before_last = |key: &String| buckets.last().is_none_or(|last| !last.has(key));
+        let before_last = keys.partition_point(before_last);
+        let mut stored = Stored::default();
+        let mut seen = 0;
         for bulk in join_all(bulks).await {
-            values.extend(bulk?.into_iter().flatten());
+            for value in bulk? {
+                stored.past += usize::from(value.is_some() && seen < before_last);
+                stored.values.extend(value);
+                seen += 1;
+            }
         }
-        Ok(values)
+        Ok(stored)
     }
 
     fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! What a collector has in its memory.
 
-use super::aggregate::{Aggregate, Corrupt, Metrics, ProviderNames};
+use super::aggregate::{Aggregate, Metrics, ProviderNames};
 use super::cache::TtlCache;
 use super::counters::Counters;
 use super::keys::Slot;
@@ -42,7 +42,7 @@ pub(super) struct State {
     /// When the last record came; a clock that is set back does not go back here.
     pub latest: Timestamp,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
-    pub decoded: Decoded,
+    pub pasts: Pasts,
     /// Reads of the KV under way that other queries may share.
     pub flights: BTreeMap<QueryKey, Rc<Flight>>,
     /// How often each entry is looked up, and which are kept fresh, until when to believe that.
@@ -119,41 +119,83 @@ pub(super) struct Flight {
     pub answer: RefCell<Option<Result<Rc<Metrics>, KvError>>>,
 }
 
-/// Values that were decoded lately: those of past buckets come again with every query.
+/// What was read of the KV: values in the order of their buckets.
 #[derive(Default)]
-pub(super) struct Decoded {
-    recent: VecDeque<(Value, Aggregate)>,
+pub(super) struct Stored {
+    pub values: Vec<Value>,
+    /// How many of them are of buckets before the last.
+    pub past: usize,
 }
 
-/// Decoded values kept: a day of hours, and some.
-const DECODED: usize = 32;
+/// The totals of the past buckets of the windows that were asked for lately: their values come again with every
+/// query, and are read and added up once.
+#[derive(Default)]
+pub(super) struct Pasts(VecDeque<Past>);
 
-impl Decoded {
-    /// The aggregate that `value` encodes.
-    pub(super) fn get(
+struct Past {
+    key: QueryKey,
+    values: Vec<Value>,
+    total: Aggregate,
+    corrupt: u64,
+}
+
+/// Windows whose past is kept.
+const PASTS: usize = 4;
+
+impl Pasts {
+    /// The total of what was read, and how many values could not be.
+    pub(super) fn total(
         &mut self,
-        value: &Value,
-        decode: impl FnOnce(&[u8]) -> Result<Aggregate, Corrupt>,
-    ) -> Result<&Aggregate, Corrupt> {
-        // Different values differ early: in length, or in the counts that come first.
-        let found = self.recent.iter().position(|(v, _)| v == value);
-        let index = match found {
-            Some(index) => index,
-            None => {
-                let aggregate = decode(value)?;
-                if self.recent.len() >= DECODED {
-                    self.recent.pop_front();
-                }
-                self.recent.push_back((Rc::clone(value), aggregate));
-                self.recent.len() - 1
-            }
+        key: QueryKey,
+        stored: &Stored,
+        names: &mut ProviderNames,
+    ) -> (Aggregate, u64) {
+        let (past, current) = stored.values.split_at(stored.past);
+        let (mut total, mut corrupt) = match past {
+            [] => Default::default(),
+            past => self.past(key, past, names),
         };
-        Ok(&self.recent[index].1)
+        corrupt += add_all(&mut total, current, names);
+        (total, corrupt)
+    }
+
+    fn past(
+        &mut self,
+        key: QueryKey,
+        values: &[Value],
+        names: &mut ProviderNames,
+    ) -> (Aggregate, u64) {
+        let found = self.0.iter().position(|p| p.key == key);
+        if let Some(past) = found.map(|i| &self.0[i])
+            && past.values == values
+        {
+            return (past.total.clone(), past.corrupt);
+        }
+        let mut total = Aggregate::default();
+        let corrupt = add_all(&mut total, values, names);
+        match found {
+            Some(i) => _ = self.0.remove(i),
+            None if self.0.len() >= PASTS => _ = self.0.pop_front(),
+            None => {}
+        }
+        self.0.push_back(Past {
+            key,
+            values: values.to_vec(),
+            total: total.clone(),
+            corrupt,
+        });
+        (total, corrupt)
     }
 
     /// Bytes held.
     pub(super) fn memory_bytes(&self) -> usize {
-        let each = self.recent.iter().map(|(v, a)| v.len() + a.memory_bytes());
-        each.sum()
+        let values = self.0.iter().flat_map(|p| &p.values).map(|v| v.len());
+        values.sum::<usize>() + self.0.iter().map(|p| p.total.memory_bytes()).sum::<usize>()
     }
+}
+
+/// Adds up stored values; returns how many cannot be read.
+pub(super) fn add_all(total: &mut Aggregate, values: &[Value], names: &mut ProviderNames) -> u64 {
+    let add = |value: &&Value| total.add_stored(value, names).is_err();
+    values.iter().filter(add).count() as u64
 }

@@ -4,7 +4,7 @@ use super::aggregate::{Aggregate, Metrics};
 use super::collector::Collector;
 use super::keys::Bucket;
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache};
-use super::state::QueryKey;
+use super::state::{QueryKey, add_all};
 use crate::units::{DAY, Timestamp};
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,15 +40,13 @@ impl<C: Clock> Collector<C> {
         }
         let now = self.clock.now();
         self.state.borrow_mut().counters.fetches += 1;
-        let mut total = Aggregate::default();
+        let mut archived = Vec::new();
         let mut from = now - window;
         if let Some(after) = policy.archive_after {
-            let archived = (now - after).floor_to(DAY);
-            while from < archived {
+            let moved = (now - after).floor_to(DAY);
+            while from < moved {
                 let day = from.floor_to(DAY);
-                if let Some(value) = archive.get(&day_key(day)).await? {
-                    self.merge_value(&mut total, &value);
-                }
+                archived.extend(archive.get(&day_key(day)).await?);
                 from = day + DAY;
             }
         }
@@ -56,13 +54,12 @@ impl<C: Clock> Collector<C> {
             window: now.since(from),
             provider: None,
         };
-        let values = self.stored_values(kv, recent).await.inspect_err(|e| {
+        let mut stored = self.stored_values(kv, recent).await.inspect_err(|e| {
             self.state.borrow_mut().counters.query_error(e);
         })?;
-        for value in &values {
-            self.merge_value(&mut total, value);
-        }
-        self.state.borrow_mut().counters.aggregations += 1;
+        stored.past += archived.len();
+        stored.values.splice(0..0, archived);
+        let total = self.total_of(query, &stored);
         if let Some(ttl) = policy.shared_ttl {
             let answer = {
                 let mut bytes = now.as_nanos().to_le_bytes().to_vec();
@@ -84,10 +81,12 @@ impl<C: Clock> Collector<C> {
         let end = (self.clock.now() - after).floor_to(DAY);
         let buckets = Bucket::between(end - DAY, end, self.policy.layout.bucket);
         let mut total = Aggregate::default();
-        for value in self.values_of(kv, &buckets, None).await? {
-            self.merge_value(&mut total, &value);
-        }
-        let bytes = total.encode(&self.state.borrow().names);
+        let stored = self.values_of(kv, &buckets, None).await?;
+        let bytes = {
+            let s = &mut *self.state.borrow_mut();
+            s.counters.corrupt_values += add_all(&mut total, &stored.values, &mut s.names);
+            total.encode(&s.names)
+        };
         archive.put(&day_key(end - DAY), bytes).await
     }
 

@@ -238,7 +238,9 @@ impl Arrivals {
             let capacity = self.rate * (self.until_s - self.at_s);
             if units <= capacity || self.variation.is_none() {
                 self.at_s += units / self.rate;
-                return Some(self.start + Duration::from_nanos((self.at_s * 1e9) as u64));
+                let start = self.start.as_nanos();
+                let since = (self.at_s * 1e9) as u64;
+                return Some(Timestamp::from_nanos(start.saturating_add(since)));
             }
             units -= capacity;
             self.at_s = self.until_s;

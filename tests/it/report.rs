@@ -16,7 +16,7 @@ use kvplan::study::answers::{
     Allowance, Answers, At, Cost, Ends, Level, LossUnknown, Saving, Trouble,
 };
 use kvplan::study::replicate::Work;
-use kvplan::study::stats::Estimate;
+use kvplan::study::stats::{Estimate, Resolution};
 use kvplan::study::sweep::Cell;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ fn cells_of(scenario: &Scenario, costs: [[f64; 3]; 2]) -> Vec<Cell> {
             cell.replications[i][at] = cost;
             cell.pooled.contributions[i][at] = cost;
         }
-        cell.pooled.resolution[at] = 0.0;
+        cell.pooled.resolution[at] = Resolution::default();
         cell.pooled.estimates[at] = Estimate::of(costs);
         for bounded in kvplan::study::cheapest::BOUNDED {
             cell.pooled.estimates[index_of(bounded).unwrap()].mean = 0.0;

@@ -148,6 +148,15 @@ impl<M: Memory> Context<M> {
         self.clone()
     }
 
+    /// The same invocation, for work in a request context of its own.
+    #[inline]
+    pub fn apart(self) -> Self {
+        Context {
+            request: OnceCell::new(),
+            ..self
+        }
+    }
+
     fn request(&self) -> &Rc<Request> {
         self.request.get_or_init(|| {
             Rc::new(Request {

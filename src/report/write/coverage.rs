@@ -1,4 +1,4 @@
-//! How often intervals hold the truth, as a table.
+//! How often intervals hold the truth, as a table; and how often they are told as "at most".
 
 use crate::report::format;
 use crate::report::table::table;
@@ -6,7 +6,14 @@ use crate::study::coverage::Coverage;
 
 /// Every measure that varies: the truth, the mean half-width, and how often the interval held it.
 pub fn coverage_table(found: &[Coverage]) -> String {
-    let header = ["measure", "truth", "half-width", "too few", "coverage"];
+    let header = [
+        "measure",
+        "truth",
+        "half-width",
+        "too few",
+        "at most",
+        "coverage",
+    ];
     let shown = found
         .iter()
         .filter(|c| c.too_few > 0 || (c.stated > 0 && c.varies()));
@@ -20,6 +27,7 @@ pub fn coverage_table(found: &[Coverage]) -> String {
                 "-".into()
             },
             format::percent(c.too_few as f64 / c.experiments as f64),
+            format::percent(c.bounds as f64 / c.experiments as f64),
             if c.stated > 0 {
                 format::percent(c.share())
             } else {

@@ -14,6 +14,7 @@ use crate::run::scenario::Scenario;
 use crate::study::error::StudyError;
 use crate::study::grid::pooled;
 use crate::study::replicate::Work;
+use crate::study::stats::Resolution;
 use crate::study::stats::pool::{Billing, Column, EACH_SIDE, Pooled};
 use crate::telemetry::policy::Policy;
 use serde::Serialize;
@@ -331,7 +332,7 @@ impl Cells {
             Reading::Of(Quantity::Metric(i)) => pooled.column(i),
             Reading::Of(Quantity::Used(item)) => Column {
                 contributions: usages.iter().map(|u| u.get(item) as f64).collect(),
-                resolution: 0.0,
+                resolution: Resolution::default(),
                 too_few: false,
             },
             Reading::Cost(tariff, items) => {

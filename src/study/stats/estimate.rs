@@ -43,12 +43,11 @@ impl Estimate {
         }
     }
 
-    /// The same, where values cannot be told apart within `resolution`: the interval is that much
-    /// wider on both sides.
-    pub fn within(values: impl IntoIterator<Item = f64>, resolution: f64) -> Self {
+    /// The same, where values cannot be told apart within `resolution`.
+    pub fn within(values: impl IntoIterator<Item = f64>, resolution: Resolution) -> Self {
         let e = Estimate::of(values);
         Estimate {
-            half_width: e.half_width + resolution,
+            half_width: resolution.around(e.half_width),
             ..e
         }
     }
@@ -61,6 +60,46 @@ impl Estimate {
     /// Upper end of the interval.
     pub fn high(&self) -> f64 {
         self.mean + self.half_width
+    }
+}
+
+/// What replications cannot tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Resolution {
+    /// How much wider an interval is for it on both sides: whole units of a bill, what was never seen to happen. NaN
+    /// where no interval is stated.
+    pub whole: f64,
+    /// Half the width of the bins that values were counted in. Where chance moves an estimate over several bins, how
+    /// far it lies from the middle of its own is one more error, independent of that chance: their squares add up.
+    pub bin: f64,
+}
+
+impl Resolution {
+    /// No interval is stated.
+    pub const UNKNOWN: Resolution = Resolution {
+        whole: f64::NAN,
+        bin: 0.0,
+    };
+
+    /// How far an interval reaches that would reach so far by chance alone.
+    pub fn around(self, reach: f64) -> f64 {
+        reach.hypot(self.bin) + self.whole
+    }
+
+    /// That of a sum or a difference.
+    pub fn and(self, other: Resolution) -> Resolution {
+        Resolution {
+            whole: self.whole + other.whole,
+            bin: self.bin + other.bin,
+        }
+    }
+
+    /// That of a multiple.
+    pub fn times(self, factor: f64) -> Resolution {
+        Resolution {
+            whole: factor.abs() * self.whole,
+            bin: factor.abs() * self.bin,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod estimate;
 pub mod pool;
 pub mod root;
 pub mod silence;
+mod skewness;
 pub mod stopping;
 pub mod warm_up;
 

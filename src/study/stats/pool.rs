@@ -20,7 +20,8 @@ use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
 use crate::run::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
 use crate::sim::latencies::{Bin, Bins, Pool};
 use crate::study::stats::silence::is_silent;
-use crate::study::stats::{CONFIDENCE, Estimate, t_quantile};
+use crate::study::stats::skewness::further;
+use crate::study::stats::{CONFIDENCE, Estimate, Resolution, t_quantile};
 use statrs::distribution::{ContinuousCDF, Gamma, StudentsT};
 
 /// Replications taken together, by measure.
@@ -28,9 +29,8 @@ use statrs::distribution::{ContinuousCDF, Gamma, StudentsT};
 pub struct Pooled {
     /// What each replication contributes, by replication, then measure; NaN where it has none.
     pub contributions: Vec<Vec<f64>>,
-    /// Half the width of what the replications cannot tell apart, by measure: bins of latencies, whole units
-    /// of a bill, what was never seen to happen.
-    pub resolution: Vec<f64>,
+    /// What the replications cannot tell apart, by measure.
+    pub resolution: Vec<Resolution>,
     /// By measure.
     pub estimates: Vec<Estimate>,
     /// Whether there are values, but too few for this quantile.
@@ -55,8 +55,8 @@ impl Pooled {
 pub struct Column {
     /// By replication; their mean is the estimate.
     pub contributions: Vec<f64>,
-    /// Half the width of what replications cannot tell apart.
-    pub resolution: f64,
+    /// What replications cannot tell apart.
+    pub resolution: Resolution,
     /// Whether there are values, but too few to state an interval.
     pub too_few: bool,
 }
@@ -71,11 +71,8 @@ impl Column {
     pub fn ratio(&self, of: &Column) -> Column {
         let (a, b) = (self.estimate().mean, of.estimate().mean);
         let r = a / b;
-        self.with(
-            of,
-            (self.resolution + r.abs() * of.resolution) / b.abs(),
-            |x, y| r + (x - a - r * (y - b)) / b,
-        )
+        let resolution = self.resolution.and(of.resolution.times(r)).times(1.0 / b);
+        self.with(of, resolution, |x, y| r + (x - a - r * (y - b)) / b)
     }
 
     /// One-sided bounds, each wrong with the probability `error`; without end where the replications
@@ -85,7 +82,7 @@ impl Column {
         if e.n < 2 {
             return Bounds::NONE;
         }
-        let reach = reach(&e, error) + self.resolution;
+        let reach = self.resolution.around(reach(&e, error));
         Bounds {
             low: e.mean - reach,
             high: e.mean + reach,
@@ -94,7 +91,7 @@ impl Column {
 
     /// The difference of two estimates.
     pub fn less(&self, other: &Column) -> Column {
-        self.with(other, self.resolution + other.resolution, |x, y| x - y)
+        self.with(other, self.resolution.and(other.resolution), |x, y| x - y)
     }
 
     /// `offset + factor * estimate`.
@@ -105,13 +102,18 @@ impl Column {
                 .iter()
                 .map(|c| offset + factor * c)
                 .collect(),
-            resolution: factor.abs() * self.resolution,
+            resolution: self.resolution.times(factor),
             too_few: self.too_few,
         }
     }
 
     /// Replications with the same number met the same arrivals, so they are paired.
-    fn with(&self, other: &Column, resolution: f64, make: impl Fn(f64, f64) -> f64) -> Column {
+    fn with(
+        &self,
+        other: &Column,
+        resolution: Resolution,
+        make: impl Fn(f64, f64) -> f64,
+    ) -> Column {
         let pairs = self.contributions.iter().zip(&other.contributions);
         Column {
             contributions: pairs.map(|(x, y)| make(*x, *y)).collect(),
@@ -123,7 +125,7 @@ impl Column {
     fn none(n: usize, too_few: bool) -> Self {
         Column {
             contributions: vec![f64::NAN; n],
-            resolution: 0.0,
+            resolution: Resolution::default(),
             too_few,
         }
     }
@@ -173,15 +175,16 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
         .iter()
         .enumerate()
         .map(|(i, m)| match m.get {
-            Get::Each(_) | Get::Bill(_) if silent => Column {
-                resolution: f64::NAN,
+            Get::Each(_) | Get::Skewed(_) | Get::Bill(_) if silent => Column {
+                resolution: Resolution::UNKNOWN,
                 ..each(outcomes, i)
             },
             Get::Each(_) => each(outcomes, i),
+            Get::Skewed(_) => skewed(outcomes, i),
             Get::Ratio(_) => ratio(outcomes, i),
             Get::Rate(_) | Get::Events(..) => rate(outcomes, i),
             Get::Level(_) => Column {
-                resolution: f64::NAN,
+                resolution: Resolution::UNKNOWN,
                 ..each(outcomes, i)
             },
             Get::Quantile { of, q, unit_ms } => pools.quantile(of, q, unit_ms),
@@ -201,9 +204,15 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
 fn each(outcomes: &[&Outcome], i: usize) -> Column {
     Column {
         contributions: outcomes.iter().map(|o| o.terms[i].value).collect(),
-        resolution: 0.0,
+        resolution: Resolution::default(),
         too_few: false,
     }
+}
+
+fn skewed(outcomes: &[&Outcome], i: usize) -> Column {
+    let mut column = each(outcomes, i);
+    column.resolution.whole = further(column.contributions.iter().copied());
+    column
 }
 
 /// The sums of both parts of a ratio, over the replications that have them.
@@ -228,7 +237,7 @@ fn ratio(outcomes: &[&Outcome], i: usize) -> Column {
     };
     Column {
         contributions: outcomes.iter().map(contribution).collect(),
-        resolution: 0.0,
+        resolution: Resolution::default(),
         too_few: false,
     }
 }
@@ -240,7 +249,7 @@ fn rate(outcomes: &[&Outcome], i: usize) -> Column {
     let mut one = ratio(outcomes, i);
     if let Some(upper) = rate_upper(outcomes, i, EACH_SIDE) {
         let e = Estimate::of(one.contributions.iter().copied());
-        one.resolution = (upper - e.mean - e.half_width.max(0.0)).max(0.0);
+        one.resolution.whole = (upper - e.mean - e.half_width.max(0.0)).max(0.0);
     }
     one
 }
@@ -360,7 +369,10 @@ impl<'a> Pools<'a> {
         };
         let unit_ns = 1e6 * unit_ms;
         let value = bin.middle_ns() / unit_ns;
-        let mut resolution = bin.half_width_ns() / unit_ns;
+        let mut resolution = Resolution {
+            whole: 0.0,
+            bin: bin.half_width_ns() / unit_ns,
+        };
         let slope = if parts.len() > 1 {
             let reach = t_quantile(parts.len() - 1) * error;
             let (low, high) = ((q - reach).max(0.0), (q + reach).min(1.0));
@@ -373,7 +385,7 @@ impl<'a> Pools<'a> {
             // then both are given that reach.
             let longer = (h - value).max(value - l);
             if longer > LOPSIDED * width / 2.0 {
-                resolution += longer - width / 2.0;
+                resolution.whole += longer - width / 2.0;
             }
             if high > low {
                 width / (high - low)
@@ -437,7 +449,7 @@ impl<'a> Billing<'a> {
     pub fn lines(&self, of: impl Fn(&LineItem) -> bool, error: f64) -> Column {
         let amount = bill(&self.invoice, &of).to_usd();
         let mut contributions = vec![amount; self.usages.len()];
-        let mut resolution = 0.0;
+        let mut resolution = Resolution::default();
         for line in self.invoice.lines.iter().filter(|l| of(l)) {
             let Some(item) = line.item else { continue };
             let used = |usage: &Usage| usage.get(item) as f64;
@@ -454,7 +466,7 @@ impl<'a> Billing<'a> {
             // Whole units: how much further the amount goes than the price along the slope.
             let step = |usage: f64| self.amount(item, usage) - line.amount.to_usd();
             let further = step(mean + reach).max(-step((mean - reach).max(0.0)));
-            resolution += (further - price * reach).max(0.0);
+            resolution.whole += (further - price * reach).max(0.0);
         }
         Column {
             contributions,
@@ -694,9 +706,9 @@ mod tests {
 
     #[test]
     fn one_sided_bounds_are_students() {
-        let column = |values: &[f64], resolution| Column {
+        let column = |values: &[f64], whole| Column {
             contributions: values.to_vec(),
-            resolution,
+            resolution: Resolution { whole, bin: 0.0 },
             too_few: false,
         };
         let b = column(&[1.0, 2.0, 3.0, 4.0], 0.0).bounds(0.05);

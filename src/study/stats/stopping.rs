@@ -88,7 +88,7 @@ impl Attained {
 
 /// The half-width of measure `i` as a share of its mean, if it has one; see [`Precision::worst`].
 fn share_of_mean(pooled: &Pooled, i: usize, e: &Estimate) -> Option<f64> {
-    let never = e.mean == 0.0 && e.half_width == pooled.resolution[i];
+    let never = e.mean == 0.0 && e.half_width == pooled.resolution[i].around(0.0);
     match e.mean.is_nan() {
         true => pooled.too_few[i].then_some(f64::INFINITY),
         false => (!never).then(|| relative_half_width(e)),

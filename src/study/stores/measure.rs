@@ -74,7 +74,7 @@ pub static MEASURES: LazyLock<Vec<Metric>> = LazyLock::new(|| {
         own(
             "stored_bytes",
             "bytes stored, on average once old keys expire",
-            Get::Each(|r| r.stored_bytes as f64),
+            Get::Skewed(|r| r.stored_bytes as f64),
         ),
     ]
 });

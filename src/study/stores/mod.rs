@@ -227,11 +227,16 @@ pub fn take_overs(cells: &[StoreCell]) -> Vec<TakeOver> {
 mod tests {
     use super::*;
     use crate::pricing::{Catalog, Usage};
+    use crate::study::stats::Resolution;
 
     /// A store that costs so much in each replication, to so many dollars.
     fn cell(store: &str, costs: &[f64], resolution: f64) -> StoreCell {
         let catalog: Catalog = crate::models::load("cloudflare", None, &[]).unwrap();
         let contributions: Vec<Vec<f64>> = costs.iter().map(|c| vec![*c; MEASURES.len()]).collect();
+        let resolution = Resolution {
+            whole: resolution,
+            bin: 0.0,
+        };
         let estimate = Estimate::within(costs.iter().copied(), resolution);
         StoreCell {
             traffic: Count(1_000_000),

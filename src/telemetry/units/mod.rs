@@ -62,23 +62,24 @@ impl Timestamp {
     }
 }
 
+/// The nanoseconds of a duration, at most as many as there are.
+#[inline]
+pub fn nanos(d: Duration) -> u64 {
+    let whole = d.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(d.subsec_nanos()))
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Timestamp;
     fn add(self, d: Duration) -> Timestamp {
-        Timestamp(
-            self.0
-                .saturating_add(d.as_nanos().min(u64::MAX as u128) as u64),
-        )
+        Timestamp(self.0.saturating_add(nanos(d)))
     }
 }
 
 impl Sub<Duration> for Timestamp {
     type Output = Timestamp;
     fn sub(self, d: Duration) -> Timestamp {
-        Timestamp(
-            self.0
-                .saturating_sub(d.as_nanos().min(u64::MAX as u128) as u64),
-        )
+        Timestamp(self.0.saturating_sub(nanos(d)))
     }
 }
 
