@@ -1,7 +1,8 @@
 //! Aggregates of records: what is stored, merged and shown.
 
 use super::record::{ProviderId, Record};
-use super::sketch::Sketch;
+pub use super::totals::Corrupt;
+use super::totals::Totals;
 use super::value;
 use crate::units::{Timestamp, nanos};
 use serde::Serialize;
@@ -36,30 +37,6 @@ impl ProviderNames {
         &self.0[index]
     }
 }
-
-/// Totals of one provider.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Totals {
-    pub count: u64,
-    pub errors: u64,
-    pub tokens: u64,
-    pub latency_sum_ms: f64,
-    pub latency: Sketch,
-}
-
-impl Totals {
-    fn merge(&mut self, other: &Totals) {
-        self.latency.merge(&other.latency);
-        self.count = self.count.saturating_add(other.count);
-        self.errors = self.errors.saturating_add(other.errors);
-        self.tokens = self.tokens.saturating_add(other.tokens);
-        self.latency_sum_ms += other.latency_sum_ms;
-    }
-}
-
-/// A stored value that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Corrupt;
 
 /// Totals of any number of records, by provider; merging two gives that of all their records.
 #[derive(Clone, Default)]

@@ -31,5 +31,6 @@ pub mod semaphore;
 pub mod sketch;
 mod state;
 pub mod tiers;
+mod totals;
 pub mod units;
 mod value;

@@ -36,7 +36,7 @@ const LONG: [(&str, usize); 11] = [
     ("src/study/fit/workload.rs", 540),
     ("src/study/plan/race.rs", 770),
     ("src/study/sensitivity.rs", 790),
-    ("src/study/stats/pool.rs", 840),
+    ("src/study/stats/pool.rs", 730),
     ("src/workload/trace/reader.rs", 680),
 ];
 

@@ -1,5 +1,6 @@
 //! Replications taken together: estimates with intervals, quantiles, roots, and when to stop.
 
+mod column;
 mod estimate;
 pub mod pool;
 pub mod root;

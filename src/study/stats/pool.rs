@@ -19,10 +19,12 @@
 use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
 use crate::run::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
 use crate::sim::latencies::{Bin, Bins, Pool};
+pub use crate::study::stats::column::{Bounds, Column, EACH_SIDE};
+use crate::study::stats::column::{reach, t_of};
 use crate::study::stats::silence::is_silent;
 use crate::study::stats::skewness::further;
-use crate::study::stats::{CONFIDENCE, Estimate, Resolution, t_quantile};
-use statrs::distribution::{ContinuousCDF, Gamma, StudentsT};
+use crate::study::stats::{Estimate, Resolution, t_quantile};
+use statrs::distribution::{ContinuousCDF, Gamma};
 
 /// Replications taken together, by measure.
 #[derive(Debug, Clone)]
@@ -49,121 +51,6 @@ impl Pooled {
         }
     }
 }
-
-/// One measure of all replications; see [`Pooled`].
-#[derive(Debug, Clone, Default)]
-pub struct Column {
-    /// By replication; their mean is the estimate.
-    pub contributions: Vec<f64>,
-    /// What replications cannot tell apart.
-    pub resolution: Resolution,
-    /// Whether there are values, but too few to state an interval.
-    pub too_few: bool,
-}
-
-impl Column {
-    /// The estimate with its interval.
-    pub fn estimate(&self) -> Estimate {
-        Estimate::within(self.contributions.iter().copied(), self.resolution)
-    }
-
-    /// The quotient of two estimates: each replication contributes what it does to its linearisation.
-    pub fn ratio(&self, of: &Column) -> Column {
-        let (a, b) = (self.estimate().mean, of.estimate().mean);
-        let r = a / b;
-        let resolution = self.resolution.and(of.resolution.times(r)).times(1.0 / b);
-        self.with(of, resolution, |x, y| r + (x - a - r * (y - b)) / b)
-    }
-
-    /// One-sided bounds, each wrong with the probability `error`; without end where the replications
-    /// tell nothing of it.
-    pub fn bounds(&self, error: f64) -> Bounds {
-        let e = Estimate::of(self.contributions.iter().copied());
-        if e.n < 2 {
-            return Bounds::NONE;
-        }
-        let reach = self.resolution.around(reach(&e, error));
-        Bounds {
-            low: e.mean - reach,
-            high: e.mean + reach,
-        }
-    }
-
-    /// The difference of two estimates.
-    pub fn less(&self, other: &Column) -> Column {
-        self.with(other, self.resolution.and(other.resolution), |x, y| x - y)
-    }
-
-    /// `offset + factor * estimate`.
-    pub fn affine(&self, offset: f64, factor: f64) -> Column {
-        Column {
-            contributions: self
-                .contributions
-                .iter()
-                .map(|c| offset + factor * c)
-                .collect(),
-            resolution: self.resolution.times(factor),
-            too_few: self.too_few,
-        }
-    }
-
-    /// Replications with the same number met the same arrivals, so they are paired.
-    fn with(
-        &self,
-        other: &Column,
-        resolution: Resolution,
-        make: impl Fn(f64, f64) -> f64,
-    ) -> Column {
-        let pairs = self.contributions.iter().zip(&other.contributions);
-        Column {
-            contributions: pairs.map(|(x, y)| make(*x, *y)).collect(),
-            resolution,
-            too_few: self.too_few || other.too_few,
-        }
-    }
-
-    fn none(n: usize, too_few: bool) -> Self {
-        Column {
-            contributions: vec![f64::NAN; n],
-            resolution: Resolution::default(),
-            too_few,
-        }
-    }
-}
-
-/// One-sided bounds of a measure.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
-    /// What the measure is at least.
-    pub low: f64,
-    /// What it is at most.
-    pub high: f64,
-}
-
-impl Bounds {
-    const NONE: Bounds = Bounds {
-        low: f64::NEG_INFINITY,
-        high: f64::INFINITY,
-    };
-}
-
-/// How far from the mean of values a one-sided bound lies that is wrong with the probability
-/// `error`; 0 for one value.
-fn reach(e: &Estimate, error: f64) -> f64 {
-    if e.n < 2 || e.half_width == 0.0 {
-        return 0.0;
-    }
-    e.half_width / t_quantile(e.n - 1) * t_of(e.n, error)
-}
-
-/// The factor of Student's t, for so many values, of a one-sided bound.
-fn t_of(n: usize, error: f64) -> f64 {
-    let t = StudentsT::new(0.0, 1.0, n.saturating_sub(1) as f64);
-    t.map_or(f64::INFINITY, |t| t.inverse_cdf(1.0 - error))
-}
-
-/// The error on each side of an interval that kvplan states.
-pub const EACH_SIDE: f64 = (1.0 - CONFIDENCE) / 2.0;
 
 /// Takes replications together; their usage is billed by `plan`.
 pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> Pooled {

@@ -21,8 +21,8 @@
 
 mod old;
 
-use super::aggregate::{Corrupt, Totals};
 use super::sketch::{KEYS, Sketch};
+use super::totals::{Corrupt, Totals};
 
 /// What a stored value begins with; another form would begin with another letter.
 const FORM: u8 = b'C';

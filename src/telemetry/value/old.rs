@@ -1,8 +1,8 @@
 //! The forms of values that earlier editions stored: what the serde implementation of the crate sketches-ddsketch 0.4
 //! gave to postcard, at first as it was, later as base64 behind a `B`.
 
-use crate::aggregate::Totals;
 use crate::sketch::{GAMMA, KEYS, LEAST_MS, Sketch};
+use crate::totals::Totals;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
