@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo test --test it fuzz::                                # a minute or less, the same cases each time
-//! KVPLAN_FUZZ_CASES=20000 cargo test --test it fuzz::        # for hours
+//! KVPLAN_FUZZ_CASES=20000 cargo test --test it fuzz::        # for hours, and told if it takes more than 512 MiB
 //! KVPLAN_FUZZ_FIRST=137 KVPLAN_FUZZ_CASES=1 cargo test --test it fuzz::models    # the case that a failure names
 //! ```
 //!
@@ -23,6 +23,7 @@ use kvplan::run::effort::Effort;
 use kvplan::run::scenario::Scenario;
 use kvplan::sim::random::StreamRng;
 use kvplan::study::calibrate::{Measured, calibrate};
+use kvplan::study::claims::{Cells, Ledger, judge};
 use kvplan::study::error::StudyError;
 use kvplan::study::fit::workload::fit_workload;
 use kvplan::study::plan::space::Search;
@@ -35,6 +36,7 @@ use kvplan::workload::WorkloadSpec;
 use kvplan::workload::trace::{TraceOptions, TraceReader};
 use rand::RngExt;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,9 +54,29 @@ fn cases(of_200: u64) -> std::ops::Range<u64> {
     first..first + (all * of_200).div_ceil(200)
 }
 
-/// Runs a case, and says which it was if it panics.
+/// The most that the process may ever have held, where it does nothing else: where so many cases are asked for.
+const MOST_MIB: u64 = 512;
+
+/// Runs a case, and says which it was if it panics or takes too much memory.
 fn case<T>(what: &str, case: u64, run: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| panic!("{what}, case {case}"))
+    let done =
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| panic!("{what}, case {case}"));
+    if std::env::var_os("KVPLAN_FUZZ_CASES").is_some() {
+        let peak = peak_mib();
+        assert!(
+            peak.is_none_or(|mib| mib <= MOST_MIB),
+            "{what}, case {case}: {peak:?} MiB"
+        );
+    }
+    done
+}
+
+/// The most memory that this process has held, where the system tells.
+fn peak_mib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1_024)
 }
 
 fn is_broken<T>(result: &Result<T, StudyError>) -> bool {
@@ -166,6 +188,35 @@ fn models() {
     }
     let all = cases(200);
     assert!(all.end - all.start < 100 || simulated > 10, "{simulated}");
+}
+
+/// Claims files: what loads is judged by arithmetic, prices and facts, and no claim is without a verdict.
+#[test]
+fn claims() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("changed.toml");
+    let path = path.to_str().unwrap();
+    let mut judged = 0;
+    for number in cases(100) {
+        let mut rng = random("claims", number);
+        let Some(text) = changed("claims", &mut rng) else {
+            continue;
+        };
+        fs::write(path, text).unwrap();
+        judged += case("claims", number, || match Ledger::load(path) {
+            Ok(ledger) => {
+                let nothing = (BTreeMap::new(), Cells::default());
+                let of = |claim| judge(&ledger, claim, &nothing.0, &nothing.1);
+                ledger.file.claims.iter().map(of).count()
+            }
+            Err(e) => {
+                assert!(e.to_string().len() < 100_000);
+                0
+            }
+        });
+    }
+    let all = cases(100);
+    assert!(all.end - all.start < 50 || judged > 100, "{judged}");
 }
 
 /// A log with columns, times and values of any kind, perhaps damaged.
