@@ -1,7 +1,6 @@
 //! Caches of answers, told from the times at which queries come.
 
-use super::world::{Compared, Seen, call, drawn, every, play, scenario, together};
-use super::world::{MONTH_S, request};
+use super::world::{Compared, Seen, call, drawn, every, play, request, scenario, together};
 use kvplan::telemetry::ports::OpKind;
 use kvplan::units::Timestamp;
 use kvplan::workload::ArrivalKind;
@@ -38,12 +37,8 @@ pub(super) fn entries_live_for_their_time(c: &mut Compared) {
     }
     let n = queries.len() as f64;
     c.is(&seen, "hit_ratio", hits / n);
-    let mut sorted = ages;
-    sorted.sort_by(f64::total_cmp);
-    let of = |q: f64| sorted[(q * n).ceil() as usize - 1];
-    assert!(of(0.99) > 1.02 * of(0.95) && of(0.5) > 1.0);
-    c.is_about(&seen, "answer_age_p50_s", of(0.50), 5e-4);
-    c.is_about(&seen, "answer_age_p99_s", of(0.99), 5e-4);
+    c.is_quantile(&seen, "answer_age_p50_s", &ages, 0.50);
+    c.is_quantile(&seen, "answer_age_p99_s", &ages, 0.99);
     let computed = (n - hits) / seen.records();
     c.is(&seen, "aggregations_per_request", computed);
 }
@@ -95,6 +90,6 @@ pub(super) fn answers_are_shared_for_their_time(c: &mut Compared) {
 
 /// Requests to the object beyond a million a month, in whole millions at $0.15. It is active for less than a third of a month.
 fn object_usd(seen: &Seen, requests: f64) -> f64 {
-    let beyond = requests * MONTH_S / seen.period_s - 1e6;
+    let beyond = seen.monthly(requests) - 1e6;
     0.15 * (beyond / 1e6).ceil()
 }

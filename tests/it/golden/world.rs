@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A month of 30 days.
-pub(super) const MONTH_S: f64 = 30.0 * 86_400.0;
+const MONTH_S: f64 = 30.0 * 86_400.0;
 
 /// Operations take 10 ms, nothing fails, nothing is asked for but recordings, and a time bucket is longer than a run.
 const PLAIN: [&str; 5] = [
@@ -201,7 +201,8 @@ pub(super) fn failed(span: &Span) -> bool {
     last.is_some_and(|o| o.error.is_some())
 }
 
-/// The value of rank `q n`, rounded up, of those given; its neighbours among the usual percentiles are told from it.
+/// The value of rank `q n`, rounded up, of those given. That of no other percentile in use is about the same: a measure
+/// that gave one for the other would be seen.
 pub(super) fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
