@@ -60,6 +60,7 @@ pub(super) fn a_place_spills_over(c: &mut Compared) {
     c.is(&seen, "isolates_ended_idle_per_month", seen.monthly(4.0));
     c.is(&seen, "lost_evicted_rate", 8.0 / n);
     c.is(&seen, "loss_rate", 8.0 / n);
+    c.is(&seen, "buffer_high_water_records", 3.0);
 }
 
 /// Two queries 8 s apart, each 60 s: the first starts an isolate, which ends 30 s after the second's answer. What the

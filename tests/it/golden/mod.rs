@@ -64,7 +64,7 @@ cases! {
     places::versions_are_seen_in_their_order: "kv_reads_per_month";
     fleets::a_place_spills_over:
         "isolates" "isolates_mean" "isolates_peak" "spilled_share" "cold_starts_per_month" "cold_start_share"
-        "isolates_ended_idle_per_month" "lost_evicted_rate" "loss_rate";
+        "isolates_ended_idle_per_month" "lost_evicted_rate" "loss_rate" "buffer_high_water_records";
     fleets::isolates_start_for_each_pair_of_queries:
         "cold_start_p95_ms" "cold_start_share" "isolates_mean" "isolates_ended_idle_per_month";
     fleets::each_deployment_ends_the_isolate: "isolates_ended_deploy_per_month" "cold_starts_per_month";
