@@ -73,7 +73,7 @@ pub const METRICS: &[Metric] = measures![
     "lost_overflow_oldest_rate", "oldest records given up, buffer full / recorded requests", Get::Rate(|r| lost(r, LossCause::OverflowOldest));
     "lost_evicted_rate", "records gone with their isolate / recorded requests", Get::Events(|r| lost(r, LossCause::Evicted), |r| r.lost_at_once as f64);
     "lost_update_rate", "records that an update of another writer took from the KV again / recorded requests; none where keys have expired", Get::Events(lost_updates, |r| r.lost_at_once as f64);
-    "buffer_high_water_records", "most records in memory at once", Get::Level(|r| r.counters.buffer_high_water as f64);
+    "buffer_high_water_records", "most records in the memory of an isolate at once", Get::Level(|r| r.counters.buffer_high_water as f64);
     "quota_use_reads", "reads wanted, refused ones among them / allowed by the plan (on an average day, or in a month)", Get::Each(|r| r.quota_use[OpKind::Read as usize]);
     "quota_use_writes", "writes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Write as usize]);
     "quota_use_deletes", "deletes wanted / allowed", Get::Each(|r| r.quota_use[OpKind::Delete as usize]);

@@ -102,9 +102,12 @@ impl Counters {
         *self.query_errors.entry(e.cause()).or_default() += 1;
     }
 
-    /// Adds the counts of another collector; high-water marks of different isolates add up.
+    /// Adds the counts of another collector. The high-water mark is that of the one which held most: isolates hold
+    /// theirs at different times, and of all that ever lived no sum is what was in memory at once.
     pub fn merge(&mut self, other: &Counters) {
+        let most = self.buffer_high_water.max(other.buffer_high_water);
         *self = self.with(other, |a, b| a + b);
+        self.buffer_high_water = most;
     }
 
     /// What has been added since `earlier`, a former state of the same counters; the

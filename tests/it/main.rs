@@ -20,6 +20,7 @@ mod fit;
 mod fleet;
 mod forged;
 mod fuzz;
+mod golden;
 mod hosts;
 mod house_rules;
 mod invoice;
