@@ -95,11 +95,14 @@ impl<A: Application> World<A> {
 
     /// See [`RunResult::lost_at_once`].
     fn lost_at_once(&self, point: &Point, counters: &Counters) -> u64 {
-        let ends = point.scenario.fleet.life.is_some();
-        if ends || self.app.layout().keys == KeyLayout::Shared {
-            counters.buffer_high_water.max(1)
-        } else {
-            1
+        let life = point.scenario.fleet.life.as_ref();
+        let held = counters.buffer_high_water.max(1);
+        match life {
+            // A deployment ends them all.
+            Some(life) if life.deploy_every.is_some() => held * self.runtime.counters().peak.max(1),
+            Some(_) => held,
+            None if self.app.layout().keys == KeyLayout::Shared => held,
+            None => 1,
         }
     }
 

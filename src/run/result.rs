@@ -47,7 +47,7 @@ pub struct RunResult {
     /// What the collectors did in the period.
     pub counters: Counters,
     /// How many records may be lost at one stroke: those in the buffer of an isolate that ends or whose write
-    /// is overwritten; one where neither happens.
+    /// is overwritten, of all isolates where deployments end them; one where neither happens.
     pub lost_at_once: u64,
     /// Whether the plan may refuse requests, and operations.
     pub requests_limited: bool,

@@ -242,6 +242,19 @@ fn rows_that_wait_for_earlier_ones_are_bounded() {
     );
 }
 
+/// One time stamp of another unit puts centuries between two requests, whose seconds would all be counted.
+#[test]
+fn a_log_of_centuries_is_not_fitted() {
+    let dir = TempDir::new().unwrap();
+    let log = "timestamp\n1793577600\n1793577601\n16725225600\n";
+    fs::write(dir.path().join("long.csv"), log).unwrap();
+    let said = refused(&["fit", "workload", "long.csv"], dir.path());
+    assert!(
+        said.contains("found requests 172820 days apart, expected 3653 at most"),
+        "{said}"
+    );
+}
+
 /// Charts whose axes are next to nothing, or whose fitted quantiles lie far away, are drawn all the same.
 #[test]
 fn nearly_constant_latencies_are_fitted_and_drawn() {

@@ -33,7 +33,7 @@ const LONG: [(&str, usize); 11] = [
     ("src/report/write/sweep.rs", 570),
     ("src/report/write/timeline.rs", 580),
     ("src/study/breakeven.rs", 590),
-    ("src/study/fit/workload.rs", 540),
+    ("src/study/fit/workload.rs", 550),
     ("src/study/plan/race.rs", 770),
     ("src/study/sensitivity.rs", 790),
     ("src/study/stats/pool.rs", 730),

@@ -18,6 +18,10 @@ use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// The longest log: windows of a second are counted from its first request to its last, and ten years have a third of
+/// a billion of them.
+const LONGEST: Duration = Duration::from_secs(3_653 * 86_400);
+
 /// A workload fitted to a log, and what the log showed.
 #[derive(Debug, Clone)]
 pub struct WorkloadFit {
@@ -77,7 +81,8 @@ const LEVEL: f64 = 0.001;
 /// the sample of latencies; `stop` ends the reading without result.
 ///
 /// # Errors
-/// If it was told to stop, or the log cannot be read, or has fewer than two recorded requests at different times.
+/// If it was told to stop, or the log cannot be read, or has fewer than two recorded requests at different times, or
+/// is longer than ten years.
 pub fn fit_workload(
     mut reader: TraceReader,
     base: &WorkloadSpec,
@@ -87,6 +92,14 @@ pub fn fit_workload(
     let mut seen = Seen::new(seed);
     let mut rows = 0_u64;
     while let Some(row) = reader.next_row()? {
+        if seen.records > 0 && row.at.since(seen.first) > LONGEST {
+            let message = format!(
+                "found requests {:.0} days apart, expected {} at most: one of their time stamps is in another unit",
+                row.at.since(seen.first).as_secs_f64() / 86_400.0,
+                LONGEST.as_secs() / 86_400
+            );
+            return Err(ConfigError::new(reader.label(), message).into());
+        }
         seen.add(&row);
         rows += 1;
         if rows.is_multiple_of(4_096) && stop.load(Ordering::Relaxed) {
