@@ -199,3 +199,65 @@ pub(super) fn add_all(total: &mut Aggregate, values: &[Value], names: &mut Provi
     let add = |value: &&Value| total.add_stored(value, names).is_err();
     values.iter().filter(add).count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A value that holds so many records.
+    fn value(records: u64) -> Value {
+        let mut names = ProviderNames::default();
+        let provider = names.intern("acme");
+        let mut total = Aggregate::default();
+        for _ in 0..records {
+            total.add(&Record {
+                at: Timestamp::EPOCH,
+                provider,
+                latency: Duration::from_millis(5),
+                success: true,
+                tokens: 1,
+            });
+        }
+        total.encode(&names).into()
+    }
+
+    /// The past is added up once, and anew when any value of it is another: one more, one less, or one that was
+    /// written late.
+    #[test]
+    fn the_total_is_that_of_what_was_read_now() {
+        let mut pasts = Pasts::default();
+        let mut names = ProviderNames::default();
+        let mut total = |window: u64, past: &[Value], current: &[Value]| {
+            let key = QueryKey {
+                window: Duration::from_secs(window),
+                provider: None,
+            };
+            let stored = Stored {
+                values: [past, current].concat(),
+                past: past.len(),
+            };
+            let (total, corrupt) = pasts.total(key, &stored, &mut names);
+            (total.count(), corrupt)
+        };
+        let damaged: Value = b"damaged".as_slice().into();
+        let (a, b) = (value(1), value(20));
+        for _ in 0..2 {
+            assert_eq!(total(60, &[a.clone(), b.clone()], &[value(300)]), (321, 0));
+            assert_eq!(total(60, &[a.clone(), b.clone()], &[value(301)]), (322, 0));
+            assert_eq!(total(60, &[a.clone(), value(21)], &[value(301)]), (323, 0));
+            assert_eq!(total(60, &[b.clone()], &[value(301)]), (321, 0));
+            assert_eq!(total(60, &[], &[value(301)]), (301, 0));
+            // Another window has a past of its own; what cannot be read is told each time.
+            for _ in 0..2 {
+                let past = [damaged.clone(), b.clone()];
+                assert_eq!(total(90, &past, &[damaged.clone()]), (20, 2));
+            }
+        }
+        for window in 100..200 {
+            assert_eq!(total(window, &[a.clone()], &[]), (1, 0));
+        }
+        assert_eq!(pasts.0.len(), PASTS);
+        assert!(pasts.memory_bytes() < 100_000);
+    }
+}

@@ -350,6 +350,12 @@ mod tests {
         let mut one_more = value.clone();
         *one_more.last_mut().unwrap() += 1;
         assert!(damaged(&one_more));
+        // More failures than requests: one "B" for the count of failures beside none for the requests.
+        let (none, failed) = (
+            b"CBxAAAAAAAAAAAAAAAAA".to_vec(),
+            b"CBxABAAAAAAAAAAAAAAA".to_vec(),
+        );
+        assert!(!damaged(&none) && damaged(&failed));
         // Bins where none can be, and as many as there are numbers.
         let of = |first: u64, blocks: u64, bins: &[u64]| {
             let mut out = b"CBx".to_vec();
