@@ -36,7 +36,7 @@ const LONG: [(&str, usize); 11] = [
     ("src/study/fit/workload.rs", 550),
     ("src/study/plan/race.rs", 770),
     ("src/study/sensitivity.rs", 790),
-    ("src/study/stats/pool.rs", 730),
+    ("src/study/stats/pool.rs", 770),
     ("src/workload/trace/reader.rs", 680),
 ];
 

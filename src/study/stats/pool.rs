@@ -136,7 +136,9 @@ fn rate(outcomes: &[&Outcome], i: usize) -> Column {
     let mut one = ratio(outcomes, i);
     if let Some(upper) = rate_upper(outcomes, i, EACH_SIDE) {
         let e = Estimate::of(one.contributions.iter().copied());
-        one.resolution.whole = (upper - e.mean - e.half_width.max(0.0)).max(0.0);
+        // It reaches below 0: what was seen so seldom is told by how often it is at most.
+        let reach = (upper - e.mean).max(e.mean * (1.0 + 1e-9));
+        one.resolution.whole = (reach - e.half_width.max(0.0)).max(0.0);
     }
     one
 }
@@ -660,6 +662,33 @@ mod tests {
             assert!(quantile / n < most, "{error}: quantile {}", quantile / n);
             assert!(rate / n < most, "{error}: rate {}", rate / n);
         }
+    }
+
+    /// Nine events are told as "at most", a hundred as a figure.
+    #[test]
+    fn what_was_seen_a_few_times_is_a_bound() {
+        let plan = paid();
+        let mut rng = Streams::new(4, 0).stream("few");
+        let mut of = |events: f64| {
+            let outcomes: Vec<Outcome> = (0..10)
+                .map(|_| Fake {
+                    events: events / 10.0,
+                    ..run(&plan, &mut rng, 0, 1.0, 1_000)
+                })
+                .map(|r| Outcome::of(&MEASURES, &r))
+                .collect();
+            let all: Vec<&Outcome> = outcomes.iter().collect();
+            pool(&MEASURES, &plan, &all).estimates[5]
+        };
+        for events in [0.0, 1.0, 6.0, 9.0] {
+            let e = of(events);
+            assert!(e.low() < 0.0, "{events}: {e:?}");
+            // The upper end of the count's own interval, or twice what was seen.
+            let most = poisson_upper(events, EACH_SIDE).max(2.0 * events) / 10_000.0;
+            assert!((e.high() / most - 1.0).abs() < 1e-6, "{events}: {e:?}");
+        }
+        // Equal in all replications, so that nothing is added.
+        assert!(of(100.0).low() > 0.0);
     }
 
     /// Twenty at once in one of ten replications, so that a third of the experiments see none: the
