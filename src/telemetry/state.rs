@@ -203,6 +203,7 @@ pub(super) fn add_all(total: &mut Aggregate, values: &[Value], names: &mut Provi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice;
     use std::time::Duration;
 
     /// A value that holds so many records.
@@ -246,16 +247,16 @@ mod tests {
             assert_eq!(total(60, &[a.clone(), b.clone()], &[value(300)]), (321, 0));
             assert_eq!(total(60, &[a.clone(), b.clone()], &[value(301)]), (322, 0));
             assert_eq!(total(60, &[a.clone(), value(21)], &[value(301)]), (323, 0));
-            assert_eq!(total(60, &[b.clone()], &[value(301)]), (321, 0));
+            assert_eq!(total(60, slice::from_ref(&b), &[value(301)]), (321, 0));
             assert_eq!(total(60, &[], &[value(301)]), (301, 0));
             // Another window has a past of its own; what cannot be read is told each time.
             for _ in 0..2 {
                 let past = [damaged.clone(), b.clone()];
-                assert_eq!(total(90, &past, &[damaged.clone()]), (20, 2));
+                assert_eq!(total(90, &past, slice::from_ref(&damaged)), (20, 2));
             }
         }
         for window in 100..200 {
-            assert_eq!(total(window, &[a.clone()], &[]), (1, 0));
+            assert_eq!(total(window, slice::from_ref(&a), &[]), (1, 0));
         }
         assert_eq!(pasts.0.len(), PASTS);
         assert!(pasts.memory_bytes() < 100_000);
