@@ -63,7 +63,7 @@ impl Aggregate {
         self.providers.iter().flatten().map(|t| t.count).sum()
     }
 
-    /// The text to store, see [`value`](super::value); providers are named, so that any writer can read them.
+    /// The text to store, see `value.rs`; providers are named, so that any writer can read them.
     pub fn encode(&self, names: &ProviderNames) -> Vec<u8> {
         let all = self.providers.iter().enumerate();
         value::encode(all.filter_map(|(i, t)| Some((names.name(i), t.as_ref()?))))

@@ -4,7 +4,7 @@
 //! relative-error guarantees", PVLDB 12 (2019)): each is `GAMMA` times as wide as the one below it, so that any value of a
 //! bin is within [`RELATIVE_ERROR`] of the one that stands for it. What is ours is the layout: one run of counters from the
 //! first bin that holds any, which is added to another by adding numbers, and written and read in one pass (see
-//! [`value`](super::value)). Bins are numbered as those of the crate that kvplan stored before, whose values are
+//! `value`). Bins are numbered as those of the crate that kvplan stored before, whose values are
 //! still read.
 
 /// Relative error of every quantile.

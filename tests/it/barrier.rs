@@ -255,6 +255,26 @@ fn a_log_of_centuries_is_not_fitted() {
     );
 }
 
+/// Each day of what was asked for is noted.
+#[test]
+fn usage_of_centuries_is_refused() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kv_operations.json");
+    let dir = TempDir::new().unwrap();
+    let args = [
+        "reconcile",
+        data,
+        "--since",
+        "1970-01-02",
+        "--until",
+        "2500-01-02",
+    ];
+    let said = refused(&args, dir.path());
+    assert!(
+        said.contains("found a span of 193579 days, expected 3660 at most"),
+        "{said}"
+    );
+}
+
 /// Charts whose axes are next to nothing, or whose fitted quantiles lie far away, are drawn all the same.
 #[test]
 fn nearly_constant_latencies_are_fitted_and_drawn() {

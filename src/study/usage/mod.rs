@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Seconds in a day.
 pub(crate) const DAY_S: i64 = 86_400;
 
+/// The longest span of usage, in days: ten years.
+const MOST_DAYS: i64 = 3_660;
+
 /// Most of a meter that may be stated, as for what people write; with it, no sum of a bill overflows.
 pub(crate) const MOST_USED: f64 = 1e18;
 
@@ -150,6 +153,15 @@ impl Actual {
     }
 
     fn merge(&mut self, label: &str, set: Dataset, wanted: &Wanted) -> Result<(), ConfigError> {
+        // Days of which nothing is told are noted, too.
+        let span = set.asked(wanted);
+        let days = span.map_or(0, |(from, to)| to.saturating_sub(from) / DAY_S);
+        if days > MOST_DAYS {
+            return Err(ConfigError::new(
+                label,
+                format!("found a span of {days} days, expected {MOST_DAYS} at most"),
+            ));
+        }
         for ((meter, day), mut used) in set.by_day(label, wanted) {
             let asked = |at: Option<Date>, good: fn(i64, i64) -> bool| {
                 at.is_none_or(|d| good(day, d.days_since_1970()))
