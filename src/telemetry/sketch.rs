@@ -53,15 +53,21 @@ impl Sketch {
     /// A bin by its number, there from now on.
     #[inline]
     fn bin(&mut self, key: i32) -> &mut u64 {
-        if key < self.first || key as i64 >= self.end() {
-            self.reach(key, key);
-        }
+        self.reach_all(key, key);
         &mut self.bins[(key - self.first) as usize]
     }
 
     /// The number after the last bin.
     fn end(&self) -> i64 {
         i64::from(self.first) + self.bins.len() as i64
+    }
+
+    /// Sees to it that the bins of two numbers are there, and those between.
+    #[inline]
+    fn reach_all(&mut self, low: i32, high: i32) {
+        if low < self.first || i64::from(high) >= self.end() {
+            self.reach(low, high);
+        }
     }
 
     /// Makes room for the bins of two numbers, and for those between.
@@ -99,12 +105,6 @@ impl Sketch {
         let from = (other.first - self.first) as usize;
         for (mine, theirs) in self.bins[from..].iter_mut().zip(other.bins) {
             *mine = mine.saturating_add(*theirs);
-        }
-    }
-
-    fn reach_all(&mut self, low: i32, high: i32) {
-        if low < self.first || i64::from(high) >= self.end() {
-            self.reach(low, high);
         }
     }
 
