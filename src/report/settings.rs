@@ -2,7 +2,7 @@
 
 use crate::models::quantity::{Count, format_duration};
 use crate::run::scenario::Scenario;
-use crate::telemetry::policy::{Discover, KeyLayout, Policy};
+use crate::telemetry::policy::Policy;
 use std::fmt::Display;
 
 /// What a result was made with: the scenario, the plan, the traffic, the fleet, the latency, the
@@ -103,13 +103,8 @@ impl Settings<'_> {
             return None;
         }
         let s = self.scenario;
-        let lists = |p: &&Policy| match p.layout.keys {
-            KeyLayout::Rollup => p.layout.discover == Discover::List,
-            KeyLayout::BatchKeys => true,
-            KeyLayout::Shared => false,
-        };
-        let windows = s.policies.iter().filter(lists);
-        let window = windows.map(|p| p.queries.analytics_window).max()?;
+        let windows = s.policies.iter().filter_map(Policy::listed_window);
+        let window = windows.max()?;
         let own = [s.traffic_per_month];
         let levels = match self.levels.as_slice() {
             [] => &own,

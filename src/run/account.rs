@@ -24,9 +24,10 @@ impl<A: Application> World<A> {
         if let Some(broken) = self.broken.take() {
             return Err(broken);
         }
-        let (missing_share, lost_updates) = {
+        let (missing_share, lost_updates, simulated) = {
             let view = self.view(period);
-            (self.app.audit(&view)?, self.lost_updates(&view)?)
+            let lost_updates = self.lost_updates(&view)?;
+            (self.app.audit(&view)?, lost_updates, view.simulated)
         };
         let mut beyond = self.app.beyond(self.store())?;
         beyond.lost = beyond.lost.saturating_sub(self.before.lost_beyond);
@@ -70,6 +71,7 @@ impl<A: Application> World<A> {
             memory_peak_bytes: self.runtime.memory_peak(),
             cut_short: self.runtime.cut_short(),
             read_ages: values.and_then(|kv| kv.read_ages()),
+            short_history: point.policy.listed_window().is_some_and(|w| simulated < w),
             records_in_memory: self.records_in_memory(),
             in_memory_before: self.before.in_memory,
             kv,

@@ -113,6 +113,10 @@ pub trait Measurable {
     fn latencies(&self, calls: Calls) -> Option<Cow<'_, Latencies>>;
     /// A month at the rate of the run, and its invoice; none if it is not billed.
     fn bill(&self) -> Option<(&Usage, &Invoice)>;
+    /// Whether less time was simulated than queries look back.
+    fn short_history(&self) -> bool {
+        false
+    }
 }
 
 /// Values beyond a quantile that there must be, on either side, for it to be stated.
@@ -171,6 +175,8 @@ pub struct Outcome {
     pub latencies: Vec<Bins>,
     /// A month's use of each item.
     pub usage: Usage,
+    /// Whether less time was simulated than queries look back.
+    pub short_history: bool,
 }
 
 /// What a run contributes to a measure.
@@ -227,6 +233,7 @@ impl Outcome {
                 .map(|c| bins(c).unwrap_or_default())
                 .collect(),
             usage: run.bill().map_or_else(Usage::default, |b| b.0.clone()),
+            short_history: run.short_history(),
         }
     }
 
@@ -260,6 +267,7 @@ impl Outcome {
                 .collect(),
             latencies: vec![latencies.bins(); calls_of(measures).len()],
             usage,
+            short_history: false,
         }
     }
 

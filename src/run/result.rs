@@ -53,6 +53,8 @@ pub struct RunResult {
     pub requests_limited: bool,
     /// Whether the plan may refuse operations.
     pub operations_limited: bool,
+    /// Whether less time was simulated than queries look back: they found fewer keys than in the long run.
+    pub short_history: bool,
     /// Records still in memory at the end.
     pub records_in_memory: u64,
     /// Records that were in memory at the start of the measurement: they too may be lost in it.
@@ -136,5 +138,9 @@ impl Measurable for RunResult {
 
     fn bill(&self) -> Option<(&Usage, &Invoice)> {
         Some((&self.usage, &self.invoice))
+    }
+
+    fn short_history(&self) -> bool {
+        self.short_history
     }
 }

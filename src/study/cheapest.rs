@@ -28,6 +28,8 @@ pub enum Reason {
     Loses(f64),
     /// How many records are lost cannot be known.
     LossUnknown,
+    /// Less time was simulated than its queries look back, so that they read too few keys.
+    ShortHistory,
 }
 
 /// How a policy's cost compares with that of the others at its traffic level.
@@ -56,7 +58,8 @@ impl Standing {
 /// Why a policy's bill does not count, by the means of the measures [`BOUNDED`].
 pub fn why_excluded(cell: &Cell) -> Option<Reason> {
     let came = cell.estimate("requests_per_month").mean > 0.0;
-    why(BOUNDED.map(|name| cell.estimate(name).mean), came)
+    let why = why(BOUNDED.map(|name| cell.estimate(name).mean), came);
+    why.or(cell.pooled.short_history.then_some(Reason::ShortHistory))
 }
 
 /// Why a bill does not count, by the measures [`BOUNDED`], and whether there was any work.
@@ -162,6 +165,7 @@ mod tests {
                 too_few: vec![false; METRICS.len()],
                 invoice: scenario.plan().invoice(&Usage::default()),
                 contributions,
+                short_history: false,
             },
             attained: None,
         }

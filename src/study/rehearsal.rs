@@ -337,7 +337,9 @@ fn judged(item: &Item, first: &Scenario, timeline: &Timeline, cell: &Cell) -> Ju
                 judged.reason = "the bill of the time, scaled to a month of 30 days".into();
                 judged.verdict = match why_excluded(cell) {
                     None => judged.verdict,
-                    Some(Reason::LossUnknown) => judged.verdict.max(Verdict::Undecided),
+                    Some(Reason::LossUnknown | Reason::ShortHistory) => {
+                        judged.verdict.max(Verdict::Undecided)
+                    }
                     Some(_) => Verdict::NotMet,
                 };
                 if why_excluded(cell).is_some() {

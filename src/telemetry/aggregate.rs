@@ -7,17 +7,18 @@ use super::value;
 use crate::units::{Timestamp, nanos};
 use serde::Serialize;
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 /// Names of providers and their numbers.
 #[derive(Debug, Clone, Default)]
-pub struct ProviderNames(Vec<String>);
+pub struct ProviderNames(Rc<Vec<String>>);
 
 impl ProviderNames {
     /// The number of `name`, a new one if it is seen for the first time.
     pub fn intern(&mut self, name: &str) -> ProviderId {
         let found = self.0.iter().position(|n| n == name);
         let index = found.unwrap_or_else(|| {
-            self.0.push(name.to_owned());
+            Rc::make_mut(&mut self.0).push(name.to_owned());
             self.0.len() - 1
         });
         ProviderId(u16::try_from(index).expect("fewer than 65,536 providers"))
@@ -118,12 +119,7 @@ impl Aggregate {
     /// What the aggregate says, per provider (in the order of their names) and overall.
     /// `as_of` is when it was read.
     pub fn metrics(self, names: &ProviderNames, as_of: Timestamp) -> Metrics {
-        Metrics {
-            as_of,
-            aggregate: self,
-            names: names.clone(),
-            figures: OnceCell::new(),
-        }
+        Metrics::of(Rc::new(self), names, as_of)
     }
 
     fn figures(&self, names: &ProviderNames) -> Figures {
@@ -195,7 +191,7 @@ impl ProviderMetrics {
 pub struct Metrics {
     /// When the stored values were read from which it was computed.
     pub as_of: Timestamp,
-    aggregate: Aggregate,
+    aggregate: Rc<Aggregate>,
     names: ProviderNames,
     figures: OnceCell<Figures>,
 }
@@ -219,9 +215,19 @@ impl std::ops::Deref for Metrics {
 }
 
 impl Metrics {
+    /// What an aggregate says that others may hold, too.
+    pub(super) fn of(aggregate: Rc<Aggregate>, names: &ProviderNames, as_of: Timestamp) -> Self {
+        Metrics {
+            as_of,
+            aggregate,
+            names: names.clone(),
+            figures: OnceCell::new(),
+        }
+    }
+
     /// The same for one provider alone.
     pub fn only(&self, provider: ProviderId) -> Metrics {
-        let mut aggregate = self.aggregate.clone();
+        let mut aggregate = Aggregate::clone(&self.aggregate);
         for (i, totals) in aggregate.providers.iter_mut().enumerate() {
             if i != provider.0 as usize {
                 *totals = None;

@@ -196,7 +196,7 @@ impl<C: Clock> Collector<C> {
     }
 
     /// Adds up what was read; values that cannot be read are counted and passed over.
-    pub(super) fn total_of(&self, key: QueryKey, stored: &Stored) -> Aggregate {
+    pub(super) fn total_of(&self, key: QueryKey, stored: &Stored) -> Rc<Aggregate> {
         let State {
             names,
             pasts,
@@ -213,10 +213,10 @@ impl<C: Clock> Collector<C> {
     pub(super) fn remember_total(
         &self,
         key: QueryKey,
-        total: Aggregate,
+        total: Rc<Aggregate>,
         as_of: Timestamp,
     ) -> Rc<Metrics> {
-        let all = total.metrics(&self.state.borrow().names, as_of);
+        let all = Metrics::of(total, &self.state.borrow().names, as_of);
         let metrics = Rc::new(match key.provider {
             Some(provider) => all.only(provider),
             None => all,

@@ -127,16 +127,47 @@ pub(super) struct Stored {
     pub past: usize,
 }
 
-/// The totals of the past buckets of the windows that were asked for lately: their values come again with every
-/// query, and are read and added up once.
+/// The totals of the windows that were asked for lately, and of their past buckets: the values of those come again
+/// with every query, and all of them where nothing was written since. What comes again is not read again.
 #[derive(Default)]
 pub(super) struct Pasts(VecDeque<Past>);
 
 struct Past {
     key: QueryKey,
+    /// Of the buckets before the last.
+    past: Sum,
+    whole: Sum,
+}
+
+/// Values that were read, and what they add up to.
+#[derive(Default)]
+struct Sum {
     values: Vec<Value>,
-    total: Aggregate,
+    total: Rc<Aggregate>,
+    /// How many could not be read.
     corrupt: u64,
+}
+
+impl Sum {
+    /// Adds up other values, unless they are the same.
+    fn of(&mut self, values: &[Value], names: &mut ProviderNames) {
+        if self.values != values {
+            let mut total = Aggregate::default();
+            self.corrupt = add_all(&mut total, values, names);
+            self.total = Rc::new(total);
+            self.values = values.to_vec();
+        }
+    }
+
+    /// Bytes held here alone: the cache may hold the total, too.
+    fn memory_bytes(&self) -> usize {
+        let values = self.values.iter().map(|v| v.len());
+        let total = match Rc::strong_count(&self.total) {
+            1 => self.total.memory_bytes(),
+            _ => 0,
+        };
+        values.sum::<usize>() + total
+    }
 }
 
 /// Windows whose past is kept.
@@ -149,48 +180,44 @@ impl Pasts {
         key: QueryKey,
         stored: &Stored,
         names: &mut ProviderNames,
-    ) -> (Aggregate, u64) {
-        let (past, current) = stored.values.split_at(stored.past);
-        let (mut total, mut corrupt) = match past {
-            [] => Default::default(),
-            past => self.past(key, past, names),
-        };
-        corrupt += add_all(&mut total, current, names);
-        (total, corrupt)
+    ) -> (Rc<Aggregate>, u64) {
+        let Past { past, whole, .. } = self.of(key);
+        if whole.values != stored.values {
+            let (before, current) = stored.values.split_at(stored.past);
+            past.of(before, names);
+            let mut total = Aggregate::clone(&past.total);
+            whole.corrupt = past.corrupt + add_all(&mut total, current, names);
+            whole.total = Rc::new(total);
+            whole.values.clone_from(&stored.values);
+        }
+        (Rc::clone(&whole.total), whole.corrupt)
     }
 
-    fn past(
-        &mut self,
-        key: QueryKey,
-        values: &[Value],
-        names: &mut ProviderNames,
-    ) -> (Aggregate, u64) {
+    /// What is kept of a window, which is the last to be given up from now on.
+    fn of(&mut self, key: QueryKey) -> &mut Past {
         let found = self.0.iter().position(|p| p.key == key);
-        if let Some(past) = found.map(|i| &self.0[i])
-            && past.values == values
-        {
-            return (past.total.clone(), past.corrupt);
+        let kept = found.and_then(|i| self.0.remove(i));
+        if kept.is_none() && self.0.len() >= PASTS {
+            self.0.pop_front();
         }
-        let mut total = Aggregate::default();
-        let corrupt = add_all(&mut total, values, names);
-        match found {
-            Some(i) => _ = self.0.remove(i),
-            None if self.0.len() >= PASTS => _ = self.0.pop_front(),
-            None => {}
-        }
-        self.0.push_back(Past {
-            key,
-            values: values.to_vec(),
-            total: total.clone(),
-            corrupt,
-        });
-        (total, corrupt)
+        self.0.push_back(kept.unwrap_or_else(|| Past::new(key)));
+        self.0.back_mut().expect("just pushed")
     }
 
     /// Bytes held.
     pub(super) fn memory_bytes(&self) -> usize {
-        let values = self.0.iter().flat_map(|p| &p.values).map(|v| v.len());
-        values.sum::<usize>() + self.0.iter().map(|p| p.total.memory_bytes()).sum::<usize>()
+        let sums = self.0.iter().flat_map(|p| [&p.past, &p.whole]);
+        sums.map(Sum::memory_bytes).sum()
+    }
+}
+
+impl Past {
+    fn new(key: QueryKey) -> Self {
+        Past {
+            key,
+            past: Sum::default(),
+            whole: Sum::default(),
+        }
     }
 }
 

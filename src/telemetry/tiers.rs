@@ -36,7 +36,7 @@ impl<C: Clock> Collector<C> {
             && let Some((as_of, total)) = self.decode_answer(&value)
         {
             self.state.borrow_mut().counters.shared_hits += 1;
-            return Ok(self.remember_total(query, total, as_of));
+            return Ok(self.remember_total(query, Rc::new(total), as_of));
         }
         let now = self.clock.now();
         self.state.borrow_mut().counters.fetches += 1;

@@ -246,6 +246,42 @@ fn a_loss_that_cannot_be_known_is_not_taken_for_none() {
     assert!(summary.contains(" unknown "), "{summary}");
 }
 
+/// With fewer keys than in the long run the reads of a query are not what a bill is made of.
+#[test]
+fn what_is_read_of_a_history_that_is_too_short_is_not_told_as_known() {
+    let of = |history: &str| {
+        let sets = [
+            "fleet=\"regions\"",
+            "period.at_least=\"20 min\"",
+            "period.at_most=\"20 min\"",
+            "policy.queries.analytics_window=\"1 h\"",
+            history,
+        ];
+        let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+        let policies = ["optimised".into(), "optimised-fleet".into()];
+        let overrides = parse_overrides(&sets).unwrap();
+        let mut scenario = Scenario::load("default", &policies, None, &overrides).unwrap();
+        scenario.replications = 3;
+        swept(&scenario, &[1_000_000])
+    };
+    let cells = of("period.history=\"30 min\"");
+    let half_width = |cell: &Cell, name: &str| cell.estimate(name).half_width;
+    for name in ["cost_usd", "kv_reads_per_month", "operations_per_request"] {
+        assert!(cells[1].estimate(name).mean > 0.0);
+        assert!(half_width(&cells[1], name).is_nan(), "{name}");
+        // It asks for its own keys by their names, whether they are there or not.
+        assert!(half_width(&cells[0], name).is_finite(), "{name}");
+    }
+    assert!(half_width(&cells[1], "kv_writes_per_month") > 0.0);
+    let short = Standing::Excluded(Reason::ShortHistory);
+    assert_eq!(standings(&cells), [Standing::Least, short]);
+    let summary = kvplan::report::write::sweep::summary(&cells);
+    assert!(summary.contains("unknown reads"), "{summary}");
+    let cells = of("period.history=\"1 h\"");
+    assert!(half_width(&cells[1], "cost_usd").is_finite());
+    assert_ne!(standings(&cells)[1], short);
+}
+
 #[test]
 fn what_a_free_plan_refuses_stands_beside_its_nothing() {
     let dir = TempDir::new().unwrap();

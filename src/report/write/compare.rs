@@ -40,6 +40,9 @@ pub fn comparison(a: &Cell, b: &Cell) -> String {
             format::interval(d),
             match m.is_level() {
                 true => "a level, no interval is stated".into(),
+                false if d.half_width.is_nan() && d.n > 1 => {
+                    "cannot tell: less time is simulated than queries look back".into()
+                }
                 false => verdict(d, &a.policy, &b.policy),
             },
         ])

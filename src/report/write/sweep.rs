@@ -99,6 +99,9 @@ pub fn reason_words(reason: Reason) -> String {
         Reason::LossUnknown => {
             "unknown loss: keys have expired, lost updates cannot be counted".into()
         }
+        Reason::ShortHistory => {
+            "unknown reads: less time is simulated than its queries look back".into()
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Version of the lines below.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// All that decides on the values of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -381,7 +381,7 @@ mod tests {
         };
         let version = format!("\"kvplan\":\"{}\"", env!("CARGO_PKG_VERSION"));
         assert!(refused(&version, "\"kvplan\":\"0.0.9\"").contains("kvplan 0.0.9"));
-        assert!(refused("\"kvplan_partial\":2", "\"kvplan_partial\":3").contains("format 3"));
+        assert!(refused("\"kvplan_partial\":3", "\"kvplan_partial\":4").contains("format 4"));
         assert!(refused("\"seed\":2", "\"seed\":3").contains("damaged"));
         assert!(
             Header::parse("{}")

@@ -19,6 +19,7 @@
 use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
 use crate::run::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
 use crate::sim::latencies::{Bin, Bins, Pool};
+use crate::run::metric::OF_KEYS_FOUND;
 pub use crate::study::stats::column::{Bounds, Column, EACH_SIDE};
 use crate::study::stats::column::{reach, t_of};
 use crate::study::stats::silence::is_silent;
@@ -39,6 +40,8 @@ pub struct Pooled {
     pub too_few: Vec<bool>,
     /// For the mean usage.
     pub invoice: Invoice,
+    /// Whether less time was simulated than queries look back.
+    pub short_history: bool,
 }
 
 impl Pooled {
@@ -58,7 +61,8 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
     let pools = Pools::new(&calls, outcomes);
     let billing = Billing::new(plan, outcomes.iter().map(|o| &o.usage).collect());
     let silent = is_silent(measures, outcomes);
-    let all: Vec<Column> = measures
+    let short_history = outcomes.iter().any(|o| o.short_history);
+    let mut all: Vec<Column> = measures
         .iter()
         .enumerate()
         .map(|(i, m)| match m.get {
@@ -78,6 +82,12 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
             Get::Bill(of) => billing.lines(of, EACH_SIDE),
         })
         .collect();
+    if short_history {
+        let found = measures.iter().zip(&mut all);
+        for (_, column) in found.filter(|(m, _)| OF_KEYS_FOUND.contains(&m.name)) {
+            column.resolution = Resolution::UNKNOWN;
+        }
+    }
     let of_replication = |r: usize| all.iter().map(|column| column.contributions[r]).collect();
     Pooled {
         contributions: (0..outcomes.len()).map(of_replication).collect(),
@@ -85,6 +95,7 @@ pub fn pool<R>(measures: &[Measure<R>], plan: &Plan, outcomes: &[&Outcome]) -> P
         estimates: all.iter().map(Column::estimate).collect(),
         too_few: all.iter().map(|column| column.too_few).collect(),
         invoice: billing.invoice,
+        short_history,
     }
 }
 

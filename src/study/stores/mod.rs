@@ -249,6 +249,7 @@ mod tests {
                 too_few: vec![false; MEASURES.len()],
                 invoice: catalog.plan("paid").unwrap().invoice(&Usage::default()),
                 contributions,
+                short_history: false,
             },
             verdict: Verdict {
                 able: true,

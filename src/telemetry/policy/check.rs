@@ -1,6 +1,6 @@
 //! What the types of a policy cannot hold: ranges, and settings that do not go together.
 
-use super::{KeyLayout, Overflow, Policy, WAIT_UNTIL, WriteMode};
+use super::{Discover, KeyLayout, Overflow, Policy, WAIT_UNTIL, WriteMode};
 use crate::field::{FieldError, check_name, within};
 use std::time::Duration;
 
@@ -8,6 +8,17 @@ use std::time::Duration;
 const LONGEST_CHAIN: Duration = Duration::from_secs(25);
 
 impl Policy {
+    /// How far back its queries look for keys by their names, which it does not know; none if it knows them.
+    pub fn listed_window(&self) -> Option<Duration> {
+        let lists = match self.layout.keys {
+            KeyLayout::Rollup => self.layout.discover == Discover::List,
+            KeyLayout::BatchKeys => true,
+            KeyLayout::Shared => false,
+        };
+        let queries = &self.queries;
+        lists.then(|| queries.analytics_window.max(queries.metrics_window))
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors

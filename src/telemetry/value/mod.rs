@@ -101,9 +101,19 @@ fn write_block(out: &mut Vec<u8>, bins: &[u64; BLOCK]) {
     out.push(LETTERS[width]);
     match width {
         0 => {}
-        1 => out.extend_from_slice(&bins.map(|n| LETTERS[n as usize % 64])),
+        1 => {
+            let mut letters = [0; BLOCK];
+            for i in 0..BLOCK {
+                letters[i] = LETTERS[bins[i] as usize % 64];
+            }
+            out.extend_from_slice(&letters);
+        }
         2 => {
-            let pairs = bins.map(|n| [LETTERS[n as usize % 64], LETTERS[(n >> 6) as usize % 64]]);
+            let mut pairs = [[0; 2]; BLOCK];
+            for i in 0..BLOCK {
+                let n = bins[i] as usize;
+                pairs[i] = [LETTERS[n % 64], LETTERS[(n >> 6) % 64]];
+            }
             out.extend_from_slice(pairs.as_flattened());
         }
         _ => {
@@ -181,6 +191,8 @@ impl<'a> Text<'a> {
     fn block(&mut self, bins: &mut [u64; BLOCK]) -> Option<()> {
         let width = usize::from(self.letter()?);
         let letters = self.take(width * BLOCK)?;
+        // Of what is no letter the two highest bits are set, which is looked at once for all. Loops over arrays, as
+        // their iterators are not made into straight code.
         let mut all = 0;
         let mut number = |letter: u8| {
             let number = NUMBERS[usize::from(letter)];
@@ -189,12 +201,18 @@ impl<'a> Text<'a> {
         };
         match width {
             0 => {}
-            1 => *bins = <[u8; BLOCK]>::try_from(letters).ok()?.map(number),
+            1 => {
+                let letters: &[u8; BLOCK] = letters.try_into().ok()?;
+                for i in 0..BLOCK {
+                    bins[i] = number(letters[i]);
+                }
+            }
             2 => {
-                let (pairs, _) = letters.as_chunks::<2>();
-                *bins = <[[u8; 2]; BLOCK]>::try_from(pairs)
-                    .ok()?
-                    .map(|[low, high]| number(low) | number(high) << 6);
+                let pairs: &[[u8; 2]; BLOCK] = letters.as_chunks().0.try_into().ok()?;
+                for i in 0..BLOCK {
+                    let [low, high] = pairs[i];
+                    bins[i] = number(low) | number(high) << 6;
+                }
             }
             3..=WIDEST => {
                 for (bin, letters) in bins.iter_mut().zip(letters.chunks_exact(width)) {
