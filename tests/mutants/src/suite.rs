@@ -1,0 +1,95 @@
+//! The tests: how long each takes, and which mutants it reaches, each in a process of its own.
+
+use crate::compile::Executable;
+use crate::process::{self, Ended};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Themes that look at the source and not at what it does, or want what a machine may not have.
+const BUT: [&str; 6] = [
+    "house_rules::",
+    "setup::",
+    "slurm::",
+    "supply::",
+    "worker::",
+    "workerd::",
+];
+
+/// A test that takes longer is not asked.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A test that passes without mutants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Test {
+    pub(crate) executable: Executable,
+    pub(crate) name: String,
+    pub(crate) seconds: f64,
+    pub(crate) reached: BTreeSet<u32>,
+}
+
+/// Runs each test of these executables without mutants.
+pub(crate) fn measure(
+    executables: &[Executable],
+    scratch: &Path,
+    jobs: usize,
+) -> io::Result<Vec<Test>> {
+    let mut names = Vec::new();
+    for executable in executables {
+        let list = Command::new(&executable.path)
+            .args(["--list", "--format", "terse"])
+            .output()?;
+        for line in String::from_utf8_lossy(&list.stdout).lines() {
+            let Some(name) = line.strip_suffix(": test") else {
+                continue;
+            };
+            if !BUT.iter().any(|b| name.starts_with(b)) {
+                names.push((executable.clone(), name.to_owned()));
+            }
+        }
+    }
+    eprintln!("{} tests", names.len());
+    fs::create_dir_all(scratch)?;
+    let waiting = Mutex::new(names.into_iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting.lock().expect("no test panics here").next();
+                    let Some((n, (executable, name))) = next else {
+                        break;
+                    };
+                    let notes = scratch.join(format!("{n}.txt"));
+                    let test = measure_one(executable, name, &notes);
+                    done.lock().expect("no test panics here").extend(test);
+                }
+            });
+        }
+    });
+    Ok(done.into_inner().expect("no test panics here"))
+}
+
+/// One test; nothing if it fails by itself or takes too long.
+fn measure_one(executable: Executable, name: String, notes: &Path) -> Option<Test> {
+    let _ = fs::remove_file(notes);
+    let start = Instant::now();
+    let env = [("KVPLAN_MUTANTS_REACHED", notes.display().to_string())];
+    let ended = process::tests(&executable, &[&name], &env, LONGEST);
+    if !matches!(ended, Ok(Ended::Passed)) {
+        eprintln!("not asked: {name}: {ended:?}");
+        return None;
+    }
+    let reached = fs::read_to_string(notes).unwrap_or_default();
+    Some(Test {
+        executable,
+        name,
+        seconds: start.elapsed().as_secs_f64(),
+        reached: reached.lines().filter_map(|l| l.parse().ok()).collect(),
+    })
+}
