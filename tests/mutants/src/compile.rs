@@ -29,6 +29,16 @@ pub(crate) struct Executable {
 }
 
 impl Executable {
+    /// Its name without what differs from build to build.
+    pub(crate) fn target(&self) -> &str {
+        let name = self
+            .path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
+        name.rsplit_once('-').map_or(name, |(target, _)| target)
+    }
+
     /// That of a message of cargo about a built test.
     fn of(message: &Value) -> Option<Executable> {
         let is_test =

@@ -169,6 +169,15 @@ fn build(args: &Arguments, tree: &Tree, work: &Work) -> io::Result<()> {
         chosen.len(),
         mutants.len()
     );
-    let tests = suite::measure(&executables, &work.folder.join("reached"), args.jobs)?;
+    let known: Vec<Test> = match args.command.as_str() {
+        "again" => work.read("tests.json")?,
+        _ => Vec::new(),
+    };
+    let tests = suite::measure(
+        &executables,
+        &known,
+        &work.folder.join("reached"),
+        args.jobs,
+    )?;
     work.write("tests.json", &tests)
 }

@@ -22,7 +22,7 @@ const BUT: [&str; 6] = [
 ];
 
 /// A test that takes longer is not asked.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A test that passes without mutants.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,13 +33,25 @@ pub(crate) struct Test {
     pub(crate) reached: BTreeSet<u32>,
 }
 
-/// Runs each test of these executables without mutants.
+impl Test {
+    /// The same test as it was known before, now in this executable.
+    fn known(known: &[Test], executable: &Executable, name: &str) -> Option<Test> {
+        let is_same = |t: &&Test| t.name == name && t.executable.target() == executable.target();
+        let test = known.iter().find(is_same)?.clone();
+        let executable = executable.clone();
+        Some(Test { executable, ..test })
+    }
+}
+
+/// Runs each test of these executables without mutants, but for those that are known.
 pub(crate) fn measure(
     executables: &[Executable],
+    known: &[Test],
     scratch: &Path,
     jobs: usize,
 ) -> io::Result<Vec<Test>> {
     let mut names = Vec::new();
+    let mut kept = Vec::new();
     for executable in executables {
         let list = Command::new(&executable.path)
             .args(["--list", "--format", "terse"])
@@ -48,15 +60,19 @@ pub(crate) fn measure(
             let Some(name) = line.strip_suffix(": test") else {
                 continue;
             };
-            if !BUT.iter().any(|b| name.starts_with(b)) {
-                names.push((executable.clone(), name.to_owned()));
+            if BUT.iter().any(|b| name.starts_with(b)) {
+                continue;
+            }
+            match Test::known(known, executable, name) {
+                Some(test) => kept.push(test),
+                None => names.push((executable.clone(), name.to_owned())),
             }
         }
     }
-    eprintln!("{} tests", names.len());
+    eprintln!("{} tests to measure, {} known", names.len(), kept.len());
     fs::create_dir_all(scratch)?;
     let waiting = Mutex::new(names.into_iter().enumerate());
-    let done = Mutex::new(Vec::new());
+    let done = Mutex::new(kept);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
