@@ -22,11 +22,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use suite::Test;
+use std::time::Duration;
+use suite::{Asked, Test};
 use tree::Tree;
 use trial::Outcome;
 
-const USAGE: &str = "kvplan-mutants [all|again|try|list] [--sample N] [--seed N] [--jobs N]
+const USAGE: &str = "kvplan-mutants [all|again|try|list] [--sample N] [--seed N] [--jobs N] [--longest S] [--budget S] [--without THEME]...
   all    build, measure the tests, try all mutants
   again  the same, but only those that were not killed the last time
   try    go on with those that have no outcome yet; nothing is built
@@ -36,7 +37,7 @@ struct Arguments {
     command: String,
     sample: usize,
     seed: u64,
-    jobs: usize,
+    asked: Asked,
 }
 
 impl Arguments {
@@ -45,14 +46,26 @@ impl Arguments {
             command: "all".into(),
             sample: 480,
             seed: 1,
-            jobs: 2,
+            asked: Asked {
+                without: Vec::new(),
+                longest: Duration::from_secs(30),
+                budget: Duration::from_secs(600),
+                jobs: 2,
+            },
         };
         let mut given = std::env::args().skip(1);
         while let Some(arg) = given.next() {
             match arg.as_str() {
                 "--sample" => args.sample = given.next()?.parse().ok()?,
                 "--seed" => args.seed = given.next()?.parse().ok()?,
-                "--jobs" => args.jobs = given.next()?.parse().ok()?,
+                "--jobs" => args.asked.jobs = given.next()?.parse().ok()?,
+                "--longest" => {
+                    args.asked.longest = Duration::from_secs(given.next()?.parse().ok()?);
+                }
+                "--budget" => {
+                    args.asked.budget = Duration::from_secs(given.next()?.parse().ok()?);
+                }
+                "--without" => args.asked.without.push(given.next()?),
                 "all" | "again" | "try" | "list" => args.command = arg,
                 _ => return None,
             }
@@ -133,7 +146,7 @@ fn run(args: &Arguments) -> io::Result<bool> {
             .append(true)
             .open(work.folder.join("outcomes.jsonl"))?,
     );
-    trial::all(&waiting, &tests, args.jobs, |outcome| {
+    trial::all(&waiting, &tests, &args.asked, |outcome| {
         let line = serde_json::to_string(outcome).expect("an outcome is plain");
         let written = writeln!(to.lock().expect("no trial panics"), "{line}");
         if let Err(e) = written {
@@ -177,7 +190,7 @@ fn build(args: &Arguments, tree: &Tree, work: &Work) -> io::Result<()> {
         &executables,
         &known,
         &work.folder.join("reached"),
-        args.jobs,
+        &args.asked,
     )?;
     work.write("tests.json", &tests)
 }

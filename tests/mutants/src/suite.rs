@@ -21,8 +21,17 @@ const BUT: [&str; 6] = [
     "workerd::",
 ];
 
-/// A test that takes longer is not asked.
-const LONGEST: Duration = Duration::from_secs(30);
+/// Which tests are asked, and how.
+pub(crate) struct Asked {
+    /// Beginnings of the names of those that are not.
+    pub(crate) without: Vec<String>,
+    /// Nor is one that takes longer.
+    pub(crate) longest: Duration,
+    /// Nor are for one mutant more than take so long together, without the mutant.
+    pub(crate) budget: Duration,
+    /// How many at a time.
+    pub(crate) jobs: usize,
+}
 
 /// A test that passes without mutants.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,7 +57,7 @@ pub(crate) fn measure(
     executables: &[Executable],
     known: &[Test],
     scratch: &Path,
-    jobs: usize,
+    asked: &Asked,
 ) -> io::Result<Vec<Test>> {
     let mut names = Vec::new();
     let mut kept = Vec::new();
@@ -60,7 +69,8 @@ pub(crate) fn measure(
             let Some(name) = line.strip_suffix(": test") else {
                 continue;
             };
-            if BUT.iter().any(|b| name.starts_with(b)) {
+            let without = asked.without.iter().map(String::as_str);
+            if BUT.into_iter().chain(without).any(|b| name.starts_with(b)) {
                 continue;
             }
             match Test::known(known, executable, name) {
@@ -74,7 +84,7 @@ pub(crate) fn measure(
     let waiting = Mutex::new(names.into_iter().enumerate());
     let done = Mutex::new(kept);
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..asked.jobs {
             scope.spawn(|| {
                 loop {
                     let next = waiting.lock().expect("no test panics here").next();
@@ -82,7 +92,7 @@ pub(crate) fn measure(
                         break;
                     };
                     let notes = scratch.join(format!("{n}.txt"));
-                    let test = measure_one(executable, name, &notes);
+                    let test = measure_one(executable, name, &notes, asked.longest);
                     done.lock().expect("no test panics here").extend(test);
                 }
             });
@@ -92,11 +102,16 @@ pub(crate) fn measure(
 }
 
 /// One test; nothing if it fails by itself or takes too long.
-fn measure_one(executable: Executable, name: String, notes: &Path) -> Option<Test> {
+fn measure_one(
+    executable: Executable,
+    name: String,
+    notes: &Path,
+    longest: Duration,
+) -> Option<Test> {
     let _ = fs::remove_file(notes);
     let start = Instant::now();
     let env = [("KVPLAN_MUTANTS_REACHED", notes.display().to_string())];
-    let ended = process::tests(&executable, &[&name], &env, LONGEST);
+    let ended = process::tests(&executable, &[&name], &env, longest);
     if !matches!(ended, Ok(Ended::Passed)) {
         eprintln!("not asked: {name}: {ended:?}");
         return None;

@@ -3,7 +3,7 @@
 use crate::compile::Executable;
 use crate::mutant::Mutant;
 use crate::process::{self, Ended};
-use crate::suite::Test;
+use crate::suite::{Asked, Test};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -26,26 +26,26 @@ pub(crate) struct Outcome {
     pub(crate) line: usize,
     /// The test that noticed.
     pub(crate) killed_by: Option<String>,
-    /// Tests that reach it.
+    /// Tests that reach it and are asked.
     pub(crate) tests: usize,
 }
 
-/// Tries all mutants, `jobs` at a time; `note` hears of each as soon as it is decided.
+/// Tries all mutants, some at a time; `note` hears of each as soon as it is decided.
 pub(crate) fn all(
     mutants: &[Mutant],
     tests: &[Test],
-    jobs: usize,
+    asked: &Asked,
     note: impl Fn(&Outcome) + Sync,
 ) -> Vec<Outcome> {
     let waiting = Mutex::new(mutants.iter());
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..asked.jobs {
             scope.spawn(|| {
                 loop {
                     let next = waiting.lock().expect("no trial panics").next();
                     let Some(mutant) = next else { break };
-                    match one(mutant, tests) {
+                    match one(mutant, tests, asked) {
                         Ok(outcome) => {
                             note(&outcome);
                             done.lock().expect("no trial panics").push(outcome);
@@ -59,12 +59,17 @@ pub(crate) fn all(
     done.into_inner().expect("no trial panics")
 }
 
-fn one(mutant: &Mutant, tests: &[Test]) -> io::Result<Outcome> {
+fn one(mutant: &Mutant, tests: &[Test], asked: &Asked) -> io::Result<Outcome> {
     let mut reaching: Vec<&Test> = tests
         .iter()
         .filter(|t| t.reached.contains(&mutant.id))
         .collect();
     reaching.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let mut sum = 0.0;
+    reaching.retain(|t| {
+        sum += t.seconds;
+        sum <= asked.budget.as_secs_f64()
+    });
     let mut outcome = Outcome {
         id: mutant.id,
         name: mutant.name.clone(),
