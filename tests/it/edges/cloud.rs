@@ -1,5 +1,4 @@
-//! Edges of the cloud that runs seldom come to: what a model refuses, what is stored and how long it takes, where
-//! something begins. `tests/mutants` found that nothing else looked at them.
+//! Edges of the cloud: what a model refuses, what is stored and how long it takes, where something begins.
 
 use kvplan::cloud::analytics::AnalyticsEngine;
 use kvplan::cloud::consistency::ConsistencySpec;
@@ -13,8 +12,6 @@ use kvplan::cloud::runtime::Admission;
 use kvplan::cloud::service::{PointsSpec, Service, StoreSpec};
 use kvplan::models::dist::{Dist, Sampler};
 use kvplan::models::{Model, load};
-use kvplan::pricing::MeterItem;
-use kvplan::run::precision::Precision;
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::aggregate::ProviderNames;
@@ -52,7 +49,14 @@ fn each_latency_of_a_profile_is_checked_and_shown() {
     for i in 0..8 {
         let error = refused::<LatencyProfile>("constant-10ms", |p| *p.distributions()[i] = NEVER);
         let name = [
-            "read", "hot_read", "cold_read", "object", "archive", "write", "delete", "list",
+            "read",
+            "hot_read",
+            "cold_read",
+            "object",
+            "archive",
+            "write",
+            "delete",
+            "list",
         ][i];
         assert!(error.contains(name), "{name}: {error}");
     }
@@ -84,7 +88,11 @@ fn a_plan_allows_an_operation_at_least() {
 
 #[test]
 fn what_a_store_cannot_be_is_refused() {
-    for (name, field) in [("d1", "latency"), ("durable-object", "latency"), ("r2", "latency")] {
+    for (name, field) in [
+        ("d1", "latency"),
+        ("durable-object", "latency"),
+        ("r2", "latency"),
+    ] {
         let error = refused::<StoreSpec>(name, |s| *s.distributions()[0] = NEVER);
         assert!(error.contains(field), "{name}: {error}");
     }
@@ -165,29 +173,6 @@ fn random_outages_begin_with_a_time_of_service() {
     }
 }
 
-#[test]
-fn a_precision_that_says_nothing_is_refused() {
-    let mut precision = Precision::of(toml::Value::from("2%").try_into().unwrap());
-    assert!(precision.validate().is_ok());
-    let measures = std::mem::take(&mut precision.measures);
-    let error = precision.validate().unwrap_err().to_string();
-    assert!(error.contains("measures"), "{error}");
-    precision.measures = measures;
-    precision.relative = toml::Value::from("0%").try_into().unwrap();
-    let error = precision.validate().unwrap_err().to_string();
-    assert!(error.contains("relative"), "{error}");
-}
-
-#[test]
-fn a_run_counts_what_is_billed_for_its_services_alone() {
-    let of = |name: &str| {
-        let mut all = MeterItem::ALL.iter();
-        *all.find(|i| i.name() == name).unwrap()
-    };
-    assert!(of("kv.reads").is_simulated());
-    assert!(!of("workers.logpush").is_simulated());
-}
-
 /// Two places with half the traffic each, twelve hours apart, and three times as much by day as by night.
 #[test]
 fn a_place_has_its_share_of_its_own_hour() {
@@ -252,9 +237,15 @@ fn a_bucket_lists_its_objects_and_a_meter_tells_the_bytes_of_a_time() {
     let meters = executor.block_on({
         let objects = Rc::clone(&objects);
         async move {
-            handle.put("a", vec![0; 5], PutOptions::default()).await.unwrap();
+            handle
+                .put("a", vec![0; 5], PutOptions::default())
+                .await
+                .unwrap();
             let before = objects.meter();
-            handle.put("b", vec![0; 8], PutOptions::default()).await.unwrap();
+            handle
+                .put("b", vec![0; 8], PutOptions::default())
+                .await
+                .unwrap();
             let listed = handle.list("", None, 1_000).await.unwrap();
             assert_eq!(listed.keys.len(), 2);
             (before, objects.meter())
