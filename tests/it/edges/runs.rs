@@ -12,7 +12,11 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn load(settings: &[&str]) -> Result<Scenario, String> {
-    let policies = ["naive".into(), "optimised".into()];
+    load_with(&["naive", "optimised"], settings)
+}
+
+fn load_with(policies: &[&str], settings: &[&str]) -> Result<Scenario, String> {
+    let policies: Vec<String> = policies.iter().map(|p| (*p).to_owned()).collect();
     let all = overrides(&[], settings);
     Scenario::load("default", &policies, None, &all).map_err(|e| e.to_string())
 }
@@ -51,7 +55,7 @@ fn traffic_of_several_time_zones_is_that_of_all_together() {
         "fleet.place=[{name=\"a\",share=\"50%\",time_zone_h=0},{name=\"b\",share=\"50%\",time_zone_h=12}]",
         "workload.shape={hourly=[1,1,1,1,1,1,1,1,1,1,1,1,3,3,3,3,3,3,3,3,3,3,3,3]}",
     ];
-    let scenario = load(&settings).unwrap();
+    let scenario = load_with(&["optimised-fleet"], &settings).unwrap();
     let point = Point {
         scenario: &scenario,
         policy: &scenario.policies[0],
