@@ -43,7 +43,11 @@ fn swept(scenario: &Scenario, levels: &[u64]) -> Vec<Cell> {
 }
 
 /// A quarter of an hour of the fleet on which writers of one key lose each other's updates.
-const SHORT: [&str; 10] = [
+const SHORT: [&str; 14] = [
+    "--set",
+    "policy.queries.analytics_window=\"20 min\"",
+    "--set",
+    "policy.queries.metrics_window=\"20 min\"",
     "--set",
     "period.history=\"10 min\"",
     "--set",
@@ -249,37 +253,41 @@ fn a_loss_that_cannot_be_known_is_not_taken_for_none() {
 /// With fewer keys than in the long run the reads of a query are not what a bill is made of.
 #[test]
 fn what_is_read_of_a_history_that_is_too_short_is_not_told_as_known() {
-    let of = |history: &str| {
+    let of = |policy: &str, fleet: &str, history: &str| {
         let sets = [
-            "fleet=\"regions\"",
-            "period.at_least=\"20 min\"",
-            "period.at_most=\"20 min\"",
-            "policy.queries.analytics_window=\"1 h\"",
-            history,
+            format!("fleet=\"{fleet}\""),
+            format!("period.history=\"{history}\""),
+            "period.at_least=\"20 min\"".into(),
+            "period.at_most=\"20 min\"".into(),
+            "policy.queries.analytics_window=\"1 h\"".into(),
         ];
-        let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
-        let policies = ["optimised".into(), "optimised-fleet".into()];
         let overrides = parse_overrides(&sets).unwrap();
-        let mut scenario = Scenario::load("default", &policies, None, &overrides).unwrap();
+        let mut scenario = Scenario::load("default", &[policy.into()], None, &overrides).unwrap();
         scenario.replications = 3;
         swept(&scenario, &[1_000_000])
     };
-    let cells = of("period.history=\"30 min\"");
-    let half_width = |cell: &Cell, name: &str| cell.estimate(name).half_width;
-    for name in ["cost_usd", "kv_reads_per_month", "operations_per_request"] {
-        assert!(cells[1].estimate(name).mean > 0.0);
-        assert!(half_width(&cells[1], name).is_nan(), "{name}");
-        // It asks for its own keys by their names, whether they are there or not.
-        assert!(half_width(&cells[0], name).is_finite(), "{name}");
+    let half_width = |cells: &[Cell], name: &str| cells[0].estimate(name).half_width;
+    let names = ["cost_usd", "kv_reads_per_month", "operations_per_request"];
+    let short = of("optimised-fleet", "regions", "30 min");
+    for name in names {
+        assert!(short[0].estimate(name).mean > 0.0);
+        assert!(half_width(&short, name).is_nan(), "{name}");
     }
-    assert!(half_width(&cells[1], "kv_writes_per_month") > 0.0);
-    let short = Standing::Excluded(Reason::ShortHistory);
-    assert_eq!(standings(&cells), [Standing::Least, short]);
-    let summary = kvplan::report::write::sweep::summary(&cells);
+    assert!(half_width(&short, "kv_writes_per_month") > 0.0);
+    let excluded = [Standing::Excluded(Reason::ShortHistory)];
+    assert_eq!(standings(&short), excluded);
+    let summary = kvplan::report::write::sweep::summary(&short);
     assert!(summary.contains("unknown reads"), "{summary}");
-    let cells = of("period.history=\"1 h\"");
-    assert!(half_width(&cells[1], "cost_usd").is_finite());
-    assert_ne!(standings(&cells)[1], short);
+    // A longer history, or a policy that asks for its own keys by their names, whether they are there or not.
+    for known in [
+        of("optimised-fleet", "regions", "1 h"),
+        of("optimised", "single", "0 s"),
+    ] {
+        for name in names {
+            assert!(half_width(&known, name).is_finite(), "{name}");
+        }
+        assert_eq!(standings(&known), [Standing::Least]);
+    }
 }
 
 #[test]

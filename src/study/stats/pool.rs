@@ -18,8 +18,8 @@
 
 use crate::pricing::{Invoice, LineItem, MeterItem, Plan, Usage};
 use crate::run::measure::{Calls, Get, Measure, Outcome, are_enough, bill, calls_of};
-use crate::sim::latencies::{Bin, Bins, Pool};
 use crate::run::metric::OF_KEYS_FOUND;
+use crate::sim::latencies::{Bin, Bins, Pool};
 pub use crate::study::stats::column::{Bounds, Column, EACH_SIDE};
 use crate::study::stats::column::{reach, t_of};
 use crate::study::stats::silence::is_silent;
