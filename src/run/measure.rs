@@ -139,13 +139,18 @@ impl<R: Measurable> Measure<R> {
     /// The value in a run by itself; NaN where it gives none (no query came, no batch was written) and
     /// of a quantile with too few values. Never infinite.
     pub fn value(&self, run: &R) -> f64 {
+        self.value_by(run, |of| run.latencies(of).map(|l| Cow::Owned(l.bins())))
+    }
+
+    /// The same, where the bins of latencies are at hand.
+    fn value_by<'a>(&self, run: &R, bins: impl FnOnce(Calls) -> Option<Cow<'a, Bins>>) -> f64 {
         let value = match self.get {
             Get::Each(get) | Get::Skewed(get) | Get::Level(get) => get(run),
             Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => {
                 let (a, b) = get(run);
                 a / b
             }
-            Get::Quantile { of, q, unit_ms } => match run.latencies(of) {
+            Get::Quantile { of, q, unit_ms } => match bins(of) {
                 Some(all) if are_enough(all.count(), q) => all.quantile_ms(q) / unit_ms,
                 _ => f64::NAN,
             },
@@ -208,8 +213,14 @@ pub fn calls_of<R>(measures: &[Measure<R>]) -> Vec<Calls> {
 impl Outcome {
     /// What is kept of a run for these measures.
     pub fn of<R: Measurable>(measures: &[Measure<R>], run: &R) -> Self {
+        let calls = calls_of(measures);
+        let bins = |of: &Calls| run.latencies(*of).map_or_else(Bins::default, |l| l.bins());
+        let latencies: Vec<Bins> = calls.iter().map(bins).collect();
         let term = |m: &Measure<R>| {
-            let value = m.value(run);
+            let value = m.value_by(run, |of| {
+                let i = calls.iter().position(|c| *c == of)?;
+                Some(Cow::Borrowed(&latencies[i]))
+            });
             let (numerator, denominator) = match m.get {
                 Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => get(run),
                 _ => (value, 1.0),
@@ -225,13 +236,10 @@ impl Outcome {
                 cluster,
             }
         };
-        let bins = |calls| run.latencies(calls).map(|l| l.bins());
+        let terms = measures.iter().map(term).collect();
         Outcome {
-            terms: measures.iter().map(term).collect(),
-            latencies: calls_of(measures)
-                .into_iter()
-                .map(|c| bins(c).unwrap_or_default())
-                .collect(),
+            terms,
+            latencies,
             usage: run.bill().map_or_else(Usage::default, |b| b.0.clone()),
             short_history: run.short_history(),
         }

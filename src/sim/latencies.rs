@@ -77,9 +77,7 @@ impl Latencies {
 
     /// The `q`-quantile in milliseconds, within 0.05%; NaN if there are none.
     pub fn quantile_ms(&self, q: f64) -> f64 {
-        Pool::new(&[&self.bins()])
-            .quantile(q)
-            .map_or(f64::NAN, |b| b.middle_ns() / 1e6)
+        self.bins().quantile_ms(q)
     }
 }
 

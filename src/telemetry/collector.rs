@@ -132,6 +132,7 @@ impl<C: Clock> Collector<C> {
                 latest: Timestamp::EPOCH,
                 cache,
                 pasts: Pasts::default(),
+                own_keys: VecDeque::new(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),
                 warming: BTreeMap::new(),

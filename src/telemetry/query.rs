@@ -8,7 +8,7 @@ use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions};
 use super::record::ProviderId;
-use super::state::{Flight, QueryKey, State, Stored};
+use super::state::{Flight, QueryKey, State, Stored, WINDOWS};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -249,9 +249,9 @@ impl<C: Clock> Collector<C> {
         provider: Option<ProviderId>,
     ) -> Result<Stored, KvError> {
         let layout = &self.policy.layout;
-        let keys = match (layout.keys, layout.discover) {
-            (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
+        let keys: Rc<[String]> = match (layout.keys, layout.discover) {
             (KeyLayout::Rollup, Discover::Own) => self.own_keys(buckets, provider),
+            (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
             (KeyLayout::Rollup, Discover::List) => {
                 let mut keys = self
                     .list_all(kv, buckets.iter().map(|b| b.rollup_prefix()))
@@ -261,11 +261,11 @@ impl<C: Clock> Collector<C> {
                     let suffix = format!("/{}", s.names.get(p).unwrap_or_default());
                     keys.retain(|k| k.ends_with(&suffix));
                 }
-                keys
+                keys.into()
             }
             (KeyLayout::BatchKeys, _) => {
-                self.list_all(kv, buckets.iter().map(|b| b.batch_prefix()))
-                    .await?
+                let prefixes = buckets.iter().map(|b| b.batch_prefix());
+                self.list_all(kv, prefixes).await?.into()
             }
         };
         let retry = &self.policy.queries.retry;
@@ -289,8 +289,16 @@ impl<C: Clock> Collector<C> {
         Ok(stored)
     }
 
-    fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Vec<String> {
-        let providers: Vec<Option<ProviderId>> = match (self.policy.layout.per_provider, provider) {
+    /// The keys of this writer's own totals; those of a window are named once in a bucket.
+    fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Rc<[String]> {
+        let per_provider = self.policy.layout.per_provider;
+        if !per_provider {
+            let known = &self.state.borrow().own_keys;
+            if let Some((_, keys)) = known.iter().find(|k| k.0 == buckets) {
+                return Rc::clone(keys);
+            }
+        }
+        let providers: Vec<Option<ProviderId>> = match (per_provider, provider) {
             (false, _) => vec![None],
             (true, Some(p)) => vec![Some(p)],
             (true, None) => self.state.borrow().names.ids().map(Some).collect(),
@@ -302,7 +310,13 @@ impl<C: Clock> Collector<C> {
             };
             providers.iter().map(slot)
         });
-        slots.map(|slot| self.rollup_key(slot)).collect()
+        let keys: Rc<[String]> = slots.map(|slot| self.rollup_key(slot)).collect();
+        if !per_provider {
+            let known = &mut self.state.borrow_mut().own_keys;
+            known.truncate(WINDOWS - 1);
+            known.push_front((buckets.to_vec(), Rc::clone(&keys)));
+        }
+        keys
     }
 
     /// All keys under the prefixes, in order.

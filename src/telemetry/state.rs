@@ -3,7 +3,7 @@
 use super::aggregate::{Aggregate, Metrics, ProviderNames};
 use super::cache::TtlCache;
 use super::counters::Counters;
-use super::keys::Slot;
+use super::keys::{Bucket, Slot};
 use super::ports::{KvError, Value};
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
@@ -43,6 +43,8 @@ pub(super) struct State {
     pub latest: Timestamp,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     pub pasts: Pasts,
+    /// The names of this writer's own keys, by the buckets that they are of, the latest first.
+    pub own_keys: VecDeque<(Vec<Bucket>, Rc<[String]>)>,
     /// Reads of the KV under way that other queries may share.
     pub flights: BTreeMap<QueryKey, Rc<Flight>>,
     /// How often each entry is looked up, and which are kept fresh, until when to believe that.
@@ -170,8 +172,8 @@ impl Sum {
     }
 }
 
-/// Windows whose past is kept.
-const PASTS: usize = 4;
+/// Windows of which something is kept.
+pub(super) const WINDOWS: usize = 4;
 
 impl Pasts {
     /// The total of what was read, and how many values could not be.
@@ -197,7 +199,7 @@ impl Pasts {
     fn of(&mut self, key: QueryKey) -> &mut Past {
         let found = self.0.iter().position(|p| p.key == key);
         let kept = found.and_then(|i| self.0.remove(i));
-        if kept.is_none() && self.0.len() >= PASTS {
+        if kept.is_none() && self.0.len() >= WINDOWS {
             self.0.pop_front();
         }
         self.0.push_back(kept.unwrap_or_else(|| Past::new(key)));
@@ -285,7 +287,7 @@ mod tests {
         for window in 100..200 {
             assert_eq!(total(window, slice::from_ref(&a), &[]), (1, 0));
         }
-        assert_eq!(pasts.0.len(), PASTS);
+        assert_eq!(pasts.0.len(), WINDOWS);
         assert!(pasts.memory_bytes() < 100_000);
     }
 }
