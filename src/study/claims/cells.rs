@@ -291,7 +291,11 @@ pub fn simulate_cells(plan: &Plan, work: &Work) -> Result<Cells, StudyError> {
             ..*point
         };
         let result = work.simulate(&point)?;
-        Ok::<_, StudyError>(metric::outcome_of(&result))
+        // A grid cuts the history short where that leaves little out, and tells how much (`history_requests`).
+        Ok::<_, StudyError>(Outcome {
+            short_history: false,
+            ..metric::outcome_of(&result)
+        })
     })?;
     // The sort is stable: the replications of a point are in order.
     let mut of_points: BTreeMap<Key, (&Scenario, Vec<Outcome>)> = BTreeMap::new();
