@@ -36,9 +36,8 @@ pub(crate) fn all(
     tests: &[Test],
     asked: &Asked,
     note: impl Fn(&Outcome) + Sync,
-) -> Vec<Outcome> {
+) {
     let waiting = Mutex::new(mutants.iter());
-    let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..asked.jobs {
             scope.spawn(|| {
@@ -46,17 +45,13 @@ pub(crate) fn all(
                     let next = waiting.lock().expect("no trial panics").next();
                     let Some(mutant) = next else { break };
                     match one(mutant, tests, asked) {
-                        Ok(outcome) => {
-                            note(&outcome);
-                            done.lock().expect("no trial panics").push(outcome);
-                        }
+                        Ok(outcome) => note(&outcome),
                         Err(e) => eprintln!("{}: {e}", mutant.name),
                     }
                 }
             });
         }
     });
-    done.into_inner().expect("no trial panics")
 }
 
 fn one(mutant: &Mutant, tests: &[Test], asked: &Asked) -> io::Result<Outcome> {
