@@ -62,10 +62,10 @@ impl<M: Memory> Host<M> {
         }
     }
 
-    /// The invocation, for what else belongs to it.
+    /// From now on it is for other work of the same invocation, in a request context of its own.
     #[inline]
-    pub fn into_context(self) -> Context<M> {
-        self.context.apart()
+    pub fn part(&mut self) {
+        self.context.part();
     }
 
     /// What its isolate holds.
@@ -160,7 +160,7 @@ impl<M: Memory> Host<M> {
 fn note(calls: &mut Calls, call: Call, took: Duration, response: Response, now: Timestamp) {
     calls.of(call).add(took, response.ok);
     if let Some(as_of) = response.as_of {
-        calls.answer_age.add(now.since(as_of), true);
+        calls.answer_age.add_nanos(now.nanos_since(as_of));
     }
 }
 

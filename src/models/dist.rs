@@ -4,7 +4,7 @@ use crate::models::FieldError;
 use crate::models::quantity::{self, Probability};
 use crate::sim::random::StreamRng;
 use crate::telemetry::field::within;
-use crate::units::Timestamp;
+use crate::units::{Timestamp, whole_nanos};
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Gamma, StandardNormal, Weibull};
 use schemars::JsonSchema;
@@ -343,7 +343,7 @@ impl Sampler {
                 return parts[i].1.sample(rng);
             }
         };
-        Duration::from_nanos(ns as u64)
+        Duration::from_nanos(whole_nanos(ns))
     }
 }
 

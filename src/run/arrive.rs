@@ -7,75 +7,76 @@ use crate::workload::{Arrival, ArrivalKind};
 use std::time::Duration;
 
 impl<A: Application> World<A> {
-    /// The invocation of an arrival and how long its isolate takes to start; `None` if the plan's
-    /// requests of the day are used up, or it would take more CPU time than the plan allows.
+    /// The invocation of an arrival that keeps its isolate busy for so long, and how long that takes to start;
+    /// `None` if the plan's requests of the day are used up, or it would take more CPU time than the plan allows.
     #[inline]
-    fn invoke(&mut self, arrival: &Arrival) -> Option<(Context<A::Isolate>, Duration)> {
-        let [request, query] = self.too_much_cpu;
-        let (is_record, busy) = match arrival.kind {
-            ArrivalKind::Record { latency, .. } => (true, latency),
-            _ => (false, Duration::ZERO),
-        };
-        let too_much = if is_record { request } else { query };
-        let admitted = self.runtime.admits(arrival.at) && !too_much;
-        let invoked = admitted.then(|| self.runtime.invoke(arrival.place, busy));
-        self.arrived.records_refused += u64::from(is_record && invoked.is_none());
-        match &invoked {
-            None => self.arrived.refused += 1,
-            Some((_, wait)) => {
-                self.arrived.own_metrics_reads += u64::from(arrival.kind.is_metrics_read());
-                if !wait.is_zero() {
-                    let calls = &mut *self.services.calls.borrow_mut();
-                    calls.cold_start.add(*wait, true);
-                }
-            }
+    fn invoke(
+        &mut self,
+        arrival: &Arrival,
+        busy: Duration,
+        too_much_cpu: bool,
+    ) -> Option<(Context<A::Isolate>, Duration)> {
+        if !self.runtime.admits(arrival.at) || too_much_cpu {
+            self.arrived.refused += 1;
+            return None;
         }
-        invoked
-    }
-
-    /// The invocation that an arrival belongs to, and whether it is that of the last record: a metrics read that
-    /// comes with a request is part of the same invocation; any other call is a request of its own. `None` if it
-    /// is not let in.
-    #[inline]
-    fn join(&mut self, arrival: &Arrival) -> Option<(Context<A::Isolate>, Duration, bool)> {
-        // Without a record before it, it is a request like any other.
-        if arrival.kind == ArrivalKind::MetricsWithRecord
-            && let Some(last) = &mut self.last_record
-        {
-            return Some((last.take()?, Duration::ZERO, true));
+        let (context, wait) = self.runtime.invoke(arrival.place, busy);
+        if !wait.is_zero() {
+            let calls = &mut *self.services.calls.borrow_mut();
+            calls.cold_start.add(wait, true);
         }
-        let invoked = self.invoke(arrival);
-        let is_record = matches!(arrival.kind, ArrivalKind::Record { .. });
-        if is_record {
-            self.last_record = Some(None);
-        }
-        invoked.map(|(context, wait)| (context, wait, is_record))
+        Some((context, wait))
     }
 
     #[inline]
     pub(super) fn handle(&mut self, arrival: &Arrival) {
-        let Some((context, mut wait, is_last)) = self.join(arrival) else {
+        match (arrival.kind, &mut self.last_record) {
+            (ArrivalKind::Record { latency, .. }, _) => self.record(arrival, latency),
+            // A metrics read that comes with a request is part of its invocation, or refused with it.
+            (ArrivalKind::MetricsWithRecord, Some(Some(host))) => {
+                self.arrived.metrics_reads += 1;
+                host.part();
+                self.app.handle(arrival.kind, host);
+            }
+            (ArrivalKind::MetricsWithRecord, Some(None)) => {}
+            _ => self.call(arrival),
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, arrival: &Arrival, latency: Duration) {
+        let Some((context, _)) = self.invoke(arrival, latency, self.too_much_cpu[0]) else {
+            self.arrived.records_refused += 1;
+            self.last_record = Some(None);
+            return;
+        };
+        self.arrived.records += 1;
+        self.all_records += 1;
+        self.busy_ms += latency.as_secs_f64() * 1e3;
+        // What waits for the isolate is the request, not its recording.
+        let host = Host::new(context, &self.services, Duration::ZERO);
+        if let Some(host) = self.last_record.insert(Some(host)) {
+            self.app.handle(arrival.kind, host);
+        }
+    }
+
+    /// Any other call, a request of its own: a metrics read too, if there was no record before it.
+    fn call(&mut self, arrival: &Arrival) {
+        let invoked = self.invoke(arrival, Duration::ZERO, self.too_much_cpu[1]);
+        let Some((context, wait)) = invoked else {
             return;
         };
         match arrival.kind {
-            ArrivalKind::Record { latency, .. } => {
-                self.arrived.records += 1;
-                self.all_records += 1;
-                self.busy_ms += latency.as_secs_f64() * 1e3;
-                // What waits for the isolate is the request, not its recording.
-                wait = Duration::ZERO;
-            }
+            ArrivalKind::Record { .. } => {}
             ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
                 self.arrived.metrics_reads += 1;
+                self.arrived.own_metrics_reads += 1;
             }
             ArrivalKind::AnalyticsQuery => self.arrived.analytics_queries += 1,
             ArrivalKind::HealthCheck => self.arrived.health_checks += 1,
         }
         let host = Host::new(context, &self.services, wait);
         self.app.handle(arrival.kind, &host);
-        if is_last {
-            self.last_record = Some(Some(host.into_context()));
-        }
     }
 
     /// A cron trigger: it runs in one isolate, somewhere.

@@ -276,7 +276,10 @@ impl<A: Application> Run<'_, A> {
         let (point, timeline) = (self.point, self.world.timeline);
         let end = timeline.origin + point.scenario.horizon(point.traffic);
         let mut arrivals = arrivals(&point, timeline.start);
-        while let Some(arrival) = arrivals.next_arrival().filter(|a| a.at < end) {
+        while let Some(arrival) = arrivals.next_arrival() {
+            if arrival.at >= end {
+                break;
+            }
             if stop.load(Ordering::Relaxed) {
                 return Err(Cut::Stopped);
             }

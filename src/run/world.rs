@@ -30,12 +30,12 @@ use super::series::Sample;
 use super::{Phases, Point, SteadyStorage};
 use crate::Defect;
 use crate::app::telemetry::{Points, Telemetry};
-use crate::app::{Application, Calls, Gauges, Services, View};
+use crate::app::{Application, Calls, Gauges, Host, Services, View};
 use crate::cloud::durable_object::DurableObject;
 use crate::cloud::fleet::{FleetCounters, Isolate};
 use crate::cloud::kv::{BillingRules, Consistency, DailyQuota, KvConfig, KvMeter};
 use crate::cloud::r2::R2Bucket;
-use crate::cloud::runtime::{Admission, Context, Runtime};
+use crate::cloud::runtime::{Admission, Runtime};
 use crate::cloud::service::Service;
 use crate::cloud::spans::Tracer;
 use crate::cloud::store::{Site, Store};
@@ -58,7 +58,7 @@ pub(super) struct World<A: Application> {
     pub(super) steady_storage: SteadyStorage,
     /// The invocation of the last request that came to be recorded; none if that was refused. Calls
     /// that come with it share its invocation.
-    pub(super) last_record: Option<Option<Context<A::Isolate>>>,
+    pub(super) last_record: Option<Option<Host<A::Isolate>>>,
     /// Whether a request and whether a query takes more CPU time than the plan allows.
     pub(super) too_much_cpu: [bool; 2],
     pub(super) arrived: Arrived,

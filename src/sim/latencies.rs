@@ -35,11 +35,21 @@ impl Latencies {
     /// Counts one.
     #[inline]
     pub fn add(&mut self, latency: Duration) {
+        // Most take none, and need no conversion.
         if latency.is_zero() {
+            self.zeros += 1;
+        } else {
+            self.add_nanos(nanos(latency));
+        }
+    }
+
+    /// Counts one of so many nanoseconds.
+    #[inline]
+    pub fn add_nanos(&mut self, ns: u64) {
+        if ns == 0 {
             self.zeros += 1;
             return;
         }
-        let ns = nanos(latency);
         self.histogram
             .record(ns)
             .expect("it grows to the largest value there is");

@@ -423,11 +423,13 @@ impl State {
             let rollup = self.rollups.entry(slot).or_default();
             // Records come in the order of time, so those of a bucket stand together.
             let end = slot.bucket.end(policy.layout.bucket);
-            let fits = |r: &mut Record| r.at < end && slot.provider.is_none_or(|p| p == r.provider);
-            while let Some(record) = self.buffer.pop_front_if(fits) {
-                rollup.total.add(&record);
-                rollup.covered.add(&record);
+            let fits = |r: &&Record| r.at < end && slot.provider.is_none_or(|p| p == r.provider);
+            let together = self.buffer.iter().take_while(fits).count();
+            for record in self.buffer.range(..together) {
+                rollup.total.add(record);
+                rollup.covered.add(record);
             }
+            self.buffer.drain(..together);
         }
         self.unsaved += n;
         n

@@ -9,7 +9,7 @@ use crate::models::FieldError;
 use crate::models::quantity::{self, Probability, Rate};
 use crate::sim::random::StreamRng;
 use crate::telemetry::field::within;
-use crate::units::Timestamp;
+use crate::units::{Timestamp, whole_nanos};
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 use schemars::JsonSchema;
@@ -239,7 +239,7 @@ impl Arrivals {
             if units <= capacity || self.variation.is_none() {
                 self.at_s += units / self.rate;
                 let start = self.start.as_nanos();
-                let since = (self.at_s * 1e9) as u64;
+                let since = whole_nanos(self.at_s * 1e9);
                 return Some(Timestamp::from_nanos(start.saturating_add(since)));
             }
             units -= capacity;

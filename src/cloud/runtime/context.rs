@@ -148,13 +148,10 @@ impl<M: Memory> Context<M> {
         self.clone()
     }
 
-    /// The same invocation, for work in a request context of its own.
+    /// From now on for other work, in a request context of its own.
     #[inline]
-    pub fn apart(self) -> Self {
-        Context {
-            request: OnceCell::new(),
-            ..self
-        }
+    pub fn part(&mut self) {
+        self.request.take();
     }
 
     fn request(&self) -> &Rc<Request> {

@@ -47,7 +47,13 @@ impl Timestamp {
 
     /// Time since `earlier`; zero if `earlier` is later than `self`.
     pub fn since(self, earlier: Timestamp) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.nanos_since(earlier))
+    }
+
+    /// The same in nanoseconds.
+    #[inline]
+    pub const fn nanos_since(self, earlier: Timestamp) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The start of the interval of length `width` (aligned to the epoch) that holds `self`.
@@ -69,6 +75,13 @@ pub fn nanos(d: Duration) -> u64 {
     whole.saturating_add(u64::from(d.subsec_nanos()))
 }
 
+/// Whole nanoseconds, rounded down; 0 of what is less, and at most the 292 years that a signed count holds, which is
+/// converted in half the time of an unsigned one.
+#[inline]
+pub fn whole_nanos(ns: f64) -> u64 {
+    (ns as i64).max(0) as u64
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Timestamp;
     fn add(self, d: Duration) -> Timestamp {
@@ -86,5 +99,17 @@ impl Sub<Duration> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3}s", self.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nanoseconds_are_rounded_down_and_stay_within_what_there_is() {
+        assert_eq!([1.99, 0.0, -5.0, f64::NAN].map(whole_nanos), [1, 0, 0, 0]);
+        assert_eq!(whole_nanos(3.155_76e18), 3_155_760_000_000_000_000);
+        assert_eq!(whole_nanos(f64::INFINITY), i64::MAX as u64);
     }
 }
