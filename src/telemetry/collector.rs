@@ -432,3 +432,67 @@ impl State {
         n
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// A clock that is set.
+    struct Set(Cell<Timestamp>);
+
+    impl Clock for Set {
+        fn now(&self) -> Timestamp {
+            self.0.get()
+        }
+
+        async fn sleep(&self, _: Duration) {
+            std::future::pending().await
+        }
+    }
+
+    fn collector(settings: &str) -> Collector<Set> {
+        let policy: Policy = toml::from_str(&format!("name = \"plain\"\n{settings}")).unwrap();
+        Collector::new(Rc::new(policy), Set(Cell::default()), "writer", 1)
+    }
+
+    fn record(collector: &Collector<Set>) -> Recorded {
+        let acme = collector.provider("acme");
+        collector.record(acme, Duration::from_millis(5), true, 1)
+    }
+
+    #[test]
+    fn a_record_that_went_astray_is_told() {
+        type Change = fn(&mut State);
+        let changes: [(Change, &str); 4] = [
+            (|s| s.counters.accepted += 1, "2 records accepted"),
+            (|s| s.counters.stored += 1, "1 stored + 1 buffered"),
+            (|s| s.buffer.clear(), "0 buffered"),
+            (|s| s.unsaved += 1, "1 records counted unsaved, found 0"),
+        ];
+        for (change, told) in changes {
+            let one = collector("");
+            assert!(matches!(record(&one), Recorded::StartedBatch(_)));
+            assert_eq!(one.check_conservation(), Ok(()));
+            change(&mut one.state.borrow_mut());
+            let defect = one.check_conservation().unwrap_err().to_string();
+            assert!(defect.contains(told), "{told}: {defect}");
+        }
+    }
+
+    /// Who waits for room gives up after 5 s by itself; who is silent for a second more has been cancelled.
+    #[test]
+    fn a_request_that_waits_for_room_is_taken_for_cancelled_after_its_time_and_a_second() {
+        let one_and_wait = "batch = { buffer_capacity = 1, overflow = \"wait\" }";
+        let full = collector(&format!("{one_and_wait}\nlayout.keys = \"batch_keys\""));
+        assert!(matches!(record(&full), Recorded::StartedBatch(_)));
+        let lost = |nanos| {
+            full.clock.0.set(Timestamp::from_nanos(nanos));
+            assert!(matches!(record(&full), Recorded::MustWait(_)));
+            full.counters().lost[LossCause::WaitedTooLong as usize]
+        };
+        assert_eq!([lost(0), lost(5_999_999_999)], [0, 0]);
+        assert_eq!(lost(6_000_000_000), 1);
+        assert_eq!(full.check_conservation(), Ok(()));
+    }
+}

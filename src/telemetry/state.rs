@@ -286,6 +286,26 @@ mod tests {
             assert_eq!(total(window, slice::from_ref(&a), &[]), (1, 0));
         }
         assert_eq!(pasts.0.len(), PASTS);
-        assert!(pasts.memory_bytes() < 100_000);
+        // Each value stands in the past and in the whole.
+        let least = 2 * PASTS * a.len();
+        assert!((least..100_000).contains(&pasts.memory_bytes()));
+    }
+
+    #[test]
+    fn a_window_is_kept_once_until_others_are_asked_for_later() {
+        let mut pasts = Pasts::default();
+        let mut ask = |window: u64| {
+            let _ = pasts.of(QueryKey {
+                window: Duration::from_secs(window),
+                provider: None,
+            });
+            let kept = pasts.0.iter().map(|p| p.key.window.as_secs());
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!([ask(60), ask(60)], [[60], [60]]);
+        assert_eq!(ask(90), [60, 90]);
+        assert_eq!(ask(60), [90, 60]);
+        assert_eq!((ask(1), ask(2)).1, [90, 60, 1, 2]);
+        assert_eq!(ask(3), [60, 1, 2, 3]);
     }
 }
