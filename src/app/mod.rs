@@ -6,6 +6,8 @@
 
 mod calls;
 mod host;
+#[cfg(test)]
+pub(crate) mod idle;
 pub mod telemetry;
 
 use crate::Defect;

@@ -33,3 +33,19 @@ impl PeakSecond {
         self.most = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_under_way_counts_on_when_its_peak_is_forgotten() {
+        let at = Timestamp::from_secs;
+        let mut peak = PeakSecond::default();
+        assert_eq!([peak.note(at(5)), peak.note(at(5))], [1, 2]);
+        assert_eq!((peak.note(at(6)), peak.most()), (1, 2));
+        peak.reset();
+        assert_eq!(peak.most(), 0);
+        assert_eq!((peak.note(at(6)), peak.most()), (2, 2));
+    }
+}

@@ -289,3 +289,38 @@ impl Kv for QueueHandle {
         Err(NO_STORE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::service::{Service, StoreSpec};
+    use crate::models::load;
+    use crate::sim::executor::Executor;
+    use crate::sim::random::Streams;
+
+    #[test]
+    fn a_message_that_went_astray_is_told() {
+        let store: StoreSpec = load("queues", None, &[]).unwrap();
+        let Service::Queues(spec) = store.service else {
+            unreachable!("it is a queue")
+        };
+        type Change = fn(&mut State);
+        let changes: [(Change, &str); 3] = [
+            (|s| drop(s.waiting.pop_front()), "2 messages sent"),
+            (|s| s.delivered += 1, "1 delivered, 2 waiting"),
+            (|s| s.acknowledged += 1, "1 acknowledged"),
+        ];
+        for (change, told) in changes {
+            let executor = Executor::new(Timestamp::EPOCH);
+            let rng = Streams::new(1, 0).stream("queue");
+            let take: Deliver = Box::new(|queue, batch| queue.acknowledge(&batch));
+            let queue = Queue::new(spec.clone(), executor.handle(), rng, take);
+            queue.push(vec![1]).unwrap();
+            queue.push(vec![2]).unwrap();
+            assert_eq!(queue.check(), Ok(()));
+            change(&mut queue.state.borrow_mut());
+            let defect = queue.check().unwrap_err().to_string();
+            assert!(defect.contains(told), "{told}: {defect}");
+        }
+    }
+}

@@ -84,3 +84,21 @@ impl Tracer {
         open.into_iter().map(with_operations).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_from_the_cache_is_one_of_those_written_down() {
+        let at = Timestamp::from_secs;
+        let mut tracer = Tracer::new(2);
+        tracer.note_cached("metrics", at(1));
+        assert!(tracer.begin("record", 3, at(2)).is_some());
+        tracer.note_cached("metrics", at(3));
+        assert!(tracer.begin("record", 3, at(4)).is_none());
+        let spans = tracer.take_spans();
+        let told: Vec<_> = spans.iter().map(|s| (s.name, s.place, s.start)).collect();
+        assert_eq!(told, [("metrics", None, at(1)), ("record", Some(3), at(2))]);
+    }
+}

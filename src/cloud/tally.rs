@@ -59,3 +59,29 @@ impl Tally {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    /// What is told of an operation on two keys that ended so, and that no store has metered.
+    fn told(result: Result<(), KvError>) -> Option<String> {
+        let tally = Tally::default();
+        let count = pin!(tally.count(OpKind::Write, 2, async move { result }));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(count.poll(&mut cx).is_ready());
+        let checked = tally.check(&KvMeter::default());
+        checked.err().map(|defect| defect.to_string())
+    }
+
+    #[test]
+    fn what_was_answered_has_been_metered() {
+        let unmetered = "2 writes asked for, 2 answered, but 0 metered";
+        assert_eq!(told(Ok(())).as_deref(), Some(unmetered));
+        assert_eq!(told(Err(KvError::Timeout)).as_deref(), Some(unmetered));
+        // It never came to the store.
+        assert_eq!(told(Err(KvError::InvocationLimit)), None);
+    }
+}

@@ -312,6 +312,11 @@ mod tests {
         let said = "zzzzzzzzzzzz".parse::<MeterItem>().unwrap_err().to_string();
         assert!(!said.contains("nearest"), "{said}");
         assert_eq!([edits("kitten", "sitting"), edits("", "abc")], [3, 3]);
+        // One character too many, at the end, before it, in the middle.
+        assert_eq!(
+            [edits("ba", "b"), edits("ab", "b"), edits("abc", "ac")],
+            [1; 3]
+        );
     }
 
     #[test]

@@ -158,3 +158,51 @@ impl<A: Application> World<A> {
         usage
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::scenario::Scenario;
+    use crate::run::tests::idle;
+    use crate::telemetry::ports::Archive;
+    use std::rc::Rc;
+
+    fn scenario() -> Scenario {
+        Scenario::load("default", &["naive".to_owned()], None, &[]).unwrap()
+    }
+
+    /// Ten were stored before the measurement and five in it: of a thousand that are gone, five are of those.
+    #[test]
+    fn no_more_updates_are_lost_than_were_stored_in_the_period() {
+        let scenario = scenario();
+        for (missing, lost) in [(1_000, 5), (3, 3), (-4, 0)] {
+            let mut run = idle(&scenario);
+            let app = Rc::clone(&run.world.app);
+            app.counters.borrow_mut().stored = 10;
+            run.start_measuring();
+            app.counters.borrow_mut().stored = 15;
+            app.missing.set(missing);
+            let end = run.world.timeline.origin + Duration::from_secs(3_600);
+            let (result, _) = run.finish(end, Billed::Period).unwrap();
+            assert_eq!(result.lost_updates, Some(lost), "{missing}");
+        }
+    }
+
+    /// An hour is one of 720 in a month.
+    #[test]
+    fn an_archive_is_billed_for_as_long_as_it_is_held() {
+        let scenario = scenario();
+        let stored = |billed| {
+            let run = idle(&scenario);
+            let archive = run.world.services.archive.clone();
+            run.executor.block_on(async move {
+                archive.put("day", vec![0; 720_000 - 3]).await.unwrap();
+            });
+            let end = run.world.timeline.origin + Duration::from_secs(3_600);
+            let (result, _) = run.finish(end, billed).unwrap();
+            result.usage.get(MeterItem::R2Storage)
+        };
+        assert_eq!(stored(Billed::Month), 720_000);
+        assert_eq!(stored(Billed::Period), 1_000);
+    }
+}

@@ -71,3 +71,51 @@ impl<A: Application> World<A> {
         wanted * came
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::scenario::Scenario;
+    use crate::run::tests::idle;
+    use crate::telemetry::counters::Counters;
+
+    /// A meter of so many operations of a kind that were done, and that a quota refused.
+    fn metered(kind: OpKind, done: u64, refused: u64) -> KvMeter {
+        let mut by_outcome = [[0; OpOutcome::ALL.len()]; OpKind::ALL.len()];
+        by_outcome[kind as usize][OpOutcome::Ok as usize] = done;
+        by_outcome[kind as usize][OpOutcome::QuotaExceeded as usize] = refused;
+        let meter = serde_json::json!({
+            "by_outcome": by_outcome,
+            "issued": by_outcome.map(|outcomes| outcomes.iter().sum::<u64>()),
+            "read_bytes": 0,
+            "write_bytes": 0,
+            "storage_byte_ns": 0,
+        });
+        serde_json::from_value(meter).unwrap()
+    }
+
+    /// A flush that succeeds takes along what was refused before, so that those which succeeded stand for all.
+    /// Nobody makes up for reads.
+    #[test]
+    fn what_a_quota_refused_was_wanted_too() {
+        let naive = ["naive".to_owned()];
+        let scenario = Scenario::load("default", &naive, Some("free"), &[]).unwrap();
+        let run = idle(&scenario);
+        let wanted = |kind, (done, refused), (flushes, failed_flushes)| {
+            *run.world.app.counters.borrow_mut() = Counters {
+                flushes,
+                failed_flushes,
+                ..Counters::default()
+            };
+            let kv = metered(kind, done, refused);
+            let wanted = run.world.wanted(&run.point, &kv, &Usage::default(), MONTH);
+            wanted.get(MeterItem::of_operation(kind))
+        };
+        assert_eq!(wanted(OpKind::Write, (30, 0), (8, 2)), 30);
+        // 30 of 6 flushes are 40 of 8, which is less than 60, and more than 39.
+        assert_eq!(wanted(OpKind::Write, (30, 30), (8, 2)), 40);
+        assert_eq!(wanted(OpKind::Write, (30, 9), (8, 2)), 39);
+        assert_eq!(wanted(OpKind::Write, (30, 1), (6, 0)), 30);
+        assert_eq!(wanted(OpKind::Read, (30, 10), (5, 0)), 40);
+    }
+}

@@ -238,8 +238,11 @@ impl fmt::Display for Effort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::fleet::FleetSpec;
     use crate::models::{embedded_names, parse_overrides};
     use crate::run::{Point, simulate};
+    use crate::telemetry::policy::CronPolicy;
+    use std::time::Duration;
 
     /// Those in which nearly everything fails for a while, and is tried again.
     const STORMS: [&str; 2] = ["bad-day", "retry-storm"];
@@ -309,5 +312,52 @@ mod tests {
         assert_eq!(of(1e3, 8e9).needs(), 40e9);
         assert_eq!(Effort::most(40e9).memory, 8e9);
         assert_eq!(Effort::most(1e3).memory, MOST.memory);
+    }
+
+    /// Ten hours of one record and one analytics query a second on four isolates, without a cache; a write for each
+    /// record, and three hours in a query.
+    #[test]
+    fn an_estimate_is_the_sum_of_what_comes_and_of_what_that_brings_about() {
+        let naive = ["naive".to_owned()];
+        let mut scenario = Scenario::load("default", &naive, None, &[]).unwrap();
+        let hour = Duration::from_secs(3_600);
+        (scenario.period.at_least, scenario.period.at_most) = (10 * hour, 10 * hour);
+        scenario.period.warm_up = Duration::ZERO;
+        scenario.fleet = FleetSpec::fixed(4);
+        scenario.workload.metrics_reads = Default::default();
+        scenario.workload.health_checks = Default::default();
+        scenario.workload.analytics_queries.per_request = 0.0;
+        scenario.workload.analytics_queries.rate = Rate::per_second(1.0);
+        let policy = &mut scenario.policies[0];
+        policy.queries.metrics_window = hour;
+        policy.queries.analytics_window = 2 * hour;
+        policy.cron = Some(CronPolicy {
+            every: Duration::from_secs(60),
+        });
+        let near = |found: f64, counted: f64| {
+            let ratio = found / counted;
+            assert!((ratio - 1.0).abs() < 1e-9, "{found}, {counted}");
+        };
+        // A query reads the four keys of each bucket: three for analytics, two for each of the others.
+        let (of_analytics, of_others) = (1.0 + 12.0 / 100.0, 1.0 + 8.0 / 100.0);
+        let asked = 36_000.0 * (1.0 + of_analytics);
+        let by_cron = 600.0 * (of_analytics + 2.0 * of_others);
+        let events = 36_000.0 * (1.0 + 3.0) + asked + by_cron;
+        // Six kinds of latencies, none of which fills more than 4,000 bins of 16 bytes.
+        let kept = 5_000.0 + 6.0 * 4_000.0 * 16.0;
+        // Each isolate has a key for each hour and one more.
+        let memory = 4e6 + 4.0 * 20_000.0 + 4.0 * 11.0 * 1_500.0;
+        let month = Count(30 * 86_400);
+        let one = Replication::of(&scenario, &scenario.policies[0], month);
+        near(one.events, events);
+        near(one.kept, kept);
+        near(one.memory, memory);
+        // Two levels, each twice, three at a time: what is kept goes into a file, two digits for a byte.
+        let all = Effort::of(&scenario, &[month, month], 2, 3);
+        near(all.events, 4.0 * events);
+        near(all.files, 3e6 + 4.0 * 2.0 * kept);
+        near(all.memory, 4.0 * kept + 3.0 * memory);
+        let at_once = Effort::of(&scenario, &[month, month], 2, 100);
+        near(at_once.memory, 4.0 * kept + 4.0 * memory);
     }
 }

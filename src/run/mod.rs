@@ -364,8 +364,17 @@ impl<A: Application> Run<'_, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::idle::Idle;
     use crate::run::scenario::Scenario;
     use crate::telemetry::ports::OpKind;
+
+    /// A run of an application that does nothing.
+    pub(super) fn idle(scenario: &Scenario) -> Run<'_, Idle> {
+        let point = point(scenario, 0, 1_000_000);
+        let timeline = Phases::of(scenario, point.traffic, point.replication);
+        let observation = Observation::default();
+        Run::of(&point, timeline, &observation, |_, _| Idle::default())
+    }
 
     fn point<'a>(scenario: &'a Scenario, policy: usize, traffic: u64) -> Point<'a> {
         Point {

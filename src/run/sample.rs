@@ -62,3 +62,33 @@ impl<A: Application> World<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::run::scenario::Scenario;
+    use crate::run::tests::idle;
+    use std::time::Duration;
+
+    #[test]
+    fn a_sample_shows_what_came_since_the_last() {
+        let naive = ["naive".to_owned()];
+        let scenario = Scenario::load("default", &naive, None, &[]).unwrap();
+        let mut run = idle(&scenario);
+        let origin = run.world.timeline.origin;
+        run.pass(origin);
+        run.world.busy_ms = 5_000.0;
+        run.world.sample();
+        run.pass(origin + Duration::from_secs(10));
+        run.world.busy_ms += 3_000.0;
+        run.world.arrived.records = 30;
+        run.world.arrived.records_refused = 12;
+        run.world.sample();
+        let [sample] = &run.world.samples[..] else {
+            unreachable!("the first has nothing before it")
+        };
+        assert_eq!(sample.get("requests_per_s"), 4.2);
+        assert_eq!(sample.get("concurrency"), 0.3);
+        assert_eq!(sample.end_s, 10.0);
+        assert_eq!(sample.start_s.to_string(), "0", "and not -0");
+    }
+}

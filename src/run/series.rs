@@ -343,4 +343,44 @@ mod tests {
         let r = &recoveries(&samples[..5], &[window])[0];
         assert_eq!(r.recovered_after_s, None);
     }
+
+    /// Seed rules: a hit ratio below 0.7 is a warning, below 0.5 critical.
+    #[test]
+    fn an_alert_that_gets_better_is_told_as_it_was_at_its_worst() {
+        let rules: AlertRules =
+            toml::from_str(include_str!("../../models/alerts/seed.toml")).unwrap();
+        let hits = [(60.0, 0.65), (120.0, 0.3), (180.0, 0.4), (240.0, 0.6)];
+        let samples = hits.map(|(t, h)| sample(t, &[("hit_ratio", h)]));
+        let spans = alert_timeline(&samples, &rules);
+        let short: Vec<_> = spans
+            .iter()
+            .map(|s| (s.start_s, s.end_s, s.worst.level, s.worst.value))
+            .collect();
+        assert_eq!(short, [(0.0, 240.0, Level::Critical, 0.3)]);
+    }
+
+    /// The interval that ends with the window is no part of what comes after it, however good it was.
+    #[test]
+    fn recovery_is_looked_for_after_the_window() {
+        let window = Window {
+            start: Duration::from_secs(20),
+            length: Duration::from_secs(20),
+            error: Probability::new(1.0).unwrap(),
+            rate_limited: Probability::default(),
+            place: None,
+            latency_factor: 1.0,
+        };
+        let goodput = [(10.0, 100.0), (20.0, 100.0), (30.0, 5.0), (40.0, 97.0)];
+        let samples = [&goodput[..], &[(50.0, 98.0)]].concat();
+        let samples: Vec<Sample> = samples
+            .iter()
+            .map(|(t, n)| sample(*t, &[("goodput_per_s", *n), ("error_rate", 0.0)]))
+            .collect();
+        let all = recoveries(&samples, &[window]);
+        let short: Vec<_> = all
+            .iter()
+            .map(|r| (r.least_per_s, r.recovered_after_s))
+            .collect();
+        assert_eq!(short, [(5.0, Some(10.0))]);
+    }
 }

@@ -307,3 +307,24 @@ impl<A: Application> World<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::idle;
+
+    #[test]
+    fn a_measurement_begins_with_the_requests_of_a_whole_day() {
+        let naive = ["naive".to_owned()];
+        let scenario = Scenario::load("default", &naive, Some("free"), &[]).unwrap();
+        let mut run = idle(&scenario);
+        let (now, world) = (run.world.timeline.origin, &mut run.world);
+        let daily = scenario.plan().daily_limit(MeterItem::WorkersRequests);
+        for _ in 0..daily.unwrap() {
+            assert!(world.runtime.admits(now));
+        }
+        assert!(!world.runtime.admits(now));
+        world.start_measuring(0);
+        assert!(world.runtime.admits(now));
+    }
+}

@@ -45,7 +45,6 @@
 use super::aggregate::ProviderNames;
 use super::cache::TtlCache;
 use super::counters::{Counters, LossCause};
-use super::keys::{Bucket, Slot};
 use super::lease::{LOOK_AGAIN, Lease, SILENCE};
 use super::policy::{KeyLayout, Overflow, Policy, WriteMode};
 use super::ports::Clock;
@@ -410,28 +409,68 @@ impl State {
             },
         }
     }
+}
 
-    /// Moves the buffer into the running totals; returns how many records that were.
-    pub(crate) fn fold(&mut self, policy: &Policy) -> u64 {
-        let n = self.buffer.len() as u64;
-        while let Some(first) = self.buffer.front() {
-            let apart = policy.layout.per_provider;
-            let slot = Slot {
-                bucket: Bucket::of(first.at, policy.layout.bucket),
-                provider: apart.then_some(first.provider),
-            };
-            let rollup = self.rollups.entry(slot).or_default();
-            // Records come in the order of time, so those of a bucket stand together.
-            let end = slot.bucket.end(policy.layout.bucket);
-            let fits = |r: &&Record| r.at < end && slot.provider.is_none_or(|p| p == r.provider);
-            let together = self.buffer.iter().take_while(fits).count();
-            for record in self.buffer.range(..together) {
-                rollup.total.add(record);
-                rollup.covered.add(record);
-            }
-            self.buffer.drain(..together);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// A clock that is set.
+    struct Set(Cell<Timestamp>);
+
+    impl Clock for Set {
+        fn now(&self) -> Timestamp {
+            self.0.get()
         }
-        self.unsaved += n;
-        n
+
+        async fn sleep(&self, _: Duration) {
+            std::future::pending().await
+        }
+    }
+
+    fn collector(settings: &str) -> Collector<Set> {
+        let policy: Policy = toml::from_str(&format!("name = \"plain\"\n{settings}")).unwrap();
+        Collector::new(Rc::new(policy), Set(Cell::default()), "writer", 1)
+    }
+
+    fn record(collector: &Collector<Set>) -> Recorded {
+        let acme = collector.provider("acme");
+        collector.record(acme, Duration::from_millis(5), true, 1)
+    }
+
+    #[test]
+    fn a_record_that_went_astray_is_told() {
+        type Change = fn(&mut State);
+        let changes: [(Change, &str); 4] = [
+            (|s| s.counters.accepted += 1, "2 records accepted"),
+            (|s| s.counters.stored += 1, "1 stored + 1 buffered"),
+            (|s| s.buffer.clear(), "0 buffered"),
+            (|s| s.unsaved += 1, "1 records counted unsaved, found 0"),
+        ];
+        for (change, told) in changes {
+            let one = collector("");
+            assert!(matches!(record(&one), Recorded::StartedBatch(_)));
+            assert_eq!(one.check_conservation(), Ok(()));
+            change(&mut one.state.borrow_mut());
+            let defect = one.check_conservation().unwrap_err().to_string();
+            assert!(defect.contains(told), "{told}: {defect}");
+        }
+    }
+
+    /// Who waits for room gives up after 5 s by itself; who is silent for a second more has been cancelled.
+    #[test]
+    fn a_request_that_waits_for_room_is_taken_for_cancelled_after_its_time_and_a_second() {
+        let one_and_wait = "batch = { buffer_capacity = 1, overflow = \"wait\" }";
+        let full = collector(&format!("{one_and_wait}\nlayout.keys = \"batch_keys\""));
+        assert!(matches!(record(&full), Recorded::StartedBatch(_)));
+        let lost = |nanos| {
+            full.clock.0.set(Timestamp::from_nanos(nanos));
+            assert!(matches!(record(&full), Recorded::MustWait(_)));
+            full.counters().lost[LossCause::WaitedTooLong as usize]
+        };
+        assert_eq!([lost(0), lost(5_999_999_999)], [0, 0]);
+        assert_eq!(lost(6_000_000_000), 1);
+        assert_eq!(full.check_conservation(), Ok(()));
     }
 }

@@ -167,3 +167,20 @@ fn by_cause(
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_counts_once_for_its_cause() {
+        let mut counters = Counters::default();
+        counters.query_error(&KvError::Timeout);
+        counters.query_error(&KvError::RateLimited);
+        counters.query_error(&KvError::Timeout);
+        counters.put_error(&KvError::Unavailable);
+        let of_queries = BTreeMap::from([("rate_limited", 1), ("timeout", 2)]);
+        assert_eq!(counters.query_errors, of_queries);
+        assert_eq!(counters.put_errors, BTreeMap::from([("unavailable", 1)]));
+    }
+}

@@ -115,6 +115,8 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     const TERM: Duration = Duration::from_secs(10);
 
@@ -145,5 +147,33 @@ mod tests {
         drop(slow);
         assert!(next.renew(at(21)));
         assert!(lease.try_take(at(22)).is_none());
+    }
+
+    /// A clock that stands still.
+    struct Still(Timestamp);
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+
+        async fn sleep(&self, _: Duration) {
+            std::future::pending().await
+        }
+    }
+
+    /// Who waits looks again after 50 ms, and is believed to wait for a second time as long.
+    #[test]
+    fn who_has_not_looked_for_the_turn_for_a_while_waits_no_more() {
+        let lease = Lease::new(TERM);
+        let _turn = lease.try_take(at(0)).unwrap();
+        assert!(!lease.is_awaited(at(1)));
+        let clock = Still(at(1));
+        let mut waits = pin!(lease.take(&clock));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        let after = |ms| at(1) + Duration::from_millis(ms);
+        assert!(lease.is_awaited(after(99)));
+        assert!(!lease.is_awaited(after(100)));
     }
 }

@@ -361,3 +361,70 @@ impl Drop for Warming<'_> {
         self.state.borrow_mut().warming.remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use crate::ports::{ListPage, PutOptions, Value};
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    /// A clock that stands still.
+    struct Still(Timestamp);
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+
+        async fn sleep(&self, _: Duration) {
+            std::future::pending().await
+        }
+    }
+
+    /// A KV in which each key holds itself, but for one that is not there.
+    struct Itself(&'static str);
+
+    impl Kv for Itself {
+        async fn read(&self, keys: &[&str], _: ReadOptions) -> Result<Vec<Option<Value>>, KvError> {
+            let value =
+                |key: &&str| -> Option<Value> { (*key != self.0).then(|| key.as_bytes().into()) };
+            Ok(keys.iter().map(value).collect())
+        }
+
+        async fn put(&self, _: &str, _: Vec<u8>, _: PutOptions) -> Result<(), KvError> {
+            Err(KvError::Unavailable)
+        }
+
+        async fn delete(&self, _: &str) -> Result<(), KvError> {
+            Err(KvError::Unavailable)
+        }
+
+        async fn list(&self, _: &str, _: Option<&str>, _: usize) -> Result<ListPage, KvError> {
+            Err(KvError::Unavailable)
+        }
+    }
+
+    /// Four hours: the last is current, the others are past.
+    #[test]
+    fn what_is_read_of_buckets_before_the_last_is_past() {
+        let policy: Policy =
+            toml::from_str("name = \"plain\"\n[layout]\nkeys = \"shared\"").unwrap();
+        let now = Timestamp::from_secs(100 * 3_600);
+        let collector = Collector::new(Rc::new(policy), Still(now), "writer", 1);
+        let hour = Duration::from_secs(3_600);
+        let buckets = Bucket::of_window(now, 4 * hour, hour);
+        let read = |absent: &'static str| {
+            let kv = Itself(absent);
+            let mut cx = Context::from_waker(Waker::noop());
+            match pin!(collector.values_of(&kv, &buckets, None)).poll(&mut cx) {
+                Poll::Ready(stored) => stored.map(|s| (s.values.len(), s.past)),
+                Poll::Pending => unreachable!("nothing of it waits"),
+            }
+        };
+        assert_eq!(read("none"), Ok((4, 3)));
+        assert_eq!(read("s/000000352800"), Ok((3, 2)));
+        assert_eq!(read("s/000000360000"), Ok((3, 3)));
+    }
+}

@@ -256,4 +256,24 @@ mod tests {
         none.merge(&Sketch::default());
         assert_eq!(none, whole);
     }
+
+    /// Below the first bin room is made for 32 at once, but not where no latency can fall.
+    #[test]
+    fn bins_are_added_in_steps() {
+        let grown = |first: i32, low: i32| {
+            let mut one = Sketch {
+                least: 0,
+                first,
+                bins: vec![1],
+            };
+            one.reach_all(low, first);
+            (one.first, one.bins.len(), one.count())
+        };
+        assert_eq!(grown(100, 100), (100, 1, 1));
+        assert_eq!(grown(100, 99), (68, 33, 1));
+        assert_eq!(grown(100, 68), (68, 33, 1));
+        assert_eq!(grown(100, 67), (36, 65, 1));
+        assert_eq!(grown(-344, -345), (-346, 3, 1));
+        assert_eq!(grown(-345, -346), (-346, 2, 1));
+    }
 }

@@ -4,6 +4,7 @@ use super::aggregate::{Aggregate, Metrics, ProviderNames};
 use super::cache::TtlCache;
 use super::counters::Counters;
 use super::keys::{Bucket, Slot};
+use super::policy::Policy;
 use super::ports::{KvError, Value};
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
@@ -54,6 +55,32 @@ pub(super) struct State {
     pub retry_tokens: RetryTokens,
     pub rng: Xoshiro256PlusPlus,
     pub counters: Counters,
+}
+
+impl State {
+    /// Moves the buffer into the running totals; returns how many records that were.
+    pub(super) fn fold(&mut self, policy: &Policy) -> u64 {
+        let n = self.buffer.len() as u64;
+        while let Some(first) = self.buffer.front() {
+            let apart = policy.layout.per_provider;
+            let slot = Slot {
+                bucket: Bucket::of(first.at, policy.layout.bucket),
+                provider: apart.then_some(first.provider),
+            };
+            let rollup = self.rollups.entry(slot).or_default();
+            // Records come in the order of time, so those of a bucket stand together.
+            let end = slot.bucket.end(policy.layout.bucket);
+            let fits = |r: &&Record| r.at < end && slot.provider.is_none_or(|p| p == r.provider);
+            let together = self.buffer.iter().take_while(fits).count();
+            for record in self.buffer.range(..together) {
+                rollup.total.add(record);
+                rollup.covered.add(record);
+            }
+            self.buffer.drain(..together);
+        }
+        self.unsaved += n;
+        n
+    }
 }
 
 /// This writer's running total of a bucket.
@@ -288,6 +315,26 @@ mod tests {
             assert_eq!(total(window, slice::from_ref(&a), &[]), (1, 0));
         }
         assert_eq!(pasts.0.len(), WINDOWS);
-        assert!(pasts.memory_bytes() < 100_000);
+        // Each value stands in the past and in the whole.
+        let least = 2 * WINDOWS * a.len();
+        assert!((least..100_000).contains(&pasts.memory_bytes()));
+    }
+
+    #[test]
+    fn a_window_is_kept_once_until_others_are_asked_for_later() {
+        let mut pasts = Pasts::default();
+        let mut ask = |window: u64| {
+            let _ = pasts.of(QueryKey {
+                window: Duration::from_secs(window),
+                provider: None,
+            });
+            let kept = pasts.0.iter().map(|p| p.key.window.as_secs());
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!([ask(60), ask(60)], [[60], [60]]);
+        assert_eq!(ask(90), [60, 90]);
+        assert_eq!(ask(60), [90, 60]);
+        assert_eq!((ask(1), ask(2)).1, [90, 60, 1, 2]);
+        assert_eq!(ask(3), [60, 1, 2, 3]);
     }
 }

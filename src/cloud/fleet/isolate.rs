@@ -144,3 +144,25 @@ impl<T> Drop for Busy<T> {
         i.last_use.set(i.last_use.get().max(self.sim.now()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::executor::Executor;
+
+    #[test]
+    fn tasks_that_are_done_are_not_remembered_for_ever() {
+        let executor = Executor::new(Timestamp::EPOCH);
+        let sim = executor.handle();
+        let isolate = Isolate::new(0, 0, (), Timestamp::EPOCH, Timestamp::EPOCH);
+        let waits = sim.spawn(std::future::pending());
+        isolate.adopt(waits, &sim);
+        for _ in 0..1_000 {
+            isolate.adopt(sim.spawn(async {}), &sim);
+            executor.run_until(Timestamp::EPOCH);
+        }
+        let tasks = isolate.tasks.borrow();
+        assert!(tasks.len() <= 16, "{}", tasks.len());
+        assert!(tasks.contains(&waits), "it is not done");
+    }
+}

@@ -29,6 +29,8 @@ pub type OpLog = Rc<RefCell<Vec<Operation>>>;
 pub struct Operation {
     /// What kind it was.
     pub kind: OpKind,
+    /// Its key, the first of several, or the prefix of a list.
+    pub key: String,
     /// Keys read, or 1.
     pub keys: usize,
     /// When it was called.
@@ -73,7 +75,7 @@ impl KvHandle {
     async fn answer<T>(
         &self,
         kind: OpKind,
-        keys: usize,
+        (key, keys): (&str, usize),
         (result, latency): (Result<T, KvError>, Duration),
     ) -> Result<T, KvError> {
         let start = self.store.clock().now();
@@ -81,6 +83,7 @@ impl KvHandle {
         if let Some(log) = &self.log {
             log.borrow_mut().push(Operation {
                 kind,
+                key: key.to_owned(),
                 keys,
                 start,
                 end: self.store.clock().now(),
@@ -113,19 +116,20 @@ impl Kv for KvHandle {
     ) -> Result<Vec<Option<Value>>, KvError> {
         let _connection = self.begin().await?;
         let done = self.store.read(self.place, keys, options);
-        self.answer(OpKind::Read, keys.len(), done).await
+        let named = (keys.first().copied().unwrap_or_default(), keys.len());
+        self.answer(OpKind::Read, named, done).await
     }
 
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
         let _connection = self.begin().await?;
         let done = self.store.write(self.place, key, value, options);
-        self.answer(OpKind::Write, 1, done).await
+        self.answer(OpKind::Write, (key, 1), done).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
         let _connection = self.begin().await?;
         let done = self.store.delete(self.place, key);
-        self.answer(OpKind::Delete, 1, done).await
+        self.answer(OpKind::Delete, (key, 1), done).await
     }
 
     async fn list(
@@ -136,6 +140,6 @@ impl Kv for KvHandle {
     ) -> Result<ListPage, KvError> {
         let _connection = self.begin().await?;
         let done = self.store.list(self.place, prefix, cursor, limit);
-        self.answer(OpKind::List, 1, done).await
+        self.answer(OpKind::List, (prefix, 1), done).await
     }
 }

@@ -319,3 +319,43 @@ fn absent(superseded: Option<Timestamp>) -> Rc<Version> {
         superseded: Cell::new(superseded),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::load;
+
+    /// One place; whether its cache answers a read of a key at a second.
+    fn place() -> (PopCaches, impl Fn(&mut PopCaches, usize, u64) -> bool) {
+        let consistency = Consistency {
+            spec: load("eventual", None, &[]).unwrap(),
+            places: 1,
+            hot: Sampler::constant(Duration::ZERO),
+            cold: Sampler::constant(Duration::ZERO),
+        };
+        let pops = PopCaches::new(consistency, &Streams::new(1, 0));
+        let read = |pops: &mut PopCaches, key: usize, s: u64| {
+            let now = Timestamp::from_secs(s);
+            pops.read(0, &key.to_string(), None, 1.0, now).1
+        };
+        (pops, read)
+    }
+
+    /// Entries are answered for 60 s. The entry after 1,024 makes the cache look for dead ones.
+    #[test]
+    fn a_full_cache_throws_out_what_is_dead_and_nothing_else() {
+        let (mut pops, read) = place();
+        for key in 0..=1_024 {
+            assert!(!read(&mut pops, key, 100));
+        }
+        assert_eq!(pops.places[0].len(), 1_025);
+        assert!(read(&mut pops, 0, 101) && read(&mut pops, 1_024, 101));
+        let (mut pops, read) = place();
+        for key in 0..1_024 {
+            assert!(!read(&mut pops, key, if key < 24 { 159 } else { 100 }));
+        }
+        assert!(!read(&mut pops, 1_024, 160));
+        assert_eq!(pops.places[0].len(), 24 + 1);
+        assert!(read(&mut pops, 23, 161) && !read(&mut pops, 24, 161));
+    }
+}

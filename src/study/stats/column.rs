@@ -117,3 +117,38 @@ pub(super) fn t_of(n: usize, error: f64) -> f64 {
 
 /// The error on each side of an interval that kvplan states.
 pub const EACH_SIDE: f64 = (1.0 - CONFIDENCE) / 2.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(contributions: [f64; 2], whole: f64) -> Column {
+        Column {
+            contributions: contributions.to_vec(),
+            resolution: Resolution { whole, bin: 0.0 },
+            too_few: false,
+        }
+    }
+
+    /// 8 within 2 over 4 within 1: twice the 4, and what is not known of both parts in fourths.
+    #[test]
+    fn a_quotient_is_known_as_well_as_its_parts() {
+        let quotient = column([8.0, 8.0], 2.0).ratio(&column([4.0, 4.0], 1.0));
+        assert_eq!(quotient.contributions, [2.0, 2.0]);
+        assert_eq!(quotient.resolution.whole, (2.0 + 2.0 * 1.0) / 4.0);
+    }
+
+    /// t(1, 0.975) = 12.706205; s / sqrt(2) = 1.
+    #[test]
+    fn two_replications_have_bounds_and_one_has_none() {
+        let two = column([1.0, 3.0], 0.0);
+        let bounds = two.bounds(0.025);
+        assert!((bounds.low - (2.0 - 12.706_205)).abs() < 1e-5, "{bounds:?}");
+        assert!(
+            (bounds.high - (2.0 + 12.706_205)).abs() < 1e-5,
+            "{bounds:?}"
+        );
+        let one = column([1.0, f64::NAN], 0.0);
+        assert_eq!(one.bounds(0.025), Bounds::NONE);
+    }
+}

@@ -109,7 +109,10 @@ fn relative_half_width(e: &Estimate) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::load;
+    use crate::pricing::{Catalog, Usage};
     use crate::sim::random::Streams;
+    use crate::study::stats::Resolution;
     use rand_distr::{Distribution, Normal};
 
     fn precision(relative: &str) -> Precision {
@@ -183,5 +186,30 @@ mod tests {
         // Why there is a least number to start with.
         let covered = coverage(0.1, "3%", 2);
         assert!(covered < 0.93 - bound(0.93), "from two: {covered}");
+    }
+
+    /// Only what is 0 in all replications was never seen: not what varies about 0, nor what is always the same.
+    #[test]
+    fn what_was_never_seen_has_no_share_of_its_mean() {
+        let catalog: Catalog = load("cloudflare", None, &[]).unwrap();
+        let plan = catalog.plan("paid").unwrap();
+        let share = |values: &[f64], whole: f64| {
+            let resolution = Resolution { whole, bin: 0.0 };
+            let pooled = Pooled {
+                contributions: values.iter().map(|v| vec![*v]).collect(),
+                resolution: vec![resolution],
+                estimates: Vec::new(),
+                too_few: vec![false],
+                invoice: plan.invoice(&Usage::default()),
+                short_history: false,
+            };
+            let e = Estimate::within(values.iter().copied(), resolution);
+            share_of_mean(&pooled, 0, &e)
+        };
+        assert_eq!(share(&[0.0, 0.0, 0.0], 0.0), None);
+        assert_eq!(share(&[0.0, 0.0, 0.0], 0.5), None);
+        assert_eq!(share(&[5.0, 5.0, 5.0], 0.0), Some(0.0));
+        assert_eq!(share(&[5.0, 5.0, 5.0], 0.5), Some(0.1));
+        assert_eq!(share(&[-1.0, 1.0], 0.0), Some(f64::INFINITY));
     }
 }

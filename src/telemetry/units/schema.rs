@@ -89,3 +89,25 @@ text_schema!(
         "examples": [0.05, "5%"],
     })
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An editor shows the same of a time, whether or not it may be left out.
+    #[test]
+    fn a_duration_is_text_with_a_unit() {
+        let generator = &mut SchemaGenerator::default();
+        let names = [duration::schema_name(), optional_duration::schema_name()];
+        assert_eq!(names, ["Duration", "Duration"]);
+        for schema in [
+            duration::json_schema(generator),
+            optional_duration::json_schema(generator),
+        ] {
+            let text = |name: &str| schema.get(name).and_then(|v| v.as_str());
+            assert_eq!(text("type"), Some("string"));
+            assert_eq!(text("title"), Some("duration"));
+            assert!(text("pattern").is_some_and(|p| p.contains("|ms|s|min|h|d|")));
+        }
+    }
+}

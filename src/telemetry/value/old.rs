@@ -151,6 +151,9 @@ mod tests {
             assert_eq!(read(offset, &[0, 1]), None);
         }
         assert_eq!(read(0, &[0; 20_000]), None);
+        // As many empty ones as are believed, and one more.
+        assert_eq!(read(0, &[0; 10_000]).map(|s| s.count()), Some(3));
+        assert_eq!(read(0, &[0; 10_001]), None);
         let mut other = sketch(0, vec![1]);
         other.config.gamma = 1.05;
         assert_eq!(other.into_new(), None);

@@ -19,7 +19,7 @@ use kvplan::study::chaos::trial::{NO_PANIC, first_broken};
 use kvplan::study::replicate::Work;
 use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::OpKind;
-use plants::{Altered, Elsewhere, Panics, Tampered, Twins};
+use plants::{Altered, Elsewhere, Lax, Panics, Tampered, Twins};
 use semaphore::Semaphored;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -172,6 +172,31 @@ fn an_adaptive_batch_that_ignores_its_age_is_found() {
 fn a_reader_whose_cache_ttl_is_ignored_is_found() {
     let deaf = Altered(|policy| policy.queries.cache_ttl = None);
     is_found("cacheTtl ignored", &deaf, "freshness", 400);
+}
+
+#[test]
+fn a_chain_that_goes_on_is_found() {
+    let endless = Altered(|policy| {
+        if let Some(prewarm) = &mut policy.cache.prewarm {
+            prewarm.max_chain = Duration::from_secs(25);
+        }
+    });
+    is_found("max_chain ignored", &endless, "chains", 300);
+}
+
+#[test]
+fn a_pace_of_writes_that_is_lax_is_found() {
+    is_found("write pace", &Lax, "pace", 200);
+}
+
+#[test]
+fn a_page_of_a_list_too_many_on_the_bill_is_found() {
+    let one_more = Tampered(|point, r| {
+        let lists = u128::from(r.kv.issued(OpKind::List).min(1));
+        r.usage.add(MeterItem::KvLists, 2 * lists);
+        r.invoice = point.scenario.plan().invoice(&r.usage);
+    });
+    is_found("lists billed", &one_more, "bill", 60);
 }
 
 #[test]

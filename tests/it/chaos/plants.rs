@@ -71,6 +71,22 @@ impl Subject for Elsewhere {
     }
 }
 
+/// A service that takes another write of a key a tenth too early.
+pub(super) struct Lax;
+
+impl Subject for Lax {
+    fn look(&self, point: &Point, stop: &AtomicBool) -> Result<Evidence, Cut> {
+        let mut scenario: Scenario = point.scenario.clone();
+        let interval = &mut scenario.limits.same_key_write_interval;
+        *interval = interval.mul_f64(0.9);
+        let point = Point {
+            scenario: &scenario,
+            ..*point
+        };
+        MetricsSystem.look(&point, stop)
+    }
+}
+
 /// It panics where a query comes to a breaker.
 pub(super) struct Panics;
 

@@ -5,17 +5,19 @@ use kvplan::cloud::consistency::ConsistencySpec;
 use kvplan::cloud::durable_object::DurableObject;
 use kvplan::cloud::failure::{FailureProcess, FailureSpec, Fault};
 use kvplan::cloud::fleet::{EndCause, Fleet, FleetSpec};
-use kvplan::cloud::kv::{DailyQuota, KvConfig, KvLatency, KvLimits, KvStore};
+use kvplan::cloud::kv::{Consistency, DailyQuota, KvConfig, KvLatency, KvLimits, KvStore};
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::cloud::r2::{ObjectStore, R2Bucket};
 use kvplan::cloud::runtime::Admission;
-use kvplan::cloud::service::{PointsSpec, Service, StoreSpec};
+use kvplan::cloud::service::{PointsSpec, RowsSpec, ServerSpec, Service, StoreSpec};
+use kvplan::cloud::sql::Database;
 use kvplan::models::dist::{Dist, Sampler};
 use kvplan::models::{Model, load};
+use kvplan::pricing::MeterItem;
 use kvplan::sim::executor::Executor;
 use kvplan::sim::random::Streams;
 use kvplan::telemetry::aggregate::ProviderNames;
-use kvplan::telemetry::ports::{Archive, Clock, Kv, OpKind, PutOptions, SharedCache};
+use kvplan::telemetry::ports::{Archive, Clock, Kv, OpKind, PutOptions, ReadOptions, SharedCache};
 use kvplan::telemetry::record::Record;
 use kvplan::units::Timestamp;
 use kvplan::workload::{Shape, hour_of_week};
@@ -217,13 +219,17 @@ fn an_isolate_ends_once_and_for_one_cause() {
 }
 
 fn store(executor: &Executor) -> Rc<KvStore> {
+    store_seen_as(None, executor)
+}
+
+fn store_seen_as(consistency: Option<Consistency>, executor: &Executor) -> Rc<KvStore> {
     let config = KvConfig {
         limits: model("cloudflare"),
         latency: KvLatency::uniform(Sampler::constant(Duration::ZERO)),
         failures: FailureSpec::default(),
         origin: START,
         quota: DailyQuota::default(),
-        consistency: None,
+        consistency,
     };
     KvStore::new(config, executor.handle(), &Streams::new(3, 0))
 }
@@ -263,4 +269,102 @@ fn requests_are_let_in_until_the_days_limit() {
     let admitted = [0, 1, 2].map(|s| two.admits(START + SECOND * s));
     assert_eq!(admitted, [true, true, false]);
     assert!(two.admits(START + SECOND * 86_400), "a new day");
+}
+
+/// What is written is seen at once where it was written, and half a minute later elsewhere.
+#[test]
+fn an_invocation_without_a_place_is_at_the_first() {
+    let executor = Executor::new(START);
+    let consistency = Consistency {
+        spec: ConsistencySpec {
+            propagation: Dist::Constant { value: SECOND * 30 },
+            ..model("eventual")
+        },
+        places: 2,
+        hot: Sampler::constant(Duration::ZERO),
+        cold: Sampler::constant(Duration::ZERO),
+    };
+    let kv = store_seen_as(Some(consistency), &executor);
+    let seen = executor.block_on(async move {
+        let somewhere = kv.invocation();
+        let put = somewhere.put("key", vec![1], PutOptions::default());
+        put.await.unwrap();
+        let first = kv.invocation_at(0).get("key").await.unwrap();
+        let second = kv.invocation_at(1).get("key").await.unwrap();
+        [first, second].map(|value| value.is_some())
+    });
+    assert_eq!(seen, [true, false]);
+}
+
+/// Two inserts with their later deletions, two updates, one delete: 2 (3 + 7), 2 x 5, 7. Two keys looked for, and
+/// two when they were inserted: 4 x 11; a list of the one that is left.
+#[test]
+fn a_database_counts_rows_by_what_was_done_to_them() {
+    let executor = Executor::new(START);
+    let rows = store(&executor);
+    let costs = RowsSpec {
+        insert: 3,
+        update: 5,
+        delete: 7,
+        lookup: 11,
+    };
+    let server = ServerSpec {
+        service_time: Duration::from_millis(1),
+        commit_time: Duration::ZERO,
+        max_wait: SECOND,
+    };
+    let database = Database::new(Rc::clone(&rows), costs, server);
+    let (handle, sim) = (database.invocation_by(rows.invocation()), executor.handle());
+    executor.block_on(async move {
+        for key in ["a", "a", "a", "b"] {
+            // No two writes of a key in a second.
+            sim.sleep(SECOND * 2).await;
+            let put = handle.put(key, vec![0; 5], PutOptions::default());
+            put.await.unwrap();
+        }
+        sim.sleep(SECOND * 2).await;
+        handle.delete("b").await.unwrap();
+        let read = handle.read(&["a", "b"], ReadOptions::default());
+        assert_eq!(read.await.unwrap().len(), 2);
+        let listed = handle.list("", None, 1_000).await.unwrap();
+        assert_eq!(listed.keys.len(), 1);
+    });
+    assert_eq!(database.rows_written_and_read(), (20 + 10 + 7, 44 + 1));
+    let usage = database.usage_as_object();
+    let of_object = [
+        MeterItem::DoRowsWritten,
+        MeterItem::DoRowsRead,
+        MeterItem::DoRequests,
+    ];
+    assert_eq!(of_object.map(|item| usage.get(item)), [37, 45, 7]);
+    let usage = database.usage_as_d1();
+    let of_d1 = [MeterItem::D1RowsWritten, MeterItem::D1RowsRead];
+    assert_eq!(of_d1.map(|item| usage.get(item)), [37, 45]);
+}
+
+/// A write past the bucket or the database is one that they know nothing of.
+#[test]
+fn what_was_metered_was_asked_for() {
+    let executor = Executor::new(START);
+    let put = |kv: &Rc<KvStore>, key: &'static str| {
+        let kv = kv.invocation();
+        let put = async move { kv.put(key, vec![1], PutOptions::default()).await };
+        executor.block_on(put).unwrap();
+    };
+    let objects = store(&executor);
+    let bucket = ObjectStore::new(Rc::clone(&objects));
+    bucket.check().unwrap();
+    put(&objects, "a");
+    let defect = bucket.check().unwrap_err().to_string();
+    assert!(defect.contains("R2: 0 writes asked for"), "{defect}");
+    let rows = store(&executor);
+    let d1: StoreSpec = model("d1");
+    let Service::D1(spec) = d1.service else {
+        unreachable!("it is a database")
+    };
+    let database = Database::new(Rc::clone(&rows), spec.rows, spec.server);
+    database.check().unwrap();
+    put(&rows, "a");
+    let defect = database.check().unwrap_err().to_string();
+    assert!(defect.contains("database: 0 writes asked for"), "{defect}");
 }

@@ -1,14 +1,20 @@
 //! Edges of the metrics system: its defaults, its words, who is woken, when a breaker closes.
 
+use kvplan::cloud::kv::KvStore;
+use kvplan::models::load;
 use kvplan::sim::executor::Executor;
+use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
 use kvplan::telemetry::alerts::Level;
+use kvplan::telemetry::collector::Collector;
 use kvplan::telemetry::load::run_concurrent_requests;
 use kvplan::telemetry::policy::{BreakerPolicy, Policy};
-use kvplan::telemetry::ports::{Archive, KvError};
+use kvplan::telemetry::ports::{Archive, Clock, KvError, OpKind};
+use kvplan::telemetry::record::Record;
 use kvplan::telemetry::resilience::{Breaker, BreakerState};
 use kvplan::telemetry::semaphore::Room;
 use kvplan::units::Timestamp;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -124,4 +130,39 @@ fn a_burst_counts_its_errors() {
         run_concurrent_requests(&clock, 3, request).await
     });
     assert_eq!((burst.errors, burst.duration), (1, Duration::ZERO));
+}
+
+/// Of two consumers the first stores what both have taken in; the second has nothing to wait for.
+#[test]
+fn what_another_consumer_has_stored_is_not_written_again() {
+    let start = Timestamp::from_secs(1_793_577_600);
+    let executor = Executor::new(start);
+    let sim = executor.handle();
+    let mut names = ProviderNames::default();
+    let mut message = Aggregate::default();
+    message.add(&Record {
+        at: start,
+        provider: names.intern("acme"),
+        latency: SECOND,
+        success: true,
+        tokens: 1,
+    });
+    let message = message.encode(&names);
+    let mut plain = policy();
+    plain.batch.min_interval = SECOND * 7;
+    let collector = Collector::new(Rc::new(plain), sim.clone(), "consumer", 1);
+    let kv = KvStore::counting(load("cloudflare", None, &[]).unwrap(), sim.clone());
+    let (stored, writes, took) = executor.block_on(async move {
+        for _ in 0..2 {
+            assert_eq!(collector.absorb(&message), Ok(1));
+        }
+        for _ in 0..2 {
+            let handle = kv.invocation();
+            collector.store_absorbed(&handle).await.unwrap();
+        }
+        let stored = collector.counters().stored;
+        let took = sim.now().since(start);
+        (stored, kv.meter().issued(OpKind::Write), took)
+    });
+    assert_eq!((stored, writes, took), (2, 1, Duration::ZERO));
 }

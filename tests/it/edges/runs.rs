@@ -2,11 +2,15 @@
 
 use crate::setup::overrides;
 use kvplan::models::quantity::Count;
-use kvplan::pricing::MeterItem;
+use kvplan::pricing::{Invoice, MeterItem, Usage};
+use kvplan::run::measure::{Calls, Get, Measurable, Measure, Outcome};
 use kvplan::run::precision::Precision;
 use kvplan::run::scenario::Scenario;
 use kvplan::run::{ORIGIN, Phases, Point, arrivals};
+use kvplan::sim::latencies::Latencies;
+use kvplan::study::stats::pool::one_sided;
 use kvplan::study::stats::warm_up::mser5;
+use std::borrow::Cow;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -33,6 +37,18 @@ fn a_month_of_one_request_is_a_month() {
     let settings = ["period.requests=1", "period.at_most=\"60 d\""];
     let scenario = load(&settings).unwrap();
     assert_eq!(scenario.horizon(Count(1)), HOUR * 24 * 30);
+    // Nor do calls make it one.
+    let settings = [settings[0], settings[1], "period.calls=0"];
+    let scenario = load(&settings).unwrap();
+    let horizons = [1, 2, 30].map(|n| scenario.horizon(Count(n)));
+    assert_eq!(horizons, [HOUR * 24 * 30, HOUR * 24 * 15, HOUR * 24]);
+}
+
+/// A million requests a month are 50,000 in a day and a half.
+#[test]
+fn fifty_thousand_requests_are_simulated_if_nothing_else_is_said() {
+    let scenario = load(&[]).unwrap();
+    assert_eq!(scenario.horizon(Count(1_000_000)), HOUR * 36);
 }
 
 /// The longest bucket is that over which periods are spread, though others are filled.
@@ -98,4 +114,48 @@ fn a_run_counts_what_is_billed_for_its_services_alone() {
     };
     assert!(of("kv.reads").is_simulated());
     assert!(!of("workers.logpush").is_simulated());
+}
+
+/// A run whose queries took so long.
+struct Took(Latencies);
+
+impl Measurable for Took {
+    fn latencies(&self, _: Calls) -> Option<Cow<'_, Latencies>> {
+        Some(Cow::Borrowed(&self.0))
+    }
+
+    fn bill(&self) -> Option<(&Usage, &Invoice)> {
+        None
+    }
+}
+
+/// Ten runs of 40 queries each, from 1 to 40 ms up to from 10 to 49 ms, 400 in all with the median 25. Of a run's
+/// queries 25 to 16 are below that, so that their share has the standard error sqrt(10 / 9 x 82.5) / 400 = 0.024;
+/// 2.262 of those are 2.2 ms to either side, where a millisecond holds a fortieth.
+#[test]
+fn a_median_lies_between_its_bounds() {
+    let median = Measure {
+        name: "median",
+        meaning: "",
+        get: Get::<Took>::Quantile {
+            of: Calls::Query,
+            q: 0.5,
+            unit_ms: 1.0,
+        },
+    };
+    let measures = [median];
+    let outcomes: Vec<Outcome> = (0..10)
+        .map(|run| {
+            let mut took = Latencies::default();
+            for ms in 1..=40 {
+                took.add(Duration::from_millis(run + ms));
+            }
+            Outcome::of(&measures, &Took(took))
+        })
+        .collect();
+    let all: Vec<&Outcome> = outcomes.iter().collect();
+    let scenario = load(&[]).unwrap();
+    let bounds = one_sided(&measures, 0, scenario.plan(), &all, 0.025).unwrap();
+    assert!((bounds.low - 22.8).abs() < 1.1, "{bounds:?}");
+    assert!((bounds.high - 27.2).abs() < 1.1, "{bounds:?}");
 }

@@ -176,14 +176,18 @@ fn build(args: &Arguments, tree: &Tree, work: &Work) -> io::Result<()> {
     let left: BTreeSet<String> = mutants.iter().map(|m| m.name.clone()).collect();
     refused.extend(chosen.difference(&left).cloned());
     work.write("refused.json", &refused)?;
-    work.write("planted.json", &mutants)?;
     eprintln!(
         "{there} mutants, {} chosen, {} compile",
         chosen.len(),
         mutants.len()
     );
+    // What a test reaches is noted by number.
+    let before: Vec<Mutant> = work.read("planted.json").unwrap_or_default();
+    let numbered = |all: &[Mutant]| -> Vec<(u32, String)> {
+        all.iter().map(|m| (m.id, m.name.clone())).collect()
+    };
     let known: Vec<Test> = match args.command.as_str() {
-        "again" => work.read("tests.json")?,
+        "again" if numbered(&before) == numbered(&mutants) => work.read("tests.json")?,
         _ => Vec::new(),
     };
     let tests = suite::measure(
@@ -192,5 +196,6 @@ fn build(args: &Arguments, tree: &Tree, work: &Work) -> io::Result<()> {
         &work.folder.join("reached"),
         &args.asked,
     )?;
-    work.write("tests.json", &tests)
+    work.write("tests.json", &tests)?;
+    work.write("planted.json", &mutants)
 }

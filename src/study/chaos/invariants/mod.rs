@@ -2,11 +2,13 @@
 
 mod accounts;
 mod bill;
+mod chains;
 mod conservation;
 mod faults;
 mod freshness;
 mod liveness;
 mod meter;
+mod pace;
 mod repeat;
 mod retries;
 mod updates;
@@ -20,9 +22,11 @@ pub const ALL: &[Invariant] = &[
     updates::UPDATES,
     meter::METER,
     bill::BILL,
+    pace::PACE,
     retries::RETRIES,
     faults::FAULTS,
     freshness::FRESHNESS,
+    chains::CHAINS,
     liveness::LIVENESS,
     repeat::REPEAT,
 ];
