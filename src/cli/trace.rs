@@ -2,18 +2,14 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted, traffic_of};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, parse_duration};
-use kvplan::report::output::OutputDir;
+use kvplan::report::stream::into_file;
 use kvplan::run::Point;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::replay::{Extent, write_trace};
-use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Arguments of `kvplan trace`.
@@ -84,39 +80,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Some(0)),
             other => other.map_err(|e| format!("standard output: cannot be written ({e})")),
         },
-        Some(path) => into_file(path, write),
+        Some(path) => into_file(path, write).map_err(|e| e.to_string()),
     };
     match written.map_err(Failure::usage)? {
         Some(_) => Ok(EXIT_OK),
         None => Err(interrupted()),
     }
-}
-
-/// Writes into a hidden folder first, so that nobody finds half of the file.
-fn into_file(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<Option<u64>>,
-) -> Result<Option<u64>, String> {
-    let fail = |e: io::Error| format!("{}: cannot be written ({e})", path.display());
-    let name = path.file_name().and_then(OsStr::to_str);
-    let name = name.ok_or_else(|| format!("{}: expected a file's name", path.display()))?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let out = OutputDir::prepare(folder.unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
-    let staged = out.staged(name).map_err(|e| e.to_string())?;
-    let file = BufWriter::new(File::create(staged).map_err(fail)?);
-    let rows = if path.extension().is_some_and(|e| e == "gz") {
-        let mut packed = GzEncoder::new(file, Compression::default());
-        let rows = write(&mut packed).map_err(fail)?;
-        packed.finish().and_then(|mut o| o.flush()).map_err(fail)?;
-        rows
-    } else {
-        let mut file = file;
-        let rows = write(&mut file).map_err(fail)?;
-        file.flush().map_err(fail)?;
-        rows
-    };
-    if rows.is_some() {
-        out.commit().map_err(|e| e.to_string())?;
-    }
-    Ok(rows)
 }

@@ -9,5 +9,6 @@ pub mod html;
 pub mod output;
 pub mod settings;
 pub mod shell;
+pub mod stream;
 pub mod table;
 pub mod write;

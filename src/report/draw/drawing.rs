@@ -1,6 +1,7 @@
 //! What all drawings share: the file, SVG or PNG, and the heading.
 
 use super::hover::{Hover, draw_svg};
+use super::png;
 use super::style::{FONT, GREY, INK, PNG_SCALE, use_own_font};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
@@ -36,9 +37,11 @@ pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(),
         })
     } else {
         let size = (width * PNG_SCALE, height * PNG_SCALE);
-        let root = BitMapBackend::new(path, size).into_drawing_area();
-        // When the backend is dropped, it says nothing of a file that could not be written.
-        draw_all(drawing, &root, PNG_SCALE as i32).and_then(|_| Ok(root.present()?))
+        let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
+        let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+        let drawn = draw_all(drawing, &root, PNG_SCALE as i32).and_then(|_| Ok(root.present()?));
+        drop(root);
+        drawn.and_then(|()| png::write(path, size, &pixels))
     };
     drawn.map_err(|why| WriteError::NotDrawn {
         what: path.display().to_string(),
@@ -103,6 +106,7 @@ fn heading<DB: DrawingBackend>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::disk::failing;
 
     struct Blank;
 
@@ -132,6 +136,22 @@ mod tests {
             let nowhere = dir.path().join("none").join(name);
             let said = draw(&Blank, &nowhere).unwrap_err().to_string();
             assert!(said.contains(": cannot be drawn ("), "{said}");
+        }
+    }
+
+    /// Whichever call to the disk fails, the drawing says so.
+    #[test]
+    fn a_disk_that_fails_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.svg", "a.png"] {
+            let path = dir.path().join(name);
+            let mut calls = 0;
+            while let Err(e) = failing::at(calls, || draw(&Blank, &path)).0 {
+                let said = e.to_string();
+                assert!(said.contains(": cannot be drawn ("), "{said}");
+                calls += 1;
+            }
+            assert_eq!(calls, 2, "{name}: it is made, then written");
         }
     }
 

@@ -6,4 +6,5 @@ mod drawing;
 pub mod heatmap;
 pub mod hover;
 pub mod panels;
+mod png;
 mod style;
