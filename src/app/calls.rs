@@ -33,12 +33,6 @@ impl CallStats {
         self.errors += u64::from(!ok);
     }
 
-    /// Counts a call of so many nanoseconds that did not fail.
-    #[inline]
-    pub fn add_nanos(&mut self, latency_ns: u64) {
-        self.latencies.add_nanos(latency_ns);
-    }
-
     /// Adds the calls of another time.
     pub fn merge(&mut self, other: &CallStats) {
         self.latencies.merge(&other.latencies);

@@ -160,7 +160,8 @@ impl<M: Memory> Host<M> {
 fn note(calls: &mut Calls, call: Call, took: Duration, response: Response, now: Timestamp) {
     calls.of(call).add(took, response.ok);
     if let Some(as_of) = response.as_of {
-        calls.answer_age.add_nanos(now.nanos_since(as_of));
+        let age_ns = now.nanos_since(as_of);
+        calls.answer_age.latencies.add_nanos(age_ns);
     }
 }
 

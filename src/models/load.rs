@@ -175,13 +175,10 @@ fn apply_overrides<T: Model>(text: &str, overrides: &[Override]) -> Result<T, Co
 /// The model that a table holds, if it is one.
 fn checked<T: Model>(table: toml::Table) -> Result<T, FieldError> {
     // As text, so that one reader of each model is compiled, and not two.
-    let text = table.to_string();
-    let deserializer = toml::Deserializer::parse(&text);
-    let deserializer = deserializer.map_err(|e| FieldError::new(".", e.message()))?;
-    let model: T = serde_path_to_error::deserialize(deserializer)
-        .map_err(|e| FieldError::new(e.path().to_string(), e.inner().message()))?;
-    model.validate()?;
-    Ok(model)
+    parse("", &table.to_string()).map_err(|e| {
+        let field = e.field.unwrap_or_else(|| ".".to_owned());
+        FieldError::new(field, e.message)
+    })
 }
 
 fn set(table: &mut toml::Table, path: &[String], value: &toml::Value) -> Result<(), String> {

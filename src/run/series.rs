@@ -318,16 +318,21 @@ mod tests {
         );
     }
 
-    #[test]
-    fn recovery_is_when_goodput_and_errors_are_back() {
-        let window = Window {
+    /// Everything fails from 20 s to 40 s.
+    fn outage() -> Window {
+        Window {
             start: Duration::from_secs(20),
             length: Duration::from_secs(20),
             error: Probability::new(1.0).unwrap(),
             rate_limited: Probability::default(),
             place: None,
             latency_factor: 1.0,
-        };
+        }
+    }
+
+    #[test]
+    fn recovery_is_when_goodput_and_errors_are_back() {
+        let window = outage();
         let at = |end_s: f64, goodput: f64, errors: f64| {
             sample(end_s, &[("goodput_per_s", goodput), ("error_rate", errors)])
         };
@@ -362,19 +367,14 @@ mod tests {
     /// The interval that ends with the window is no part of what comes after it, however good it was.
     #[test]
     fn recovery_is_looked_for_after_the_window() {
-        let window = Window {
-            start: Duration::from_secs(20),
-            length: Duration::from_secs(20),
-            error: Probability::new(1.0).unwrap(),
-            rate_limited: Probability::default(),
-            place: None,
-            latency_factor: 1.0,
-        };
-        let goodput = [(10.0, 100.0), (20.0, 100.0), (30.0, 5.0), (40.0, 97.0)];
-        let samples = [&goodput[..], &[(50.0, 98.0)]].concat();
-        let samples: Vec<Sample> = samples
-            .iter()
-            .map(|(t, n)| sample(*t, &[("goodput_per_s", *n), ("error_rate", 0.0)]))
+        let window = outage();
+        let goodput = [100.0, 100.0, 5.0, 97.0, 98.0];
+        let samples: Vec<Sample> = (1..)
+            .zip(goodput)
+            .map(|(i, n)| {
+                let end_s = 10.0 * f64::from(i);
+                sample(end_s, &[("goodput_per_s", n), ("error_rate", 0.0)])
+            })
             .collect();
         let all = recoveries(&samples, &[window]);
         let short: Vec<_> = all

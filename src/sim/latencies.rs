@@ -35,12 +35,7 @@ impl Latencies {
     /// Counts one.
     #[inline]
     pub fn add(&mut self, latency: Duration) {
-        // Most take none, and need no conversion.
-        if latency.is_zero() {
-            self.zeros += 1;
-        } else {
-            self.add_nanos(nanos(latency));
-        }
+        self.add_nanos(nanos(latency));
     }
 
     /// Counts one of so many nanoseconds.

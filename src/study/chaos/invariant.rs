@@ -1,6 +1,7 @@
 //! What an invariant is: a promise, and who looks whether it was kept.
 
 use super::evidence::Evidence;
+use crate::cloud::spans::Span;
 use crate::run::Point;
 use crate::run::result::RunResult;
 
@@ -23,6 +24,12 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// Every invocation of the run at rest; none if its books do not agree.
+    pub fn spans(&self) -> &[Span] {
+        let books = self.evidence.rest.books.as_ref();
+        books.map_or(&[], |(_, observed)| &observed.traces)
+    }
+
     /// The results there are, each with its name.
     pub fn results(&self) -> impl Iterator<Item = (&'static str, &RunResult)> {
         let ordinary = self.evidence.ordinary.as_ref().ok();

@@ -54,31 +54,13 @@ impl Subject for Tampered {
     }
 }
 
-/// A world whose failure windows hit every place.
-pub(super) struct Elsewhere;
+/// The metrics system in another world than is stated.
+pub(super) struct Elsewhere(pub(super) fn(&mut Scenario));
 
 impl Subject for Elsewhere {
     fn look(&self, point: &Point, stop: &AtomicBool) -> Result<Evidence, Cut> {
         let mut scenario: Scenario = point.scenario.clone();
-        for window in &mut scenario.failures.windows {
-            window.place = None;
-        }
-        let point = Point {
-            scenario: &scenario,
-            ..*point
-        };
-        MetricsSystem.look(&point, stop)
-    }
-}
-
-/// A service that takes another write of a key a tenth too early.
-pub(super) struct Lax;
-
-impl Subject for Lax {
-    fn look(&self, point: &Point, stop: &AtomicBool) -> Result<Evidence, Cut> {
-        let mut scenario: Scenario = point.scenario.clone();
-        let interval = &mut scenario.limits.same_key_write_interval;
-        *interval = interval.mul_f64(0.9);
+        (self.0)(&mut scenario);
         let point = Point {
             scenario: &scenario,
             ..*point

@@ -14,10 +14,7 @@ pub(super) const PACE: Invariant = Invariant {
 
 fn check(case: &Case) -> Result<(), String> {
     let apart = case.point.scenario.limits.refusal();
-    let Ok((_, observed)) = &case.evidence.rest.books else {
-        return Ok(());
-    };
-    let operations = observed.traces.iter().flat_map(|s| &s.operations);
+    let operations = case.spans().iter().flat_map(|s| &s.operations);
     let taken =
         |o: &&Operation| matches!(o.kind, OpKind::Write | OpKind::Delete) && o.error.is_none();
     let mut of_key: BTreeMap<&str, Vec<Timestamp>> = BTreeMap::new();
