@@ -62,6 +62,12 @@ impl<M: Memory> Host<M> {
         }
     }
 
+    /// The invocation, to be made another's.
+    #[inline]
+    pub fn context(&mut self) -> &mut Context<M> {
+        &mut self.context
+    }
+
     /// From now on it is for other work of the same invocation, in a request context of its own.
     #[inline]
     pub fn part(&mut self) {
@@ -143,9 +149,10 @@ impl<M: Memory> Host<M> {
     /// Notes in the trace that a query was answered from the isolate's cache.
     #[inline]
     pub fn note_cached(&self, task: Task) {
-        let now = self.services.sim.now();
         let tracer = &mut *self.services.tracer.borrow_mut();
-        tracer.note_cached(task.name(), now);
+        if tracer.is_open() {
+            tracer.note_cached(task.name(), self.services.sim.now());
+        }
     }
 
     /// Runs a cron trigger in the invocation.

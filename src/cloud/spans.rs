@@ -59,6 +59,12 @@ impl Tracer {
         Some(log)
     }
 
+    /// Whether any more are written down.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.left > 0
+    }
+
     /// Notes an invocation that was answered from the cache.
     #[inline]
     pub fn note_cached(&mut self, name: &'static str, now: Timestamp) {

@@ -2,30 +2,26 @@
 
 use super::world::World;
 use crate::app::{Application, Cron, Host};
-use crate::cloud::runtime::Context;
 use crate::workload::{Arrival, ArrivalKind};
 use std::time::Duration;
 
 impl<A: Application> World<A> {
-    /// The invocation of an arrival that keeps its isolate busy for so long, and how long that takes to start;
-    /// `None` if the plan's requests of the day are used up, or it would take more CPU time than the plan allows.
+    /// Whether an arrival is let in: not if the plan's requests of the day are used up, or it would take more
+    /// CPU time than the plan allows.
     #[inline]
-    fn invoke(
-        &mut self,
-        arrival: &Arrival,
-        busy: Duration,
-        too_much_cpu: bool,
-    ) -> Option<(Context<A::Isolate>, Duration)> {
-        if !self.runtime.admits(arrival.at) || too_much_cpu {
-            self.arrived.refused += 1;
-            return None;
-        }
-        let (context, wait) = self.runtime.invoke(arrival.place, busy);
+    fn admits(&mut self, arrival: &Arrival, too_much_cpu: bool) -> bool {
+        let admitted = self.runtime.admits(arrival.at) && !too_much_cpu;
+        self.arrived.refused += u64::from(!admitted);
+        admitted
+    }
+
+    /// Counts the wait for an isolate to start, if there was one.
+    #[inline]
+    fn waited(&self, wait: Duration) {
         if !wait.is_zero() {
             let calls = &mut *self.services.calls.borrow_mut();
             calls.cold_start.add(wait, true);
         }
-        Some((context, wait))
     }
 
     #[inline]
@@ -45,27 +41,37 @@ impl<A: Application> World<A> {
 
     #[inline]
     fn record(&mut self, arrival: &Arrival, latency: Duration) {
-        let Some((context, _)) = self.invoke(arrival, latency, self.too_much_cpu[0]) else {
+        if !self.admits(arrival, self.too_much_cpu[0]) {
             self.arrived.records_refused += 1;
             self.last_record = Some(None);
             return;
-        };
+        }
         self.arrived.records += 1;
         self.all_records += 1;
         self.busy_ms += latency.as_secs_f64() * 1e3;
         // What waits for the isolate is the request, not its recording.
-        let host = Host::new(context, &self.services, Duration::ZERO);
-        if let Some(host) = self.last_record.insert(Some(host)) {
+        let place = arrival.place;
+        let wait = if let Some(Some(last)) = &mut self.last_record {
+            self.runtime.invoke_in(last.context(), place, latency)
+        } else {
+            let (context, wait) = self.runtime.invoke(place, latency);
+            let host = Host::new(context, &self.services, Duration::ZERO);
+            self.last_record = Some(Some(host));
+            wait
+        };
+        self.waited(wait);
+        if let Some(Some(host)) = &self.last_record {
             self.app.handle(arrival.kind, host);
         }
     }
 
     /// Any other call, a request of its own: a metrics read too, if there was no record before it.
     fn call(&mut self, arrival: &Arrival) {
-        let invoked = self.invoke(arrival, Duration::ZERO, self.too_much_cpu[1]);
-        let Some((context, wait)) = invoked else {
+        if !self.admits(arrival, self.too_much_cpu[1]) {
             return;
-        };
+        }
+        let (context, wait) = self.runtime.invoke(arrival.place, Duration::ZERO);
+        self.waited(wait);
         match arrival.kind {
             ArrivalKind::Record { .. } => {}
             ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {

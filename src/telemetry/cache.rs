@@ -1,7 +1,7 @@
 //! A bounded cache whose entries live for a fixed time.
 
 use crate::units::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What a cache has been asked, and what it did.
@@ -49,7 +49,8 @@ impl CacheCounters {
 pub struct TtlCache<K, V> {
     ttl: Duration,
     max_entries: usize,
-    entries: BTreeMap<K, Entry<V>>,
+    /// A handful, so that looking through all is the quickest way to one.
+    entries: Vec<Entry<K, V>>,
     /// Keys in the order in which they were filled; a refilled key appears again.
     order: VecDeque<(K, u64)>,
     fills: u64,
@@ -57,19 +58,20 @@ pub struct TtlCache<K, V> {
 }
 
 #[derive(Debug, Clone)]
-struct Entry<V> {
+struct Entry<K, V> {
+    key: K,
     value: V,
     expires: Timestamp,
     fill: u64,
 }
 
-impl<K: Ord + Clone, V: Clone> TtlCache<K, V> {
+impl<K: Eq + Clone, V: Clone> TtlCache<K, V> {
     /// An empty cache for at most `max_entries` entries.
     pub fn new(ttl: Duration, max_entries: usize) -> Self {
         TtlCache {
             ttl,
             max_entries,
-            entries: BTreeMap::new(),
+            entries: Vec::new(),
             order: VecDeque::new(),
             fills: 0,
             counters: CacheCounters::default(),
@@ -79,42 +81,52 @@ impl<K: Ord + Clone, V: Clone> TtlCache<K, V> {
     /// The value under `key` if it is alive; counts a hit or a miss.
     #[inline]
     pub fn get(&mut self, key: &K, now: Timestamp) -> Option<V> {
-        match self.entries.get(key) {
-            Some(entry) if now < entry.expires => {
-                self.counters.hits += 1;
-                Some(entry.value.clone())
-            }
-            Some(_) => {
-                self.entries.remove(key);
-                self.counters.expired += 1;
-                self.counters.misses += 1;
-                None
-            }
-            None => {
-                self.counters.misses += 1;
-                None
-            }
+        let found = self.position(key);
+        if let Some(entry) = found.map(|i| &self.entries[i])
+            && now < entry.expires
+        {
+            self.counters.hits += 1;
+            return Some(entry.value.clone());
         }
+        if let Some(i) = found {
+            self.entries.swap_remove(i);
+            self.counters.expired += 1;
+        }
+        self.counters.misses += 1;
+        None
+    }
+
+    #[inline]
+    fn position(&self, key: &K) -> Option<usize> {
+        self.entries.iter().position(|e| e.key == *key)
+    }
+
+    /// Where an entry is, unless it has been filled anew since.
+    fn position_of_fill(&self, key: &K, fill: u64) -> Option<usize> {
+        self.position(key).filter(|i| self.entries[*i].fill == fill)
     }
 
     /// Puts a value in, for the TTL from now.
     pub fn insert(&mut self, key: K, value: V, now: Timestamp) {
-        if !self.entries.contains_key(&key) {
-            while self.entries.len() >= self.max_entries {
-                self.evict_oldest(now);
+        match self.position(&key) {
+            Some(i) => _ = self.entries.swap_remove(i),
+            None => {
+                while self.entries.len() >= self.max_entries {
+                    self.evict_oldest(now);
+                }
             }
         }
         self.fills += 1;
         self.order.push_back((key.clone(), self.fills));
-        let entry = Entry {
+        self.entries.push(Entry {
+            key,
             value,
             expires: now + self.ttl,
             fill: self.fills,
-        };
-        self.entries.insert(key, entry);
+        });
         // Forget places in the order that later fills or expiry made void.
         while let Some((key, fill)) = self.order.front()
-            && self.entries.get(key).is_none_or(|e| e.fill != *fill)
+            && self.position_of_fill(key, *fill).is_none()
         {
             self.order.pop_front();
         }
@@ -122,12 +134,10 @@ impl<K: Ord + Clone, V: Clone> TtlCache<K, V> {
 
     fn evict_oldest(&mut self, now: Timestamp) {
         while let Some((key, fill)) = self.order.pop_front() {
-            let current = self.entries.get(&key).filter(|e| e.fill == fill);
-            let Some(alive) = current.map(|e| now < e.expires) else {
+            let Some(i) = self.position_of_fill(&key, fill) else {
                 continue;
             };
-            self.entries.remove(&key);
-            if alive {
+            if now < self.entries.swap_remove(i).expires {
                 self.counters.evicted += 1;
             }
             return;
@@ -141,7 +151,7 @@ impl<K: Ord + Clone, V: Clone> TtlCache<K, V> {
 
     /// The values held, dead ones included.
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.values().map(|e| &e.value)
+        self.entries.iter().map(|e| &e.value)
     }
 
     /// Entries held, dead ones included.

@@ -25,7 +25,7 @@ impl<C: Clock> Collector<C> {
         wanted: impl Fn(&State) -> bool,
     ) -> Result<(), KvError> {
         if self.waits_for_writes() {
-            return self.write(kv, None).await;
+            return Box::pin(self.write(kv, None)).await;
         }
         let turn = self.writing.take(&self.clock).await;
         let has_reason = || wanted(&self.state.borrow()) && !self.is_clean();
@@ -36,7 +36,8 @@ impl<C: Clock> Collector<C> {
         if self.is_clean() {
             return Ok(());
         }
-        self.write(kv, Some(&turn)).await
+        // Apart, as a future is moved whole by each that awaits it, and this one is large.
+        Box::pin(self.write(kv, Some(&turn))).await
     }
 
     /// Writes a batch, unless that has been done. In the background one write is under way and at most one
@@ -94,8 +95,8 @@ impl<C: Clock> Collector<C> {
     ) -> Result<(), KvError> {
         let result = match self.policy.layout.keys {
             KeyLayout::Rollup => self.write_rollups(kv, turn).await,
-            KeyLayout::BatchKeys => self.write_batches(kv, turn).await,
-            KeyLayout::Shared => self.write_shared(kv, turn).await,
+            KeyLayout::BatchKeys => Box::pin(self.write_batches(kv, turn)).await,
+            KeyLayout::Shared => Box::pin(self.write_shared(kv, turn)).await,
         };
         {
             let s = &mut *self.state.borrow_mut();
@@ -103,7 +104,7 @@ impl<C: Clock> Collector<C> {
             s.counters.failed_flushes += u64::from(result.is_err());
         }
         if result.is_ok() && self.policy.queries.aggregate == Aggregation::OnWrite {
-            self.refresh(kv).await;
+            Box::pin(self.refresh(kv)).await;
         }
         result
     }
@@ -248,7 +249,7 @@ impl<C: Clock> Collector<C> {
                 c.put_attempts += 1;
                 c.retries += u64::from(attempt > 1);
             }
-            match kv.put(key, value, options).await {
+            match Box::pin(kv.put(key, value, options)).await {
                 Ok(()) => Ok(covered),
                 Err(e) => {
                     self.state.borrow_mut().counters.put_error(&e);

@@ -183,7 +183,8 @@ impl<C: Clock> Collector<C> {
         key: QueryKey,
     ) -> Result<Rc<Metrics>, KvError> {
         self.state.borrow_mut().counters.fetches += 1;
-        let stored = match self.stored_values(kv, key).await {
+        // Apart, as a future is moved whole by each that awaits it, and this one is large.
+        let stored = match Box::pin(self.stored_values(kv, key)).await {
             Ok(stored) => stored,
             Err(e) => {
                 self.state.borrow_mut().counters.query_error(&e);
@@ -271,8 +272,10 @@ impl<C: Clock> Collector<C> {
         let retry = &self.policy.queries.retry;
         let bulks = keys.chunks(BULK).map(|bulk| async move {
             let bulk: Vec<&str> = bulk.iter().map(String::as_str).collect();
-            self.with_retries(retry, async |_| kv.read(&bulk, self.read_options()).await)
-                .await
+            self.with_retries(retry, async |_| {
+                Box::pin(kv.read(&bulk, self.read_options())).await
+            })
+            .await
         });
         // Keys are in the order of their buckets.
         let before_last = |key: &String| buckets.last().is_none_or(|last| !last.has(key));

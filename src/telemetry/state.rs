@@ -71,7 +71,10 @@ impl State {
             // Records come in the order of time, so those of a bucket stand together.
             let end = slot.bucket.end(policy.layout.bucket);
             let fits = |r: &&Record| r.at < end && slot.provider.is_none_or(|p| p == r.provider);
-            let together = self.buffer.iter().take_while(fits).count();
+            let together = match self.buffer.back() {
+                Some(last) if !apart && last.at < end => self.buffer.len(),
+                _ => self.buffer.iter().take_while(fits).count(),
+            };
             for record in self.buffer.range(..together) {
                 rollup.total.add(record);
                 rollup.covered.add(record);

@@ -205,9 +205,12 @@ impl Side {
         }
     }
 
+    #[inline]
     fn with_a_record(&mut self) -> u32 {
-        let extra = self.fraction > 0.0 && self.rng.random::<f64>() < self.fraction;
-        self.left = self.whole + u32::from(extra);
+        self.left = self.whole;
+        if self.fraction > 0.0 && self.rng.random::<f64>() < self.fraction {
+            self.left += 1;
+        }
         self.left
     }
 }
@@ -240,7 +243,8 @@ impl Sides {
     /// A record has come: from now on [`Sides::next_attached`] gives the calls that come with it.
     #[inline]
     pub fn with_a_record(&mut self) {
-        self.attached_left = self.sides.iter_mut().map(Side::with_a_record).sum();
+        let [a, b, c] = &mut self.sides;
+        self.attached_left = a.with_a_record() + b.with_a_record() + c.with_a_record();
     }
 
     /// The next call that comes with the last record.

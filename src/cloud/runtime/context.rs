@@ -148,6 +148,13 @@ impl<M: Memory> Context<M> {
         self.clone()
     }
 
+    /// From now on another invocation's.
+    #[inline]
+    pub(super) fn renew(&mut self, isolate: Rc<Isolate<M>>) {
+        self.isolate = isolate;
+        self.part();
+    }
+
     /// From now on for other work, in a request context of its own.
     #[inline]
     pub fn part(&mut self) {

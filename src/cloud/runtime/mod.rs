@@ -63,6 +63,19 @@ impl<M: Memory> Runtime<M> {
         (Context::new(isolate, &self.rules), wait)
     }
 
+    /// The same in the context of an invocation that nobody else holds any more.
+    #[inline]
+    pub fn invoke_in(
+        &mut self,
+        context: &mut Context<M>,
+        place: Option<u16>,
+        busy: Duration,
+    ) -> Duration {
+        let (isolate, wait) = self.fleet.serve(place, busy);
+        context.renew(isolate);
+        wait
+    }
+
     /// What the isolates alive have in their memory.
     pub fn memories(&self) -> impl Iterator<Item = &M> {
         self.fleet.isolates().map(|i| &i.memory)

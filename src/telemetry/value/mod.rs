@@ -98,25 +98,26 @@ fn write(out: &mut Vec<u8>, mut n: u64) {
 fn write_block(out: &mut Vec<u8>, bins: &[u64; BLOCK]) {
     let bits = u64::BITS - bins.iter().fold(0, |all, n| all | n).leading_zeros();
     let width = bits.div_ceil(6) as usize;
-    out.push(LETTERS[width]);
     match width {
-        0 => {}
+        0 => out.push(LETTERS[0]),
         1 => {
-            let mut letters = [0; BLOCK];
+            let mut letters = [LETTERS[1]; 1 + BLOCK];
             for i in 0..BLOCK {
-                letters[i] = LETTERS[bins[i] as usize % 64];
+                letters[1 + i] = LETTERS[bins[i] as usize % 64];
             }
             out.extend_from_slice(&letters);
         }
         2 => {
-            let mut pairs = [[0; 2]; BLOCK];
+            let mut letters = [LETTERS[2]; 1 + 2 * BLOCK];
             for i in 0..BLOCK {
                 let n = bins[i] as usize;
-                pairs[i] = [LETTERS[n % 64], LETTERS[(n >> 6) % 64]];
+                letters[1 + 2 * i] = LETTERS[n % 64];
+                letters[2 + 2 * i] = LETTERS[(n >> 6) % 64];
             }
-            out.extend_from_slice(pairs.as_flattened());
+            out.extend_from_slice(&letters);
         }
         _ => {
+            out.push(LETTERS[width]);
             for n in bins {
                 out.extend((0..width).map(|i| LETTERS[(n >> (6 * i)) as usize % 64]));
             }
