@@ -1,9 +1,10 @@
 //! Charts of rows: horizontal bars or points, each with its interval.
 
-use super::chart::{Axis, Mark, Scale, Ticks};
+use super::chart::{Axis, Mark, Scale};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
 use super::style::{FONT, GREY, INK, SIZE, colour};
+use super::ticks::Ticks;
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};

@@ -230,6 +230,8 @@ struct Plotter<'a> {
 
 /// The least latency that charts tell from none.
 const LATENCY_FLOOR_MS: f64 = 0.1;
+/// What costs nothing is drawn here on a logarithmic axis.
+const LEAST_USD: f64 = 0.01;
 
 impl Plotter<'_> {
     fn policies(&self) -> Vec<&str> {
@@ -269,6 +271,17 @@ impl Plotter<'_> {
 
     fn chart(&self, title: &str, y: Axis, series: Vec<Series>) -> Chart {
         let n = replications(self.cells);
+        let mut note = if n != "1" {
+            format!(
+                "Bands: 95% confidence over {n} replications (Student's t); where none is seen, it is thinner than the line."
+            )
+        } else {
+            "One replication: no confidence interval.".into()
+        };
+        let is_unsure = |d: &Datum| d.y.is_finite() && !(d.low.is_finite() && d.high.is_finite());
+        if n != "1" && series.iter().flat_map(|s| &s.data).any(is_unsure) {
+            note.push_str(" Hollow: no interval is known.");
+        }
         Chart {
             title: title.to_owned(),
             subtitle: settings_line(self.scenario, self.cells),
@@ -282,13 +295,7 @@ impl Plotter<'_> {
             y,
             series,
             marks: Vec::new(),
-            note: if n != "1" {
-                format!(
-                    "Bands: 95% confidence over {n} replications (Student's t); where none is seen, it is thinner than the line."
-                )
-            } else {
-                "One replication: no confidence interval.".into()
-            },
+            note,
         }
     }
 
@@ -307,9 +314,15 @@ impl Plotter<'_> {
             .iter()
             .any(|c| c.estimate("cost_usd").mean <= 0.0);
         if zero {
-            chart.y.min = Some(0.01);
-            chart.y.max = Some(10.0);
-            chart.note.push_str(" No cost is drawn at $0.01.");
+            chart.y.min = Some(LEAST_USD);
+            chart.y.format = |v| match v <= LEAST_USD {
+                true => "$0".into(),
+                false => format::usd(v),
+            };
+            let most = self.cells.iter().map(|c| c.estimate("cost_usd").mean);
+            if most.fold(0.0, f64::max) <= LEAST_USD {
+                chart.y.max = Some(10.0);
+            }
         }
         for (i, policy) in self.policies().into_iter().enumerate() {
             let cells = self.of_policy(policy);
@@ -327,11 +340,7 @@ impl Plotter<'_> {
                 };
                 chart.marks.push(Mark {
                     at,
-                    label: format!(
-                        "{policy}: {what} of plan \"{}\" used up {from} {}",
-                        self.scenario.plan,
-                        format::count(at)
-                    ),
+                    label: format!("{policy}: {what} used up {from} {}", format::count(at)),
                     vertical: true,
                     colour: Some(i),
                 });
@@ -405,7 +414,10 @@ impl Plotter<'_> {
         let axis = Axis {
             label: "latency (ms)".into(),
             scale: Scale::Log,
-            format: |v| format!("{} ms", format::count(v)),
+            format: |v| match v <= LATENCY_FLOOR_MS {
+                true => format!("<{} ms", format::count(LATENCY_FLOOR_MS)),
+                false => format!("{} ms", format::count(v)),
+            },
             min: Some(LATENCY_FLOOR_MS),
             max: None,
         };
@@ -421,11 +433,7 @@ impl Plotter<'_> {
                 });
             }
         }
-        let mut chart = self.chart(&format!("Latency of {what}"), axis, series);
-        chart
-            .note
-            .push_str(" Below 0.1 ms (from memory, at once) is drawn at 0.1 ms.");
-        chart
+        self.chart(&format!("Latency of {what}"), axis, series)
     }
 
     fn quota_use(&self) -> Chart {

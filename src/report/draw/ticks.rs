@@ -1,0 +1,78 @@
+//! Where the labels of an axis stand.
+
+use super::chart::Scale;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use std::ops::Range;
+
+/// An axis: a range of values, and where its labels stand.
+#[derive(Clone)]
+pub(in crate::report) struct Ticks {
+    pub(in crate::report) range: Range<f64>,
+    pub(in crate::report) scale: Scale,
+}
+
+impl Ranged for Ticks {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let Range { start, end } = self.range;
+        let f = match self.scale {
+            Scale::Linear => (value - start) / (end - start),
+            Scale::Log => (value / start).ln() / (end / start).ln(),
+        };
+        // What lies far outside must not become a way of many pixels, each of which is drawn.
+        let f = if f.is_nan() { 0.0 } else { f.clamp(-1.0, 2.0) };
+        limit.0 + (f64::from(limit.1 - limit.0) * f).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        let most = hint.max_num_points();
+        match self.scale {
+            Scale::Linear => self.even_points(most),
+            Scale::Log => self.log_points(most),
+        }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+impl ValueFormatter<f64> for Ticks {}
+
+impl Ticks {
+    /// Multiples of 1, 2 or 5 times a power of ten.
+    fn even_points(&self, most: usize) -> Vec<f64> {
+        let Range { start, end } = self.range;
+        let least = (end - start) / most.max(2) as f64;
+        let decade = 10_f64.powf(least.log10().floor());
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * decade);
+        let step = steps.into_iter().find(|s| *s >= least).unwrap_or(steps[3]);
+        // So narrow that the ends are one and the same number.
+        if !(step > 0.0 && step.is_finite() && start + step > start) {
+            return vec![start];
+        }
+        let first = (start / step - 1e-9).ceil() as i64;
+        let last = (end / step + 1e-9).floor() as i64;
+        (first..=last).map(|i| i as f64 * step).collect()
+    }
+
+    /// 1, 3, 10, 30, ... or, over many decades, powers of ten.
+    fn log_points(&self, most: usize) -> Vec<f64> {
+        let Range { start, end } = self.range;
+        let decades = (end / start).log10();
+        let steps: &[f64] = match most as f64 / decades {
+            n if n >= 6.0 => &[1.0, 2.0, 3.0, 5.0],
+            n if n >= 2.0 => &[1.0, 3.0],
+            _ => &[1.0],
+        };
+        // An end that is no number has no decades.
+        let decade = |v: f64| v.log10().clamp(-308.0, 308.0);
+        let (first, last) = (decade(start).floor() as i32, decade(end).ceil() as i32);
+        let all = (first..=last).flat_map(|d| steps.iter().map(move |s| s * 10_f64.powi(d)));
+        let slack = 1.0 + 1e-9;
+        all.filter(|v| *v * slack >= start && *v <= end * slack)
+            .collect()
+    }
+}
