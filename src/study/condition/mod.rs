@@ -172,13 +172,7 @@ mod tests {
             ..e(1.0, f64::NAN)
         };
         assert_eq!(of(one), Answer::Undecided(Doubt::OneReplication));
-        assert_eq!(
-            of(e(1.0, f64::NAN)),
-            Answer::Undecided(Doubt::NoInterval)
-        );
-        assert_eq!(
-            of(e(f64::NAN, f64::NAN)),
-            Answer::Undecided(Doubt::NoValue)
-        );
+        assert_eq!(of(e(1.0, f64::NAN)), Answer::Undecided(Doubt::NoInterval));
+        assert_eq!(of(e(f64::NAN, f64::NAN)), Answer::Undecided(Doubt::NoValue));
     }
 }

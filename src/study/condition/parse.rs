@@ -239,10 +239,35 @@ mod tests {
         insta::assert_snapshot!(error("cost>+5"), @r#"found "cost>+5", expected a change after >: + or -, then a percentage of the old value (+10%), or an amount (+5USD)"#);
         insta::assert_snapshot!(error("hit<-0.02"), @r#"found "hit<-0.02", expected a change after <: + or -, then a percentage of the old value (+10%), or points of a percentage (+2pp)"#);
         insta::assert_snapshot!(error("cost<-101%"), @r#"found "cost<-101%", expected a fall by at most 100% of the old value"#);
-        for bad in ["", "<", "cost=+10%", "cost>", "cost>+", "cost>+-5%", "cost>+nan%", "cost>+infUSD", "cost>+1e999USD", "cost>++5USD", "cost>€5", "isolates>+5%", "cost><+5%", "p95_query>+-5ms"] {
+        for bad in [
+            "",
+            "<",
+            "cost=+10%",
+            "cost>",
+            "cost>+",
+            "cost>+-5%",
+            "cost>+nan%",
+            "cost>+infUSD",
+            "cost>+1e999USD",
+            "cost>++5USD",
+            "cost>€5",
+            "isolates>+5%",
+            "cost><+5%",
+            "p95_query>+-5ms",
+        ] {
             assert!(parse_change(bad).is_err(), "{bad}");
         }
-        for bad in ["", ",", "cost<20USD,", "cost<-5USD", "cost<+5USD", "cost<$5USD", "hit>nan", "p95_query<-5ms", "isolates<5"] {
+        for bad in [
+            "",
+            ",",
+            "cost<20USD,",
+            "cost<-5USD",
+            "cost<+5USD",
+            "cost<$5USD",
+            "hit>nan",
+            "p95_query<-5ms",
+            "isolates<5",
+        ] {
             assert!(parse_bounds(bad).is_err(), "{bad}");
         }
     }

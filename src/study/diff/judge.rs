@@ -4,8 +4,9 @@
 //! is none, that is undecided: what chance may have done alone is no reason to stop a change, and no reason to
 //! call it good.
 
-use super::{Diff, Pair};
-use crate::run::metric::METRICS;
+use super::{Diff, Pair, Side, Verdict};
+use crate::run::metric::{METRICS, position};
+use crate::study::cheapest::{BOUNDED, Reason};
 use crate::study::condition::assertion::not_the_whole_work;
 use crate::study::condition::{Answer, By, Change, Doubt};
 use crate::study::stats::Estimate;
@@ -54,8 +55,7 @@ fn crossed(change: &Change, asked: &[usize], pair: &Pair) -> Answer {
     };
     let beyond = pair.beyond(metric, factor);
     let answer = change.relation.holds(beyond, threshold, size);
-    let mean = |name: &str| pair.new.figure(name).estimate.mean;
-    match not_the_whole_work(asked, mean) {
+    match loses_more(asked, pair) {
         // A bill does not grow where the work is refused or lost.
         Some(reason)
             if answer == Answer::No
@@ -66,4 +66,19 @@ fn crossed(change: &Change, asked: &[usize], pair: &Pair) -> Answer {
         }
         _ => answer,
     }
+}
+
+/// Why the new bill is for less of the work than the old one was; none where that was `asked` about.
+fn loses_more(asked: &[usize], pair: &Pair) -> Option<Reason> {
+    let reason = |side: &Side| {
+        let mean = |name: &str| side.figure(name).estimate.mean;
+        not_the_whole_work(asked, mean)
+    };
+    let rises = |name: &&str| {
+        let change = &pair.changes[position(name)];
+        change.verdict == Verdict::Higher
+    };
+    let new = reason(&pair.new)?;
+    let more = reason(&pair.old).is_none() || BOUNDED.iter().any(|name| rises(&name));
+    more.then_some(new)
 }

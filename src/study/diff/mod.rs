@@ -170,7 +170,9 @@ fn combined(old: &Side, new: &Side, pairing: Pairing, metric: usize, factor: f64
         (Pairing::Paired, Some(a), Some(b)) => b.less(&a.affine(0.0, factor)).estimate(),
         _ => unpaired(old.estimate, new.estimate, factor),
     };
-    let size = (factor * old.estimate.mean).abs().max(new.estimate.mean.abs());
+    let size = (factor * old.estimate.mean)
+        .abs()
+        .max(new.estimate.mean.abs());
     if e.mean.abs() <= NOTHING * size {
         e.mean = 0.0;
     }
@@ -260,7 +262,10 @@ mod tests {
         let a = side("a", 1, &[0.1, 0.7, 0.3]);
         let pair = Pair::of(a.clone(), a);
         for change in pair.changes {
-            assert_eq!((change.estimate.mean, change.estimate.half_width), (0.0, 0.0));
+            assert_eq!(
+                (change.estimate.mean, change.estimate.half_width),
+                (0.0, 0.0)
+            );
             assert_eq!(change.verdict, Verdict::NotSignificant);
         }
     }
@@ -268,15 +273,24 @@ mod tests {
     #[test]
     fn points_meet_by_name_and_level_where_there_are_several() {
         let of = |points: &[(&str, u64)]| -> Vec<Side> {
-            points.iter().map(|(p, t)| side(p, *t, &[1.0, 2.0])).collect()
+            points
+                .iter()
+                .map(|(p, t)| side(p, *t, &[1.0, 2.0]))
+                .collect()
         };
         let met = |old: &[(&str, u64)], new: &[(&str, u64)]| {
             let d = diff(of(old), of(new));
-            let pairs = d.pairs.iter().map(|p| (p.old.policy.clone(), p.new.policy.clone(), p.new.traffic.0));
+            let pairs = d
+                .pairs
+                .iter()
+                .map(|p| (p.old.policy.clone(), p.new.policy.clone(), p.new.traffic.0));
             (pairs.collect::<Vec<_>>(), d.alone.map(|a| a.len()))
         };
         let pair = |a: &str, b: &str, t| (a.to_owned(), b.to_owned(), t);
-        assert_eq!(met(&[("a", 1)], &[("b", 2)]), (vec![pair("a", "b", 2)], [0, 0]));
+        assert_eq!(
+            met(&[("a", 1)], &[("b", 2)]),
+            (vec![pair("a", "b", 2)], [0, 0])
+        );
         assert_eq!(
             met(&[("a", 1), ("b", 1)], &[("b", 5), ("c", 5)]),
             (vec![pair("b", "b", 5)], [1, 1])

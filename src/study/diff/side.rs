@@ -133,7 +133,11 @@ mod tests {
         };
         let column = Figure::stated(unknown, false, &values).column.unwrap();
         assert!(column.estimate().half_width.is_nan());
-        assert!(Figure::stated(stated, false, &[1.0, f64::NAN, 3.0]).column.is_none());
+        assert!(
+            Figure::stated(stated, false, &[1.0, f64::NAN, 3.0])
+                .column
+                .is_none()
+        );
         assert!(Figure::stated(stated, false, &[1.0]).column.is_none());
         assert!(Figure::none().column.is_none());
     }

@@ -60,7 +60,8 @@ impl Kind {
     /// # Errors
     /// If there is no such thing, or its file is of no such kind.
     pub fn of(name: &str) -> Result<Self, ConfigError> {
-        let comes_along = |(_, folder): &&(Kind, &str)| embedded_names(folder).iter().any(|n| n == name);
+        let comes_along =
+            |(_, folder): &&(Kind, &str)| embedded_names(folder).iter().any(|n| n == name);
         if let Some((kind, _)) = MODELS.iter().find(comes_along) {
             return Ok(*kind);
         }
@@ -97,7 +98,9 @@ impl Kind {
         };
         Err(ConfigError::new(
             label,
-            format!("found {found}, expected those of a scenario (workload, policies, billing), a policy (name, batch, cache) or a price catalog (checked, plan)"),
+            format!(
+                "found {found}, expected those of a scenario (workload, policies, billing), a policy (name, batch, cache) or a price catalog (checked, plan)"
+            ),
         ))
     }
 
@@ -142,8 +145,16 @@ mod tests {
         assert!(said("").starts_with("x.toml: found no fields, expected"));
         assert!(said("read = 1").contains("found the fields read, expected those of"));
         let none = Kind::of("no-such.toml").unwrap_err().to_string();
-        assert!(none.starts_with("no-such.toml: cannot be read (no such file); expected a scenario"), "{none}");
-        let two = Kind::of_both("naive", "cloudflare").unwrap_err().to_string();
-        assert_eq!(two, "cloudflare: found a price catalog, expected a policy, as naive is one: both sides must be of one kind");
+        assert!(
+            none.starts_with("no-such.toml: cannot be read (no such file); expected a scenario"),
+            "{none}"
+        );
+        let two = Kind::of_both("naive", "cloudflare")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            two,
+            "cloudflare: found a price catalog, expected a policy, as naive is one: both sides must be of one kind"
+        );
     }
 }

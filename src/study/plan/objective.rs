@@ -1,7 +1,7 @@
 //! Objectives as people write them: `p95_query<500ms,loss<0.1%,cost<20USD`.
 
-use crate::models::{ValueError, nearest};
 use crate::models::quantity::{Count, Probability, parse_duration};
+use crate::models::{ValueError, nearest};
 use crate::run::metric::{METRICS, index_of};
 
 /// A bound on a measure.
