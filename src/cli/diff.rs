@@ -6,11 +6,13 @@ use super::session::compute;
 use super::sweep::{Levels, read_levels};
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::Count;
-use kvplan::models::{ValueError, embedded_names};
+use kvplan::models::{Model, ValueError, embedded_names};
+use kvplan::pricing::Catalog;
 use kvplan::report::output::OutputDir;
 use kvplan::report::results;
 use kvplan::report::write::diff::DiffReport;
 use kvplan::report::write::sweep::settings_line;
+use kvplan::run::effort::Effort;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::condition::{Answer, Change, parse_change};
 use kvplan::study::diff::simulate::{meet, simulate};
@@ -83,6 +85,7 @@ struct Compared {
 /// Compares both sides, and judges the thresholds.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let kind = Kind::of_both(&args.old, &args.new)?;
+    let out = args.out.as_deref().map(OutputDir::prepare).transpose()?;
     let compared = match kind {
         Kind::Folder => of_folders(&args)?,
         _ => of_models(&args, kind)?,
@@ -104,8 +107,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         arguments: arguments(&args, kind),
     };
     let quiet = args.simulation.quiet;
-    if let Some(dir) = &args.out {
-        let out = OutputDir::prepare(dir)?.until(interrupt_flag());
+    if let Some(out) = out.map(|out| out.until(interrupt_flag())) {
         report.write(&out)?;
         out.commit()?;
     }
@@ -135,7 +137,9 @@ fn fails(checked: &[Checked], undecided_too: bool) -> bool {
 fn of_folders(args: &Args) -> Result<Compared, Failure> {
     // All that decides on a simulation; there is always a scenario.
     let given = args.simulation.arguments();
-    let option = given.chunks_exact(2).find(|p| p[1] != "default");
+    let option = given
+        .chunks_exact(2)
+        .find(|p| *p != ["--scenario", "default"]);
     let traffic = args.traffic.as_ref().map(|_| "--traffic");
     if let Some(option) = option.map(|p| p[0].as_str()).or(traffic) {
         return Err(Failure::usage(format!(
@@ -167,7 +171,8 @@ fn of_models(args: &Args, kind: Kind) -> Result<Compared, Failure> {
     };
     for (side, scenario) in scenarios.iter().enumerate() {
         let levels: Vec<Count> = levels.iter().map(|l| l[side]).collect();
-        args.simulation.check_sweep(scenario, &levels)?;
+        let of_one = Effort::of_sweep(scenario, &levels, rayon::current_num_threads());
+        args.simulation.check(&of_one.times(2.0))?;
     }
     let cells = compute(0, args.simulation.quiet, |work, bar| {
         let watch = Watch {
@@ -211,7 +216,7 @@ fn load(args: &Args, kind: Kind, name: &str) -> Result<Scenario, Failure> {
         }
         Kind::Policy => simulation.policies = vec![name.to_owned()],
         Kind::Catalog | Kind::Folder => {
-            let path = match embedded_names("prices").iter().any(|n| n == name) {
+            let path = match embedded_names(Catalog::FOLDER).iter().any(|n| n == name) {
                 true => PathBuf::from(name),
                 // A scenario's own names are relative to its file.
                 false => std::path::absolute(name).map_err(Failure::usage)?,

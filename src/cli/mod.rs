@@ -78,7 +78,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
-Exit codes: 0 done; 1 the answer is no; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
+Exit codes: 0 done; 1 the answer is no, a threshold is crossed or an assertion does not hold; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
 Results go to output/ unless --out says otherwise."
 )]
 struct Cli {

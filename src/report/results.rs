@@ -21,8 +21,8 @@ pub struct Results {
     pub settings: Option<String>,
 }
 
-/// Most rows of a table that are read: so many replications take about a gigabyte.
-const MOST_ROWS: usize = 1_000_000;
+/// Most rows of a table that are read: ten times as many as a large sweep has.
+const MOST_ROWS: usize = 200_000;
 
 /// Traffic and policy of a row.
 type Point = (u64, String);

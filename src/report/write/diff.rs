@@ -9,7 +9,7 @@ use crate::report::output::{OutputDir, json};
 use crate::report::reason::reason_words;
 use crate::run::metric::{METRICS, position};
 use crate::run::scenario::Scenario;
-use crate::study::condition::{Answer, Change};
+use crate::study::condition::{Answer, Change, Doubt};
 use crate::study::diff::{Checked, Diff, Difference, Figure, Kind, Pair, Pairing, Side, Verdict};
 use crate::study::stats::Estimate;
 use serde_json::{Map, Value, json};
@@ -293,6 +293,7 @@ fn capital(text: &str) -> String {
 fn verdict_words(change: Difference, pair: &Pair, metric: usize) -> String {
     let word = match change.verdict {
         Verdict::NotSignificant => return "no significant difference".into(),
+        Verdict::Unknown(Doubt::NoValue) => return only(pair, metric).into(),
         Verdict::Unknown(doubt) => return format!("cannot tell: {}", doubt_words(doubt)),
         Verdict::Higher => "higher",
         Verdict::Lower => "lower",
@@ -300,6 +301,16 @@ fn verdict_words(change: Difference, pair: &Pair, metric: usize) -> String {
     match in_percent(pair, metric) {
         Some(percent) => format!("{word}, {percent}"),
         None => word.into(),
+    }
+}
+
+/// Which side has a value of a measure that does not have both.
+fn only(pair: &Pair, metric: usize) -> &'static str {
+    let known = [&pair.old, &pair.new].map(|s| !s.figures[metric].estimate.mean.is_nan());
+    match known {
+        [true, false] => "cannot tell: new has no value",
+        [false, true] => "cannot tell: old has no value",
+        _ => "cannot tell: there is no value",
     }
 }
 

@@ -74,6 +74,9 @@ impl Side {
     }
 }
 
+/// How far files are rounded, as a share: they have six digits.
+const ROUNDED: f64 = 1e-5;
+
 impl Figure {
     /// Nothing is stated.
     pub fn none() -> Self {
@@ -89,9 +92,9 @@ impl Figure {
         let spread = Estimate::of(values.iter().copied());
         let all = values.len() == estimate.n && values.iter().all(|v| v.is_finite());
         let wider = estimate.half_width - spread.half_width;
+        let is_rounding = wider <= ROUNDED * estimate.half_width;
         let resolution = Resolution {
-            // Not `max` alone, which makes a number of what is unknown.
-            whole: if wider < 0.0 { 0.0 } else { wider },
+            whole: if is_rounding { 0.0 } else { wider },
             bin: 0.0,
         };
         let is_stated = all && estimate.mean.is_finite();
