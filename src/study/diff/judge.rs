@@ -79,6 +79,6 @@ fn loses_more(asked: &[usize], pair: &Pair) -> Option<Reason> {
         change.verdict == Verdict::Higher
     };
     let new = reason(&pair.new)?;
-    let more = reason(&pair.old).is_none() || BOUNDED.iter().any(|name| rises(&name));
+    let more = reason(&pair.old).is_none() || BOUNDED.iter().any(rises);
     more.then_some(new)
 }
