@@ -62,7 +62,7 @@ impl From<ConfigError> for Failure {
 }
 
 /// What every simulating command accepts.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct SimulationArgs {
     /// Scenario: a name from `kvplan scenario list` or a TOML file
     #[arg(long, short, default_value = "default")]
@@ -110,6 +110,13 @@ pub(crate) struct SimulationArgs {
 impl SimulationArgs {
     /// The scenario with the arguments applied; sets the number of threads.
     pub(crate) fn load(&self) -> Result<Scenario, Failure> {
+        let scenario = self.load_alone()?;
+        self.use_threads()?;
+        Ok(scenario)
+    }
+
+    /// The scenario with the arguments applied, for a command that loads several: the number of threads is set once.
+    pub(crate) fn load_alone(&self) -> Result<Scenario, Failure> {
         let mut scenario = Scenario::load(
             &self.scenario,
             &self.policies,
@@ -124,7 +131,6 @@ impl SimulationArgs {
         }
         self.set_precision(&mut scenario)?;
         scenario.arguments = self.arguments();
-        self.use_threads()?;
         Ok(scenario)
     }
 

@@ -1,6 +1,6 @@
 //! `kvplan compare`.
 
-use super::EXIT_OK;
+use super::assertions::{AssertArgs, tell};
 use super::common::{Failure, SimulationArgs, traffic_of};
 use super::print::say;
 use super::session::sweep_levels;
@@ -16,6 +16,7 @@ use kvplan::report::write::sweep::settings_line;
   kvplan compare naive optimised --traffic 5M
   kvplan compare optimised my-policy.toml --scenario production-1m -n 30
   kvplan compare naive optimised --precision 1% --precision-of cost_usd
+  kvplan compare naive optimised --assert 'loss<0.1%'   exit code 1 if that does not hold of both
 
 Both policies meet the same arrivals, latencies and failures in each replication (common random
 numbers); the interval is that of the paired differences, at 95% for each measure by itself.")]
@@ -29,6 +30,8 @@ pub(crate) struct Args {
     /// Requests a month, such as 5M [default: the scenario's]
     #[arg(long)]
     traffic: Option<Count>,
+    #[command(flatten)]
+    assertions: AssertArgs,
 }
 
 /// Simulates both policies and prints what differs.
@@ -49,5 +52,5 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     if let Some(note) = precision_note(&scenario, &cells) {
         say!("\n{note}");
     }
-    Ok(EXIT_OK)
+    Ok(tell(&args.assertions.judge(&cells), true))
 }

@@ -1,6 +1,6 @@
 //! `kvplan merge`.
 
-use super::EXIT_OK;
+use super::assertions::AssertArgs;
 use super::common::{Failure, OutputArgs};
 use super::session::Session;
 use super::sweep::write_results;
@@ -24,6 +24,8 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "DIR|FILE")]
     shards: Vec<PathBuf>,
     #[command(flatten)]
+    assertions: AssertArgs,
+    #[command(flatten)]
     output: OutputArgs,
     /// No summary
     #[arg(long, short)]
@@ -43,8 +45,13 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let cells = cells(&grid, &whole.measured);
     let session = Session::prepare(&args.output, args.quiet)?;
-    write_results(&whole.scenario, &cells, session)?;
-    Ok(EXIT_OK)
+    write_results(
+        &whole.scenario,
+        &cells,
+        &args.assertions,
+        session,
+        args.quiet,
+    )
 }
 
 /// The files that the arguments name, those of a folder in order of name.

@@ -1,5 +1,6 @@
 //! Commands: arguments, progress, printing and exit codes; no arithmetic.
 
+mod assertions;
 mod breakeven;
 mod calibrate;
 mod chaos;
@@ -7,6 +8,7 @@ mod common;
 mod compare;
 mod completions;
 mod coverage;
+mod diff;
 mod fetch;
 mod fit;
 mod forecast;
@@ -57,6 +59,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan merge shards                           what several machines did with kvplan sweep --shard I/N
   kvplan run --scenario production-1m           one scenario: metrics, invoice, alerts
   kvplan compare naive optimised --traffic 5M   what differs, and whether that is significant
+  kvplan diff old.toml new.toml --fail-if 'cost>+10%'   what a change costs, for a pull request
   kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
@@ -75,7 +78,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan scenario list                          the scenarios that come with kvplan
   kvplan schema --out .kvplan                   JSON Schemas of the model files, for your editor
 
-Exit codes: 0 done; 1 the answer is no; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
+Exit codes: 0 done; 1 the answer is no, a threshold is crossed or an assertion does not hold; 2 wrong arguments or input; 70 defect of kvplan; 130 interrupted.
 Results go to output/ unless --out says otherwise."
 )]
 struct Cli {
@@ -93,6 +96,8 @@ enum Command {
     Run(run::Args),
     /// Compare two policies under the same arrivals and failures
     Compare(compare::Args),
+    /// Tell what changes from an old scenario, policy, catalog or folder of results to a new one
+    Diff(diff::Args),
     /// Compare Workers KV with the stores beside it under the same work
     CompareStores(stores::Args),
     /// Make one HTML page of a folder of results
@@ -185,6 +190,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Merge(args) => merge::run(args),
         Command::Run(args) => run::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::CompareStores(args) => stores::run(args),
         Command::Report(args) => report::run(args),
         Command::Rehearse(args) => rehearse::run(args),

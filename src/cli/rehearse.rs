@@ -117,7 +117,7 @@ fn write(
         artefacts::REHEARSAL_CSV,
         &rehearsal::rehearsal_csv(rehearsals),
     )?;
-    let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned())?;
+    let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned(), &[])?;
     out.write(artefacts::RUN_JSON, &run)?;
     let timelines: Vec<_> = rehearsals.iter().map(|r| &r.timeline).collect();
     timeline::write(first, settings, &timelines, out)

@@ -1,6 +1,6 @@
 //! `kvplan run`.
 
-use super::EXIT_OK;
+use super::assertions::{AssertArgs, tell};
 use super::common::{Failure, SimulationArgs, traffic_of};
 use super::invoice::Format;
 use super::print::{self, say};
@@ -27,6 +27,7 @@ use std::time::Duration;
   kvplan run                                   the default scenario
   kvplan run --scenario production-1m --policy optimised
   kvplan run --policy optimised --format focus   the projected invoice, for FinOps tools
+  kvplan run --assert 'cost<20USD,hit_ratio>80%'   exit code 1 if that does not hold of every policy
   kvplan run --precision 2%                    as many replications as it takes for that
   kvplan run --traffic 5M --plan free --set failures.write.error=5%
   kvplan run --scenario bad-day --out bad-day  what happens over time, as CSV and charts
@@ -53,6 +54,8 @@ pub(crate) struct Args {
     /// Print the projected invoice alone in that form, of one policy; focus has the columns of FOCUS, for FinOps tools
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    assertions: AssertArgs,
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
@@ -95,8 +98,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         let timelines = timelines.iter();
         timelines.map(|t| t.cell(&scenario, traffic)).collect()
     };
+    let judged = args.assertions.judge(&cells);
     if let Some(out) = out {
-        report::write(&scenario, traffic, &cells, &out)
+        report::write(&scenario, traffic, &cells, &judged, &out)
             .and_then(|()| {
                 let timelines: Vec<&Timeline> = timelines.iter().collect();
                 // Those over time are of the scenario's replications, however many a precision took.
@@ -105,14 +109,15 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             })
             .and_then(|()| out.commit())?;
     }
-    if args.format != Format::Table {
+    let is_table = args.format == Format::Table;
+    if !is_table {
         print_invoice(&scenario, &cells[0], args.format)?;
     } else if !quiet {
         say!("{}\n", settings_line(&scenario, &cells));
         print_measures(&scenario, &cells);
         print_timelines(&scenario, &timelines, args.out.as_deref());
     }
-    Ok(EXIT_OK)
+    Ok(tell(&judged, is_table && !quiet))
 }
 
 impl Args {

@@ -1,5 +1,6 @@
 //! `kvplan sweep`.
 
+use super::assertions::{AssertArgs, tell as tell_assertions};
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
 use super::print::{remark, say};
 use super::session::{Session, watched};
@@ -27,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
   kvplan sweep --scenario production-10m --set policy.cache.ttl=\"30 s\"
   kvplan sweep --precision 2%                       as many replications as it takes for that
   kvplan sweep --scenario my.toml --seed 7 --replications 30 --out results
+  kvplan sweep --assert 'loss<0.1%,p95_query<500ms'   exit code 1 if that does not hold everywhere
   kvplan sweep --out results --resume               go on after Ctrl-C or a power cut
   kvplan sweep --shard 2/8 --out results            one of eight machines; then: kvplan merge results
 
@@ -39,7 +41,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Requests a month: a list (10k,1M) or a range (10k..1B) [default: the scenario's levels]
-    #[arg(long, value_parser = |t: &str| parse_traffic(t).map(Levels))]
+    #[arg(long, value_parser = read_levels)]
     traffic: Option<Levels>,
     /// Simulate one of N parts, I from 1 to N; or auto: as a Slurm job array or a Kubernetes
     /// indexed Job (with KVPLAN_SHARDS) says
@@ -49,11 +51,19 @@ pub(crate) struct Args {
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
+    assertions: AssertArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
+/// Traffic levels.
 #[derive(Clone)]
-struct Levels(Vec<Count>);
+pub(crate) struct Levels(pub Vec<Count>);
+
+/// Reads a list or a range of levels.
+pub(crate) fn read_levels(text: &str) -> Result<Levels, String> {
+    parse_traffic(text).map(Levels)
+}
 
 #[derive(Clone, Copy)]
 enum Shard {
@@ -82,6 +92,11 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
     let quiet = args.simulation.quiet;
     args.simulation.check_sweep(&scenario, &levels)?;
+    if args.shard.is_some() && !args.assertions.is_empty() {
+        return Err(Failure::usage(
+            "--assert: expected no --shard with it, as a part has no results yet: give it to kvplan merge",
+        ));
+    }
     let part = find_part(args.shard, quiet)?;
     let dir = &args.output.out;
     std::fs::create_dir_all(dir)
@@ -103,6 +118,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let measured = simulate(&grid, header.part(), known, &journal, quiet)?;
     let session = Session::prepare(&args.output, quiet)?;
+    let mut code = EXIT_OK;
     match part {
         Some(part) => {
             let name = shard::file_name(part);
@@ -117,20 +133,26 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
                 );
             }
         }
-        None => write_results(&scenario, &cells(&grid, &measured), session)?,
+        None => {
+            let cells = cells(&grid, &measured);
+            code = write_results(&scenario, &cells, &args.assertions, session, quiet)?;
+        }
     }
     journal.remove()?;
-    Ok(EXIT_OK)
+    Ok(code)
 }
 
-/// Writes all files of a sweep and prints its summary.
+/// Writes all files of a sweep and prints its summary; the exit code says whether the assertions hold.
 pub(crate) fn write_results(
     scenario: &Scenario,
     cells: &[Cell],
+    assertions: &AssertArgs,
     session: Session,
-) -> Result<(), Failure> {
+    quiet: bool,
+) -> Result<u8, Failure> {
+    let judged = assertions.judge(cells);
     session.deliver(
-        |out| report::write::sweep::write(scenario, cells, out),
+        |out| report::write::sweep::write(scenario, cells, &judged, out),
         || {
             say!("{}\n", report::write::sweep::settings_line(scenario, cells));
             say!("{}\n", report::write::sweep::summary(cells));
@@ -143,7 +165,8 @@ pub(crate) fn write_results(
                 scenario.seed
             );
         },
-    )
+    )?;
+    Ok(tell_assertions(&judged, !quiet))
 }
 
 /// The part that was asked for; none is the whole sweep.

@@ -5,6 +5,7 @@ pub mod dist;
 mod error;
 pub mod files;
 mod load;
+mod nearest;
 mod schema;
 mod telemetry;
 
@@ -15,4 +16,5 @@ pub(crate) use load::line_of_field;
 pub use load::{
     Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,
 };
+pub use nearest::nearest;
 pub use schema::schema_of;

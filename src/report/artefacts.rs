@@ -23,6 +23,10 @@ pub const ALERTS_CSV: &str = "alerts.csv";
 pub const RECOVERY_CSV: &str = "recovery.csv";
 /// When the samples no longer depended on the start.
 pub const WARM_UP_CSV: &str = "warm_up.csv";
+/// What changes from an old side to a new one, for people.
+pub const DIFF_MD: &str = "diff.md";
+/// The same with every measure, for programs.
+pub const DIFF_JSON: &str = "diff.json";
 /// Every candidate of `plan`.
 pub const PLAN_CSV: &str = "plan.csv";
 /// The candidates that no other one beats.

@@ -26,6 +26,7 @@ mod arrive;
 pub mod arrived;
 mod cpu;
 mod demand;
+pub mod dimension;
 pub mod effort;
 mod extent;
 pub mod measure;

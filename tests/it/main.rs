@@ -14,6 +14,7 @@ mod contract;
 mod counts;
 mod coverage;
 mod decorators;
+mod diff;
 mod edges;
 mod editor_support;
 mod figures;

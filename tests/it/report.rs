@@ -188,7 +188,7 @@ fn page_and_verdict(costs: [[f64; 3]; 2]) -> (String, String) {
     let verdict = table.lines().find(|l| l.contains("cost_usd")).unwrap();
     let dir = TempDir::new().unwrap();
     let out = OutputDir::prepare(dir.path()).unwrap();
-    sweep::write(&scenario, &cells, &out).unwrap();
+    sweep::write(&scenario, &cells, &[], &out).unwrap();
     out.commit().unwrap();
     (page(dir.path()), verdict.to_owned())
 }

@@ -3,7 +3,7 @@
 use super::table::{Cell, Column, Table};
 use crate::report::artefacts;
 use crate::report::format;
-use crate::report::write::sweep::reason_words;
+use crate::report::reason::reason_words;
 use crate::study::answers::{Answers, At, Cost, Level, Saving};
 use crate::study::stats::Estimate;
 

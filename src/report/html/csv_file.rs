@@ -62,11 +62,20 @@ impl Csv {
     }
 }
 
-/// Reads a file.
+/// Reads a file, of raw data and of unknown tables the first [`SHOWN_ROWS`].
 ///
 /// # Errors
 /// The file and line: what was found and what was expected.
 pub fn read(path: &Path, name: &str) -> Result<Csv, ConfigError> {
+    let is_shown = find_known(name).is_some_and(|k| !k.raw);
+    read_rows(path, name, if is_shown { usize::MAX } else { SHOWN_ROWS })
+}
+
+/// The same with so many rows, whatever file it is.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_rows(path: &Path, name: &str, keep: usize) -> Result<Csv, ConfigError> {
     let at = |line: u64, what: String| at_line(path, line, what);
     let file = files::open(path).map_err(|e| not_read(path, &reason(&e)))?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
@@ -87,11 +96,6 @@ pub fn read(path: &Path, name: &str) -> Result<Csv, ConfigError> {
     if header.is_empty() {
         return Err(at(1, "found nothing, expected a header".into()));
     }
-    let keep = if find_known(name).is_some_and(|k| !k.raw) {
-        usize::MAX
-    } else {
-        SHOWN_ROWS
-    };
     let mut table = Csv {
         file: name.to_owned(),
         ..Csv::default()
@@ -113,7 +117,7 @@ pub fn read(path: &Path, name: &str) -> Result<Csv, ConfigError> {
 }
 
 /// A file that cannot be read.
-pub(super) fn not_read(path: &Path, why: &dyn std::fmt::Display) -> ConfigError {
+pub(in crate::report) fn not_read(path: &Path, why: &dyn std::fmt::Display) -> ConfigError {
     ConfigError::new(
         path.display().to_string(),
         format!("cannot be read ({why})"),
@@ -121,7 +125,7 @@ pub(super) fn not_read(path: &Path, why: &dyn std::fmt::Display) -> ConfigError 
 }
 
 /// What is wrong in a line of a file.
-pub(super) fn at_line(path: &Path, line: u64, message: String) -> ConfigError {
+pub(in crate::report) fn at_line(path: &Path, line: u64, message: String) -> ConfigError {
     ConfigError {
         line: Some(line as usize),
         ..ConfigError::new(path.display().to_string(), message)

@@ -1,6 +1,6 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
-use super::sweep::{costs_of, reason_words};
+use super::sweep::costs_of;
 use crate::pricing::Money;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
@@ -9,6 +9,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::reason::reason_words;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;

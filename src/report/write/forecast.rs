@@ -1,12 +1,12 @@
 //! A forecast as CSV, fan charts and tables.
 
-use super::sweep::reason_words;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::reason::reason_words;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::scenario::Scenario;

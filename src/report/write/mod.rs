@@ -1,11 +1,13 @@
 //! What a question's answer looks like: its tables, CSV files and charts, a file for each question.
 
+pub mod assertions;
 pub mod breakeven;
 pub mod calibrate;
 pub mod chaos;
 pub mod claims;
 pub mod compare;
 pub mod coverage;
+pub mod diff;
 pub mod fit;
 mod focus;
 pub mod forecast;

@@ -12,6 +12,7 @@ use crate::report::table::table;
 use crate::run::metric::{METRICS, Metric};
 use crate::run::scenario::Scenario;
 use crate::study::cheapest::{Reason, why_excluded};
+use crate::study::condition::assertion::Judged;
 use crate::study::sweep::Cell;
 use crate::telemetry::alerts::Alert;
 
@@ -24,6 +25,7 @@ pub fn write(
     scenario: &Scenario,
     traffic: Count,
     cells: &[Cell],
+    judged: &[Judged],
     out: &OutputDir,
 ) -> Result<(), WriteError> {
     out.write(artefacts::MEASURES_CSV, &measures_csv(cells))?;
@@ -31,7 +33,7 @@ pub fn write(
     let settings = settings_line(scenario, cells);
     out.write(
         artefacts::RUN_JSON,
-        &run_json("run", scenario, &[traffic], settings)?,
+        &run_json("run", scenario, &[traffic], settings, judged)?,
     )
 }
 

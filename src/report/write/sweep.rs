@@ -1,5 +1,6 @@
 //! The results of a sweep as CSV, charts and a table.
 
+use super::assertions::{Assertion, for_json};
 use super::precision::{attained, needed, replications};
 use crate::models::quantity::Count;
 use crate::report::artefacts;
@@ -8,12 +9,14 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::{OutputDir, json};
+use crate::report::reason::reason_words;
 use crate::report::settings::settings;
 use crate::report::table::table;
 use crate::run::metric::{ALLOWANCES, METRICS};
 use crate::run::scenario::Scenario;
 use crate::study::answers::{UsedUp, answers, used_up};
-use crate::study::cheapest::{Reason, Standing, standings, why_excluded};
+use crate::study::cheapest::{Standing, standings, why_excluded};
+use crate::study::condition::assertion::Judged;
 use crate::study::sweep::Cell;
 use serde::Serialize;
 
@@ -21,7 +24,12 @@ use serde::Serialize;
 ///
 /// # Errors
 /// A message that names the file that could not be written.
-pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(), WriteError> {
+pub fn write(
+    scenario: &Scenario,
+    cells: &[Cell],
+    judged: &[Judged],
+    out: &OutputDir,
+) -> Result<(), WriteError> {
     out.write(artefacts::SWEEP_CSV, &sweep_csv(scenario, cells))?;
     let answers = answers(&scenario.plan, cells);
     out.write(
@@ -37,7 +45,7 @@ pub fn write(scenario: &Scenario, cells: &[Cell], out: &OutputDir) -> Result<(),
     let settings = settings_line(scenario, cells);
     out.write(
         artefacts::RUN_JSON,
-        &run_json("sweep", scenario, &levels, settings)?,
+        &run_json("sweep", scenario, &levels, settings, judged)?,
     )?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
@@ -86,23 +94,6 @@ pub fn standing_words(standing: Standing) -> String {
         Standing::Excluded(reason) => reason_words(reason),
     };
     format!("excluded: {why}")
-}
-
-/// Why a bill says nothing, of a policy or its plan.
-pub fn reason_words(reason: Reason) -> String {
-    match reason {
-        Reason::RefusesRequests(x) => format!("refuses {} of the requests", format::percent(x)),
-        Reason::RefusesOperations(x) => {
-            format!("refuses {} of the KV operations", format::percent(x))
-        }
-        Reason::Loses(x) => format!("loses {} of the records", format::percent(x)),
-        Reason::LossUnknown => {
-            "unknown loss: keys have expired, lost updates cannot be counted".into()
-        }
-        Reason::ShortHistory => {
-            "unknown reads: less time is simulated than its queries look back".into()
-        }
-    }
 }
 
 /// The percentiles for which too few calls came, apart by spaces: their columns are empty.
@@ -161,6 +152,9 @@ struct Run<'a> {
     traffic_per_month: Vec<u64>,
     /// How the simulated period stands for a month.
     scaling: &'static str,
+    /// What was asserted of the results, and whether it holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assertions: Vec<Assertion<'a>>,
     scenario: &'a Scenario,
 }
 
@@ -177,6 +171,7 @@ pub fn run_json(
     scenario: &Scenario,
     levels: &[Count],
     settings: String,
+    judged: &[Judged],
 ) -> Result<Vec<u8>, WriteError> {
     let run = Run {
         kvplan: env!("CARGO_PKG_VERSION"),
@@ -185,6 +180,7 @@ pub fn run_json(
         settings,
         traffic_per_month: levels.iter().map(|c| c.0).collect(),
         scaling: SCALING,
+        assertions: for_json(judged),
         scenario,
     };
     json(artefacts::RUN_JSON, &run)

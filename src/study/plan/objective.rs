@@ -1,7 +1,7 @@
 //! Objectives as people write them: `p95_query<500ms,loss<0.1%,cost<20USD`.
 
-use crate::models::ValueError;
 use crate::models::quantity::{Count, Probability, parse_duration};
+use crate::models::{ValueError, nearest};
 use crate::run::metric::{METRICS, index_of};
 
 /// A bound on a measure.
@@ -106,8 +106,8 @@ fn parse_one(text: &str) -> Result<Objective, String> {
     })
 }
 
-/// Why a level cannot be an objective: nothing would ever be certain to meet it.
-fn no_level(text: &str, name: &str) -> String {
+/// Why a level cannot be bounded: nothing would ever be certain to meet it.
+pub fn no_level(text: &str, name: &str) -> String {
     let instead = INSTEAD.iter().find(|i| i.0 == name);
     let instead = instead.map_or_else(String::new, |i| format!(", such as {}", i.1));
     format!(
@@ -119,27 +119,64 @@ fn no_level(text: &str, name: &str) -> String {
 /// the name itself.
 ///
 /// # Errors
-/// Lists the names there are.
+/// Lists the names there are, and which was probably meant.
 pub fn measure(name: &str) -> Result<usize, ValueError> {
+    known(name).ok_or_else(|| {
+        let near = meant(name).map_or_else(String::new, |n| format!(" (did you mean {n}?)"));
+        let names: Vec<&str> = METRICS.iter().map(|m| m.name).collect();
+        ValueError::new(format!(
+            "found the measure \"{name}\"{near}, expected one of: {}, {}",
+            short_names(),
+            names.join(", ")
+        ))
+    })
+}
+
+/// The measure of a name, as [`measure`] finds it.
+fn known(name: &str) -> Option<usize> {
     let alias = ALIASES.iter().find(|a| a.0 == name).map(|a| a.1.to_owned());
     let percentile = name
         .split_once('_')
         .filter(|(p, _)| p.starts_with('p'))
         .map(|(p, call)| format!("{call}_{p}_ms"));
-    let candidates = [alias, percentile, Some(name.to_owned())];
-    candidates
+    let mut candidates = [alias, percentile, Some(name.to_owned())]
         .into_iter()
-        .flatten()
-        .find_map(|n| index_of(&n))
-        .ok_or_else(|| {
-            let aliases: Vec<&str> = ALIASES.iter().map(|a| a.0).collect();
-            let names: Vec<&str> = METRICS.iter().map(|m| m.name).collect();
-            ValueError::new(format!(
-                "found the measure \"{name}\", expected one of: {}, p50_query, p95_query, p99_query (likewise record, metrics, health), {}",
-                aliases.join(", "),
-                names.join(", ")
-            ))
-        })
+        .flatten();
+    candidates.find_map(|n| index_of(&n))
+}
+
+/// The measure, where only a few characters are wrong, and the message fits a line: for a command line.
+///
+/// # Errors
+/// Says which name was probably meant, else which short names there are.
+pub fn measure_in_short(name: &str) -> Result<usize, ValueError> {
+    known(name).ok_or_else(|| {
+        let expected = match meant(name) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("expected {}, or a column of sweep.csv", short_names()),
+        };
+        ValueError::new(format!("found the measure \"{name}\", {expected}"))
+    })
+}
+
+fn short_names() -> String {
+    let aliases: Vec<&str> = ALIASES.iter().map(|a| a.0).collect();
+    format!(
+        "{}, p50_query, p95_query, p99_query (likewise record, metrics, health)",
+        aliases.join(", ")
+    )
+}
+
+/// The name that was probably meant.
+fn meant(name: &str) -> Option<String> {
+    let calls = ["query", "record", "metrics", "health"];
+    let percentiles = ["p50", "p95", "p99"]
+        .into_iter()
+        .flat_map(|p| calls.map(|call| format!("{p}_{call}")));
+    let percentiles: Vec<String> = percentiles.collect();
+    let aliases = ALIASES.iter().map(|a| a.0);
+    let names = aliases.chain(METRICS.iter().map(|m| m.name));
+    nearest(name, names.chain(percentiles.iter().map(String::as_str))).map(str::to_owned)
 }
 
 /// A bound in the unit of its measure; the error says what was expected.
@@ -204,6 +241,8 @@ mod tests {
         let unknown = error("speed<1");
         assert!(unknown.starts_with("found the measure \"speed\", expected one of: cost, errors"));
         assert!(unknown.contains("query_p95_ms"), "{unknown}");
+        let near = error("p95_querry<1s");
+        assert!(near.contains("(did you mean p95_query?)"), "{near}");
     }
 
     #[test]
