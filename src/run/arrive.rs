@@ -1,8 +1,10 @@
 //! What the world does with an arrival: lets it in, finds its isolate, and hands it to the application.
 
+use super::Served;
 use super::world::World;
 use crate::app::{Application, Cron, Host};
 use crate::cloud::runtime::Context;
+use crate::telemetry::ports::Clock;
 use crate::workload::{Arrival, ArrivalKind};
 use std::time::Duration;
 
@@ -25,7 +27,30 @@ impl<A: Application> World<A> {
             let calls = &mut *self.services.calls.borrow_mut();
             calls.cold_start.add(wait, true);
         }
+        self.note_served(&context, wait, busy, true);
         Some((context, wait))
+    }
+
+    /// Writes down an invocation that comes now, if there is room.
+    #[inline]
+    fn note_served(
+        &mut self,
+        context: &Context<A::Isolate>,
+        wait: Duration,
+        busy: Duration,
+        is_request: bool,
+    ) {
+        if self.serves_left > 0 {
+            self.serves_left -= 1;
+            let at = context.sim().now();
+            self.served.push(Served {
+                at,
+                isolate: context.isolate(),
+                ready: at + wait,
+                until: at + wait + busy,
+                is_request,
+            });
+        }
     }
 
     #[inline]
@@ -82,7 +107,8 @@ impl<A: Application> World<A> {
     /// A cron trigger: it runs in one isolate, somewhere.
     pub(super) fn scheduled(&mut self, cron: Cron) {
         self.arrived.cron += 1;
-        let (context, _) = self.runtime.invoke(None, Duration::ZERO);
+        let (context, wait) = self.runtime.invoke(None, Duration::ZERO);
+        self.note_served(&context, wait, Duration::ZERO, false);
         let host = Host::new(context, &self.services, Duration::ZERO);
         self.app.scheduled(cron, &host);
     }
