@@ -1,6 +1,7 @@
 //! Calls by kind: how long they took, and how many failed.
 
 use crate::sim::latencies::Latencies;
+use crate::units::Timestamp;
 use std::time::Duration;
 
 /// A kind of call.
@@ -14,6 +15,50 @@ pub enum Call {
     Analytics,
     /// A health report.
     Health,
+}
+
+/// A call as its caller saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// What kind it was.
+    pub call: Call,
+    /// When its answer came.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it was answered without an error.
+    pub ok: bool,
+}
+
+/// The first so many calls, one by one.
+#[derive(Debug, Clone, Default)]
+pub struct CallLog {
+    left: usize,
+    calls: Vec<Answered>,
+}
+
+impl CallLog {
+    /// A log of so many calls.
+    pub fn new(limit: usize) -> Self {
+        CallLog {
+            left: limit,
+            calls: Vec::new(),
+        }
+    }
+
+    /// Writes a call down, if there is room.
+    #[inline]
+    pub fn note(&mut self, answered: Answered) {
+        if self.left > 0 {
+            self.left -= 1;
+            self.calls.push(answered);
+        }
+    }
+
+    /// What was written down, in the order of answers.
+    pub fn take(&mut self) -> Vec<Answered> {
+        std::mem::take(&mut self.calls)
+    }
 }
 
 /// Latencies of one kind of call, and how many of the calls failed.

@@ -1,6 +1,6 @@
 //! What an application reaches the virtual world through, in one invocation.
 
-use super::calls::{Call, Calls};
+use super::calls::{Answered, Call, CallLog, Calls};
 use crate::cloud::analytics::AnalyticsEngine;
 use crate::cloud::durable_object::DurableObject;
 use crate::cloud::r2::R2Bucket;
@@ -30,6 +30,8 @@ pub struct Services {
     pub archive: R2Bucket,
     /// Latencies and failures of calls since they were last taken.
     pub calls: RefCell<Calls>,
+    /// The first calls since then, one by one.
+    pub call_log: RefCell<CallLog>,
     /// Traces of the first invocations.
     pub tracer: RefCell<Tracer>,
 }
@@ -101,10 +103,7 @@ impl<M: Memory> Host<M> {
         answer: Answer<Response, F>,
     ) {
         match answer {
-            Answer::Now(response) => {
-                let calls = &mut *self.services.calls.borrow_mut();
-                note(calls, call, self.wait, response, self.services.sim.now());
-            }
+            Answer::Now(response) => self.services.note(call, self.wait, response),
             Answer::Later(answer) => self.respond_later(call, answer),
         }
     }
@@ -116,10 +115,13 @@ impl<M: Memory> Host<M> {
         let cancelled = {
             let services = Rc::clone(&services);
             move || {
-                let now = services.sim.now();
-                let calls = &mut *services.calls.borrow_mut();
-                calls.of(call).add(now.since(start), false);
-                calls.hung += 1;
+                let took = services.sim.now().since(start);
+                let failed = Response {
+                    ok: false,
+                    as_of: None,
+                };
+                services.note(call, took, failed);
+                services.calls.borrow_mut().hung += 1;
             }
         };
         let respond = async move {
@@ -127,11 +129,10 @@ impl<M: Memory> Host<M> {
                 services.sim.sleep(wait).await;
             }
             let response = answer.await;
-            let now = services.sim.now();
-            let took = now.since(start);
-            let calls = &mut *services.calls.borrow_mut();
-            note(calls, call, took, response, now);
+            let took = services.sim.now().since(start);
+            services.note(call, took, response);
             if call != Call::Record {
+                let calls = &mut *services.calls.borrow_mut();
                 calls.fetch.add(took.saturating_sub(wait), response.ok);
             }
         };
@@ -163,12 +164,23 @@ impl<M: Memory> Host<M> {
     }
 }
 
-#[inline]
-fn note(calls: &mut Calls, call: Call, took: Duration, response: Response, now: Timestamp) {
-    calls.of(call).add(took, response.ok);
-    if let Some(as_of) = response.as_of {
-        let age_ns = now.nanos_since(as_of);
-        calls.answer_age.latencies.add_nanos(age_ns);
+impl Services {
+    /// Counts a call that is answered now.
+    #[inline]
+    fn note(&self, call: Call, took: Duration, response: Response) {
+        let at = self.sim.now();
+        let calls = &mut *self.calls.borrow_mut();
+        calls.of(call).add(took, response.ok);
+        if let Some(as_of) = response.as_of {
+            let age_ns = at.nanos_since(as_of);
+            calls.answer_age.latencies.add_nanos(age_ns);
+        }
+        self.call_log.borrow_mut().note(Answered {
+            call,
+            at,
+            took,
+            ok: response.ok,
+        });
     }
 }
 

@@ -116,3 +116,56 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::service::{Service, StoreSpec};
+    use crate::models::load;
+    use crate::sim::executor::Executor;
+    use crate::sim::random::Streams;
+    use crate::telemetry::record::ProviderId;
+
+    /// Two points that a query has seen, and one that it has not.
+    #[test]
+    fn points_are_seen_or_on_the_way() {
+        let store: StoreSpec = load("analytics-engine", None, &[]).unwrap();
+        let Service::AnalyticsEngine(spec) = store.service else {
+            unreachable!("it is a dataset")
+        };
+        let executor = Executor::new(Timestamp::from_secs(100));
+        let (hour, rng) = (
+            Duration::from_secs(3_600),
+            Streams::new(1, 0).stream("points"),
+        );
+        let dataset = AnalyticsEngine::new(&spec, hour, executor.handle(), rng);
+        let write = |s: u64| {
+            dataset.write(Record {
+                at: Timestamp::from_secs(s),
+                provider: ProviderId(0),
+                latency: Duration::from_secs(1),
+                success: true,
+                tokens: 7,
+            });
+        };
+        // They are seen after 30 s.
+        for s in [60, 70, 80] {
+            write(s);
+        }
+        let mut names = ProviderNames::default();
+        names.intern("a");
+        let asked = Rc::clone(&dataset);
+        executor.block_on(async move { asked.query(hour, &names).await });
+        assert_eq!(dataset.state.borrow().on_the_way.len(), 1);
+        assert_eq!(dataset.check(), Ok(()));
+        let usage = dataset.usage();
+        assert_eq!(usage.get(MeterItem::AeDataPoints), 3);
+        assert_eq!(usage.get(MeterItem::AeReadQueries), 1);
+        dataset.state.borrow_mut().points += 1;
+        let defect = dataset.check().unwrap_err().to_string();
+        assert!(
+            defect.contains("4 data points written, 2 visible, 1 on the way"),
+            "{defect}"
+        );
+    }
+}

@@ -298,12 +298,73 @@ mod tests {
     use crate::sim::executor::Executor;
     use crate::sim::random::Streams;
 
-    #[test]
-    fn a_message_that_went_astray_is_told() {
+    fn spec() -> QueueSpec {
         let store: StoreSpec = load("queues", None, &[]).unwrap();
         let Service::Queues(spec) = store.service else {
             unreachable!("it is a queue")
         };
+        spec
+    }
+
+    /// Batches of up to three messages, none of which waits for longer than 5 s, each taken at once: two messages at 0 and
+    /// 3 s, delivered at 5 s, and three at 10 s.
+    #[test]
+    fn batches_are_delivered_when_they_are_due_and_counted() {
+        let spec = QueueSpec {
+            max_batch_size: 3,
+            max_batch_timeout: Duration::from_secs(5),
+            max_concurrency: 2,
+            ..spec()
+        };
+        let executor = Executor::new(Timestamp::EPOCH);
+        let rng = Streams::new(1, 0).stream("queue");
+        let take: Deliver = Box::new(|queue, batch| queue.acknowledge(&batch));
+        let queue = Queue::new(spec, executor.handle(), rng, take);
+        let until = |ms| executor.run_until(Timestamp::EPOCH + Duration::from_millis(ms));
+        queue.push(vec![1]).unwrap();
+        until(3_000);
+        queue.push(vec![2]).unwrap();
+        until(4_999);
+        assert_eq!(queue.counts(), [2, 0, 0, 0]);
+        until(5_001);
+        assert_eq!(
+            queue.counts(),
+            [2, 2, 2, 1],
+            "the first message has waited for 5 s"
+        );
+        assert_eq!(queue.mean_wait_s(), (5.0 + 2.0) / 2.0);
+        until(10_000);
+        for i in 3..=5 {
+            queue.push(vec![i]).unwrap();
+        }
+        assert_eq!(queue.counts(), [5, 5, 5, 2], "a full batch does not wait");
+        assert_eq!(queue.mean_wait_s(), 7.0 / 5.0);
+        assert_eq!(queue.state.borrow().consumers, 0);
+        let usage = queue.usage();
+        assert_eq!(usage.get(MeterItem::QueuesOperations), 3 * 5);
+        assert_eq!((queue.check(), queue.peak()), (Ok(()), 3));
+    }
+
+    /// Of 128 KB a message may take all but the 100 bytes that the service adds; and of 5,000 in a second none is refused.
+    #[test]
+    fn a_message_is_refused_for_its_size_or_for_the_number_in_its_second() {
+        let executor = Executor::new(Timestamp::EPOCH);
+        let rng = Streams::new(1, 0).stream("queue");
+        let take: Deliver = Box::new(|queue, batch| queue.acknowledge(&batch));
+        let queue = Queue::new(spec(), executor.handle(), rng, take);
+        let refused = queue.push(vec![0; 127_901]);
+        assert_eq!(refused, Err(KvError::Invalid("message too large")));
+        assert_eq!(queue.push(vec![0; 127_900]), Ok(()));
+        for _ in 1..5_000 {
+            queue.push(vec![1]).unwrap();
+        }
+        assert_eq!(queue.push(vec![1]), Err(KvError::RateLimited));
+        assert_eq!(queue.counts()[0], 5_000);
+    }
+
+    #[test]
+    fn a_message_that_went_astray_is_told() {
+        let spec = spec();
         type Change = fn(&mut State);
         let changes: [(Change, &str); 3] = [
             (|s| drop(s.waiting.pop_front()), "2 messages sent"),

@@ -2,8 +2,6 @@
 
 use super::kv::{OpLog, Operation};
 use crate::units::Timestamp;
-use std::cell::RefCell;
-use std::rc::Rc;
 
 /// An invocation with its operations on the KV.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +29,8 @@ impl Span {
 pub struct Tracer {
     left: usize,
     open: Vec<(Span, OpLog)>,
+    /// The names that all logs share.
+    names: OpLog,
 }
 
 impl Tracer {
@@ -38,7 +38,7 @@ impl Tracer {
     pub fn new(limit: usize) -> Self {
         Tracer {
             left: limit,
-            open: Vec::new(),
+            ..Tracer::default()
         }
     }
 
@@ -48,14 +48,14 @@ impl Tracer {
             return None;
         }
         self.left -= 1;
-        let log: OpLog = Rc::new(RefCell::new(Vec::new()));
+        let log = self.names.beside();
         let span = Span {
             name,
             place: Some(place),
             start: now,
             operations: Vec::new(),
         };
-        self.open.push((span, Rc::clone(&log)));
+        self.open.push((span, log.clone()));
         Some(log)
     }
 

@@ -1,7 +1,9 @@
 //! What the world does with an arrival: lets it in, finds its isolate, and hands it to the application.
 
+use super::Served;
 use super::world::World;
 use crate::app::{Application, Cron, Host};
+use crate::telemetry::ports::Clock;
 use crate::workload::{Arrival, ArrivalKind};
 use std::time::Duration;
 
@@ -15,12 +17,23 @@ impl<A: Application> World<A> {
         admitted
     }
 
-    /// Counts the wait for an isolate to start, if there was one.
+    /// Counts the wait for an isolate to start, if a request had one, and writes the invocation down, if there is room.
     #[inline]
-    fn waited(&self, wait: Duration) {
-        if !wait.is_zero() {
+    fn note_served(&mut self, isolate: u64, wait: Duration, busy: Duration, is_request: bool) {
+        if is_request && !wait.is_zero() {
             let calls = &mut *self.services.calls.borrow_mut();
             calls.cold_start.add(wait, true);
+        }
+        if self.serves_left > 0 {
+            self.serves_left -= 1;
+            let at = self.services.sim.now();
+            self.served.push(Served {
+                at,
+                isolate,
+                ready: at + wait,
+                until: at + wait + busy,
+                is_request,
+            });
         }
     }
 
@@ -51,15 +64,18 @@ impl<A: Application> World<A> {
         self.busy_ms += latency.as_secs_f64() * 1e3;
         // What waits for the isolate is the request, not its recording.
         let place = arrival.place;
-        let wait = if let Some(Some(last)) = &mut self.last_record {
-            self.runtime.invoke_in(last.context(), place, latency)
+        let (isolate, wait) = if let Some(Some(last)) = &mut self.last_record {
+            let context = last.context();
+            let wait = self.runtime.invoke_in(context, place, latency);
+            (context.isolate(), wait)
         } else {
             let (context, wait) = self.runtime.invoke(place, latency);
+            let isolate = context.isolate();
             let host = Host::new(context, &self.services, Duration::ZERO);
             self.last_record = Some(Some(host));
-            wait
+            (isolate, wait)
         };
-        self.waited(wait);
+        self.note_served(isolate, wait, latency, true);
         if let Some(Some(host)) = &self.last_record {
             self.app.handle(arrival.kind, host);
         }
@@ -71,7 +87,7 @@ impl<A: Application> World<A> {
             return;
         }
         let (context, wait) = self.runtime.invoke(arrival.place, Duration::ZERO);
-        self.waited(wait);
+        self.note_served(context.isolate(), wait, Duration::ZERO, true);
         match arrival.kind {
             ArrivalKind::Record { .. } => {}
             ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
@@ -88,7 +104,8 @@ impl<A: Application> World<A> {
     /// A cron trigger: it runs in one isolate, somewhere.
     pub(super) fn scheduled(&mut self, cron: Cron) {
         self.arrived.cron += 1;
-        let (context, _) = self.runtime.invoke(None, Duration::ZERO);
+        let (context, wait) = self.runtime.invoke(None, Duration::ZERO);
+        self.note_served(context.isolate(), wait, Duration::ZERO, false);
         let host = Host::new(context, &self.services, Duration::ZERO);
         self.app.scheduled(cron, &host);
     }

@@ -40,11 +40,15 @@ struct Replication {
     kept: f64,
 }
 
+/// The program, with the charts that it draws at the end.
+const BYTES_OF_PROGRAM: f64 = 60e6;
 /// An isolate, and what the simulator itself needs.
 const BYTES_OF_ISOLATE: f64 = 20_000.0;
 const BYTES_OF_RUN: f64 = 4e6;
-/// A key with its value and what is known of it.
-const BYTES_OF_KEY: f64 = 1_500.0;
+/// A key with what is known of it, and what each record adds to its value, until that has a bin for every latency.
+const BYTES_OF_KEY: f64 = 400.0;
+const BYTES_OF_RECORD: f64 = 20.0;
+const MOST_BYTES_OF_KEY: f64 = 1_500.0;
 /// The values of a replication without its latencies, and a bin of latencies.
 const BYTES_OF_OUTCOME: f64 = 5_000.0;
 const BYTES_OF_BIN: f64 = 16.0;
@@ -79,7 +83,10 @@ impl Replication {
         // Batches that are full, or old.
         let full = records / f64::from(policy.batch.max_records.max(1));
         let old = isolates * seconds / policy.batch.age().as_secs_f64().max(1e-3);
-        let writes = records.min(full + old);
+        // No isolate writes sooner than its policy's pause after a write.
+        let pause = policy.batch.min_interval.as_secs_f64();
+        let paced = isolates * (1.0 + seconds / pause.max(1e-9));
+        let writes = records.min(full + old).min(paced);
         let mut events = records + 3.0 * writes;
         let (mut queries, mut of_all) = (0.0, 0.0);
         // While there is only history, queries are not let through.
@@ -122,11 +129,13 @@ impl Replication {
             KeyLayout::BatchKeys => writes * stored,
             _ => isolates * (1.0 + stored * seconds / bucket),
         };
+        let in_key = BYTES_OF_RECORD * records * stored / keys.max(1.0);
+        let bytes_of_key = (BYTES_OF_KEY + in_key).min(MOST_BYTES_OF_KEY);
         let bins = [records, records, writes, queries, queries, queries];
         let bins: f64 = bins.iter().map(|n| n.min(MOST_BINS)).sum();
         Replication {
             events,
-            memory: BYTES_OF_RUN + isolates * BYTES_OF_ISOLATE + keys * BYTES_OF_KEY,
+            memory: BYTES_OF_RUN + isolates * BYTES_OF_ISOLATE + keys * bytes_of_key,
             kept: BYTES_OF_OUTCOME + BYTES_OF_BIN * bins,
         }
     }
@@ -151,6 +160,7 @@ impl Effort {
             .flat_map(|level| scenario.policies.iter().map(move |policy| (level, policy)));
         let mut effort = Effort {
             files: BYTES_OF_RESULTS,
+            memory: BYTES_OF_PROGRAM,
             ..Effort::default()
         };
         let (mut largest, mut points_seen) = (0.0_f64, 0.0);
@@ -356,8 +366,8 @@ mod tests {
         let all = Effort::of(&scenario, &[month, month], 2, 3);
         near(all.events, 4.0 * events);
         near(all.files, 3e6 + 4.0 * 2.0 * kept);
-        near(all.memory, 4.0 * kept + 3.0 * memory);
+        near(all.memory, 60e6 + 4.0 * kept + 3.0 * memory);
         let at_once = Effort::of(&scenario, &[month, month], 2, 100);
-        near(at_once.memory, 4.0 * kept + 4.0 * memory);
+        near(at_once.memory, 60e6 + 4.0 * kept + 4.0 * memory);
     }
 }

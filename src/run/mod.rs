@@ -47,8 +47,8 @@ use self::scenario::Scenario;
 use self::series::Sample;
 use crate::Defect;
 
-use crate::app::Application;
 use crate::app::telemetry::Telemetry;
+use crate::app::{Answered, Application};
 use crate::cloud::service::Service;
 use crate::cloud::spans::Span;
 use crate::models::quantity::{Count, Rate};
@@ -101,6 +101,21 @@ pub struct Observation {
     pub traces: usize,
 }
 
+/// An invocation in its isolate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// When it came.
+    pub at: Timestamp,
+    /// The number of its isolate.
+    pub isolate: u64,
+    /// When its isolate could serve.
+    pub ready: Timestamp,
+    /// Until when its request keeps the isolate busy, its own work apart.
+    pub until: Timestamp,
+    /// Whether it is a request; else it is a cron trigger.
+    pub is_request: bool,
+}
+
 /// What was written down.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
@@ -108,6 +123,10 @@ pub struct Observed {
     pub samples: Vec<Sample>,
     /// Invocations that were traced.
     pub traces: Vec<Span>,
+    /// The calls that were answered, as many at most.
+    pub calls: Vec<Answered>,
+    /// The invocations that requests and cron triggers were given, as many at most.
+    pub served: Vec<Served>,
 }
 
 /// Simulates a point and observes it; the result is the same as without.
@@ -353,6 +372,8 @@ impl<A: Application> Run<'_, A> {
         let observed = Observed {
             samples: std::mem::take(&mut self.world.samples),
             traces: self.world.services.tracer.borrow_mut().take_spans(),
+            calls: self.world.services.call_log.borrow_mut().take(),
+            served: std::mem::take(&mut self.world.served),
         };
         let period = end.since(self.world.timeline.origin);
         let events = self.arrivals + self.executor.timers_set();

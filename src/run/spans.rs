@@ -1,5 +1,6 @@
 //! Traced invocations in OpenTelemetry's JSON form.
 
+use crate::cloud::kv::Found;
 use crate::cloud::spans::Span;
 use crate::units::Timestamp;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ pub fn otlp_json(spans: &[Span], scenario: &str, policy: &str) -> Value {
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let number =
         |key: &str, value: usize| json!({"key": key, "value": {"intValue": value.to_string()}});
+    let truth = |key: &str, value: bool| json!({"key": key, "value": {"boolValue": value}});
     let mut all = Vec::new();
     for (i, span) in spans.iter().enumerate() {
         // Ids are positions: unique, and the same in every run.
@@ -31,11 +33,22 @@ pub fn otlp_json(spans: &[Span], scenario: &str, policy: &str) -> Value {
                 Some(e) => json!({"code": 2, "message": e.to_string()}),
                 None => json!({}),
             };
+            let mut attributes = vec![number("kv.keys", op.keys)];
+            if !op.found.is_empty() {
+                let found = |is: fn(&Found) -> bool| op.found.iter().filter(|f| is(f)).count();
+                attributes.push(number("kv.keys_found", found(|f| f.there)));
+                attributes.push(number("kv.keys_cached", found(|f| f.cached)));
+                attributes.push(number("kv.keys_outdated", found(|f| !f.outdated.is_zero())));
+            }
+            if let Some(page) = &op.page {
+                attributes.push(number("kv.keys_listed", page.keys));
+                attributes.push(truth("kv.list_complete", page.next.is_none()));
+            }
             all.push(json!({
                 "traceId": trace_id, "spanId": format!("{:016x}", ((i as u64 + 1) << 20) + j as u64 + 1),
                 "parentSpanId": root, "name": format!("kv {}", op.kind.plural().trim_end_matches('s')), "kind": 3,
                 "startTimeUnixNano": nanos(op.start), "endTimeUnixNano": nanos(op.end),
-                "attributes": [number("kv.keys", op.keys)], "status": status,
+                "attributes": attributes, "status": status,
             }));
         }
     }

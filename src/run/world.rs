@@ -27,10 +27,10 @@
 use super::arrived::Arrived;
 use super::scenario::Scenario;
 use super::series::Sample;
-use super::{Phases, Point, SteadyStorage};
+use super::{Phases, Point, Served, SteadyStorage};
 use crate::Defect;
 use crate::app::telemetry::{Points, Telemetry};
-use crate::app::{Application, Calls, Gauges, Host, Services, View};
+use crate::app::{Application, CallLog, Calls, Gauges, Host, Services, View};
 use crate::cloud::durable_object::DurableObject;
 use crate::cloud::fleet::{FleetCounters, Isolate};
 use crate::cloud::kv::{BillingRules, Consistency, DailyQuota, KvConfig, KvMeter};
@@ -72,6 +72,9 @@ pub(super) struct World<A: Application> {
     pub(super) calls_before: Calls,
     pub(super) last_sample: Option<LastSample>,
     pub(super) samples: Vec<Sample>,
+    /// The first invocations of the measurement, and how many more are written down.
+    pub(super) served: Vec<Served>,
+    pub(super) serves_left: usize,
     /// An invariant that could not be looked at.
     pub(super) broken: Option<Defect>,
     rules: BillingRules,
@@ -201,6 +204,7 @@ impl Ground<'_> {
             ),
             store: Rc::new(store),
             calls: RefCell::default(),
+            call_log: RefCell::default(),
             tracer: RefCell::default(),
             sim,
         };
@@ -218,6 +222,8 @@ impl Ground<'_> {
             calls_before: Calls::default(),
             last_sample: None,
             samples: Vec::new(),
+            served: Vec::new(),
+            serves_left: 0,
             broken: None,
             rules: (&scenario.catalog).into(),
             timeline,
@@ -229,6 +235,9 @@ impl<A: Application> World<A> {
     /// Forgets what was measured during the warm-up.
     pub(super) fn start_measuring(&mut self, traces: usize) {
         *self.services.tracer.borrow_mut() = Tracer::new(traces);
+        *self.services.call_log.borrow_mut() = CallLog::new(traces);
+        self.served = Vec::new();
+        self.serves_left = traces;
         // Where samples are taken, one has just been.
         if let Some(last) = &mut self.last_sample {
             last.records = 0;

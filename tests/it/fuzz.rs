@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo test --test it fuzz::                                # a minute or less, the same cases each time
-//! KVPLAN_FUZZ_CASES=20000 cargo test --test it fuzz::        # for hours, and told if it takes more than 512 MiB
+//! KVPLAN_FUZZ_CASES=20000 cargo test --test it fuzz::        # for hours, and told if a kind takes more than 512 MiB
 //! KVPLAN_FUZZ_FIRST=137 KVPLAN_FUZZ_CASES=1 cargo test --test it fuzz::models    # the case that a failure names
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 use crate::forged;
 use crate::mutation::{TEXTS, mutate, one_of, random};
+use crate::setup::peak_kib;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use kvplan::cloud::service::StoreSpec;
@@ -54,29 +55,38 @@ fn cases(of_200: u64) -> std::ops::Range<u64> {
     first..first + (all * of_200).div_ceil(200)
 }
 
-/// The most that the process may ever have held, where it does nothing else: where so many cases are asked for.
+/// The most that the process of a kind may ever have held, where so many cases are asked for.
 const MOST_MIB: u64 = 512;
+
+/// Where many cases are asked for, each kind runs in a process of its own, so that the memory that is measured is its own:
+/// runs it there, and says so.
+fn runs_elsewhere(kind: &str) -> bool {
+    const ALONE: &str = "KVPLAN_FUZZ_ALONE";
+    if std::env::var_os("KVPLAN_FUZZ_CASES").is_none() || std::env::var_os(ALONE).is_some() {
+        return false;
+    }
+    let mut alone = Command::new(std::env::current_exe().unwrap());
+    let name = format!("fuzz::{kind}");
+    let done = alone.args(["--exact", &name]).env(ALONE, "1").output();
+    let done = done.unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{kind}: {said}");
+    assert!(said.contains("1 passed"), "{kind}: {said}");
+    true
+}
 
 /// Runs a case, and says which it was if it panics or takes too much memory.
 fn case<T>(what: &str, case: u64, run: impl FnOnce() -> T) -> T {
     let done =
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| panic!("{what}, case {case}"));
     if std::env::var_os("KVPLAN_FUZZ_CASES").is_some() {
-        let peak = peak_mib();
+        let peak = peak_kib("self").map(|kib| kib / 1_024);
         assert!(
             peak.is_none_or(|mib| mib <= MOST_MIB),
             "{what}, case {case}: {peak:?} MiB"
         );
     }
     done
-}
-
-/// The most memory that this process has held, where the system tells.
-fn peak_mib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1_024)
 }
 
 fn is_broken<T>(result: &Result<T, StudyError>) -> bool {
@@ -104,12 +114,22 @@ fn simulate_a_little(mut scenario: Scenario) -> bool {
     assert!(!is_broken(&cells), "{cells:?}");
     if let Ok(cells) = cells {
         let csv = String::from_utf8(sweep_csv(&scenario, &cells)).unwrap();
-        let mut cells_of_csv = csv.split([',', '\n']);
-        let none = cells_of_csv.find(|c| c.parse::<f64>().is_ok_and(|x| !x.is_finite()));
+        // A name may look like a number.
+        let is_name = |cell: &str| scenario.policies.iter().any(|p| p.name == cell);
+        let mut numbers = csv.split([',', '\n']).filter(|c| !is_name(c));
+        let none = numbers.find(|c| c.parse::<f64>().is_ok_and(|x| !x.is_finite()));
         assert_eq!(none, None);
         summary(&cells);
     }
     true
+}
+
+/// Case 6752 of the models.
+#[test]
+fn a_policy_may_be_called_as_a_number_is_written() {
+    let mut scenario = Scenario::load("default", &["naive".to_owned()], None, &[]).unwrap();
+    scenario.policies[0].name = "NaN".to_owned();
+    assert!(simulate_a_little(scenario));
 }
 
 /// A model file that comes with kvplan, with something changed in it.
@@ -132,6 +152,9 @@ fn loads<T: Model>(path: &str) -> bool {
 
 #[test]
 fn models() {
+    if runs_elsewhere("models") {
+        return;
+    }
     let folders = [
         "scenarios",
         "policies",
@@ -193,6 +216,9 @@ fn models() {
 /// Claims files: what loads is judged by arithmetic, prices and facts, and no claim is without a verdict.
 #[test]
 fn claims() {
+    if runs_elsewhere("claims") {
+        return;
+    }
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("changed.toml");
     let path = path.to_str().unwrap();
@@ -285,6 +311,9 @@ fn log(rng: &mut StreamRng) -> Vec<u8> {
 
 #[test]
 fn logs() {
+    if runs_elsewhere("logs") {
+        return;
+    }
     let base: WorkloadSpec = load("gateway", None, &[]).unwrap();
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("log.csv.gz");
@@ -323,6 +352,9 @@ fn logs() {
 
 #[test]
 fn measurements_and_usage() {
+    if runs_elsewhere("measurements_and_usage") {
+        return;
+    }
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let names = [
         "billable_usage.json",
@@ -357,6 +389,9 @@ fn measurements_and_usage() {
 
 #[test]
 fn shards() {
+    if runs_elsewhere("shards") {
+        return;
+    }
     for number in cases(200) {
         forged::check(number);
     }
@@ -409,6 +444,9 @@ fn kvplan(args: &[&str]) -> Command {
 
 #[test]
 fn folders() {
+    if runs_elsewhere("folders") {
+        return;
+    }
     let dir = TempDir::new().unwrap();
     let out = dir.path().join("out");
     let args = [
@@ -486,6 +524,9 @@ const MEMORY_KB: u32 = 2_000_000;
 
 #[test]
 fn command_lines() {
+    if runs_elsewhere("command_lines") {
+        return;
+    }
     let values = [
         "1",
         "0",

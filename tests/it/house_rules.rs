@@ -27,7 +27,7 @@ const MOST_LINES: usize = 500;
 
 /// Files that are longer, with the most lines that each may have.
 const LONG: [(&str, usize); 11] = [
-    ("src/cloud/kv/store.rs", 590),
+    ("src/cloud/kv/store.rs", 570),
     ("src/report/write/claims.rs", 570),
     ("src/report/write/plan.rs", 620),
     ("src/report/write/sweep.rs", 570),

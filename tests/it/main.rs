@@ -27,6 +27,7 @@ mod hosts;
 mod house_rules;
 mod invoice;
 mod kv;
+mod memory;
 mod mutation;
 mod plan;
 mod plan_limits;

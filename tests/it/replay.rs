@@ -1,5 +1,6 @@
 //! Replaying a log: against the direct simulation, and as a user drives it.
 
+use crate::setup::peak_kib;
 use assert_cmd::Command;
 use kvplan::models::parse_overrides;
 use kvplan::pricing::MeterItem;
@@ -628,14 +629,9 @@ fn memory_does_not_grow_with_the_log() {
             writeln!(pipe, "{ms},gemini,{}.5,true,500", i % 400).unwrap();
         }
         pipe.flush().unwrap();
-        let status = format!("/proc/{}/status", child.id());
-        let peak = |text: String| -> Option<u64> {
-            let line = text.lines().find(|l| l.starts_with("VmHWM"))?.to_owned();
-            line.split_whitespace().nth(1)?.parse().ok()
-        };
         // All rows are written but for what the pipe holds: what comes after are the charts, of the
         // same size whatever the log.
-        let peak = fs::read_to_string(&status).ok().and_then(peak).unwrap();
+        let peak = peak_kib(&child.id().to_string()).unwrap();
         drop(pipe);
         assert!(child.wait().unwrap().success());
         peak

@@ -146,6 +146,21 @@ fn a_trace_is_otlp_json_that_a_viewer_can_open() {
         assert!(time(child, "startTimeUnixNano") >= time(parent, "startTimeUnixNano"));
         assert!(time(child, "endTimeUnixNano") <= time(parent, "endTimeUnixNano"));
     }
+    let answered = spans.iter().filter(|s| s["status"]["code"].is_null());
+    let mut found = 0;
+    for read in answered.filter(|s| s["name"] == "kv read") {
+        let attributes = read["attributes"].as_array().unwrap();
+        let told = |key: &str| {
+            let attribute = attributes.iter().find(|a| a["key"] == key);
+            let value = &attribute.unwrap_or_else(|| panic!("{key}: {read}"))["value"];
+            value["intValue"].as_str().unwrap().parse::<u64>().unwrap()
+        };
+        assert!(told("kv.keys_found") <= told("kv.keys"), "{read}");
+        let elsewhere = told("kv.keys_cached") + told("kv.keys_outdated");
+        assert_eq!(elsewhere, 0, "one place sees every write at once: {read}");
+        found += told("kv.keys_found");
+    }
+    assert!(found > 0);
 }
 
 #[test]

@@ -60,7 +60,8 @@ pub struct Isolate {
 }
 
 impl Isolate {
-    fn reader(&self) -> &host::Host<SimHandle> {
+    /// Where queries are answered.
+    pub fn reader(&self) -> &host::Host<SimHandle> {
         self.reader.as_ref().unwrap_or(&self.writer)
     }
 

@@ -1,12 +1,13 @@
 //! A KV namespace as one Worker invocation sees it.
 
+use super::log::{Found, OpLog, Operation, Page};
+use super::pops::Sight;
 use super::store::KvStore;
 use crate::telemetry::ports::{
     Clock, Kv, KvError, ListPage, OpKind, PutOptions, ReadOptions, Value,
 };
 use crate::telemetry::semaphore::{Permit, Semaphore};
-use crate::units::Timestamp;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,24 +22,25 @@ pub struct KvHandle {
     log: Option<OpLog>,
 }
 
-/// What an invocation did on the KV, written down for a trace.
-pub type OpLog = Rc<RefCell<Vec<Operation>>>;
+/// An operation under way: what it is for, and what it will be seen to have found.
+struct Asked<'a> {
+    kind: OpKind,
+    key: &'a str,
+    keys: usize,
+    found: Vec<Found>,
+    page: Option<Page>,
+}
 
-/// An operation as its caller saw it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Operation {
-    /// What kind it was.
-    pub kind: OpKind,
-    /// Its key, the first of several, or the prefix of a list.
-    pub key: String,
-    /// Keys read, or 1.
-    pub keys: usize,
-    /// When it was called.
-    pub start: Timestamp,
-    /// When its answer came.
-    pub end: Timestamp,
-    /// Why it failed; none if it succeeded.
-    pub error: Option<KvError>,
+impl<'a> Asked<'a> {
+    fn of(kind: OpKind, key: &'a str) -> Self {
+        Asked {
+            kind,
+            key,
+            keys: 1,
+            found: Vec::new(),
+            page: None,
+        }
+    }
 }
 
 impl KvStore {
@@ -74,20 +76,21 @@ impl KvHandle {
     /// Waits for the answer to an operation that started now.
     async fn answer<T>(
         &self,
-        kind: OpKind,
-        (key, keys): (&str, usize),
+        asked: Asked<'_>,
         (result, latency): (Result<T, KvError>, Duration),
     ) -> Result<T, KvError> {
         let start = self.store.clock().now();
         self.store.clock().sleep(latency).await;
         if let Some(log) = &self.log {
-            log.borrow_mut().push(Operation {
-                kind,
-                key: key.to_owned(),
-                keys,
+            log.push(Operation {
+                kind: asked.kind,
+                key: asked.key.to_owned(),
+                keys: asked.keys,
                 start,
                 end: self.store.clock().now(),
                 error: result.as_ref().err().cloned(),
+                found: asked.found,
+                page: asked.page,
             });
         }
         result
@@ -115,21 +118,28 @@ impl Kv for KvHandle {
         options: ReadOptions,
     ) -> Result<Vec<Option<Value>>, KvError> {
         let _connection = self.begin().await?;
-        let done = self.store.read(self.place, keys, options);
-        let named = (keys.first().copied().unwrap_or_default(), keys.len());
-        self.answer(OpKind::Read, named, done).await
+        let first = keys.first().copied().unwrap_or_default();
+        let mut asked = Asked::of(OpKind::Read, first);
+        asked.keys = keys.len();
+        let note = |key: &str, sight: &Sight| {
+            if let Some(log) = &self.log {
+                asked.found.push(log.found(key, sight));
+            }
+        };
+        let done = self.store.read(self.place, keys, options, note);
+        self.answer(asked, done).await
     }
 
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
         let _connection = self.begin().await?;
         let done = self.store.write(self.place, key, value, options);
-        self.answer(OpKind::Write, (key, 1), done).await
+        self.answer(Asked::of(OpKind::Write, key), done).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
         let _connection = self.begin().await?;
         let done = self.store.delete(self.place, key);
-        self.answer(OpKind::Delete, (key, 1), done).await
+        self.answer(Asked::of(OpKind::Delete, key), done).await
     }
 
     async fn list(
@@ -140,6 +150,14 @@ impl Kv for KvHandle {
     ) -> Result<ListPage, KvError> {
         let _connection = self.begin().await?;
         let done = self.store.list(self.place, prefix, cursor, limit);
-        self.answer(OpKind::List, (prefix, 1), done).await
+        let mut asked = Asked::of(OpKind::List, prefix);
+        if let (Some(_), (Ok(page), _)) = (&self.log, &done) {
+            asked.page = Some(Page {
+                from: cursor.map(str::to_owned),
+                keys: page.keys.len(),
+                next: page.cursor.clone(),
+            });
+        }
+        self.answer(asked, done).await
     }
 }

@@ -5,14 +5,18 @@
 //! A failed operation changes nothing; only an answer that is lost on the way
 //! ([`OpOutcome::AnswerLost`]) leaves the caller unsure.
 
+mod config;
 mod handle;
 mod limits;
+mod log;
 mod meter;
 mod pops;
 mod store;
 
-pub use handle::{KvHandle, OpLog, Operation};
+pub use config::{DailyQuota, KvConfig, KvLatency};
+pub use handle::KvHandle;
 pub use limits::{KvLimits, PlanLimits, SameKeyExcess};
+pub use log::{Found, OpLog, Operation, Page};
 pub use meter::{BillingRules, KvMeter, OpOutcome};
 pub use pops::{Consistency, ReadAges};
-pub use store::{DailyQuota, KvConfig, KvLatency, KvStore};
+pub use store::KvStore;

@@ -60,8 +60,20 @@ impl ReadAges {
     }
 }
 
+/// What a reader sees of a key.
+pub(super) struct Sight {
+    pub(super) value: Option<Value>,
+    /// Whether the cache of the reader's place answered.
+    pub(super) hot: bool,
+    /// The number of the write or delete that is seen; 0 if none is.
+    pub(super) version: u64,
+    /// For how long a newer one had existed.
+    pub(super) outdated: Duration,
+}
+
 /// A value that a key has had; `None` while it was absent.
 struct Version {
+    number: u64,
     value: Option<Value>,
     visible: Timestamp,
     /// When the key's expiration ends it, which no cache outlives.
@@ -159,11 +171,11 @@ impl PopCaches {
         if hot { &self.hot } else { &self.cold }.sample(rng)
     }
 
-    /// Notes a write (or, without a value, a deletion) made in `place`, of what lives until `dies`.
+    /// Notes a write (or, without a value, a deletion) of that number made in `place`, of what lives until `dies`.
     pub(crate) fn write(
         &mut self,
         place: usize,
-        key: &str,
+        (key, number): (&str, u64),
         value: Option<Value>,
         dies: Option<Timestamp>,
         now: Timestamp,
@@ -179,12 +191,19 @@ impl PopCaches {
             versions.push_back(absent(Some(now)));
         }
         let version = Rc::new(Version {
+            number,
             value,
             visible,
             dies,
             superseded: Cell::new(None),
         });
         versions.push_back(Rc::clone(&version));
+        // What lies between the oldest, which is kept for the ages of answers, and the newest that all can see, nobody
+        // will see again.
+        let seen = versions.partition_point(|v| v.visible <= now);
+        if seen > 2 {
+            versions.drain(1..seen - 1);
+        }
         let ttl = self.spec.default_cache_ttl;
         self.cache(place, key, version, now, ttl);
     }
@@ -203,46 +222,55 @@ impl PopCaches {
         self.versions.get(key).is_some_and(visible)
     }
 
-    /// What a reader in `place` sees, and whether the place's cache answered. A read that leaves the
-    /// place is now slower than usual by the factor `slowness`.
-    pub(crate) fn read(
+    /// What a reader in `place` sees. A read that leaves the place is now slower than usual by the factor
+    /// `slowness`.
+    pub(super) fn read(
         &mut self,
         place: usize,
         key: &str,
         cache_ttl: Option<Duration>,
         slowness: f64,
         now: Timestamp,
-    ) -> (Option<Value>, bool) {
+    ) -> Sight {
         let ttl = cache_ttl.unwrap_or(self.spec.default_cache_ttl);
         if let Some(c) = self.places[place].get_mut(key) {
             c.catch_up(now);
             let until = c.answers_until(ttl);
             if now < until && !c.version.is_dead(now) {
-                let value = c.version.value.clone();
+                let (number, value) = (c.version.number, c.version.value.clone());
                 let since = match (&c.version.value, c.version.superseded.get()) {
                     // Absent when cached: outdated since the key's first write.
                     (None, None) => first_write(&self.versions, key, c.filled),
                     (_, superseded) => superseded,
                 };
-                self.ages
-                    .add(since.map_or(Duration::ZERO, |s| now.since(s)), true);
+                let outdated = since.map_or(Duration::ZERO, |s| now.since(s));
+                self.ages.add(outdated, true);
                 if until.since(now) <= self.spec.refresh_window && c.refresh.is_none() {
                     self.refresh(place, key, ttl, slowness, now);
                 }
-                return (value, true);
+                return Sight {
+                    value,
+                    hot: true,
+                    version: number,
+                    outdated,
+                };
             }
         }
         let version = seen_centrally(&mut self.versions, key, now);
-        let age = version
-            .superseded
-            .get()
-            .map_or(Duration::ZERO, |s| now.since(s));
-        self.ages.add(age, false);
+        let since = version.superseded.get();
+        let outdated = since.map_or(Duration::ZERO, |s| now.since(s));
+        self.ages.add(outdated, false);
+        let number = version.number;
         let value = version.value.clone().filter(|_| !version.is_dead(now));
         if value.is_some() || self.spec.negative_caching {
             self.cache(place, key, version, now, ttl);
         }
-        (value, false)
+        Sight {
+            value,
+            hot: false,
+            version: number,
+            outdated,
+        }
     }
 
     /// Fetches an entry of a place's cache anew.
@@ -313,6 +341,7 @@ fn first_write(versions: &Versions, key: &str, then: Timestamp) -> Option<Timest
 
 fn absent(superseded: Option<Timestamp>) -> Rc<Version> {
     Rc::new(Version {
+        number: 0,
         value: None,
         visible: Timestamp::EPOCH,
         dies: None,
@@ -336,9 +365,29 @@ mod tests {
         let pops = PopCaches::new(consistency, &Streams::new(1, 0));
         let read = |pops: &mut PopCaches, key: usize, s: u64| {
             let now = Timestamp::from_secs(s);
-            pops.read(0, &key.to_string(), None, 1.0, now).1
+            pops.read(0, &key.to_string(), None, 1.0, now).hot
         };
         (pops, read)
+    }
+
+    /// Written once a second, seen 5 s later, and read by nobody: the absence before the first, the last that is seen, and
+    /// five on their way.
+    #[test]
+    fn versions_that_nobody_will_see_are_not_kept() {
+        let spec = load("eventual", None, &[]).unwrap();
+        let (mut pops, _) = place();
+        let way = Sampler::constant(Duration::from_secs(5));
+        (pops.spec, pops.propagation) = (spec, way);
+        for s in 1..=1_000 {
+            let value: Option<Value> = Some(s.to_string().into_bytes().into());
+            pops.write(0, ("key", s), value, None, Timestamp::from_secs(100 + s));
+        }
+        let kept = &pops.versions["key"];
+        let numbers: Vec<u64> = kept.iter().map(|v| v.number).collect();
+        assert_eq!(numbers, [0, 995, 996, 997, 998, 999, 1_000]);
+        let now = Timestamp::from_secs(1_100);
+        assert_eq!(seen_centrally(&mut pops.versions, "key", now).number, 995);
+        assert_eq!(pops.versions["key"].len(), 6);
     }
 
     /// Entries are answered for 60 s. The entry after 1,024 makes the cache look for dead ones.

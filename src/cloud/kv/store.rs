@@ -1,8 +1,9 @@
 //! The namespace itself: data, limits, quotas, failures, latency and meter.
 
+use super::config::{DailyQuota, KvConfig, KvLatency};
 use super::limits::KvLimits;
 use super::meter::{KvMeter, OpOutcome};
-use super::pops::{Consistency, PopCaches, ReadAges};
+use super::pops::{PopCaches, ReadAges, Sight};
 use crate::cloud::failure::{FailureProcess, FailureSpec, Fault};
 use crate::models::dist::Sampler;
 use crate::sim::executor::SimHandle;
@@ -17,67 +18,13 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Latency of each kind of operation.
-#[derive(Debug, Clone)]
-pub struct KvLatency {
-    /// Of reads, single and bulk.
-    pub read: Sampler,
-    /// Of writes.
-    pub write: Sampler,
-    /// Of deletes.
-    pub delete: Sampler,
-    /// Of lists.
-    pub list: Sampler,
-}
-
-impl KvLatency {
-    /// The same distribution for every kind.
-    pub fn uniform(sampler: Sampler) -> Self {
-        KvLatency {
-            read: sampler.clone(),
-            write: sampler.clone(),
-            delete: sampler.clone(),
-            list: sampler,
-        }
-    }
-
-    /// That of one kind.
-    pub fn of(&self, kind: OpKind) -> &Sampler {
-        match kind {
-            OpKind::Read => &self.read,
-            OpKind::Write => &self.write,
-            OpKind::Delete => &self.delete,
-            OpKind::List => &self.list,
-        }
-    }
-}
-
-/// Operations of each kind that the plan allows in a UTC day; `None` is without limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DailyQuota(pub [Option<u64>; OpKind::ALL.len()]);
-
-/// What a namespace is made from.
-#[derive(Debug, Clone)]
-pub struct KvConfig {
-    /// Sizes, rates and numbers that are refused beyond.
-    pub limits: KvLimits,
-    /// How long operations take.
-    pub latency: KvLatency,
-    /// How often operations fail, and when.
-    pub failures: FailureSpec,
-    /// Where the failure windows count from.
-    pub origin: Timestamp,
-    /// What the plan allows in a day.
-    pub quota: DailyQuota,
-    /// Caches at the points of presence and late visibility; none is a store that all see at once.
-    pub consistency: Option<Consistency>,
-}
-
 struct Entry {
     value: Value,
     metadata: Option<Value>,
     expires: Option<Timestamp>,
     bytes: u64,
+    /// The number of the write.
+    version: u64,
 }
 
 /// The central store of a namespace, with its meter.
@@ -100,6 +47,8 @@ struct State {
     /// Writes of the last moment, for the limit on writes to one key.
     last_write: BTreeMap<String, Timestamp>,
     pops: Option<PopCaches>,
+    /// Writes and deletes so far.
+    versions: u64,
     meter: KvMeter,
     stored_bytes: u64,
     /// Byte-time that writes have bespoken so far: bytes until they expire, less what was
@@ -127,6 +76,7 @@ impl KvStore {
                 expiries: BTreeSet::new(),
                 last_write: BTreeMap::new(),
                 pops: config.consistency.map(|c| PopCaches::new(c, streams)),
+                versions: 0,
                 meter: KvMeter::default(),
                 stored_bytes: 0,
                 bespoken_byte_ns: 0,
@@ -241,11 +191,13 @@ impl KvStore {
         s.entries.len()
     }
 
+    /// What is seen of each key is told to `note`.
     pub(super) fn read(
         &self,
         place: usize,
         keys: &[&str],
         options: ReadOptions,
+        note: impl FnMut(&str, &Sight),
     ) -> (Result<Vec<Option<Value>>, KvError>, Duration) {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
@@ -267,7 +219,7 @@ impl KvStore {
             if matches!(fault, Fault::AnswerLost) {
                 return Err(KvError::Timeout);
             }
-            let (values, took) = s.look_up(place, keys, options, latency, now);
+            let (values, took) = s.look_up((place, options), keys, latency, now, note);
             latency = took;
             Ok(values)
         });
@@ -320,8 +272,9 @@ impl KvStore {
                 return Err(KvError::RateLimited);
             }
             s.remove(key, now);
+            let number = s.next_version();
             if let Some(pops) = &mut s.pops {
-                pops.write(place, key, None, None, now);
+                pops.write(place, (key, number), None, None, now);
             }
             Ok(fault)
         });
@@ -403,23 +356,34 @@ impl State {
     /// What a caller in `place` gets to see, and after which latency.
     fn look_up(
         &mut self,
-        place: usize,
+        (place, options): (usize, ReadOptions),
         keys: &[&str],
-        options: ReadOptions,
         latency: Duration,
         now: Timestamp,
+        mut note: impl FnMut(&str, &Sight),
     ) -> (Vec<Option<Value>>, Duration) {
         let Some(pops) = &mut self.pops else {
-            let value = |k: &&str| self.entries.get(*k).map(|e| Rc::clone(&e.value));
+            let value = |key: &&str| {
+                let entry = self.entries.get(*key);
+                let sight = Sight {
+                    value: entry.map(|e| Rc::clone(&e.value)),
+                    hot: false,
+                    version: entry.map_or(0, |e| e.version),
+                    outdated: Duration::ZERO,
+                };
+                note(key, &sight);
+                sight.value
+            };
             return (keys.iter().map(value).collect(), latency);
         };
         let mut all_hot = true;
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
-            let (value, hot) = pops.read(place, key, options.cache_ttl, self.slowness, now);
-            all_hot &= hot;
-            self.meter.hot_reads += u64::from(hot);
-            values.push(value);
+            let sight = pops.read(place, key, options.cache_ttl, self.slowness, now);
+            note(key, &sight);
+            all_hot &= sight.hot;
+            self.meter.hot_reads += u64::from(sight.hot);
+            values.push(sight.value);
         }
         let latency = pops.latency(all_hot, &mut self.latency_rng);
         (values, latency.mul_f64(self.slowness))
@@ -526,6 +490,7 @@ impl State {
         now: Timestamp,
     ) {
         self.remove(key, now);
+        let version = self.next_version();
         let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
         let bytes = (key.len() + value.len() + metadata_bytes) as u64;
         let expires = options.expiration_ttl.map(|ttl| now + ttl);
@@ -539,15 +504,22 @@ impl State {
         self.meter.write_bytes += bytes;
         let value: Value = value.into();
         if let Some(pops) = &mut self.pops {
-            pops.write(place, key, Some(Rc::clone(&value)), expires, now);
+            let value = Some(Rc::clone(&value));
+            pops.write(place, (key, version), value, expires, now);
         }
         let entry = Entry {
             value,
             metadata: options.metadata,
             expires,
             bytes,
+            version,
         };
         self.entries.insert(key.to_owned(), entry);
+    }
+
+    fn next_version(&mut self) -> u64 {
+        self.versions += 1;
+        self.versions
     }
 
     fn remove(&mut self, key: &str, now: Timestamp) {

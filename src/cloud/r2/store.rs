@@ -101,3 +101,39 @@ impl Kv for ObjectHandle {
         self.bucket.tally.count(OpKind::List, 1, list).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::kv::KvLimits;
+    use crate::models::load;
+    use crate::sim::executor::Executor;
+    use crate::units::Timestamp;
+
+    /// Two writes and a list are class A, the three keys of two reads class B, and a delete is free.
+    #[test]
+    fn writes_and_lists_are_class_a_and_each_key_that_is_read_class_b() {
+        let executor = Executor::new(Timestamp::EPOCH);
+        let limits: KvLimits = load("cloudflare", None, &[]).unwrap();
+        let objects = KvStore::counting(limits, executor.handle());
+        let bucket = ObjectStore::new(objects);
+        let handle = bucket.invocation_by(bucket.objects().invocation());
+        executor.block_on(async move {
+            for key in ["a", "b"] {
+                handle
+                    .put(key, vec![1], PutOptions::default())
+                    .await
+                    .unwrap();
+            }
+            let none = ReadOptions::default();
+            handle.read(&["a", "b"], none).await.unwrap();
+            handle.read(&["c"], none).await.unwrap();
+            handle.list("", None, 10).await.unwrap();
+            handle.delete("c").await.unwrap();
+        });
+        assert_eq!(bucket.check(), Ok(()));
+        let usage = bucket.usage(BillingRules::DONE);
+        assert_eq!(usage.get(MeterItem::R2ClassA), 3);
+        assert_eq!(usage.get(MeterItem::R2ClassB), 3);
+    }
+}

@@ -136,6 +136,12 @@ impl<M: Memory> Context<M> {
         self.isolate.place
     }
 
+    /// The number of its isolate.
+    #[inline]
+    pub fn isolate(&self) -> u64 {
+        self.isolate.number
+    }
+
     /// The clock.
     #[inline]
     pub fn sim(&self) -> &SimHandle {

@@ -83,6 +83,18 @@ pub(super) const WORLD: &[Part] = &[
         let rate = text(format!("{}/min", dice.whole(1, 20)));
         vec![Setting::new("workload.analytics_queries.rate", rate)]
     }),
+    part(0.3, uneven_ways),
+    part(0.2, |dice, draft| {
+        let start = table([
+            ("kind", text("constant")),
+            ("value", dice.time(50.0, 3_000.0)),
+        ]);
+        let lives = draft.get("fleet").is_some();
+        let start = lives.then(|| Setting::new("fleet.life.cold_start", start));
+        start.into_iter().collect()
+    }),
+    part(0.08, many_keys),
+    part(0.1, many_calls),
 ];
 
 /// Isolates that come and go instead of one for ever.
@@ -182,4 +194,53 @@ fn windows(dice: &mut Dice, draft: &Draft) -> Vec<Setting> {
     };
     let windows: Vec<Value> = (0..n).map(&mut window).collect();
     vec![Setting::new("failures.windows", Value::Array(windows))]
+}
+
+/// Writes that overtake each other on their way.
+fn uneven_ways(dice: &mut Dice, draft: &Draft) -> Vec<Setting> {
+    let ways = table([
+        ("kind", text("uniform")),
+        ("low", text("1 ms")),
+        ("high", dice.time(1_000.0, 20_000.0)),
+    ]);
+    match draft.get("consistency") {
+        Some(_) => vec![Setting::new("consistency.propagation", ways)],
+        None => Vec::new(),
+    }
+}
+
+/// The traffic of a month in which so many requests come in the case's period.
+fn traffic(draft: &Draft, records: f64) -> Option<Setting> {
+    let period = draft.get("period")?.get("at_least")?.as_str()?;
+    let seconds: f64 = period.strip_suffix(" s")?.parse().ok()?;
+    let monthly = (records / seconds * 30.0 * 86_400.0) as i64;
+    Some(Setting::new("traffic_per_month", monthly))
+}
+
+/// A key for each request, more than a page of a list holds; and few queries, each of which reads them all.
+fn many_keys(dice: &mut Dice, draft: &Draft) -> Vec<Setting> {
+    let seldom = table([
+        ("per_request", Value::Float(0.0)),
+        ("rate", text(format!("{}/min", dice.whole(1, 6)))),
+    ]);
+    let mut settings = vec![
+        Setting::new("policy.layout.keys", "batch_keys"),
+        Setting::new("policy.batch.max_records", 1),
+        Setting::new("workload.metrics_reads", seldom),
+    ];
+    settings.extend(traffic(draft, dice.between(1_100.0, 2_500.0)));
+    settings
+}
+
+/// So many requests and queries that their percentiles can be told apart.
+fn many_calls(dice: &mut Dice, draft: &Draft) -> Vec<Setting> {
+    let rate = text(format!("{}/min", dice.whole(30, 120)));
+    let records = dice.between(1_200.0, 2_500.0);
+    // Where each reads a key for each request, there are enough.
+    if draft.get("policy.layout.keys") == Some(&text("batch_keys")) {
+        return Vec::new();
+    }
+    let mut settings = vec![Setting::new("workload.analytics_queries.rate", rate)];
+    settings.extend(traffic(draft, records));
+    settings
 }

@@ -33,6 +33,8 @@ pub struct Rest {
     pub end: Timestamp,
     /// The run with the period itself on its bill, every invocation traced.
     pub books: Result<(RunResult, Observed), Defect>,
+    /// What is told of it: the value of each measure, in their order; none if its books do not agree.
+    pub told: Vec<f64>,
 }
 
 /// What came to a run.

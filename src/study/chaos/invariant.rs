@@ -3,6 +3,7 @@
 use super::evidence::Evidence;
 use crate::cloud::spans::Span;
 use crate::run::Point;
+use crate::run::metric::position;
 use crate::run::result::RunResult;
 
 /// A promise that every scenario is given.
@@ -28,6 +29,12 @@ impl Case<'_> {
     pub fn spans(&self) -> &[Span] {
         let books = self.evidence.rest.books.as_ref();
         books.map_or(&[], |(_, observed)| &observed.traces)
+    }
+
+    /// What is told of a measure of the run at rest.
+    pub fn told(&self, name: &str) -> f64 {
+        let told = &self.evidence.rest.told;
+        told.get(position(name)).copied().unwrap_or(f64::NAN)
     }
 
     /// The results there are, each with its name.

@@ -5,6 +5,8 @@ use crate::Defect;
 use crate::app::Application;
 use crate::app::telemetry::Telemetry;
 use crate::cloud::fleet::Routing;
+use crate::run::metric::METRICS;
+use crate::run::result::RunResult;
 use crate::run::{Billed, Cut, Observation, Phases, Point, Run};
 use crate::sim::executor::SimHandle;
 use crate::sim::random::Streams;
@@ -116,6 +118,8 @@ fn brought_to_rest<A: Application>(
         _ => Vec::new(),
     };
     let Probing { run, now, came } = probing;
+    let books = run.finish(now, Billed::Period);
+    let tell = |(result, _): &(RunResult, _)| METRICS.iter().map(|m| m.value(result)).collect();
     Ok(Rest {
         came,
         start,
@@ -123,7 +127,8 @@ fn brought_to_rest<A: Application>(
         backlog,
         probes,
         end: now,
-        books: run.finish(now, Billed::Period),
+        told: books.as_ref().map(tell).unwrap_or_default(),
+        books,
     })
 }
 

@@ -1,9 +1,11 @@
 //! The search for broken promises: it finds none in kvplan, and each that is planted.
 
 mod command;
+mod first_page;
 mod plants;
 mod semaphore;
 
+use first_page::FirstPage;
 use kvplan::cloud::kv::OpOutcome;
 use kvplan::models::parse_overrides;
 use kvplan::pricing::{MeterItem, Usage};
@@ -19,7 +21,7 @@ use kvplan::study::chaos::trial::{NO_PANIC, first_broken};
 use kvplan::study::replicate::Work;
 use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::OpKind;
-use plants::{Altered, Elsewhere, Panics, Tampered, Twins};
+use plants::{Altered, Elsewhere, Misread, Panics, Tampered, Twins};
 use semaphore::Semaphored;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -201,6 +203,59 @@ fn a_page_of_a_list_too_many_on_the_bill_is_found() {
         r.invoice = point.scenario.plan().invoice(&r.usage);
     });
     is_found("lists billed", &one_more, "bill", 60);
+}
+
+#[test]
+fn a_list_that_is_read_to_the_end_of_its_first_page_is_found() {
+    is_found("first page only", &FirstPage, "pages", 200);
+}
+
+/// The place in which a write was made forgets it before it is seen everywhere.
+#[test]
+fn versions_out_of_order_are_found() {
+    let forgetful = Elsewhere(|scenario| {
+        if let Some(consistency) = &mut scenario.consistency {
+            consistency.default_cache_ttl = Duration::from_secs(1);
+        }
+    });
+    is_found("versions out of order", &forgetful, "order", 200);
+}
+
+/// As where the request that an isolate is started for did not count before that has started.
+#[test]
+fn an_isolate_that_takes_more_than_it_may_is_found() {
+    let crowded = Elsewhere(|scenario| {
+        if let Some(life) = &mut scenario.fleet.life {
+            life.max_concurrency += 1;
+        }
+    });
+    is_found("crowded isolates", &crowded, "crowds", 100);
+}
+
+#[test]
+fn a_percentile_that_is_another_is_found() {
+    let query = Misread(|r, tell| {
+        if r.calls.analytics.count() >= 200 {
+            tell("query_p95_ms", r.calls.analytics.quantile_ms(0.90));
+        }
+    });
+    is_found("query_p95 is p90", &query, "calls", 200);
+    let record = Misread(|r, tell| {
+        if r.calls.record.count() >= 1_000 {
+            tell("record_p99_ms", r.calls.record.quantile_ms(0.95));
+        }
+    });
+    is_found("record_p99 is p95", &record, "calls", 200);
+}
+
+#[test]
+fn a_stale_share_of_hot_reads_only_is_found() {
+    let of_hot = Misread(|r, tell| {
+        if let Some(ages) = &r.read_ages {
+            tell("stale_read_share", ages.stale as f64 / ages.hot as f64);
+        }
+    });
+    is_found("stale share of hot reads", &of_hot, "reads", 60);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use kvplan::Defect;
 use kvplan::app::telemetry::{Isolate, Telemetry};
 use kvplan::app::{Application, Beyond, Cron, Gauges, Host, View};
 use kvplan::cloud::store::Store;
+use kvplan::run::metric::position;
 use kvplan::run::result::RunResult;
 use kvplan::run::scenario::Scenario;
 use kvplan::run::{Cut, Point};
@@ -16,7 +17,12 @@ use kvplan::telemetry::policy::{LayoutPolicy, Policy};
 use kvplan::workload::ArrivalKind;
 use std::sync::atomic::AtomicBool;
 
-fn system(point: &Point, policy: &Policy, sim: &SimHandle, streams: &Streams) -> Telemetry {
+pub(super) fn system(
+    point: &Point,
+    policy: &Policy,
+    sim: &SimHandle,
+    streams: &Streams,
+) -> Telemetry {
     let providers = point.scenario.workload.providers.iter();
     let names = providers.map(|p| p.name.clone()).collect();
     Telemetry::new(policy, names, false, sim, streams)
@@ -66,6 +72,24 @@ impl Subject for Elsewhere {
             ..*point
         };
         MetricsSystem.look(&point, stop)
+    }
+}
+
+/// What a measure is told to be.
+pub(super) type Tell<'a> = &'a mut dyn FnMut(&str, f64);
+
+/// The metrics system of whose run the wrong figure is told.
+pub(super) struct Misread(pub(super) fn(&RunResult, Tell));
+
+impl Subject for Misread {
+    fn look(&self, point: &Point, stop: &AtomicBool) -> Result<Evidence, Cut> {
+        let mut evidence = MetricsSystem.look(point, stop)?;
+        let rest = &mut evidence.rest;
+        if let Ok((result, _)) = &rest.books {
+            let told = &mut rest.told;
+            (self.0)(result, &mut |name, value| told[position(name)] = value);
+        }
+        Ok(evidence)
     }
 }
 

@@ -1,8 +1,10 @@
 //! No answer of the KV is older than its reader allows.
 
+use crate::cloud::consistency::ConsistencySpec;
 use crate::models::dist::Dist;
 use crate::study::chaos::invariant::{Case, Invariant};
 use crate::telemetry::policy::KeyLayout;
+use std::time::Duration;
 
 pub(super) const FRESHNESS: Invariant = Invariant {
     name: "freshness",
@@ -14,8 +16,7 @@ fn check(case: &Case) -> Result<(), String> {
     let Some(consistency) = &case.point.scenario.consistency else {
         return Ok(());
     };
-    // Of any other there is no longest.
-    let Dist::Constant { value: way } = consistency.propagation else {
+    let Some(way) = longest_way(consistency) else {
         return Ok(());
     };
     let policy = case.point.policy;
@@ -40,4 +41,13 @@ fn check(case: &Case) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The longest that a write may take to be seen elsewhere; most distributions have none.
+pub(super) fn longest_way(consistency: &ConsistencySpec) -> Option<Duration> {
+    match consistency.propagation {
+        Dist::Constant { value } => Some(value),
+        Dist::Uniform { high, .. } => Some(high),
+        _ => None,
+    }
 }

@@ -2,13 +2,18 @@
 
 mod accounts;
 mod bill;
+mod calls;
 mod chains;
 mod conservation;
+mod crowds;
 mod faults;
 mod freshness;
 mod liveness;
 mod meter;
+mod order;
 mod pace;
+mod pages;
+mod reads;
 mod repeat;
 mod retries;
 mod updates;
@@ -28,5 +33,10 @@ pub const ALL: &[Invariant] = &[
     freshness::FRESHNESS,
     chains::CHAINS,
     liveness::LIVENESS,
+    calls::CALLS,
+    reads::READS,
+    crowds::CROWDS,
+    pages::PAGES,
+    order::ORDER,
     repeat::REPEAT,
 ];
