@@ -2,10 +2,11 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::pricing::Money;
+use kvplan::report::table::Answer;
 use kvplan::report::write::breakeven::BreakevenReport;
 use kvplan::study::breakeven::{Settings, breakeven, steps};
 
@@ -35,6 +36,8 @@ pub(crate) struct Args {
     refused: Probability,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone)]
@@ -74,13 +77,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
-            say!("{}\n", report.table());
-            say!("{}\n", report.cost_table());
-            say!("{}", report.explanation());
+            Answer::new()
+                .say(report.settings())
+                .gap()
+                .table("answers", report.table())
+                .gap()
+                .table("costs", report.cost_table())
+                .gap()
+                .say(report.explanation())
         },
     )?;
     Ok(EXIT_OK)

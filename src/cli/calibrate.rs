@@ -2,11 +2,12 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name, label};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::files::{self, FILE_BYTES};
 use kvplan::models::{self, ConfigError};
+use kvplan::report::table::Answer;
 use kvplan::report::write::calibrate::Report;
 use kvplan::study::calibrate::{Measured, calibrate};
 use kvplan::workload::trace::open;
@@ -43,6 +44,8 @@ pub(crate) struct Args {
     quiet: bool,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// Fits all kinds and writes the profile.
@@ -63,14 +66,20 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         base: &base,
         base_name: &args.base,
     };
-    if let Some(written) = session.write(|out| report.write(out))? {
-        say!("{}\n", report.table());
-        for (what, times) in measured.left_out() {
-            say!("{what} ({times})");
-        }
-        let file = args.output.out.join(format!("{}.toml", args.name));
-        say!("{written}; use it with --set latency={}", file.display());
-    }
+    let file = args.output.out.join(format!("{}.toml", args.name));
+    let shape = args.shape.shape();
+    session
+        .using(format!("; use it with --set latency={}", file.display()))
+        .answer(
+            &shape,
+            |out| report.write(out),
+            || {
+                let left_out = measured.left_out();
+                let said = left_out.map(|(what, times)| format!("{what} ({times})"));
+                let answer = report.table().gap();
+                said.fold(answer, Answer::say)
+            },
+        )?;
     Ok(EXIT_OK)
 }
 

@@ -2,9 +2,10 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::models::quantity::Count;
+use kvplan::report::table::Answer;
 use kvplan::report::write::forecast::ForecastReport;
 use kvplan::study::forecast::{Growth, forecast, futures, levels_of};
 
@@ -40,6 +41,8 @@ pub(crate) struct Args {
     futures: u32,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// `8%/month`, `8%` or `150%/year`, as a share per month above -1.
@@ -95,13 +98,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         growth: &growth,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
-            say!("{}\n", report.cost_table());
-            say!("{}\n", report.limits_table());
-            say!("{}", report.explanation());
+            Answer::new()
+                .say(report.settings())
+                .gap()
+                .and(report.cost_table())
+                .gap()
+                .and(report.limits_table())
+                .gap()
+                .say(report.explanation())
         },
     )?;
     Ok(EXIT_OK)

@@ -3,6 +3,7 @@
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs};
 use super::session::Session;
+use super::shape::ShapeArgs;
 use super::sweep::write_results;
 use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::study::grid::Grid;
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     shards: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// No summary
     #[arg(long, short)]
     quiet: bool,
@@ -43,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let cells = cells(&grid, &whole.measured);
     let session = Session::prepare(&args.output, args.quiet)?;
-    write_results(&whole.scenario, &cells, session)?;
+    write_results(&whole.scenario, &cells, session, &args.shape.shape())?;
     Ok(EXIT_OK)
 }
 

@@ -24,6 +24,7 @@ mod scenario;
 mod schema;
 mod sensitivity;
 mod session;
+mod shape;
 mod stores;
 mod sweep;
 mod trace;

@@ -4,12 +4,14 @@ use super::calibrate::text_of;
 use super::common::{Failure, OutputArgs, SimulationArgs, label, traffic_of};
 use super::fetch::{fetch, last_week};
 use super::invoice::Format;
-use super::print::{self, say};
+use super::print::say;
 use super::session::Session;
+use super::shape::{self, LookArgs};
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::Count;
 use kvplan::pricing::Date;
 use kvplan::report::settings::settings;
+use kvplan::report::table::Answer;
 use kvplan::report::write::invoice::InvoiceReport;
 use kvplan::report::write::reconcile::Report;
 use kvplan::study::reconcile::reconcile;
@@ -60,6 +62,8 @@ pub(crate) struct Args {
     /// Form of the invoice of what was used; other forms than a table are printed alone
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    look: LookArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -120,10 +124,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         excesses: &excesses,
     };
     let written = session.write(|out| report.write(out))?;
-    if args.format != Format::Table {
-        print::bytes(&args.format.bytes(&invoice)?);
+    if !args.format.is_for_people() {
+        args.format.print(&invoice, &args.look)?;
     } else if let Some(written) = written {
-        say!("{}\n\n{}\n", report.settings, report.table());
+        let shape = args.look.shape(args.format.form());
+        let answer = Answer::new().say(&report.settings).gap();
+        shape::show(&answer.and(report.table()).gap(), &shape)?;
         let sampled = found.meters.iter().filter(|m| !m.is_counted());
         let sampled: Vec<&str> = sampled.map(|m| m.meter.name()).collect();
         let note = match sampled.is_empty() {
@@ -134,7 +140,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             ),
         };
         say!("What was used, of the meters above with whole days{note}:\n");
-        print::bytes(&args.format.bytes(&invoice)?);
+        args.format.print(&invoice, &args.look.whole())?;
         say!(
             "\nThe same of what was projected: {}\n{written}",
             projected.total

@@ -2,10 +2,11 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
+use kvplan::report::table::Answer;
 use kvplan::report::write::sensitivity::SensitivityReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::measure;
@@ -43,6 +44,8 @@ pub(crate) struct Args {
     sobol: u32,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone, Copy)]
@@ -106,12 +109,16 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
-            say!("{}\n", report.table());
-            say!("{}", report.explanation());
+            Answer::new()
+                .say(report.settings())
+                .gap()
+                .table("inputs", report.table())
+                .gap()
+                .say(report.explanation())
         },
     )?;
     Ok(EXIT_OK)

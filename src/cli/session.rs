@@ -3,10 +3,12 @@
 
 use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
 use super::print::say;
+use super::shape;
 use indicatif::ProgressBar;
 use kvplan::models::quantity::Count;
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
+use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::replicate::Work;
@@ -59,6 +61,8 @@ pub(crate) struct Session {
     out: OutputDir,
     dir: PathBuf,
     quiet: bool,
+    /// What is said behind where the files are.
+    advice: String,
 }
 
 impl Session {
@@ -68,7 +72,13 @@ impl Session {
             out: OutputDir::prepare(&output.out)?.until(interrupt_flag()),
             dir: output.out.clone(),
             quiet,
+            advice: String::new(),
         })
+    }
+
+    /// Says this too where it says where the files are.
+    pub(crate) fn using(self, advice: String) -> Self {
+        Session { advice, ..self }
     }
 
     /// See [`compute`].
@@ -88,8 +98,35 @@ impl Session {
     ) -> Result<Option<String>, Failure> {
         write(&self.out)?;
         let files = self.out.commit()?.len();
-        let told = || format!("{files} files written to {}", self.dir.display());
+        let told = || {
+            format!(
+                "{files} files written to {}{}",
+                self.dir.display(),
+                self.advice
+            )
+        };
         Ok((!self.quiet).then(told))
+    }
+
+    /// The same, and shows the answer in its shape, with that sentence if people read it. What cannot be shown is
+    /// refused before anything is written.
+    pub(crate) fn answer(
+        self,
+        shape: &Shape,
+        write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
+        answer: impl FnOnce() -> Answer,
+    ) -> Result<(), Failure> {
+        let text = shape::text(&answer(), shape)?;
+        let written = self.write(write)?;
+        match written {
+            Some(written) if shape::is_for_people(shape) => {
+                shape::print(&text, shape);
+                say!("{written}");
+            }
+            None if shape::is_for_people(shape) => {}
+            _ => shape::print(&text, shape),
+        }
+        Ok(())
     }
 
     /// The same, and prints the answer with that sentence.

@@ -2,11 +2,12 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::cloud::service::StoreSpec;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
+use kvplan::report::table::Answer;
 use kvplan::report::write::stores::Comparison;
 use kvplan::run::effort::Effort;
 use kvplan::study::stores::{check, compare_stores, take_overs};
@@ -35,6 +36,8 @@ pub(crate) struct Args {
     traffic: Option<Levels>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone)]
@@ -79,15 +82,15 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         take_overs: &take_overs(&cells),
         cells: &cells,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| comparison.write(out),
         || {
-        say!("{}\n", comparison.settings());
-        say!("{}\n", comparison.summary());
-        say!(
+            let answer = Answer::new().say(comparison.settings()).gap();
+            answer.and(comparison.summary()).gap().say(format!(
             "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",
             scenario.replications, scenario.seed
-        );
+            ))
         },
     )?;
     Ok(EXIT_OK)

@@ -3,10 +3,12 @@
 use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
 use super::print::{remark, say};
 use super::session::{Session, watched};
+use super::shape::ShapeArgs;
 use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::models::files::{self, FILE_BYTES};
 use kvplan::models::quantity::Count;
 use kvplan::report;
+use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
@@ -50,6 +52,8 @@ pub(crate) struct Args {
     resume: bool,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone)]
@@ -117,7 +121,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
                 );
             }
         }
-        None => write_results(&scenario, &cells(&grid, &measured), session)?,
+        None => {
+            let shape = args.shape.shape();
+            write_results(&scenario, &cells(&grid, &measured), session, &shape)?;
+        }
     }
     journal.remove()?;
     Ok(EXIT_OK)
@@ -128,20 +135,23 @@ pub(crate) fn write_results(
     scenario: &Scenario,
     cells: &[Cell],
     session: Session,
+    shape: &Shape,
 ) -> Result<(), Failure> {
-    session.deliver(
+    session.answer(
+        shape,
         |out| report::write::sweep::write(scenario, cells, out),
         || {
-            say!("{}\n", report::write::sweep::settings_line(scenario, cells));
-            say!("{}\n", report::write::sweep::summary(cells));
+            let settings = report::write::sweep::settings_line(scenario, cells);
+            let summary = report::write::summary::summary(cells);
+            let mut answer = Answer::new().say(settings).gap().and(summary).gap();
             if let Some(note) = report::write::precision::precision_note(scenario, cells) {
-                say!("{note}\n");
+                answer = answer.say(note).gap();
             }
-            say!(
+            answer.say(format!(
                 "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
                 report::write::precision::replications(cells),
                 scenario.seed
-            );
+            ))
         },
     )
 }

@@ -1,11 +1,12 @@
 //! `kvplan verify`.
 
 use super::common::{Failure, OutputArgs};
-use super::print::say;
 use super::session::Session;
+use super::shape::{self, ShapeArgs, is_for_people};
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::report;
+use kvplan::report::table::Answer;
 use kvplan::report::write::claims::Ran;
 use kvplan::study::claims::cells::Plan;
 use kvplan::study::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     claims: String,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// Only this claim, in detail (may be repeated)
     #[arg(long = "claim", value_name = "ID")]
     only: Vec<String>,
@@ -77,8 +80,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         check_quotes(&ledger, path)?;
     }
     if args.list {
-        say!("{}\n", ledger.file.title);
-        say!("{}", report::write::claims::list(&ledger));
+        let list = report::write::claims::list(&ledger);
+        let answer = Answer::new().say(&ledger.file.title).gap();
+        shape::show(&answer.table("claims", list), &args.shape.shape())?;
         return Ok(EXIT_OK);
     }
     let effort = match args.effort {
@@ -106,18 +110,21 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         plan: &plan,
         effort,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report::write::claims::write(&ran, out),
         || {
-            say!("{}\n", ledger.file.title);
-            if args.only.is_empty() {
-                say!("{}\n", report::write::claims::ledger_table(&judgements));
+            let shape = args.shape.shape();
+            let mut answer = Answer::new().say(&ledger.file.title).gap();
+            if args.only.is_empty() || !is_for_people(&shape) {
+                let table = report::write::claims::ledger_table(&judgements);
+                answer = answer.table("claims", table).gap();
             } else {
                 for j in &judgements {
-                    say!("{}\n", report::write::claims::detail(j));
+                    answer = answer.say(report::write::claims::detail(j)).gap();
                 }
             }
-            say!("{}", report::write::claims::counts(&judgements));
+            answer.say(report::write::claims::counts(&judgements))
         },
     )?;
     let negative = judgements

@@ -5,6 +5,7 @@ pub mod dist;
 mod error;
 pub mod files;
 mod load;
+pub mod nearest;
 mod schema;
 mod telemetry;
 

@@ -4,6 +4,7 @@ use super::ModelArgs;
 use crate::cli::common::{Failure, byte_progress, interrupt_flag, label};
 use crate::cli::replay::TraceArgs;
 use kvplan::models;
+use kvplan::report::table::Answer;
 use kvplan::report::write::fit::workload::Report;
 use kvplan::study::fit::workload::fit_workload;
 use kvplan::workload::WorkloadSpec;
@@ -53,7 +54,10 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         name: &args.model.name,
         base_name: &args.base,
     };
-    let answer = || format!("{}\n\n{}", report.summary(), report.table());
+    let answer = || {
+        let answer = Answer::new().say(report.summary()).gap();
+        answer.table("windows", report.table())
+    };
     args.model
         .deliver("workload", |out| report.write(out), answer)
 }
