@@ -1,7 +1,8 @@
 //! `kvplan breakeven`.
 
 use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::parse_traffic;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use kvplan::models::quantity::{Count, Probability};
@@ -53,6 +54,8 @@ fn dollars(text: &str) -> Result<Money, String> {
 
 /// Searches, writes the results and prints the table.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let scenario = args.simulation.load()?;
     let mut levels = args
         .traffic

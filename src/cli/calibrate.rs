@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name, label};
+use super::number::seed;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use kvplan::cloud::latency::LatencyProfile;
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "calibrated", value_parser = file_name)]
     name: String,
     /// Seed of the bootstrap
-    #[arg(long, default_value_t = 20_260_113)]
+    #[arg(long, default_value_t = 20_260_113, value_parser = seed)]
     seed: u64,
     /// No summary
     #[arg(long, short)]
@@ -87,5 +88,11 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 pub(crate) fn text_of(path: &str) -> Result<String, Failure> {
     let (source, _) = open(path, |_| ())?;
     let text = files::read_all(source, FILE_BYTES).and_then(files::text);
-    text.map_err(|e| ConfigError::new(label(path), format!("cannot be read ({e})")).into())
+    text.map_err(|e| {
+        ConfigError::new(
+            label(path),
+            format!("cannot be read ({})", files::reason(&e)),
+        )
+        .into()
+    })
 }

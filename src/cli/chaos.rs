@@ -1,6 +1,7 @@
 //! `kvplan chaos`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::number::whole;
 use super::print::say;
 use super::session::{Session, compute};
 use super::shape::ShapeArgs;
@@ -44,10 +45,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Seeds to try, from --seed [default: 0] on; with --worst, points
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = whole(1_u32, 10_000_000))]
     seeds: u32,
     /// Cases to make small and write at most; all are counted
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = whole(0_usize, 10_000_000))]
     findings: usize,
     /// Asks every invariant of this scenario instead, with its first policy at its own traffic
     #[arg(long, value_name = "FILE", conflicts_with_all = ["worst", "ranges"])]

@@ -36,6 +36,11 @@ pub(crate) struct Args {
 
 /// Simulates both policies and prints what differs.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    if !args.simulation.policies.is_empty() {
+        return Err(Failure::usage(
+            "--policy: has no effect here, the policies are those that are compared: kvplan compare A B",
+        ));
+    }
     args.simulation.policies = vec![args.a, args.b];
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
+use super::number::whole;
 use super::session::compute;
 use super::shape::{self, ShapeArgs};
 use kvplan::models::quantity::Count;
@@ -29,12 +30,14 @@ pub(crate) struct Args {
     #[arg(long)]
     traffic: Option<Count>,
     /// Experiments
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    #[arg(long, default_value_t = 400, value_parser = whole(20_u32, 100_000))]
     experiments: u32,
 }
 
 /// Measures the coverage of every interval under the scenario's first policy.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its experiments are those of -n replications")?;
     let scenario = args.simulation.load()?;
     if scenario.replications < 2 {
         return Err(Failure::usage(

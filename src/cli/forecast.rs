@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::number::whole;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use kvplan::models::quantity::Count;
@@ -34,10 +35,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = spread)]
     month_sd: f64,
     /// Months to look ahead
-    #[arg(long, default_value_t = 36, value_parser = clap::value_parser!(u32).range(1..=240))]
+    #[arg(long, default_value_t = 36, value_parser = whole(1_u32, 240))]
     months: u32,
     /// Futures to draw
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = whole(100_u32, 1_000_000))]
     futures: u32,
     #[command(flatten)]
     output: OutputArgs,
@@ -76,6 +77,8 @@ fn spread(text: &str) -> Result<f64, String> {
 
 /// Forecasts, writes the results and prints the tables.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     let growth = Growth {

@@ -58,8 +58,13 @@ fn files(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             files.push(path.clone());
             continue;
         }
-        let fail =
-            |e: std::io::Error| Failure::usage(format!("{}: cannot be read ({e})", path.display()));
+        let fail = |e: std::io::Error| {
+            Failure::usage(format!(
+                "{}: cannot be read ({})",
+                path.display(),
+                reason(&e)
+            ))
+        };
         let entries = std::fs::read_dir(path).map_err(fail)?;
         let mut found: Vec<PathBuf> = entries
             .map(|entry| entry.map(|e| e.path()))

@@ -13,6 +13,7 @@ mod forecast;
 mod invoice;
 mod man;
 mod merge;
+mod number;
 mod plan;
 mod print;
 mod reconcile;

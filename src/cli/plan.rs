@@ -55,6 +55,7 @@ const FIRST_REPLICATIONS: u32 = 4;
 
 /// Searches, writes the results and prints the choice.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    args.simulation.without_precision("it simulates until objectives are met or missed; expected -n, the most replications of a candidate")?;
     let most = args.simulation.replications.unwrap_or(MOST_REPLICATIONS);
     if most < 2 {
         return Err(Failure::usage(

@@ -5,6 +5,7 @@
 //! characters never reach a terminal from an input.
 
 use super::common::Failure;
+use kvplan::models::files::words;
 use std::fmt::{Arguments, Write as _};
 use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
@@ -40,7 +41,7 @@ fn note(written: io::Result<()>) {
     if let Err(e) = written
         && e.kind() != ErrorKind::BrokenPipe
     {
-        let _ = FAILED.set(e.to_string());
+        let _ = FAILED.set(words(&e));
     }
 }
 

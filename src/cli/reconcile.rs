@@ -70,6 +70,8 @@ pub(crate) struct Args {
 
 /// Compares and writes.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are days, as many as -n says")?;
     let mut scenario = args.simulation.load()?;
     let last = scenario.policies.len() - 1;
     scenario.policies.drain(..last);

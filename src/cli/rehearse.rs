@@ -61,6 +61,8 @@ fn parse_length(text: &str) -> Result<Duration, String> {
 
 /// Rehearses a deployment and judges it by the checklist.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     if args.simulation.scenario == "default" {
         args.simulation.scenario = "first-48-hours".into();
     }

@@ -4,6 +4,7 @@ use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag, label,
 };
+use super::number::seed;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use clap::ValueEnum;
@@ -92,7 +93,7 @@ pub(crate) struct TraceArgs {
     #[arg(long, default_value = "ms")]
     unit: Unit,
     /// Leave out up to so many rows that cannot be used, and report them
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = seed)]
     max_bad_rows: u64,
     /// Put rows in order that come later than others by up to this
     #[arg(long, default_value = "1 s", value_parser = parse_duration)]

@@ -3,6 +3,7 @@
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
 use super::invoice::Format;
+use super::number::whole;
 use super::session::{compute, sweep_levels};
 use super::shape::{self, LookArgs};
 use kvplan::models::quantity::{Count, parse_duration};
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "out", value_parser = parse_interval)]
     interval: Option<Duration>,
     /// Invocations to trace in the first replication of each policy
-    #[arg(long, requires = "out", value_name = "N", default_value_t = 100)]
+    #[arg(long, requires = "out", value_name = "N", default_value_t = 100, value_parser = whole(0_usize, MOST_TRACED))]
     trace: usize,
     /// Print the projected invoice alone in that form, of one policy; focus has the columns of FOCUS, for FinOps tools
     #[arg(long, value_enum, default_value = "table")]
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     look: LookArgs,
 }
+
+/// More than anybody looks at.
+const MOST_TRACED: usize = 1_000_000_000;
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {

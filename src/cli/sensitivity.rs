@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::whole;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use kvplan::models::quantity::Count;
@@ -37,10 +38,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "default")]
     inputs: String,
     /// Trajectories of Morris' method; 0 for none
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = whole(0_u32, 10_000))]
     morris: u32,
     /// Rows for Sobol indices, of inputs + 3 simulations each; 0 for none
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole(0_u32, 100_000))]
     sobol: u32,
     #[command(flatten)]
     output: OutputArgs,
@@ -53,6 +54,8 @@ struct Measure(usize);
 
 /// Analyses, writes the results and prints the table.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     if args.simulation.policies.len() > 1 {
         return Err(Failure::usage("--policy: found several, expected one"));
     }

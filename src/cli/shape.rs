@@ -1,6 +1,7 @@
 //! How an answer is shown: form, columns, width and colour.
 
 use super::common::Failure;
+use super::number::whole;
 use super::print::{bytes, say};
 use clap::{Args, ValueEnum};
 use kvplan::report::table::{Answer, Form, Shape};
@@ -34,7 +35,7 @@ pub(crate) struct LookArgs {
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     columns: Vec<String>,
     /// Most characters of a line of a table [default: the terminal's width; any, where the output is no terminal]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..))]
+    #[arg(long, value_name = "N", value_parser = whole(20_u16, u16::MAX))]
     width: Option<u16>,
     /// Whether verdicts have colours; auto: on a terminal, unless NO_COLOR is set, or if CLICOLOR_FORCE is
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]

@@ -1,10 +1,12 @@
 //! `kvplan compare-stores`.
 
 use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::parse_traffic;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use kvplan::cloud::service::StoreSpec;
+use kvplan::models::nearest::nearest;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
 use kvplan::report::table::Answer;
@@ -55,6 +57,8 @@ const ALL: [&str; 6] = [
 
 /// Compares the stores and writes the results.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let (mine, others): (Vec<String>, Vec<String>) = args
         .simulation
         .overrides
@@ -109,9 +113,13 @@ fn load_stores(names: &[String], overrides: &[Override]) -> Result<Vec<StoreSpec
         let known = o.path.len() > 2 && names.contains(&o.path[1]);
         if !known {
             return Err(Failure::usage(format!(
-                "{}: expected store.NAME.FIELD=VALUE with one of: {}",
+                "{}: expected store.NAME.FIELD=VALUE with one of: {}{}",
                 o.text,
-                names.join(", ")
+                names.join(", "),
+                nearest(
+                    o.path.get(1).map_or("", String::as_str),
+                    names.iter().map(String::as_str)
+                )
             )));
         }
     }

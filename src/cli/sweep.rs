@@ -1,11 +1,12 @@
 //! `kvplan sweep`.
 
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::parse_traffic;
 use super::print::{remark, say};
 use super::session::{Session, watched};
 use super::shape::ShapeArgs;
 use super::{EXIT_INTERRUPTED, EXIT_OK};
-use kvplan::models::files::{self, FILE_BYTES};
+use kvplan::models::files::{self, FILE_BYTES, words};
 use kvplan::models::quantity::Count;
 use kvplan::report;
 use kvplan::report::table::{Answer, Shape};
@@ -88,8 +89,13 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     args.simulation.check_sweep(&scenario, &levels)?;
     let part = find_part(args.shard, quiet)?;
     let dir = &args.output.out;
-    std::fs::create_dir_all(dir)
-        .map_err(|e| Failure::usage(format!("{}: cannot be written ({e})", dir.display())))?;
+    std::fs::create_dir_all(dir).map_err(|e| {
+        Failure::usage(format!(
+            "{}: cannot be written ({})",
+            dir.display(),
+            words(&e)
+        ))
+    })?;
     let header = Header::new(&scenario, &levels, part.unwrap_or(Part::WHOLE));
     if let Some(part) = part.filter(|_| args.resume)
         && is_complete(&dir.join(shard::file_name(part)), &header)
@@ -221,6 +227,7 @@ fn simulate(
 ) -> Result<Measured, Failure> {
     let kept = AtomicU64::new(known.len() as u64);
     let measured = watched(0, quiet, |work, bar| {
+        bar.set_message("; Ctrl-C keeps what is finished, for --resume");
         let watch = Watch {
             planned: &|n| bar.inc_length(n),
             keep: &|unit, values| {

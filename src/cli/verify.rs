@@ -1,10 +1,13 @@
 //! `kvplan verify`.
 
 use super::common::{Failure, OutputArgs};
+use super::number::{seed, whole};
 use super::session::Session;
 use super::shape::{self, ShapeArgs, is_for_people};
 use super::{EXIT_NO, EXIT_OK};
+use kvplan::models::encoding::misread;
 use kvplan::models::files::{self, FILE_BYTES, reason};
+use kvplan::models::nearest::nearest;
 use kvplan::report;
 use kvplan::report::table::Answer;
 use kvplan::report::write::claims::Ran;
@@ -53,13 +56,13 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "full")]
     effort: EffortArg,
     /// Independent replications of each point [default: the grid's]
-    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_parser = whole(1_u32, u32::MAX))]
     replications: Option<u32>,
     /// Seed of all random streams; the same seed gives the same bytes
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     seed: Option<u64>,
     /// Threads to use; the results do not depend on it [default: all cores]
-    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'j', value_parser = whole(1_u32, u32::MAX))]
     threads: Option<u32>,
     /// No progress bar and no table
     #[arg(long, short)]
@@ -146,7 +149,8 @@ fn chosen<'a>(
     let claims = &ledger.file.claims;
     if let Some(unknown) = ids.iter().find(|id| claims.iter().all(|c| c.id != **id)) {
         return Err(Failure::usage(format!(
-            "--claim: found \"{unknown}\", expected an id from `kvplan verify --list`"
+            "--claim: found \"{unknown}\"{}, expected an id from `kvplan verify --list`",
+            nearest(unknown, claims.iter().map(|c| c.id.as_str()))
         )));
     }
     let chosen = claims
@@ -165,8 +169,12 @@ fn check_quotes(ledger: &Ledger, path: &std::path::Path) -> Result<(), Failure> 
     if missing.is_empty() {
         return Ok(());
     }
+    let hint = misread(&text).map_or(String::new(), |meant| {
+        let start: String = meant.trim().chars().take(60).collect();
+        format!("looks like UTF-8 read as Windows-1252 (\"{start}\" is meant somewhere); ")
+    });
     Err(Failure::usage(format!(
-        "{}: does not hold the quotes of: {}",
+        "{}: {hint}does not hold the quotes of: {}",
         path.display(),
         missing.join(", ")
     )))

@@ -2,10 +2,12 @@
 
 pub mod disk;
 pub mod dist;
+pub mod encoding;
 mod error;
 pub mod files;
 mod load;
 pub mod nearest;
+mod plain;
 mod schema;
 mod telemetry;
 

@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "ms")]
     unit: Unit,
     /// Seed of the bootstrap
-    #[arg(long, default_value_t = 20_260_113)]
+    #[arg(long, default_value_t = 20_260_113, value_parser = crate::cli::number::seed)]
     seed: u64,
     #[command(flatten)]
     model: ModelArgs,

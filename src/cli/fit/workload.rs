@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "gateway")]
     base: String,
     /// Seed of the random sample of latencies that is fitted, and of the bootstrap
-    #[arg(long, default_value_t = 20_260_113)]
+    #[arg(long, default_value_t = 20_260_113, value_parser = crate::cli::number::seed)]
     seed: u64,
     #[command(flatten)]
     trace: TraceArgs,
