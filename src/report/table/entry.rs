@@ -115,6 +115,11 @@ impl Entry {
         Entry::of(format::usd_estimate(e), "usd", e.mean).with_half_width("usd_ci95", e.half_width)
     }
 
+    /// A time in seconds.
+    pub fn seconds(s: f64) -> Self {
+        Entry::of(format!("{} s", format::count(s)), "s", s)
+    }
+
     /// See [`format::milliseconds`].
     pub fn milliseconds(x: f64) -> Self {
         Entry::of(format::milliseconds(x), "ms", x)

@@ -59,6 +59,9 @@ fn estimate(trial: &Trial, name: &str) -> Estimate {
     trial.estimate(index.unwrap_or_default())
 }
 
+/// Where no candidate was simulated.
+const NO_CANDIDATE: &str = "No candidate could be simulated under its plan.";
+
 impl PlanReport<'_> {
     /// The settings in force, with the plans among which was searched in place of the scenario's.
     pub fn settings(&self) -> String {
@@ -335,22 +338,16 @@ impl PlanReport<'_> {
     fn choice_row(&self, role: &str, i: usize) -> Vec<Entry> {
         let t = &self.result.trials[i];
         let mut row = vec![Entry::from(role), t.candidate.plan.as_str().into()];
-        let options = t.candidate.options.iter();
-        row.extend(options.map(|o| Entry::from(o.as_str())));
+        row.extend(t.candidate.options.iter().map(|o| o.as_str().into()));
         row.push(Entry::usd_estimate(estimate(t, FRONT[0])));
         row.push(match t.is_too_few(FRONT[1]) {
             true => format::TOO_FEW.into(),
-            false => {
-                let age = estimate(t, FRONT[1]).mean;
-                Entry::of(format!("{} s", format::count(age)), "s", age)
-            }
+            false => Entry::seconds(estimate(t, FRONT[1]).mean),
         });
-        let mean = |name: &str| estimate(t, name).mean;
-        row.push(Entry::refused(
-            mean("requests_refused_share"),
-            mean("kv_quota_exceeded_share"),
-        ));
-        row.push(Entry::share_or_unknown(mean(LOSS)));
+        let of = |name: &str| estimate(t, name).mean;
+        let refused = ["requests_refused_share", "kv_quota_exceeded_share"].map(of);
+        row.push(Entry::refused(refused[0], refused[1]));
+        row.push(Entry::share_or_unknown(of(LOSS)));
         row.push(Entry::whole(t.replications()));
         row
     }
@@ -382,9 +379,7 @@ impl PlanReport<'_> {
         let trial = match (&self.result.confirmation, self.result.nearest) {
             (Some(t), _) => t,
             (None, Some(i)) => self.result.latest(i),
-            (None, None) => {
-                return Answer::new().say("No candidate could be simulated under its plan.");
-            }
+            (None, None) => return Answer::new().say(NO_CANDIDATE),
         };
         let objectives = &self.result.objectives;
         let rows = objectives.iter().map(|o| {
@@ -418,12 +413,8 @@ impl PlanReport<'_> {
                 true => format::TOO_FEW.into(),
                 false => Entry::amount(e),
             };
-            vec![
-                o.text.as_str().into(),
-                measured,
-                bound.into(),
-                verdict.into(),
-            ]
+            let [text, bound, verdict] = [o.text.clone(), bound, verdict].map(Entry::from);
+            vec![text, measured, bound, verdict]
         });
         let header = ["objective", "measured", "one-sided bound", "verdict"];
         Answer::new().table("objectives", table(&header, 1, rows))

@@ -287,7 +287,7 @@ impl Comparison<'_> {
                 Entry::share_or_unknown(c.estimate("loss_rate").mean),
                 pair(c, "write", ["write_p50_ms", "write_p95_ms"]),
                 pair(c, "fetch", ["query_p50_ms", "query_p95_ms"]),
-                seconds(c.estimate("stored_after_mean_s").mean),
+                Entry::seconds(c.estimate("stored_after_mean_s").mean),
             ]
         });
         let costs = table(&header, 4, rows).naming(3, "standing");
@@ -347,11 +347,6 @@ impl Comparison<'_> {
         let header = ["requests/month", "policy", "store", "remark"];
         Answer::new().table("limits_met", table(&header, 4, rows))
     }
-}
-
-/// A time in seconds.
-fn seconds(s: f64) -> Entry {
-    Entry::of(format!("{} s", format::count(s)), "s", s)
 }
 
 /// A policy's name as a part of a file's.
