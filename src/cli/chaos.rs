@@ -191,6 +191,8 @@ fn replay(file: &str, args: &Args) -> Result<u8, Failure> {
 const TRIED: u32 = 2;
 
 fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let mut scenario = args.simulation.load()?;
     scenario.policies.truncate(1);
     let traffic = traffic_of(args.traffic, &scenario)?;

@@ -1,17 +1,16 @@
 //! Arguments and effects that several commands share.
 
-use super::number::{seed, whole};
-use super::print::remark;
+use super::number::{expected_of, seed, whole};
 use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use kvplan::models::quantity::{Count, Probability, format_duration};
+use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
 use kvplan::report::error::WriteError;
 use kvplan::run::effort::Effort;
 use kvplan::run::precision::{MOST_REPLICATIONS, Precision};
-use kvplan::run::scenario::{MOST_TRAFFIC, Scenario};
+use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::partial::error::PartialError;
 use std::io::IsTerminal;
@@ -164,26 +163,7 @@ impl SimulationArgs {
     /// The same for all replications of the scenario's policies at each of the levels.
     pub(crate) fn check_sweep(&self, scenario: &Scenario, levels: &[Count]) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
-        self.check(&Effort::of_sweep(scenario, levels, threads))?;
-        self.remark_idle_requests(scenario, levels);
-        Ok(())
-    }
-
-    /// Says so if `period.requests` was given and decides nothing, as the period is longer at every level anyway.
-    fn remark_idle_requests(&self, scenario: &Scenario, levels: &[Count]) {
-        let is_of = |o: &&String| o.trim_start().starts_with("period.requests");
-        let Some(given) = self.overrides.iter().find(is_of).filter(|_| !self.quiet) else {
-            return;
-        };
-        let mut without = scenario.clone();
-        without.period.requests = Count(1);
-        let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
-        if levels.iter().all(is_idle) {
-            remark(&format!(
-                "--set {given}: has no effect, as period.at_least = {} is longer",
-                format_duration(scenario.period.at_least)
-            ));
-        }
+        self.check(&Effort::of_sweep(scenario, levels, threads))
     }
 
     /// The same for so many simulations of each of the scenario's policies at one level.
@@ -354,17 +334,6 @@ pub(crate) fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Co
             "--traffic: found {traffic}, {expected}"
         ))),
         None => Ok(traffic),
-    }
-}
-
-/// What is expected instead of a traffic that cannot be simulated.
-pub(crate) fn expected_of(traffic: Count) -> Option<String> {
-    match traffic {
-        Count(0) => Some("expected at least 1 request a month".into()),
-        n if n > MOST_TRAFFIC => Some(format!(
-            "expected no more than {MOST_TRAFFIC} requests a month"
-        )),
-        _ => None,
     }
 }
 

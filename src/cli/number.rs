@@ -1,7 +1,7 @@
 //! Whole numbers as arguments: `250`, `10k`, `1e6`, `1,000,000`, and a list of levels of traffic.
 
-use super::common::expected_of;
 use kvplan::models::quantity::{Count, is_grouped};
+use kvplan::run::scenario::MOST_TRAFFIC;
 use std::fmt::Display;
 
 /// A reader of whole numbers from `low` to `high`.
@@ -25,6 +25,17 @@ pub(crate) fn whole<T: TryFrom<u64> + Copy + PartialOrd + Display>(
 /// Any seed.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     whole(0, u64::MAX)(text)
+}
+
+/// What is expected instead of a traffic that cannot be simulated.
+pub(crate) fn expected_of(traffic: Count) -> Option<String> {
+    match traffic {
+        Count(0) => Some("expected at least 1 request a month".into()),
+        n if n > MOST_TRAFFIC => Some(format!(
+            "expected no more than {MOST_TRAFFIC} requests a month"
+        )),
+        _ => None,
+    }
 }
 
 /// Parses `10k,1M`, or `10k..1B` with three levels per decade (1, 3, 10, 30, ...).

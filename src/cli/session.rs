@@ -2,10 +2,10 @@
 //! progress bar until told to stop, write, commit, print. A command is what is its own.
 
 use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
-use super::print::say;
+use super::print::{remark, say};
 use super::shape;
 use indicatif::ProgressBar;
-use kvplan::models::quantity::Count;
+use kvplan::models::quantity::{Count, format_duration};
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::table::{Answer, Shape};
@@ -38,12 +38,30 @@ pub(crate) fn compute<T, E: Into<Failure>>(
     watched(steps, quiet, study).map_err(Into::into)
 }
 
+/// Says so if `period.requests` was given and decides nothing, as the period is longer at every level anyway.
+pub(crate) fn remark_idle_requests(scenario: &Scenario, levels: &[Count], quiet: bool) {
+    let is_of = |o: &&String| o.trim_start().starts_with("period.requests");
+    let Some(given) = scenario.arguments.iter().find(is_of).filter(|_| !quiet) else {
+        return;
+    };
+    let mut without = scenario.clone();
+    without.period.requests = Count(1);
+    let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
+    if levels.iter().all(is_idle) {
+        remark(&format!(
+            "--set {given}: has no effect, as period.at_least = {} is longer",
+            format_duration(scenario.period.at_least)
+        ));
+    }
+}
+
 /// Sweeps the levels, keeping nothing on the way.
 pub(crate) fn sweep_levels(
     scenario: &Scenario,
     levels: &[Count],
     quiet: bool,
 ) -> Result<Vec<Cell>, Failure> {
+    remark_idle_requests(scenario, levels, quiet);
     let grid = Grid { scenario, levels };
     let measured = compute(0, quiet, |work, bar| {
         let watch = Watch {

@@ -2,7 +2,7 @@
 
 use super::common::Failure;
 use super::number::whole;
-use super::print::{bytes, say};
+use super::print::{coloured, say};
 use clap::{Args, ValueEnum};
 use kvplan::report::table::{Answer, Form, Shape};
 use std::io::IsTerminal;
@@ -32,7 +32,12 @@ enum FormArg {
 #[derive(Args, Default)]
 pub(crate) struct LookArgs {
     /// Columns of the first table to show, in this order: titles, or names as in json and csv
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    #[arg(
+        id = "shown",
+        long = "columns",
+        value_name = "COLUMN",
+        value_delimiter = ','
+    )]
     columns: Vec<String>,
     /// Most characters of a line of a table [default: the terminal's width; any, where the output is no terminal]
     #[arg(long, value_name = "N", value_parser = whole(20_u16, u16::MAX))]
@@ -127,7 +132,7 @@ pub(crate) fn text(answer: &Answer, shape: &Shape) -> Result<String, Failure> {
 pub(crate) fn print(text: &str, shape: &Shape) {
     match shape.colour && shape.form == Form::Table {
         // Its control characters are its own.
-        true => bytes(format!("{text}\n").as_bytes()),
+        true => coloured(&format!("{text}\n")),
         false => say!("{text}"),
     }
 }

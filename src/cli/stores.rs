@@ -57,8 +57,6 @@ const ALL: [&str; 6] = [
 
 /// Compares the stores and writes the results.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
-    args.simulation
-        .without_precision("its replications are those of -n")?;
     let (mine, others): (Vec<String>, Vec<String>) = args
         .simulation
         .overrides

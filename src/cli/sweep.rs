@@ -3,7 +3,7 @@
 use super::common::{Failure, OutputArgs, SimulationArgs};
 use super::number::parse_traffic;
 use super::print::{remark, say};
-use super::session::{Session, watched};
+use super::session::{Session, remark_idle_requests, watched};
 use super::shape::ShapeArgs;
 use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::models::files::{self, FILE_BYTES, words};
@@ -87,6 +87,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
     let quiet = args.simulation.quiet;
     args.simulation.check_sweep(&scenario, &levels)?;
+    remark_idle_requests(&scenario, &levels, quiet);
     let part = find_part(args.shard, quiet)?;
     let dir = &args.output.out;
     std::fs::create_dir_all(dir).map_err(|e| {

@@ -5,7 +5,7 @@
 use super::fold::{fold, longest_word, widest, width};
 use super::paint::{clean, colour_of, painted};
 use super::rows::Table;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// Spaces that each column has around it.
 const AROUND: usize = 2;
@@ -41,6 +41,13 @@ pub(super) fn text(table: &Table, most: Option<usize>, colour: bool) -> String {
         }
     }
     text
+}
+
+/// At full width, without colour.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text(self, None, false))
+    }
 }
 
 /// The length of a line of columns of these widths, without the last space.
@@ -237,7 +244,7 @@ mod tests {
         let t = table(&["requests/month", "hit ratio"], 1, rows);
         let expected = " requests/    hit\n month      ratio\n 1M         12.5%";
         assert_eq!(text(&t, Some(20), false), expected);
-        assert_eq!(text(&t, Some(25), false), text(&t, None, false));
+        assert_eq!(text(&t, Some(26), false), text(&t, None, false));
     }
 
     #[test]
@@ -290,7 +297,7 @@ mod tests {
     fn colour_takes_no_width_and_control_characters_are_escapes() {
         let t = table(&["costs least", "cost"], 1, [vec!["yes", "a\u{1b}[2J"]]);
         let shown = text(&t, None, true);
-        let expected = " costs least       cost\n \u{1b}[32myes\u{1b}[0m          a\\u{1b}[2J";
+        let expected = " costs least        cost\n \u{1b}[32myes\u{1b}[0m          a\\u{1b}[2J";
         assert_eq!(shown, expected);
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Field {
     pub name: String,
     /// The column of the table that it comes from.
     pub column: usize,
+    /// Whether it is text beside numbers, where there are none.
+    is_beside: bool,
     /// Which of the numbers of a cell; the text if none.
     number: Option<(&'static str, bool)>,
 }
@@ -30,12 +32,14 @@ pub(super) fn fields(table: &Table) -> Vec<Field> {
             all.push(Field {
                 name: joined(column, i, suffix, false),
                 column: i,
+                is_beside: !numbers.is_empty(),
                 number: None,
             });
         }
         all.extend(numbers.into_iter().map(|(unit, is_name)| Field {
             name: joined(column, i, unit, is_name),
             column: i,
+            is_beside: false,
             number: Some((unit, is_name)),
         }));
     }
@@ -70,7 +74,7 @@ fn joined(column: &Column, i: usize, unit: &str, is_name: bool) -> String {
 fn value(table: &Table, row: usize, field: &Field) -> Value {
     let cell = &table.rows[row][field.column];
     match field.number {
-        None => match field.name.ends_with("_words") && !cell.is_words() {
+        None => match field.is_beside && !cell.is_words() {
             true => Value::Null,
             false => Value::String(cell.text.clone()),
         },
@@ -110,7 +114,8 @@ pub(super) fn csv(table: &Table, fields: &[&Field]) -> String {
     let row = |i: usize| fields.iter().map(|f| cell(i, f)).collect();
     let header = fields.iter().map(|f| f.name.clone()).collect();
     let bytes = csv_bytes(header, (0..table.rows.len()).map(row));
-    String::from_utf8_lossy(&bytes).trim_end().to_owned()
+    let text = String::from_utf8_lossy(&bytes);
+    text.strip_suffix('\n').unwrap_or(&text).to_owned()
 }
 
 /// The table with pipes between its cells.

@@ -1,8 +1,6 @@
 //! A table: columns with their titles, and rows of cells.
 
 use super::entry::Entry;
-use super::fit;
-use std::fmt;
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,13 +59,6 @@ impl Table {
             name.clone_into(&mut column.name);
         }
         self
-    }
-}
-
-/// At full width, without colour.
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&fit::text(self, None, false))
     }
 }
 
