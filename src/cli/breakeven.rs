@@ -1,11 +1,13 @@
 //! `kvplan breakeven`.
 
 use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
-use super::print::say;
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::parse_traffic;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::pricing::Money;
+use kvplan::report::table::Answer;
 use kvplan::report::write::breakeven::BreakevenReport;
 use kvplan::study::breakeven::{Settings, breakeven, steps};
 
@@ -35,6 +37,8 @@ pub(crate) struct Args {
     refused: Probability,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone)]
@@ -50,6 +54,8 @@ fn dollars(text: &str) -> Result<Money, String> {
 
 /// Searches, writes the results and prints the table.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let scenario = args.simulation.load()?;
     let mut levels = args
         .traffic
@@ -74,13 +80,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
-            say!("{}\n", report.table());
-            say!("{}\n", report.cost_table());
-            say!("{}", report.explanation());
+            Answer::new()
+                .say(report.settings())
+                .gap()
+                .table("answers", report.table())
+                .gap()
+                .table("costs", report.cost_table())
+                .gap()
+                .say(report.explanation())
         },
     )?;
     Ok(EXIT_OK)

@@ -2,11 +2,13 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name, label};
-use super::print::say;
+use super::number::seed;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::files::{self, FILE_BYTES};
 use kvplan::models::{self, ConfigError};
+use kvplan::report::table::Answer;
 use kvplan::report::write::calibrate::Report;
 use kvplan::study::calibrate::{Measured, calibrate};
 use kvplan::workload::trace::open;
@@ -36,13 +38,15 @@ pub(crate) struct Args {
     #[arg(long, default_value = "calibrated", value_parser = file_name)]
     name: String,
     /// Seed of the bootstrap
-    #[arg(long, default_value_t = 20_260_113)]
+    #[arg(long, default_value_t = 20_260_113, value_parser = seed)]
     seed: u64,
     /// No summary
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// Fits all kinds and writes the profile.
@@ -63,14 +67,20 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         base: &base,
         base_name: &args.base,
     };
-    if let Some(written) = session.write(|out| report.write(out))? {
-        say!("{}\n", report.table());
-        for (what, times) in measured.left_out() {
-            say!("{what} ({times})");
-        }
-        let file = args.output.out.join(format!("{}.toml", args.name));
-        say!("{written}; use it with --set latency={}", file.display());
-    }
+    let file = args.output.out.join(format!("{}.toml", args.name));
+    let shape = args.shape.shape();
+    session
+        .using(format!("; use it with --set latency={}", file.display()))
+        .answer(
+            &shape,
+            |out| report.write(out),
+            || {
+                let left_out = measured.left_out();
+                let said = left_out.map(|(what, times)| format!("{what} ({times})"));
+                let answer = report.table().gap();
+                said.fold(answer, Answer::say)
+            },
+        )?;
     Ok(EXIT_OK)
 }
 
@@ -78,5 +88,11 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 pub(crate) fn text_of(path: &str) -> Result<String, Failure> {
     let (source, _) = open(path, |_| ())?;
     let text = files::read_all(source, FILE_BYTES).and_then(files::text);
-    text.map_err(|e| ConfigError::new(label(path), format!("cannot be read ({e})")).into())
+    text.map_err(|e| {
+        ConfigError::new(
+            label(path),
+            format!("cannot be read ({})", files::reason(&e)),
+        )
+        .into()
+    })
 }

@@ -1,14 +1,17 @@
 //! `kvplan chaos`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::number::whole;
 use super::print::say;
 use super::session::{Session, compute};
+use super::shape::ShapeArgs;
 use super::{EXIT_NO, EXIT_OK};
 use clap::ValueEnum;
 use kvplan::models::quantity::Count;
 use kvplan::models::{ConfigError, Override};
 use kvplan::report::settings::settings;
 use kvplan::report::shell;
+use kvplan::report::table::Answer;
 use kvplan::report::write::chaos as report;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::chaos::invariants::ALL;
@@ -42,10 +45,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
     /// Seeds to try, from --seed [default: 0] on; with --worst, points
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = whole(1_u32, 10_000_000))]
     seeds: u32,
     /// Cases to make small and write at most; all are counted
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = whole(0_usize, 10_000_000))]
     findings: usize,
     /// Asks every invariant of this scenario instead, with its first policy at its own traffic
     #[arg(long, value_name = "FILE", conflicts_with_all = ["worst", "ranges"])]
@@ -61,6 +64,8 @@ pub(crate) struct Args {
     traffic: Option<Count>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// What is to be as bad as can be.
@@ -186,6 +191,8 @@ fn replay(file: &str, args: &Args) -> Result<u8, Failure> {
 const TRIED: u32 = 2;
 
 fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let mut scenario = args.simulation.load()?;
     scenario.policies.truncate(1);
     let traffic = traffic_of(args.traffic, &scenario)?;
@@ -222,26 +229,30 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let steps = steps(&task, &scenario);
     let worst = session.compute(steps, |work, _| search_worst(&task, work))?;
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report::write_worst(goal, &args.ranges, &worst, out),
         || {
-            let line = settings(&scenario).at(&[traffic]);
-            say!("{}; policy {}\n", line.line(), scenario.policies[0].name);
-            say!("{}\n", report::settings_table(&args.ranges, &worst));
-            say!("{}\n", report::figures_table(goal, &worst));
+            let line = settings(&scenario).at(&[traffic]).line();
+            let mut answer = Answer::new()
+                .say(format!("{line}; policy {}\n", scenario.policies[0].name))
+                .table("settings", report::settings_table(&args.ranges, &worst))
+                .gap()
+                .table("measures", report::figures_table(goal, &worst))
+                .gap();
             if worst.figures.never > 0 {
-                say!(
+                answer = answer.say(format!(
                     "Not well again by the end of the run: {} of {} replications, counted until then.",
                     worst.figures.never,
                     scenario.replications
-                );
+                ));
             }
-            say!(
+            answer.say(format!(
                 "The worst {} found in {} points, which is not to say the worst there is. Again:\n  {}\n",
                 goal.measure(),
                 worst.tried.len(),
                 again(args, &scenario, &worst)
-            );
+            ))
         },
     )?;
     Ok(EXIT_OK)

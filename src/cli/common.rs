@@ -1,20 +1,22 @@
 //! Arguments and effects that several commands share.
 
+use super::number::{expected_of, seed, whole};
 use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{ConfigError, Override, parse_overrides};
 use kvplan::pricing::Date;
 use kvplan::report::error::WriteError;
 use kvplan::run::effort::Effort;
 use kvplan::run::precision::{MOST_REPLICATIONS, Precision};
-use kvplan::run::scenario::{MOST_TRAFFIC, Scenario};
+use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::partial::error::PartialError;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Why a command stopped, and with which exit code.
 pub(crate) struct Failure {
@@ -81,7 +83,7 @@ pub(crate) struct SimulationArgs {
     #[arg(long, value_name = "DATE")]
     pub on: Option<Date>,
     /// Independent replications of each point
-    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..=MOST_REPLICATIONS.into()))]
+    #[arg(long, short = 'n', value_parser = whole(1, MOST_REPLICATIONS))]
     pub replications: Option<u32>,
     /// Add replications until each 95% half-width is at most this share of its mean, such as 2%
     #[arg(long, value_name = "SHARE")]
@@ -91,13 +93,13 @@ pub(crate) struct SimulationArgs {
     #[arg(long, value_name = "MEASURE", value_delimiter = ',')]
     pub precision_of: Vec<String>,
     /// Replications at which --precision gives up [default: 1000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole(1, MOST_REPLICATIONS))]
     pub max_replications: Option<u32>,
     /// Seed of all random streams; the same seed gives the same bytes
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,
     /// Threads to use; the results do not depend on it [default: all cores]
-    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..=512))]
+    #[arg(long, short = 'j', value_parser = whole(1_u32, 512))]
     pub threads: Option<u32>,
     /// Most work to begin, in simulated events: more is refused, and so is more memory or disk than goes with it
     #[arg(long, value_name = "EVENTS", default_value = "20B")]
@@ -179,6 +181,21 @@ impl SimulationArgs {
     ) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         self.check(&Effort::of(scenario, &[level], n, threads))
+    }
+
+    /// Refuses what belongs to `--precision`, of a command that it would not move.
+    pub(crate) fn without_precision(&self, instead: &str) -> Result<(), Failure> {
+        let given = [
+            ("--precision", self.precision.is_some()),
+            ("--precision-of", !self.precision_of.is_empty()),
+            ("--max-replications", self.max_replications.is_some()),
+        ];
+        match given.iter().find(|option| option.1) {
+            Some((option, _)) => Err(Failure::usage(format!(
+                "{option}: has no effect here, {instead}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The settings of `--set`, and the day of `--on`.
@@ -326,25 +343,32 @@ pub(crate) fn traffic_of(asked: Option<Count>, scenario: &Scenario) -> Result<Co
     }
 }
 
-/// What is expected instead of a traffic that cannot be simulated.
-fn expected_of(traffic: Count) -> Option<String> {
-    match traffic {
-        Count(0) => Some("expected at least 1 request a month".into()),
-        n if n > MOST_TRAFFIC => Some(format!(
-            "expected no more than {MOST_TRAFFIC} requests a month"
-        )),
-        _ => None,
-    }
-}
-
 /// A progress bar over `steps`: only on a terminal, and not if `quiet`.
 pub(crate) fn progress(steps: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} replications, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} replications, {left}{msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key(
+            "left",
+            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = out.write_str(&left(state.pos(), state.len(), state.elapsed()));
+            },
+        );
     ProgressBar::new(steps).with_style(style)
+}
+
+/// How long the rest takes, by the mean of all that is done: nothing is said before there is anything to go by.
+fn left(done: u64, all: Option<u64>, elapsed: Duration) -> String {
+    let Some(rest) = all.map(|all| all.saturating_sub(done)).filter(|_| done > 0) else {
+        return "the first is on its way".into();
+    };
+    let seconds = elapsed.as_secs_f64() / done as f64 * rest as f64;
+    format!(
+        "about {:#} left",
+        HumanDuration(Duration::from_secs_f64(seconds))
+    )
 }
 
 /// A progress bar over bytes, whose number may be set later: only on a terminal, and not if `quiet`.
@@ -356,46 +380,6 @@ pub(crate) fn byte_progress(quiet: bool) -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::no_length().with_style(style)
-}
-
-/// Parses `10k,1M`, or `10k..1B` with three levels per decade (1, 3, 10, 30, ...).
-pub(crate) fn parse_traffic(text: &str) -> Result<Vec<Count>, String> {
-    let level = |t: &str| -> Result<Count, String> {
-        let n: Count = t.parse()?;
-        match expected_of(n) {
-            Some(expected) => Err(format!("found \"{t}\", {expected}")),
-            None => Ok(n),
-        }
-    };
-    if let Some((low, high)) = text.split_once("..") {
-        let (low, high) = (level(low)?, level(high)?);
-        if low > high {
-            return Err(format!("found \"{text}\", expected the lower level first"));
-        }
-        return Ok(half_decades(low.0, high.0));
-    }
-    let mut levels: Vec<Count> = text.split(',').map(level).collect::<Result<_, _>>()?;
-    levels.sort();
-    levels.dedup();
-    Ok(levels)
-}
-
-/// `low`, the round levels 1 and 3 of each decade between, and `high`.
-fn half_decades(low: u64, high: u64) -> Vec<Count> {
-    let mut levels = vec![Count(low)];
-    let mut decade = 1u64;
-    while decade <= high {
-        for n in [decade, decade.saturating_mul(3)] {
-            if n > low && n < high {
-                levels.push(Count(n));
-            }
-        }
-        decade = decade.saturating_mul(10);
-    }
-    if high > low {
-        levels.push(Count(high));
-    }
-    levels
 }
 
 /// What messages call an input.
@@ -412,31 +396,4 @@ pub(crate) fn file_name(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_has_round_levels_between_its_ends() {
-        let levels = |t| {
-            parse_traffic(t)
-                .unwrap()
-                .iter()
-                .map(|c| c.0)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(levels("10k..100k"), [10_000, 30_000, 100_000]);
-        assert_eq!(levels("20k..50k"), [20_000, 30_000, 50_000]);
-        assert_eq!(levels("5M,1M,5M"), [1_000_000, 5_000_000]);
-        assert_eq!(levels("1M..1M"), [1_000_000]);
-    }
-
-    #[test]
-    fn nonsense_is_refused_with_what_was_expected() {
-        for text in ["", "abc", "0", "1M..10k", "-5", "1.5"] {
-            assert!(parse_traffic(text).is_err(), "{text}");
-        }
-    }
 }

@@ -2,9 +2,10 @@
 
 use super::assertions::{AssertArgs, tell};
 use super::common::{Failure, SimulationArgs, traffic_of};
-use super::print::say;
 use super::session::sweep_levels;
+use super::shape::{self, ShapeArgs};
 use kvplan::models::quantity::Count;
+use kvplan::report::table::Answer;
 use kvplan::report::write::compare::comparison;
 use kvplan::report::write::precision::precision_note;
 use kvplan::report::write::run::not_billed;
@@ -32,25 +33,33 @@ pub(crate) struct Args {
     traffic: Option<Count>,
     #[command(flatten)]
     assertions: AssertArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// Simulates both policies and prints what differs.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    if !args.simulation.policies.is_empty() {
+        return Err(Failure::usage(
+            "--policy: has no effect here, the policies are those that are compared: kvplan compare A B",
+        ));
+    }
     args.simulation.policies = vec![args.a, args.b];
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     args.simulation.check_sweep(&scenario, &[traffic])?;
     let cells = sweep_levels(&scenario, &[traffic], args.simulation.quiet)?;
-    say!(
-        "{}; common random numbers\n",
-        settings_line(&scenario, &cells)
-    );
-    say!("{}", comparison(&cells[0], &cells[1]));
-    for note in cells.iter().filter_map(|c| not_billed(&scenario.plan, c)) {
-        say!("\n{note}");
+    let settings = settings_line(&scenario, &cells);
+    let mut answer = Answer::new()
+        .say(format!("{settings}; common random numbers"))
+        .gap()
+        .table("measures", comparison(&cells[0], &cells[1]));
+    let notes = cells.iter().filter_map(|c| not_billed(&scenario.plan, c));
+    for note in notes.chain(precision_note(&scenario, &cells)) {
+        answer = answer.gap().say(note);
     }
-    if let Some(note) = precision_note(&scenario, &cells) {
-        say!("\n{note}");
-    }
-    Ok(tell(&args.assertions.judge(&cells), true))
+    let shape = args.shape.shape();
+    shape::show(&answer, &shape)?;
+    let judged = args.assertions.judge(&cells);
+    Ok(tell(&judged, shape::is_for_people(&shape)))
 }

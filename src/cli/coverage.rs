@@ -2,10 +2,12 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, SimulationArgs, traffic_of};
-use super::print::say;
+use super::number::whole;
 use super::session::compute;
+use super::shape::{self, ShapeArgs};
 use kvplan::models::quantity::Count;
 use kvplan::report::settings::settings;
+use kvplan::report::table::Answer;
 use kvplan::report::write::coverage::coverage_table;
 use kvplan::study::coverage::{DEALS, coverage};
 
@@ -22,16 +24,20 @@ most\" holds at least as often.")]
 pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// Requests a month, such as 5M [default: the scenario's]
     #[arg(long)]
     traffic: Option<Count>,
     /// Experiments
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    #[arg(long, default_value_t = 400, value_parser = whole(20_u32, 100_000))]
     experiments: u32,
 }
 
 /// Measures the coverage of every interval under the scenario's first policy.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its experiments are those of -n replications")?;
     let scenario = args.simulation.load()?;
     if scenario.replications < 2 {
         return Err(Failure::usage(
@@ -44,12 +50,14 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let found = compute(steps, args.simulation.quiet, |work, _| {
         coverage(&scenario, traffic, args.experiments, work)
     })?;
-    say!(
-        "{}; policy {}, {} experiments, dealt out {DEALS} times\n",
-        settings(&scenario).at(&[traffic]).line(),
-        scenario.policies[0].name,
-        args.experiments
-    );
-    say!("{}", coverage_table(&found));
+    let answer = Answer::new()
+        .say(format!(
+            "{}; policy {}, {} experiments, dealt out {DEALS} times\n",
+            settings(&scenario).at(&[traffic]).line(),
+            scenario.policies[0].name,
+            args.experiments
+        ))
+        .table("measures", coverage_table(&found));
+    shape::show(&answer, &args.shape.shape())?;
     Ok(EXIT_OK)
 }

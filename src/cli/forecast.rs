@@ -2,9 +2,11 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
-use super::print::say;
+use super::number::whole;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::models::quantity::Count;
+use kvplan::report::table::Answer;
 use kvplan::report::write::forecast::ForecastReport;
 use kvplan::study::forecast::{Growth, forecast, futures, levels_of};
 
@@ -33,13 +35,15 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = spread)]
     month_sd: f64,
     /// Months to look ahead
-    #[arg(long, default_value_t = 36, value_parser = clap::value_parser!(u32).range(1..=240))]
+    #[arg(long, default_value_t = 36, value_parser = whole(1_u32, 240))]
     months: u32,
     /// Futures to draw
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = whole(100_u32, 1_000_000))]
     futures: u32,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// `8%/month`, `8%` or `150%/year`, as a share per month above -1.
@@ -73,6 +77,8 @@ fn spread(text: &str) -> Result<f64, String> {
 
 /// Forecasts, writes the results and prints the tables.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     let growth = Growth {
@@ -95,13 +101,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         growth: &growth,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
-            say!("{}\n", report.cost_table());
-            say!("{}\n", report.limits_table());
-            say!("{}", report.explanation());
+            Answer::new()
+                .say(report.settings())
+                .gap()
+                .and(report.cost_table())
+                .gap()
+                .and(report.limits_table())
+                .gap()
+                .say(report.explanation())
         },
     )?;
     Ok(EXIT_OK)

@@ -3,10 +3,12 @@
 use super::EXIT_OK;
 use super::common::Failure;
 use super::print;
+use super::shape::{self, LookArgs};
 use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::models::{self, ConfigError, Override, parse_overrides};
 use kvplan::pricing::quantity::parse;
 use kvplan::pricing::{Catalog, Date, MeterItem, Usage};
+use kvplan::report::table::Form;
 use kvplan::report::write::invoice::InvoiceReport;
 use std::path::{Path, PathBuf};
 
@@ -48,12 +50,15 @@ pub(crate) struct Args {
     /// Form of the result
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Form of an invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     Table,
+    Markdown,
     Json,
     Csv,
     /// The columns of FOCUS, for FinOps tools
@@ -61,14 +66,30 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The invoice in that form.
-    pub(crate) fn bytes(self, report: &InvoiceReport) -> Result<Vec<u8>, Failure> {
-        Ok(match self {
-            Format::Table => format!("{}\n", report.table()).into_bytes(),
+    /// Whether other things may be printed with it.
+    pub(crate) fn is_for_people(self) -> bool {
+        matches!(self, Format::Table | Format::Markdown)
+    }
+
+    /// The form of tables that goes with it.
+    pub(crate) fn form(self) -> Form {
+        match self {
+            Format::Markdown => Form::Markdown,
+            _ => Form::Table,
+        }
+    }
+
+    /// Prints the invoice in that form.
+    pub(crate) fn print(self, report: &InvoiceReport, look: &LookArgs) -> Result<(), Failure> {
+        print::bytes(&match self {
+            Format::Table | Format::Markdown => {
+                return shape::show(&report.table(), &look.shape(self.form()));
+            }
             Format::Json => report.json().map_err(Failure::defect)?,
             Format::Csv => report.csv(),
             Format::Focus => report.focus(),
-        })
+        });
+        Ok(())
     }
 }
 
@@ -100,7 +121,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         invoice: &invoice,
         excesses: &excesses,
     };
-    print::bytes(&args.format.bytes(&report)?);
+    args.format.print(&report, &args.look)?;
     Ok(EXIT_OK)
 }
 

@@ -3,6 +3,7 @@
 use super::assertions::AssertArgs;
 use super::common::{Failure, OutputArgs};
 use super::session::Session;
+use super::shape::ShapeArgs;
 use super::sweep::write_results;
 use kvplan::models::files::{self, FILE_BYTES, reason};
 use kvplan::study::grid::Grid;
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     assertions: AssertArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// No summary
     #[arg(long, short)]
     quiet: bool,
@@ -45,13 +48,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let cells = cells(&grid, &whole.measured);
     let session = Session::prepare(&args.output, args.quiet)?;
-    write_results(
-        &whole.scenario,
-        &cells,
-        &args.assertions,
-        session,
-        args.quiet,
-    )
+    let shape = args.shape.shape();
+    write_results(&whole.scenario, &cells, &args.assertions, session, &shape)
 }
 
 /// The files that the arguments name, those of a folder in order of name.
@@ -62,8 +60,13 @@ fn files(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             files.push(path.clone());
             continue;
         }
-        let fail =
-            |e: std::io::Error| Failure::usage(format!("{}: cannot be read ({e})", path.display()));
+        let fail = |e: std::io::Error| {
+            Failure::usage(format!(
+                "{}: cannot be read ({})",
+                path.display(),
+                reason(&e)
+            ))
+        };
         let entries = std::fs::read_dir(path).map_err(fail)?;
         let mut found: Vec<PathBuf> = entries
             .map(|entry| entry.map(|e| e.path()))

@@ -1,11 +1,12 @@
 //! `kvplan plan`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{self, Override, parse_overrides};
+use kvplan::report::table::Answer;
 use kvplan::report::write::plan::PlanReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::parse;
@@ -42,6 +43,8 @@ pub(crate) struct Args {
     tie: Probability,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone)]
@@ -52,6 +55,7 @@ const FIRST_REPLICATIONS: u32 = 4;
 
 /// Searches, writes the results and prints the choice.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    args.simulation.without_precision("it simulates until objectives are met or missed; expected -n, the most replications of a candidate")?;
     let most = args.simulation.replications.unwrap_or(MOST_REPLICATIONS);
     if most < 2 {
         return Err(Failure::usage(
@@ -116,22 +120,23 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         space: &space,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
+            let mut answer = Answer::new().say(report.settings()).gap();
+            answer = match result.choice {
+                Some(_) => answer.table("choices", report.choices_table()),
+                None => answer.say(report.failure()),
+            };
+            answer = answer.gap().and(report.objectives_table()).gap();
             if result.choice.is_some() {
-                say!("{}\n", report.choices_table());
-                say!("{}\n", report.objectives_table());
                 if let Some(note) = report.unsure_note() {
-                    say!("{note}");
+                    answer = answer.say(note);
                 }
-                say!("{}", report.binding());
-            } else {
-                say!("{}\n", report.failure());
-                say!("{}\n", report.objectives_table());
+                answer = answer.say(report.binding());
             }
-            say!("{}", report.effort());
+            answer.say(report.effort())
         },
     )?;
     Ok(if result.choice.is_some() {

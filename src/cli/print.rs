@@ -5,8 +5,9 @@
 //! characters never reach a terminal from an input.
 
 use super::common::Failure;
+use kvplan::models::files::words;
 use std::fmt::{Arguments, Write as _};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
 /// Why standard output could not be written, the first time.
@@ -31,16 +32,27 @@ pub(crate) fn line(text: Arguments) {
     note(io::stdout().lock().write_all(shown.as_bytes()));
 }
 
-/// Says bytes as they are.
+/// Says bytes as they are; to a terminal without what it would obey, as they may be an input's.
 pub(crate) fn bytes(bytes: &[u8]) {
-    note(io::stdout().lock().write_all(bytes));
+    match io::stdout().is_terminal() {
+        true => line(format_args!(
+            "{}",
+            String::from_utf8_lossy(bytes).trim_end_matches('\n')
+        )),
+        false => note(io::stdout().lock().write_all(bytes)),
+    }
+}
+
+/// Says a text with its colours.
+pub(crate) fn coloured(text: &str) {
+    note(io::stdout().lock().write_all(text.as_bytes()));
 }
 
 fn note(written: io::Result<()>) {
     if let Err(e) = written
         && e.kind() != ErrorKind::BrokenPipe
     {
-        let _ = FAILED.set(e.to_string());
+        let _ = FAILED.set(words(&e));
     }
 }
 

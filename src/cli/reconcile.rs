@@ -4,12 +4,14 @@ use super::calibrate::text_of;
 use super::common::{Failure, OutputArgs, SimulationArgs, label, traffic_of};
 use super::fetch::{fetch, last_week};
 use super::invoice::Format;
-use super::print::{self, say};
+use super::print::say;
 use super::session::Session;
+use super::shape::{self, LookArgs};
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models::quantity::Count;
 use kvplan::pricing::Date;
 use kvplan::report::settings::settings;
+use kvplan::report::table::Answer;
 use kvplan::report::write::invoice::InvoiceReport;
 use kvplan::report::write::reconcile::Report;
 use kvplan::study::reconcile::reconcile;
@@ -61,11 +63,15 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     #[command(flatten)]
+    look: LookArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
 /// Compares and writes.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are days, as many as -n says")?;
     let mut scenario = args.simulation.load()?;
     let last = scenario.policies.len() - 1;
     scenario.policies.drain(..last);
@@ -120,10 +126,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         excesses: &excesses,
     };
     let written = session.write(|out| report.write(out))?;
-    if args.format != Format::Table {
-        print::bytes(&args.format.bytes(&invoice)?);
+    if !args.format.is_for_people() {
+        args.format.print(&invoice, &args.look)?;
     } else if let Some(written) = written {
-        say!("{}\n\n{}\n", report.settings, report.table());
+        let shape = args.look.shape(args.format.form());
+        let answer = Answer::new().say(&report.settings).gap();
+        shape::show(&answer.and(report.table()).gap(), &shape)?;
         let sampled = found.meters.iter().filter(|m| !m.is_counted());
         let sampled: Vec<&str> = sampled.map(|m| m.meter.name()).collect();
         let note = match sampled.is_empty() {
@@ -134,7 +142,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             ),
         };
         say!("What was used, of the meters above with whole days{note}:\n");
-        print::bytes(&args.format.bytes(&invoice)?);
+        args.format.print(&invoice, &args.look.whole())?;
         say!(
             "\nThe same of what was projected: {}\n{written}",
             projected.total

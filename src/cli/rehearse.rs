@@ -1,8 +1,8 @@
 //! `kvplan rehearse`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
-use super::print::say;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use super::{EXIT_NO, EXIT_OK};
 use kvplan::models;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
@@ -10,6 +10,7 @@ use kvplan::report::artefacts;
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
+use kvplan::report::table::Answer;
 use kvplan::report::write::run::not_billed;
 use kvplan::report::write::{rehearsal, sweep, timeline};
 use kvplan::study::rehearsal::{Checklist, Rehearsal, Verdict, after_deployment, rehearse};
@@ -45,6 +46,8 @@ pub(crate) struct Args {
     strict: bool,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 fn parse_length(text: &str) -> Result<Duration, String> {
@@ -58,6 +61,8 @@ fn parse_length(text: &str) -> Result<Duration, String> {
 
 /// Rehearses a deployment and judges it by the checklist.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     if args.simulation.scenario == "default" {
         args.simulation.scenario = "first-48-hours".into();
     }
@@ -77,26 +82,29 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         .with("--length", format_duration(args.length))
         .with("--checklist", &args.checklist)
         .line();
-    let written = session.write(|out| write(&first, traffic, &settings, &rehearsals, out))?;
-    if let Some(written) = written {
-        say!(
+    let answer = || {
+        let mut answer = Answer::new().say(format!(
             "{settings}\nThe first {} after a deployment: {}",
             format_duration(args.length),
             checklist.title
-        );
+        ));
         for r in &rehearsals {
-            say!("\nPolicy {}: {}\n", r.timeline.policy, rehearsal::counts(r));
-            say!("{}", rehearsal::checklist_table(r));
+            let policy = &r.timeline.policy;
+            answer = answer
+                .say(format!("\nPolicy {policy}: {}\n", rehearsal::counts(r)))
+                .table(policy, rehearsal::checklist_table(r));
             if let Some(note) = not_billed(&first.plan, &r.cell) {
-                say!("{note}");
+                answer = answer.say(note);
             }
         }
-        say!(
-            "\n{} replications, seed {}. {written}",
-            first.replications,
-            first.seed
-        );
-    }
+        let (n, seed) = (first.replications, first.seed);
+        answer.say(format!("\n{n} replications, seed {seed}."))
+    };
+    session.answer(
+        &args.shape.shape(),
+        |out| write(&first, traffic, &settings, &rehearsals, out),
+        answer,
+    )?;
     let failed = |r: &Rehearsal| r.judged.iter().any(|j| j.verdict == Verdict::NotMet);
     let code = if args.strict && rehearsals.iter().any(failed) {
         EXIT_NO

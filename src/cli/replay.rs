@@ -4,11 +4,13 @@ use super::EXIT_OK;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag, label,
 };
-use super::print::say;
+use super::number::seed;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use clap::ValueEnum;
 use kvplan::models::ValueError;
 use kvplan::models::quantity::parse_duration;
+use kvplan::report::table::Answer;
 use kvplan::report::write::replay::Report;
 use kvplan::report::write::run as report;
 use kvplan::run::Billed;
@@ -77,6 +79,8 @@ pub(crate) struct Args {
     trace: TraceArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// How a log is to be read.
@@ -89,7 +93,7 @@ pub(crate) struct TraceArgs {
     #[arg(long, default_value = "ms")]
     unit: Unit,
     /// Leave out up to so many rows that cannot be used, and report them
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = seed)]
     max_bad_rows: u64,
     /// Put rows in order that come later than others by up to this
     #[arg(long, default_value = "1 s", value_parser = parse_duration)]
@@ -168,29 +172,33 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         replay: &replayed,
         label,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| result.write(out),
         || {
-            say!("{}\n\n{}\n", result.settings(), result.summary());
-            say!(
-                "{}",
-                report::metrics_table(metric::METRICS, &replayed.cells)
-            );
+            let measures = report::metrics_table(metric::METRICS, &replayed.cells);
+            let mut answer = Answer::new()
+                .say(format!("{}\n\n{}\n", result.settings(), result.summary()))
+                .table("measures", measures);
             for (policy, cell) in scenario.policies.iter().zip(&replayed.cells) {
-                say!(
-                    "\nInvoice of plan \"{}\", policy {} (mean usage of all replications)\n",
-                    scenario.plan,
-                    policy.name
-                );
-                say!("{}", report::invoice_table(&cell.pooled.invoice));
+                answer = answer
+                    .say(format!(
+                        "\nInvoice of plan \"{}\", policy {} (mean usage of all replications)\n",
+                        scenario.plan, policy.name
+                    ))
+                    .table(
+                        format!("invoice {}", policy.name),
+                        report::invoice_table(&cell.pooled.invoice),
+                    );
                 if let Some(note) = report::not_billed(&scenario.plan, cell) {
-                    say!("{note}");
+                    answer = answer.say(note);
                 }
-                say!("\nAlerts, policy {}", policy.name);
                 let alerts = scenario.alerts.evaluate(&cell.alert_inputs());
-                say!("{}", report::alerts(&alerts));
+                answer = answer
+                    .say(format!("\nAlerts, policy {}", policy.name))
+                    .say(report::alerts(&alerts));
             }
-            say!("\n{}", result.caveat());
+            answer.gap().say(result.caveat())
         },
     )?;
     Ok(EXIT_OK)

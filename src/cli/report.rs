@@ -2,7 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::Failure;
-use super::print::say;
+use super::print::{remark, say};
 use kvplan::report::artefacts;
 use kvplan::report::html::{folder::Folder, report};
 use kvplan::report::output::{OutputDir, finish_pending};
@@ -39,6 +39,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .out
         .unwrap_or_else(|| args.dir.join(artefacts::REPORT_HTML));
     write(&out, &page.html)?;
+    for e in &folder.left_out {
+        remark(&format!("left out: {e}"));
+    }
     if !args.quiet {
         say!("{}: {}", out.display(), page.contents());
     }

@@ -3,12 +3,14 @@
 use super::assertions::{AssertArgs, tell};
 use super::common::{Failure, SimulationArgs, traffic_of};
 use super::invoice::Format;
-use super::print::{self, say};
+use super::number::whole;
 use super::session::{compute, sweep_levels};
+use super::shape::{self, LookArgs};
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::pricing::Usage;
 use kvplan::report::output::OutputDir;
 use kvplan::report::settings::settings;
+use kvplan::report::table::Answer;
 use kvplan::report::write::invoice::InvoiceReport;
 use kvplan::report::write::precision::precision_note;
 use kvplan::report::write::sweep::settings_line;
@@ -49,14 +51,19 @@ pub(crate) struct Args {
     #[arg(long, requires = "out", value_parser = parse_interval)]
     interval: Option<Duration>,
     /// Invocations to trace in the first replication of each policy
-    #[arg(long, requires = "out", value_name = "N", default_value_t = 100)]
+    #[arg(long, requires = "out", value_name = "N", default_value_t = 100, value_parser = whole(0_usize, MOST_TRACED))]
     trace: usize,
     /// Print the projected invoice alone in that form, of one policy; focus has the columns of FOCUS, for FinOps tools
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     #[command(flatten)]
     assertions: AssertArgs,
+    #[command(flatten)]
+    look: LookArgs,
 }
+
+/// More than anybody looks at.
+const MOST_TRACED: usize = 1_000_000_000;
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
@@ -69,7 +76,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario: Scenario = args.simulation.load()?;
     let policies = scenario.policies.len();
-    if args.format != Format::Table && policies > 1 {
+    if !args.format.is_for_people() && policies > 1 {
         return Err(Failure::usage(format!(
             "--format: found {policies} policies, expected one, whose invoice is printed: --policy"
         )));
@@ -109,15 +116,19 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             })
             .and_then(|()| out.commit())?;
     }
-    let is_table = args.format == Format::Table;
-    if !is_table {
-        print_invoice(&scenario, &cells[0], args.format)?;
+    let is_told = args.format.is_for_people();
+    if !is_told {
+        print_invoice(&scenario, &cells[0], args.format, &args.look)?;
     } else if !quiet {
-        say!("{}\n", settings_line(&scenario, &cells));
-        print_measures(&scenario, &cells);
-        print_timelines(&scenario, &timelines, args.out.as_deref());
+        let settings = settings_line(&scenario, &cells);
+        let answer = Answer::new()
+            .say(settings)
+            .gap()
+            .and(measures(&scenario, &cells))
+            .and(over_time(&scenario, &timelines, args.out.as_deref()));
+        shape::show(&answer, &args.look.shape(args.format.form()))?;
     }
-    Ok(tell(&judged, is_table && !quiet))
+    Ok(tell(&judged, is_told && !quiet))
 }
 
 impl Args {
@@ -137,7 +148,12 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
 }
 
 /// The invoice for the mean usage, alone.
-fn print_invoice(scenario: &Scenario, cell: &Cell, format: Format) -> Result<(), Failure> {
+fn print_invoice(
+    scenario: &Scenario,
+    cell: &Cell,
+    format: Format,
+    look: &LookArgs,
+) -> Result<(), Failure> {
     let mut usage = Usage::default();
     for line in &cell.pooled.invoice.lines {
         if let Some(meter) = line.item {
@@ -145,56 +161,65 @@ fn print_invoice(scenario: &Scenario, cell: &Cell, format: Format) -> Result<(),
         }
     }
     let bill = InvoiceReport::check(scenario.plan(), &usage).map_err(Failure::defect)?;
-    print::bytes(&format.bytes(&InvoiceReport {
+    let report = InvoiceReport {
         catalog: &scenario.catalog,
         plan: scenario.plan(),
         on: scenario.prices_on,
         invoice: &bill.0,
         excesses: &bill.1,
-    })?);
-    Ok(())
+    };
+    format.print(&report, look)
 }
 
-fn print_measures(scenario: &Scenario, cells: &[Cell]) {
-    say!("{}", report::metrics_table(metric::METRICS, cells));
+fn measures(scenario: &Scenario, cells: &[Cell]) -> Answer {
+    let table = report::metrics_table(metric::METRICS, cells);
+    let mut answer = Answer::new().table("measures", table);
     if let Some(note) = precision_note(scenario, cells) {
-        say!("\n{note}");
+        answer = answer.gap().say(note);
     }
     for cell in cells {
-        say!(
-            "\nInvoice of plan \"{}\", policy {} (for the mean usage of {} replications)\n",
-            scenario.plan,
-            cell.policy,
-            cell.replications.len()
-        );
-        say!("{}", report::invoice_table(&cell.pooled.invoice));
+        let alerts = scenario.alerts.evaluate(&cell.alert_inputs());
+        answer = answer
+            .say(format!(
+                "\nInvoice of plan \"{}\", policy {} (for the mean usage of {} replications)\n",
+                scenario.plan,
+                cell.policy,
+                cell.replications.len()
+            ))
+            .table(
+                format!("invoice {}", cell.policy),
+                report::invoice_table(&cell.pooled.invoice),
+            );
         if let Some(note) = report::not_billed(&scenario.plan, cell) {
-            say!("{note}");
+            answer = answer.say(note);
         }
-        say!("\nAlerts, policy {}", cell.policy);
-        say!(
-            "{}",
-            report::alerts(&scenario.alerts.evaluate(&cell.alert_inputs()))
-        );
+        answer = answer
+            .say(format!("\nAlerts, policy {}", cell.policy))
+            .say(report::alerts(&alerts));
     }
+    answer
 }
 
-fn print_timelines(scenario: &Scenario, timelines: &[Timeline], dir: Option<&Path>) {
+fn over_time(scenario: &Scenario, timelines: &[Timeline], dir: Option<&Path>) -> Answer {
+    let mut answer = Answer::new();
     for t in timelines {
-        say!(
-            "\nAlerts over time, policy {} (first replication)",
-            t.policy
-        );
-        say!("{}", timeline::alert_lines(scenario, t));
-        say!("\nWarm-up, policy {} (MSER-5)", t.policy);
-        say!("{}", timeline::warm_up_lines(scenario, t));
+        answer = answer
+            .say(format!(
+                "\nAlerts over time, policy {} (first replication)",
+                t.policy
+            ))
+            .say(timeline::alert_lines(scenario, t))
+            .say(format!("\nWarm-up, policy {} (MSER-5)", t.policy))
+            .say(timeline::warm_up_lines(scenario, t));
     }
     if !timelines.is_empty() && !scenario.failures.windows.is_empty() {
-        say!("\nRecovery\n");
         let all: Vec<&Timeline> = timelines.iter().collect();
-        say!("{}", timeline::recovery_table(scenario, &all));
+        answer = answer
+            .say("\nRecovery\n")
+            .table("recovery", timeline::recovery_table(scenario, &all));
     }
-    if let Some(dir) = dir {
-        say!("\nResults written to {}", dir.display());
+    match dir {
+        Some(dir) => answer.say(format!("\nResults written to {}", dir.display())),
+        None => answer,
     }
 }

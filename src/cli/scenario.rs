@@ -3,9 +3,10 @@
 use super::EXIT_OK;
 use super::common::Failure;
 use super::print::{self, say};
+use super::shape::{self, ShapeArgs};
 use clap::Subcommand;
 use kvplan::models::{self, Model, parse_overrides};
-use kvplan::report::table::table;
+use kvplan::report::table::{Answer, Entry, table};
 use kvplan::run::scenario::{Scenario, ScenarioFile};
 
 /// Arguments of `kvplan scenario`.
@@ -22,7 +23,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Action {
     /// List the scenarios that come with kvplan
-    List,
+    List(ShapeArgs),
     /// Print the file of a scenario
     Show {
         /// A name from the list, or a file
@@ -41,18 +42,18 @@ enum Action {
 /// Carries the action out.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     match args.action {
-        Action::List => {
+        Action::List(shape) => {
             let rows = models::embedded_names(ScenarioFile::FOLDER)
                 .into_iter()
                 .map(|name| {
                     let file: ScenarioFile = models::load(&name, None, &[])?;
-                    Ok(vec![name, file.traffic_per_month.to_string(), file.title])
+                    let traffic = Entry::level(file.traffic_per_month);
+                    Ok(vec![name.into(), traffic, file.title.into()])
                 })
                 .collect::<Result<Vec<_>, Failure>>()?;
-            say!(
-                "{}",
-                table(&["scenario", "requests/month", "title"], 3, rows)
-            );
+            let table = table(&["scenario", "requests/month", "title"], 3, rows);
+            let answer = Answer::new().table("scenarios", table);
+            shape::show(&answer, &shape.shape())?;
         }
         Action::Show { scenario } => {
             let (_, text, _) = models::source_text(ScenarioFile::FOLDER, &scenario, None)?;

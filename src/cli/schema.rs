@@ -4,9 +4,10 @@ use super::EXIT_OK;
 use super::common::Failure;
 use super::print;
 use super::print::say;
+use super::shape::{self, LookArgs};
 use clap::builder::PossibleValuesParser;
 use kvplan::report::output::OutputDir;
-use kvplan::report::table::table;
+use kvplan::report::table::{Form, table};
 use kvplan::study::schema::{KINDS, Kind};
 use std::path::PathBuf;
 
@@ -50,7 +51,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         }
         (None, None) => {
             let rows = kinds.map(|k| vec![k.name.to_owned(), format!("models/{}", k.folder)]);
-            say!("{}", table(&["kind", "files like those in"], 2, rows));
+            let kinds = table(&["kind", "files like those in"], 2, rows);
+            shape::show(&kinds.into(), &LookArgs::default().shape(Form::Table))?;
         }
     }
     Ok(EXIT_OK)

@@ -2,10 +2,12 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
-use super::print::say;
+use super::number::whole;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
+use kvplan::report::table::Answer;
 use kvplan::report::write::sensitivity::SensitivityReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::measure;
@@ -36,13 +38,15 @@ pub(crate) struct Args {
     #[arg(long, default_value = "default")]
     inputs: String,
     /// Trajectories of Morris' method; 0 for none
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = whole(0_u32, 10_000))]
     morris: u32,
     /// Rows for Sobol indices, of inputs + 3 simulations each; 0 for none
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole(0_u32, 100_000))]
     sobol: u32,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone, Copy)]
@@ -50,6 +54,8 @@ struct Measure(usize);
 
 /// Analyses, writes the results and prints the table.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    args.simulation
+        .without_precision("its replications are those of -n")?;
     if args.simulation.policies.len() > 1 {
         return Err(Failure::usage("--policy: found several, expected one"));
     }
@@ -106,12 +112,16 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         settings: &settings,
         result: &result,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n", report.settings());
-            say!("{}\n", report.table());
-            say!("{}", report.explanation());
+            Answer::new()
+                .say(report.settings())
+                .gap()
+                .table("inputs", report.table())
+                .gap()
+                .say(report.explanation())
         },
     )?;
     Ok(EXIT_OK)

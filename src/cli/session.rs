@@ -2,11 +2,13 @@
 //! progress bar until told to stop, write, commit, print. A command is what is its own.
 
 use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
-use super::print::say;
+use super::print::{remark, say};
+use super::shape;
 use indicatif::ProgressBar;
-use kvplan::models::quantity::Count;
+use kvplan::models::quantity::{Count, format_duration};
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
+use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::replicate::Work;
@@ -36,12 +38,30 @@ pub(crate) fn compute<T, E: Into<Failure>>(
     watched(steps, quiet, study).map_err(Into::into)
 }
 
+/// Says so if `period.requests` was given and decides nothing, as the period is longer at every level anyway.
+pub(crate) fn remark_idle_requests(scenario: &Scenario, levels: &[Count], quiet: bool) {
+    let is_of = |o: &&String| o.trim_start().starts_with("period.requests");
+    let Some(given) = scenario.arguments.iter().find(is_of).filter(|_| !quiet) else {
+        return;
+    };
+    let mut without = scenario.clone();
+    without.period.requests = Count(1);
+    let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
+    if levels.iter().all(is_idle) {
+        remark(&format!(
+            "--set {given}: has no effect, as period.at_least = {} is longer",
+            format_duration(scenario.period.at_least)
+        ));
+    }
+}
+
 /// Sweeps the levels, keeping nothing on the way.
 pub(crate) fn sweep_levels(
     scenario: &Scenario,
     levels: &[Count],
     quiet: bool,
 ) -> Result<Vec<Cell>, Failure> {
+    remark_idle_requests(scenario, levels, quiet);
     let grid = Grid { scenario, levels };
     let measured = compute(0, quiet, |work, bar| {
         let watch = Watch {
@@ -59,16 +79,29 @@ pub(crate) struct Session {
     out: OutputDir,
     dir: PathBuf,
     quiet: bool,
+    /// What is said behind where the files are.
+    advice: String,
 }
 
 impl Session {
+    /// Whether nothing is to be printed.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Makes sure that the folder can be written to, before anything takes time.
     pub(crate) fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
         Ok(Session {
             out: OutputDir::prepare(&output.out)?.until(interrupt_flag()),
             dir: output.out.clone(),
             quiet,
+            advice: String::new(),
         })
+    }
+
+    /// Says this too where it says where the files are.
+    pub(crate) fn using(self, advice: String) -> Self {
+        Session { advice, ..self }
     }
 
     /// See [`compute`].
@@ -88,8 +121,35 @@ impl Session {
     ) -> Result<Option<String>, Failure> {
         write(&self.out)?;
         let files = self.out.commit()?.len();
-        let told = || format!("{files} files written to {}", self.dir.display());
+        let told = || {
+            format!(
+                "{files} files written to {}{}",
+                self.dir.display(),
+                self.advice
+            )
+        };
         Ok((!self.quiet).then(told))
+    }
+
+    /// The same, and shows the answer in its shape, with that sentence if people read it. What cannot be shown is
+    /// refused before anything is written.
+    pub(crate) fn answer(
+        self,
+        shape: &Shape,
+        write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
+        answer: impl FnOnce() -> Answer,
+    ) -> Result<(), Failure> {
+        let text = shape::text(&answer(), shape)?;
+        let written = self.write(write)?;
+        match written {
+            Some(written) if shape::is_for_people(shape) => {
+                shape::print(&text, shape);
+                say!("{written}");
+            }
+            None if shape::is_for_people(shape) => {}
+            _ => shape::print(&text, shape),
+        }
+        Ok(())
     }
 
     /// The same, and prints the answer with that sentence.

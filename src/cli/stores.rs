@@ -1,12 +1,15 @@
 //! `kvplan compare-stores`.
 
 use super::EXIT_OK;
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
-use super::print::say;
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::parse_traffic;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use kvplan::cloud::service::StoreSpec;
+use kvplan::models::nearest::nearest;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override};
+use kvplan::report::table::Answer;
 use kvplan::report::write::stores::Comparison;
 use kvplan::run::effort::Effort;
 use kvplan::study::stores::{check, compare_stores, take_overs};
@@ -35,6 +38,8 @@ pub(crate) struct Args {
     traffic: Option<Levels>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 #[derive(Clone)]
@@ -79,15 +84,15 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         take_overs: &take_overs(&cells),
         cells: &cells,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| comparison.write(out),
         || {
-        say!("{}\n", comparison.settings());
-        say!("{}\n", comparison.summary());
-        say!(
+            let answer = Answer::new().say(comparison.settings()).gap();
+            answer.and(comparison.summary()).gap().say(format!(
             "{} replications, seed {}; ± is a 95% confidence half-width. Write and query: what the store itself takes; see stores.csv for the rest.",
             scenario.replications, scenario.seed
-        );
+            ))
         },
     )?;
     Ok(EXIT_OK)
@@ -106,9 +111,13 @@ fn load_stores(names: &[String], overrides: &[Override]) -> Result<Vec<StoreSpec
         let known = o.path.len() > 2 && names.contains(&o.path[1]);
         if !known {
             return Err(Failure::usage(format!(
-                "{}: expected store.NAME.FIELD=VALUE with one of: {}",
+                "{}: expected store.NAME.FIELD=VALUE with one of: {}{}",
                 o.text,
-                names.join(", ")
+                names.join(", "),
+                nearest(
+                    o.path.get(1).map_or("", String::as_str),
+                    names.iter().map(String::as_str)
+                )
             )));
         }
     }

@@ -1,13 +1,16 @@
 //! `kvplan sweep`.
 
 use super::assertions::{AssertArgs, tell as tell_assertions};
-use super::common::{Failure, OutputArgs, SimulationArgs, parse_traffic};
+use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::number::parse_traffic;
 use super::print::{remark, say};
-use super::session::{Session, watched};
+use super::session::{Session, remark_idle_requests, watched};
+use super::shape::{ShapeArgs, is_for_people};
 use super::{EXIT_INTERRUPTED, EXIT_OK};
-use kvplan::models::files::{self, FILE_BYTES};
+use kvplan::models::files::{self, FILE_BYTES, words};
 use kvplan::models::quantity::Count;
 use kvplan::report;
+use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
@@ -54,6 +57,8 @@ pub(crate) struct Args {
     assertions: AssertArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// Traffic levels.
@@ -97,10 +102,16 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             "--assert: expected no --shard with it, as a part has no results yet: give it to kvplan merge",
         ));
     }
+    remark_idle_requests(&scenario, &levels, quiet);
     let part = find_part(args.shard, quiet)?;
     let dir = &args.output.out;
-    std::fs::create_dir_all(dir)
-        .map_err(|e| Failure::usage(format!("{}: cannot be written ({e})", dir.display())))?;
+    std::fs::create_dir_all(dir).map_err(|e| {
+        Failure::usage(format!(
+            "{}: cannot be written ({})",
+            dir.display(),
+            words(&e)
+        ))
+    })?;
     let header = Header::new(&scenario, &levels, part.unwrap_or(Part::WHOLE));
     if let Some(part) = part.filter(|_| args.resume)
         && is_complete(&dir.join(shard::file_name(part)), &header)
@@ -135,7 +146,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         }
         None => {
             let cells = cells(&grid, &measured);
-            code = write_results(&scenario, &cells, &args.assertions, session, quiet)?;
+            let shape = args.shape.shape();
+            code = write_results(&scenario, &cells, &args.assertions, session, &shape)?;
         }
     }
     journal.remove()?;
@@ -148,25 +160,28 @@ pub(crate) fn write_results(
     cells: &[Cell],
     assertions: &AssertArgs,
     session: Session,
-    quiet: bool,
+    shape: &Shape,
 ) -> Result<u8, Failure> {
     let judged = assertions.judge(cells);
-    session.deliver(
+    let is_told = !session.is_quiet() && is_for_people(shape);
+    session.answer(
+        shape,
         |out| report::write::sweep::write(scenario, cells, &judged, out),
         || {
-            say!("{}\n", report::write::sweep::settings_line(scenario, cells));
-            say!("{}\n", report::write::sweep::summary(cells));
+            let settings = report::write::sweep::settings_line(scenario, cells);
+            let summary = report::write::summary::summary(cells);
+            let mut answer = Answer::new().say(settings).gap().and(summary).gap();
             if let Some(note) = report::write::precision::precision_note(scenario, cells) {
-                say!("{note}\n");
+                answer = answer.say(note).gap();
             }
-            say!(
+            answer.say(format!(
                 "{} replications, seed {}; ± is a 95% confidence half-width. Months are scaled from the simulated period, see sweep.csv.",
                 report::write::precision::replications(cells),
                 scenario.seed
-            );
+            ))
         },
     )?;
-    Ok(tell_assertions(&judged, !quiet))
+    Ok(tell_assertions(&judged, is_told))
 }
 
 /// The part that was asked for; none is the whole sweep.
@@ -234,6 +249,7 @@ fn simulate(
 ) -> Result<Measured, Failure> {
     let kept = AtomicU64::new(known.len() as u64);
     let measured = watched(0, quiet, |work, bar| {
+        bar.set_message("; Ctrl-C keeps what is finished, for --resume");
         let watch = Watch {
             planned: &|n| bar.inc_length(n),
             keep: &|unit, values| {

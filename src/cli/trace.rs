@@ -2,6 +2,8 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted, traffic_of};
+use super::number::seed;
+use kvplan::models::files::words;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::stream::into_file;
@@ -34,13 +36,13 @@ pub(crate) struct Args {
     #[arg(long)]
     traffic: Option<Count>,
     /// Seed of all random streams
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     seed: Option<u64>,
     /// Which replication's arrivals to write
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = seed)]
     replication: u64,
     /// Write so much time [default: the period that `kvplan run` simulates]
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = parse_length)]
     length: Option<Duration>,
     /// Write so many recorded requests, with the calls between them
     #[arg(long, value_name = "N")]
@@ -51,6 +53,13 @@ pub(crate) struct Args {
     /// File to write, gzipped if its name ends in .gz [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+fn parse_length(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        d if d.is_zero() => Err(format!("found \"{text}\", expected more than 0 s")),
+        d => Ok(d),
+    }
 }
 
 /// Writes the arrivals.
@@ -78,7 +87,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         None => match write(&mut BufWriter::new(io::stdout().lock())) {
             // Whoever reads it may stop at any time.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Some(0)),
-            other => other.map_err(|e| format!("standard output: cannot be written ({e})")),
+            other => {
+                other.map_err(|e| format!("standard output: cannot be written ({})", words(&e)))
+            }
         },
         Some(path) => into_file(path, write).map_err(|e| e.to_string()),
     };

@@ -1,11 +1,15 @@
 //! `kvplan verify`.
 
 use super::common::{Failure, OutputArgs};
-use super::print::say;
+use super::number::{seed, whole};
 use super::session::Session;
+use super::shape::{self, ShapeArgs, is_for_people};
 use super::{EXIT_NO, EXIT_OK};
+use kvplan::models::encoding::misread;
 use kvplan::models::files::{self, FILE_BYTES, reason};
+use kvplan::models::nearest::nearest;
 use kvplan::report;
+use kvplan::report::table::Answer;
 use kvplan::report::write::claims::Ran;
 use kvplan::study::claims::cells::Plan;
 use kvplan::study::claims::{Claim, Effort, Ledger, Verdict, judge, quote, simulate_cells};
@@ -33,6 +37,8 @@ pub(crate) struct Args {
     claims: String,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// Only this claim, in detail (may be repeated)
     #[arg(long = "claim", value_name = "ID")]
     only: Vec<String>,
@@ -50,13 +56,13 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "full")]
     effort: EffortArg,
     /// Independent replications of each point [default: the grid's]
-    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_parser = whole(1_u32, u32::MAX))]
     replications: Option<u32>,
     /// Seed of all random streams; the same seed gives the same bytes
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     seed: Option<u64>,
     /// Threads to use; the results do not depend on it [default: all cores]
-    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'j', value_parser = whole(1_u32, u32::MAX))]
     threads: Option<u32>,
     /// No progress bar and no table
     #[arg(long, short)]
@@ -77,8 +83,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         check_quotes(&ledger, path)?;
     }
     if args.list {
-        say!("{}\n", ledger.file.title);
-        say!("{}", report::write::claims::list(&ledger));
+        let list = report::write::claims::list(&ledger);
+        let answer = Answer::new().say(&ledger.file.title).gap();
+        shape::show(&answer.table("claims", list), &args.shape.shape())?;
         return Ok(EXIT_OK);
     }
     let effort = match args.effort {
@@ -106,18 +113,21 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         plan: &plan,
         effort,
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report::write::claims::write(&ran, out),
         || {
-            say!("{}\n", ledger.file.title);
-            if args.only.is_empty() {
-                say!("{}\n", report::write::claims::ledger_table(&judgements));
+            let shape = args.shape.shape();
+            let mut answer = Answer::new().say(&ledger.file.title).gap();
+            if args.only.is_empty() || !is_for_people(&shape) {
+                let table = report::write::claims::ledger_table(&judgements);
+                answer = answer.table("claims", table).gap();
             } else {
                 for j in &judgements {
-                    say!("{}\n", report::write::claims::detail(j));
+                    answer = answer.say(report::write::claims::detail(j)).gap();
                 }
             }
-            say!("{}", report::write::claims::counts(&judgements));
+            answer.say(report::write::claims::counts(&judgements))
         },
     )?;
     let negative = judgements
@@ -139,7 +149,8 @@ fn chosen<'a>(
     let claims = &ledger.file.claims;
     if let Some(unknown) = ids.iter().find(|id| claims.iter().all(|c| c.id != **id)) {
         return Err(Failure::usage(format!(
-            "--claim: found \"{unknown}\", expected an id from `kvplan verify --list`"
+            "--claim: found \"{unknown}\"{}, expected an id from `kvplan verify --list`",
+            nearest(unknown, claims.iter().map(|c| c.id.as_str()))
         )));
     }
     let chosen = claims
@@ -158,8 +169,12 @@ fn check_quotes(ledger: &Ledger, path: &std::path::Path) -> Result<(), Failure> 
     if missing.is_empty() {
         return Ok(());
     }
+    let hint = misread(&text).map_or(String::new(), |meant| {
+        let start: String = meant.trim().chars().take(60).collect();
+        format!("looks like UTF-8 read as Windows-1252 (\"{start}\" is meant somewhere); ")
+    });
     Err(Failure::usage(format!(
-        "{}: does not hold the quotes of: {}",
+        "{}: {hint}does not hold the quotes of: {}",
         path.display(),
         missing.join(", ")
     )))

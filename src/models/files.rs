@@ -61,11 +61,13 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
 /// # Errors
 /// If they are not UTF-8.
 pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     String::from_utf8(bytes).map_err(|_| {
-        io::Error::new(
-            ErrorKind::InvalidData,
-            "found bytes that are not UTF-8 text",
-        )
+        let found = match is_utf16 {
+            true => "found UTF-16 text, expected UTF-8",
+            false => "found bytes that are not UTF-8 text",
+        };
+        io::Error::new(ErrorKind::InvalidData, found)
     })
 }
 
@@ -73,8 +75,19 @@ pub fn text(bytes: Vec<u8>) -> io::Result<String> {
 pub fn reason(e: &io::Error) -> String {
     match e.kind() {
         ErrorKind::NotFound => "no such file".into(),
-        _ => e.to_string(),
+        _ => words(e),
     }
+}
+
+/// What the system said, without its number.
+pub fn words(e: &io::Error) -> String {
+    let said = e.to_string();
+    let Some((what, _)) = e.raw_os_error().and_then(|_| said.split_once(" (os error")) else {
+        return said;
+    };
+    let mut letters = what.chars();
+    let first = letters.next().map(|c| c.to_lowercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }
 
 /// More bytes than may be.
@@ -108,6 +121,8 @@ mod tests {
         assert!(read_all(io::repeat(0), 1 << 20).is_err());
         let none = read(&dir.path().join("none"), 9).unwrap_err();
         assert_eq!(reason(&none), "no such file");
+        let folder = io::Error::from_raw_os_error(21);
+        assert!(!words(&folder).contains("os error"), "{}", words(&folder));
         #[cfg(unix)]
         {
             let device = said(Path::new("/dev/zero"), 9);
@@ -118,6 +133,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_told() {
         assert!(text(vec![0xff]).unwrap_err().to_string().contains("UTF-8"));
+        let utf16 = text(vec![0xff, 0xfe, b'a', 0]).unwrap_err();
+        assert!(utf16.to_string().contains("UTF-16"), "{utf16}");
         assert_eq!(text(b"a".to_vec()).unwrap(), "a");
     }
 }

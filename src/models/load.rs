@@ -1,6 +1,8 @@
 //! Loading models by name or path.
 
 use super::files::{self, MODEL_BYTES, reason};
+use super::nearest::nearest;
+use super::plain::plain;
 use super::{ConfigError, FieldError};
 use crate::models::dist::{Dist, Empirical};
 use include_dir::{Dir, include_dir};
@@ -85,12 +87,14 @@ pub fn source_text(
     }
     let path = relative_to.map_or_else(|| PathBuf::from(name), |dir| dir.join(name));
     let text = files::read_text(&path, MODEL_BYTES).map_err(|e| {
+        let names = embedded_names(folder);
         ConfigError::new(
             path.display().to_string(),
             format!(
-                "cannot be read ({}); expected a file, or one of: {}",
+                "cannot be read ({}){}; expected a file, or one of: {}",
                 reason(&e),
-                embedded_names(folder).join(", ")
+                nearest(name, names.iter().map(String::as_str)),
+                names.join(", ")
             ),
         )
     })?;
@@ -125,12 +129,12 @@ fn parse<T: Model>(label: &str, text: &str) -> Result<T, ConfigError> {
         message,
     };
     let line_of = |e: &toml::de::Error| e.span().map(|span| line_at(text, span.start));
-    let deserializer = toml::Deserializer::parse(text)
-        .map_err(|e| fail(None, line_of(&e), e.message().to_owned()))?;
+    let deserializer =
+        toml::Deserializer::parse(text).map_err(|e| fail(None, line_of(&e), plain(e.message())))?;
     let model: T = serde_path_to_error::deserialize(deserializer).map_err(|e| {
         let path = e.path().to_string();
         let field = Some(path).filter(|p| p != ".");
-        fail(field, line_of(e.inner()), e.inner().message().to_owned())
+        fail(field, line_of(e.inner()), plain(e.inner().message()))
     })?;
     model.validate().map_err(|e| {
         let line = line_of_field(text, &e.field);

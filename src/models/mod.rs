@@ -2,10 +2,12 @@
 
 pub mod disk;
 pub mod dist;
+pub mod encoding;
 mod error;
 pub mod files;
 mod load;
-mod nearest;
+pub mod nearest;
+mod plain;
 mod schema;
 mod telemetry;
 
@@ -16,5 +18,4 @@ pub(crate) use load::line_of_field;
 pub use load::{
     Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,
 };
-pub use nearest::nearest;
 pub use schema::schema_of;

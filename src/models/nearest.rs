@@ -1,34 +1,40 @@
-//! The name that was probably meant, where an unknown one was written.
+//! The name that was meant: of those there are, the one that is written nearly the same.
 
-/// The name that takes the fewest changes to reach from `text`, unless that is most of the name.
-pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // No name is so long, and what is longer is near none.
-    if text.chars().count() > MOST_CHARACTERS {
-        return None;
-    }
-    let text = text.to_lowercase();
-    let distances = names.into_iter().map(|name| (edits(&text, name), name));
-    let (distance, near) = distances.min_by_key(|(distance, _)| *distance)?;
-    (2 * distance <= near.len()).then_some(near)
-}
+/// Least likeness of a name that is worth a question.
+const ALIKE: f64 = 0.75;
 
-/// Most characters of a text for which a name is looked for.
+/// No name is so long, and what is longer is like none.
 const MOST_CHARACTERS: usize = 100;
 
-/// Levenshtein distance: insertions, deletions and replacements of characters.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
+/// The name that is most like what was written, if any is like it.
+pub fn nearest_name<'a>(
+    written: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    if written.chars().count() > MOST_CHARACTERS {
+        return None;
     }
-    row[b.len()]
+    let lower = written.to_lowercase();
+    let likeness = |name: &str| {
+        let name = name.to_lowercase();
+        let swapped = strsim::normalized_damerau_levenshtein(&lower, &name);
+        strsim::jaro_winkler(&lower, &name).min(swapped + 0.25)
+    };
+    let alike = names.into_iter().map(|name| (likeness(name), name));
+    let best = alike
+        .filter(|(likeness, name)| *likeness >= ALIKE && *name != written)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, name)| name)
+}
+
+/// ` (did you mean "optimised"?)`
+pub fn question(name: &str) -> String {
+    format!(" (did you mean \"{name}\"?)")
+}
+
+/// The [`question`] after what was written, or nothing if no name is like it.
+pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest_name(written, names).map_or_else(String::new, question)
 }
 
 #[cfg(test)]
@@ -36,22 +42,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_are_levenshteins() {
-        assert_eq!([edits("kitten", "sitting"), edits("", "abc")], [3, 3]);
-        // One character too many, at the end, before it, in the middle.
+    fn only_what_is_alike_is_asked_for() {
+        let names = ["naive", "optimised", "optimised-fleet", "tiered"];
         assert_eq!(
-            [edits("ba", "b"), edits("ab", "b"), edits("abc", "ac")],
-            [1, 1, 1]
+            nearest("optimized", names),
+            " (did you mean \"optimised\"?)"
         );
-    }
-
-    #[test]
-    fn a_name_is_near_if_most_of_it_is_there() {
-        let names = ["cost", "hit_ratio"];
-        assert_eq!(nearest("Cots", names), Some("cost"));
-        assert_eq!(nearest("hitratio", names), Some("hit_ratio"));
-        assert_eq!(nearest("latency", names), None);
-        assert_eq!(nearest(&"cost".repeat(1_000_000), names), None);
-        assert_eq!(nearest("cost", []), None);
+        assert_eq!(nearest("TIERD", names), " (did you mean \"tiered\"?)");
+        assert_eq!(nearest("Naive", names), " (did you mean \"naive\"?)");
+        assert_eq!(nearest("zebra", names), "");
+        assert_eq!(nearest("", names), "");
+        assert_eq!(nearest(&"naive".repeat(1_000_000), names), "");
     }
 }

@@ -4,6 +4,7 @@ use super::date::Date;
 use super::meter::{MeterItem, names};
 use super::money::Money;
 use crate::models::ValueError;
+use crate::models::nearest::nearest;
 use crate::models::quantity::Count;
 use crate::models::{FieldError, Model};
 use schemars::JsonSchema;
@@ -146,10 +147,13 @@ impl Catalog {
     pub fn plan(&self, name: &str) -> Result<&Plan, FieldError> {
         self.plans.iter().find(|p| p.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.plans.iter().map(|p| p.name.as_str()).collect();
-            FieldError::new(
-                "plan",
-                format!("found \"{name}\", expected one of: {}", names.join(", ")),
-            )
+            FieldError::new("plan", {
+                let hint = nearest(name, names.iter().copied());
+                format!(
+                    "found \"{name}\"{hint}, expected one of: {}",
+                    names.join(", ")
+                )
+            })
         })
     }
 

@@ -1,6 +1,7 @@
 //! What can be billed, and how much of it was used.
 
-use crate::models::{ValueError, nearest};
+use crate::models::ValueError;
+use crate::models::nearest::nearest;
 use crate::telemetry::ports::OpKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -165,8 +166,7 @@ impl FromStr for MeterItem {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let known = MeterItem::ALL.into_iter().find(|i| i.name() == text);
         known.ok_or_else(|| {
-            let all = MeterItem::ALL.iter().map(|i| i.name());
-            let near = nearest(text, all).map_or(String::new(), |n| format!(" (nearest: {n})"));
+            let near = nearest(text, MeterItem::ALL.map(MeterItem::name));
             ValueError::new(format!(
                 "found unknown meter \"{text}\"{near}, expected one of: {}",
                 names(&MeterItem::ALL)
@@ -285,10 +285,10 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(said.starts_with(
-            "found unknown meter \"workers.request\" (nearest: workers.requests), expected one of: kv.reads, kv.writes"
+            "found unknown meter \"workers.request\" (did you mean \"workers.requests\"?), expected one of: kv.reads, kv.writes"
         ), "{said}");
         let said = "zzzzzzzzzzzz".parse::<MeterItem>().unwrap_err().to_string();
-        assert!(!said.contains("nearest"), "{said}");
+        assert!(!said.contains("did you mean"), "{said}");
     }
 
     #[test]

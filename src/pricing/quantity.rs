@@ -2,7 +2,7 @@
 
 use super::meter::Unit;
 use crate::models::ValueError;
-use crate::models::quantity::Count;
+use crate::models::quantity::{Count, number_part};
 
 /// The most of an item that may be stated; with it, no sum of a bill overflows.
 const MOST: u128 = 1_000_000_000_000_000_000;
@@ -85,20 +85,28 @@ fn factor(name: &str, unit: Unit) -> Option<u128> {
 pub fn parse(text: &str, unit: Unit) -> Result<u128, ValueError> {
     let fail = || ValueError::new(format!("found \"{text}\", expected {}", expected(unit)));
     let text = text.trim();
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_')))
-        .unwrap_or(text.len());
-    let number = text[..end].replace('_', "");
-    let name = text[end..].trim();
+    let (number, name) = number_part(text).ok_or_else(fail)?;
+    let (number, power) = number.split_once(['e', 'E']).unwrap_or((&number, "0"));
+    let power: i32 = power
+        .parse()
+        .ok()
+        .filter(|p| (-30..=18).contains(p))
+        .ok_or_else(fail)?;
+    if number.contains(['-', '+']) {
+        return Err(fail());
+    }
     let factor = factor(name, unit).ok_or_else(fail)?;
-    let (whole, decimals) = number.split_once('.').unwrap_or((&number, ""));
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
     let digits = format!("{whole}{}", decimals.trim_end_matches('0'));
-    let decimals = decimals.trim_end_matches('0').len() as u32;
+    let decimals = decimals.trim_end_matches('0').len() as i32 - power;
     if whole.is_empty() || digits.len() > 20 || digits.contains('.') {
         return Err(fail());
     }
-    let product = digits.parse::<u128>().map_err(|_| fail())? * factor;
-    let scale = 10_u128.pow(decimals);
+    let digits = digits.parse::<u128>().map_err(|_| fail())?;
+    // More than is allowed in any case, if it does not fit.
+    let shift = 10_u128.pow((-decimals).max(0) as u32);
+    let product = digits.saturating_mul(factor).saturating_mul(shift);
+    let scale = 10_u128.pow(decimals.max(0) as u32);
     if product % scale != 0 || product / scale > MOST {
         return Err(ValueError::new(format!(
             "found \"{text}\", expected a whole number of {} from 0 to 10^18",

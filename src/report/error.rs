@@ -1,5 +1,6 @@
 //! Why results could not be written.
 
+use crate::models::files::words;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -57,7 +58,9 @@ impl WriteError {
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WriteError::NotWritten { what, why } => write!(f, "{what}: cannot be written ({why})"),
+            WriteError::NotWritten { what, why } => {
+                write!(f, "{what}: cannot be written ({})", words(why))
+            }
             WriteError::NotDrawn { what, why } => write!(f, "{what}: cannot be drawn ({why})"),
             WriteError::NotEncoded { what, why } => write!(f, "{what}: {why}"),
             WriteError::Stopped => f.write_str("told to stop before all was written"),

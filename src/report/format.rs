@@ -47,6 +47,8 @@ pub fn percent(x: f64) -> String {
     if !x.is_finite() {
         return "-".into();
     }
+    // What rounding leaves of a difference is nothing.
+    let x = if x.abs() < 1e-12 { 0.0 } else { x };
     format!("{}%", significant(100.0 * x, 3))
 }
 
@@ -271,6 +273,7 @@ mod tests {
             ]
         );
         assert_eq!([percent(0.931), milliseconds(1234.0)], ["93.1%", "1.23 s"]);
+        assert_eq!(percent(-6e-17), "0%");
         let span = |s| span(Duration::from_secs(s));
         assert_eq!(
             [span(36), span(5_400), span(604_800)],

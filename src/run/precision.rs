@@ -1,7 +1,8 @@
 //! How precise the estimates of a scenario are to be: data; the rule is in [`crate::study::stats::stopping`].
 
-use super::metric;
+use super::metric::{self, METRICS};
 use crate::models::FieldError;
+use crate::models::nearest::nearest;
 use crate::models::quantity::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,8 @@ impl Precision {
                 return Err(FieldError::new(
                     format!("measures[{i}]"),
                     format!(
-                        "found \"{name}\", expected a measure's name: a column of sweep.csv, such as {}",
+                        "found \"{name}\"{}, expected a measure's name: a column of sweep.csv, such as {}",
+                        nearest(name, METRICS.iter().map(|m| m.name)),
                         default_measures().join(", ")
                     ),
                 ));

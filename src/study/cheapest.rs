@@ -3,6 +3,7 @@
 use super::sweep::{Cell, paired_difference};
 use crate::models::quantity::Count;
 use crate::run::metric;
+use crate::study::stats::Estimate;
 use serde::{Deserialize, Serialize};
 
 /// Share of requests or operations that a plan may refuse, and of records that may be lost, where
@@ -129,14 +130,34 @@ pub fn is_dearer(cell: &Cell, than: &Cell) -> bool {
     more.mean - margin > 0.0
 }
 
+/// What a policy saves against another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Saved {
+    /// Dollars a month, by the paired differences; below 0 where it costs more.
+    pub usd: Estimate,
+    /// The same as a share of the other one's bill; without a value if that is nothing.
+    pub share: Estimate,
+}
+
+/// What a policy saves against another at the same level.
+pub fn saved(cell: &Cell, against: &Cell) -> Saved {
+    let cost = metric::position("cost_usd");
+    let [mine, other] = [cell, against].map(|c| c.pooled.column(cost));
+    let less = other.less(&mine);
+    Saved {
+        usd: less.estimate(),
+        share: less.ratio(&other).estimate(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pricing::Usage;
     use crate::run::metric::METRICS;
     use crate::run::scenario::Scenario;
+    use crate::study::stats::Resolution;
     use crate::study::stats::pool::Pooled;
-    use crate::study::stats::{Estimate, Resolution};
     use std::time::Duration;
 
     /// A policy with these costs by replication, that refuses and loses so much.
@@ -183,6 +204,18 @@ mod tests {
         );
         let alike = cell(&[10.9, 19.0, 30.2], 0.0, 0.0);
         assert_eq!(standings(&[cheap, alike]), [Standing::Tied; 2]);
+    }
+
+    /// By hand: differences 1, 2, 3, their mean 2 and half-width t(0.975, 2) / sqrt(3); the share is 10% of each bill, so
+    /// that its interval is nothing.
+    #[test]
+    fn a_saving_is_told_in_pairs_in_dollars_and_as_a_share() {
+        let base = cell(&[10.0, 20.0, 30.0], 0.0, 0.0);
+        let saved = saved(&cell(&[9.0, 18.0, 27.0], 0.0, 0.0), &base);
+        assert_eq!(saved.usd.mean, 2.0);
+        assert!((saved.usd.half_width - 4.302_652_73 / 3_f64.sqrt()).abs() < 1e-6);
+        assert!((saved.share.mean - 0.1).abs() < 1e-12);
+        assert!(saved.share.half_width < 1e-9);
     }
 
     #[test]

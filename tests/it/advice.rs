@@ -246,7 +246,7 @@ fn a_loss_that_cannot_be_known_is_not_taken_for_none() {
     );
     // Where no two writers share a key, none is lost, whatever has expired.
     assert_eq!(cells[1].estimate("lost_update_rate").mean, 0.0);
-    let summary = kvplan::report::write::sweep::summary(&cells);
+    let summary = kvplan::report::write::summary::summary(&cells).to_string();
     assert!(summary.contains(" unknown "), "{summary}");
 }
 
@@ -276,7 +276,7 @@ fn what_is_read_of_a_history_that_is_too_short_is_not_told_as_known() {
     assert!(half_width(&short, "kv_writes_per_month") > 0.0);
     let excluded = [Standing::Excluded(Reason::ShortHistory)];
     assert_eq!(standings(&short), excluded);
-    let summary = kvplan::report::write::sweep::summary(&short);
+    let summary = kvplan::report::write::summary::summary(&short).to_string();
     assert!(summary.contains("unknown reads"), "{summary}");
     // A longer history, or a policy that asks for its own keys by their names, whether they are there or not.
     for known in [

@@ -158,7 +158,7 @@ fn refused_scenario(scenario: &str) -> String {
 
 #[test]
 fn errors_name_file_line_and_field() {
-    insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}speed = 3\n")), @r"error: my.toml:7: field `speed`: unknown field `speed`, expected one of `title`, `workload`, `policies`, `latency`, `limits`, `alerts`, `billing`, `traffic_per_month`, `sweep_per_month`, `replications`, `seed`, `period`, `failures`, `fleet`, `consistency`, `cpu`, `precision`");
+    insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}speed = 3\n")), @r#"error: my.toml:7: field `speed`: unknown field `speed` (did you mean "seed"?), expected one of `title`, `workload`, `policies`, `latency`, `limits`, `alerts`, `billing`, `traffic_per_month`, `sweep_per_month`, `replications`, `seed`, `period`, `failures`, `fleet`, `consistency`, `cpu`, `precision`"#);
     insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}[period]\nwarm_up = \"5 parsecs\"\n")), @r#"error: my.toml:8: field `period.warm_up`: found "5 parsecs", expected a duration with a unit (ns, us, ms, s, min, h, d), such as "5 s""#);
     insta::assert_snapshot!(refused_scenario(&format!("{SCENARIO}[failures]\nread = {{ error = -0.1 }}\n")), @r#"error: my.toml:8: field `failures.read.error`: found "-0.1", expected a probability from 0 to 1 (or 0% to 100%)"#);
     insta::assert_snapshot!(refused_scenario(&SCENARIO.replace("\"1M\"", "\"lots\"")), @r#"error: my.toml:6: field `traffic_per_month`: found "lots", expected a whole number of 0 or more, such as 250, 10k, 2.5M or 1B"#);

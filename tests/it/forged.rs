@@ -4,7 +4,8 @@
 use crate::mutation::{mutate, random};
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
-use kvplan::report::write::sweep::{replications_csv, summary, sweep_csv};
+use kvplan::report::write::summary::summary;
+use kvplan::report::write::sweep::{replications_csv, sweep_csv};
 use kvplan::run::measure::Outcome;
 use kvplan::run::scenario::Scenario;
 use kvplan::sim::random::StreamRng;
@@ -53,7 +54,7 @@ fn merged(bytes: &[u8]) -> Result<String, String> {
     let mut csv = sweep_csv(&whole.scenario, &cells);
     csv.extend(replications_csv(&whole.scenario, &cells));
     let answers = serde_json::to_string(&answers(&whole.scenario.plan, &cells)).unwrap();
-    Ok(String::from_utf8(csv).unwrap() + &answers + &summary(&cells))
+    Ok(String::from_utf8(csv).unwrap() + &answers + &summary(&cells).to_string())
 }
 
 /// A header with something changed, and the checksum that belongs to it; none if no such header can be read.

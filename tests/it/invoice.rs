@@ -532,7 +532,7 @@ fn usage_comes_from_a_file_too() {
         fs::write(&path, text).unwrap();
         refused(&["--usage", file])
     };
-    assert!(bad("meter,usage\nkv.reads,1\nkv.raeds,2\n").contains("usage.csv:3: found unknown meter \"kv.raeds\" (nearest: kv.reads), expected one of: kv.reads, kv.writes"));
+    assert!(bad("meter,usage\nkv.reads,1\nkv.raeds,2\n").contains("usage.csv:3: found unknown meter \"kv.raeds\" (did you mean \"kv.reads\"?), expected one of: kv.reads, kv.writes"));
     assert!(
         bad("meter,usage\nkv.reads,many\n")
             .contains("usage.csv:2: kv.reads: found \"many\", expected a number of 0 or more")
@@ -561,7 +561,7 @@ fn what_is_a_beta_has_a_catalog_of_its_own_that_says_so() {
 #[test]
 fn what_cannot_be_priced_is_refused_by_name() {
     let all = refused(&["workers.request=1"]);
-    assert!(all.contains("nearest: workers.requests"), "{all}");
+    assert!(all.contains("did you mean \"workers.requests\"?"), "{all}");
     for item in MeterItem::ALL {
         assert!(all.contains(item.name()), "{item} is not listed:\n{all}");
     }

@@ -46,6 +46,7 @@ mod shards;
 mod slurm;
 mod stores;
 mod supply;
+mod terminal;
 mod timeline;
 mod validate;
 mod verify;

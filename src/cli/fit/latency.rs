@@ -4,6 +4,7 @@ use super::ModelArgs;
 use crate::cli::common::{Failure, interrupt_flag, interrupted, label};
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::{self, ConfigError, read_durations_ms};
+use kvplan::report::table::Answer;
 use kvplan::report::write::fit::latency::Report;
 use kvplan::study::fit::latency::{Choice, LatencyFit, Operation};
 use kvplan::workload::trace::{Unit, open};
@@ -38,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "ms")]
     unit: Unit,
     /// Seed of the bootstrap
-    #[arg(long, default_value_t = 20_260_113)]
+    #[arg(long, default_value_t = 20_260_113, value_parser = crate::cli::number::seed)]
     seed: u64,
     #[command(flatten)]
     model: ModelArgs,
@@ -73,7 +74,10 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         base: &base,
         base_name: &args.base,
     };
-    let answer = || format!("{}\n\n{}", report.table(), report.verdict());
+    let answer = || {
+        let answer = Answer::new().table("distributions", report.table());
+        answer.gap().say(report.verdict())
+    };
     args.model
         .deliver("latency", |out| report.write(out), answer)
 }

@@ -6,10 +6,11 @@ mod workload;
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name};
 use super::session::Session;
-use crate::cli::print::say;
+use super::shape::ShapeArgs;
 use clap::Subcommand;
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
+use kvplan::report::table::Answer;
 
 /// Arguments of `kvplan fit`.
 #[derive(clap::Args)]
@@ -42,6 +43,8 @@ struct ModelArgs {
     quiet: bool,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// Fits and writes the model.
@@ -60,13 +63,12 @@ impl ModelArgs {
         &self,
         setting: &str,
         write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
-        answer: impl FnOnce() -> String,
+        answer: impl FnOnce() -> Answer,
     ) -> Result<u8, Failure> {
-        if let Some(written) = Session::prepare(&self.output, self.quiet)?.write(write)? {
-            let file = self.output.out.join(format!("{}.toml", self.name));
-            say!("{}\n", answer());
-            say!("{written}; use it with --set {setting}={}", file.display());
-        }
+        let file = self.output.out.join(format!("{}.toml", self.name));
+        let advice = format!("; use it with --set {setting}={}", file.display());
+        let session = Session::prepare(&self.output, self.quiet)?.using(advice);
+        session.answer(&self.shape.shape(), write, || answer().gap())?;
         Ok(EXIT_OK)
     }
 }

@@ -4,6 +4,7 @@ use super::ModelArgs;
 use crate::cli::common::{Failure, byte_progress, interrupt_flag, label};
 use crate::cli::replay::TraceArgs;
 use kvplan::models;
+use kvplan::report::table::Answer;
 use kvplan::report::write::fit::workload::Report;
 use kvplan::study::fit::workload::fit_workload;
 use kvplan::workload::WorkloadSpec;
@@ -25,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "gateway")]
     base: String,
     /// Seed of the random sample of latencies that is fitted, and of the bootstrap
-    #[arg(long, default_value_t = 20_260_113)]
+    #[arg(long, default_value_t = 20_260_113, value_parser = crate::cli::number::seed)]
     seed: u64,
     #[command(flatten)]
     trace: TraceArgs,
@@ -53,7 +54,10 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         name: &args.model.name,
         base_name: &args.base,
     };
-    let answer = || format!("{}\n\n{}", report.summary(), report.table());
+    let answer = || {
+        let answer = Answer::new().say(report.summary()).gap();
+        answer.table("windows", report.table())
+    };
     args.model
         .deliver("workload", |out| report.write(out), answer)
 }

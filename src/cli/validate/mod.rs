@@ -8,10 +8,11 @@ use super::common::{
 };
 use super::replay::TraceArgs;
 use super::session::Session;
+use super::shape::ShapeArgs;
 use super::{EXIT_NO, EXIT_OK};
-use crate::cli::print::say;
 use kvplan::models::quantity::{Count, format_duration, parse_duration};
 use kvplan::report::settings::settings;
+use kvplan::report::table::Answer;
 use kvplan::report::write::validate::Report;
 use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, arrivals};
@@ -75,6 +76,8 @@ pub(crate) struct Args {
     settle: Duration,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
 }
 
 /// Simulations without which an honest run would lie outside more often than twice in a hundred times, each count.
@@ -144,14 +147,17 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         seen: &seen,
         settings: format!("policy {}; {}", scenario.policies[0].name, line.line()),
     };
-    session.deliver(
+    session.answer(
+        &args.shape.shape(),
         |out| report.write(out),
         || {
-            say!("{}\n\n{}\n", report.settings, report.table());
-            say!("{}\n{}", report.verdict(), report.caveat());
-            for note in &notes {
-                say!("{note}");
-            }
+            let answer = Answer::new()
+                .say(&report.settings)
+                .gap()
+                .table("measures", report.table())
+                .gap()
+                .say(format!("{}\n{}", report.verdict(), report.caveat()));
+            notes.iter().fold(answer, Answer::say)
         },
     )?;
     Ok(match compared.agrees() {

@@ -5,6 +5,7 @@ use crate::models::ConfigError;
 use crate::models::files::{self, reason};
 use crate::report::format;
 use crate::study::stats::Estimate;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Most rows of a table that a page shows; the rest stays in its file.
@@ -113,7 +114,26 @@ pub fn read_rows(path: &Path, name: &str, keep: usize) -> Result<Csv, ConfigErro
         }
     }
     table.header = header;
+    let is_ours = find_known(name).is_some();
+    if is_ours && !ends_a_line(path).map_err(|e| not_read(path, &reason(&e)))? {
+        return Err(cut_off(path, "found a last line without its end"));
+    }
     Ok(table)
+}
+
+/// Whether the last byte of a file ends a line, as kvplan leaves it.
+fn ends_a_line(path: &Path) -> io::Result<bool> {
+    let mut file = files::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last[0] == b'\n')
+}
+
+/// A file of which the end is missing.
+pub(super) fn cut_off(path: &Path, what: &str) -> ConfigError {
+    let message = format!("{what}: the file is cut off, and a page of it would mislead");
+    ConfigError::new(path.display().to_string(), message)
 }
 
 /// A file that cannot be read.

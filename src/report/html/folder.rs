@@ -1,10 +1,10 @@
 //! What a folder of results holds.
 
-use super::csv_file::{self, Csv, at_line, not_read};
+use super::csv_file::{self, Csv, at_line, cut_off, not_read};
 use super::figure::{self, Figure};
 use super::known::{find_known, rank};
 use crate::models::ConfigError;
-use crate::models::files::{self, FILE_BYTES, reason};
+use crate::models::files::{self, FILE_BYTES, reason, words};
 use crate::report::artefacts;
 use crate::study::answers::Answers;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub struct Folder {
     pub figures: Vec<Figure>,
     /// What the commands say of themselves: `run.json`, then `claims.json` and the like.
     pub runs: Vec<Run>,
+    /// Files of others, which cannot be read.
+    pub left_out: Vec<ConfigError>,
     /// Of a sweep; none if it was made by a kvplan that did not write them.
     pub answers: Option<Answers>,
 }
@@ -67,22 +69,45 @@ impl Folder {
             } else if name.ends_with(".json") {
                 folder.runs.extend(read_run(&path, name)?);
             } else if name.ends_with(".csv") {
-                folder.tables.push(csv_file::read(&path, name)?);
+                match csv_file::read(&path, name) {
+                    Ok(table) => folder.tables.push(table),
+                    Err(e) if find_known(name).is_none() => folder.left_out.push(e),
+                    Err(e) => return Err(e),
+                }
             } else if name.ends_with(".svg") {
-                let figure = figure::of_svg(name, &read_text(&path)?);
-                folder
-                    .figures
-                    .push(figure.map_err(|(line, what)| at_line(&path, line.into(), what))?);
+                match read_text(&path).and_then(|text| {
+                    let figure = figure::of_svg(name, &text);
+                    figure.map_err(|(line, what)| at_line(&path, line.into(), what))
+                }) {
+                    Ok(figure) => folder.figures.push(figure),
+                    Err(e) => folder.left_out.push(e),
+                }
             }
         }
         if !folder.is_of_kvplan() {
             return Err(not_ours(dir, &names));
         }
+        folder.check_whole(dir)?;
         folder.runs.sort_by_key(|r| r.file != artefacts::RUN_JSON);
         folder
             .tables
             .sort_by_key(|t| (rank(&t.file), t.file.clone()));
         Ok(folder)
+    }
+
+    /// Whether the table of a sweep has the rows that its answers are about.
+    fn check_whole(&self, dir: &Path) -> Result<(), ConfigError> {
+        let (Some(answers), Some(table)) = (&self.answers, self.table(artefacts::SWEEP_CSV)) else {
+            return Ok(());
+        };
+        let expected: usize = answers.levels.iter().map(|l| l.costs.len()).sum();
+        match table.total_rows < expected {
+            true => {
+                let what = format!("found {} rows, expected {expected}", table.total_rows);
+                Err(cut_off(&dir.join(artefacts::SWEEP_CSV), &what))
+            }
+            false => Ok(()),
+        }
     }
 
     /// The table of that file.
@@ -101,7 +126,7 @@ fn file_names(dir: &Path) -> Result<Vec<String>, ConfigError> {
         let reason = match e.kind() {
             std::io::ErrorKind::NotFound => "no such folder".into(),
             std::io::ErrorKind::NotADirectory => "not a folder".into(),
-            _ => e.to_string(),
+            _ => words(&e),
         };
         let message =
             format!("cannot be read ({reason}); expected a folder that a command of kvplan wrote");

@@ -11,7 +11,7 @@ use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::reason::reason_words;
 use crate::report::settings::settings;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::run::scenario::Scenario;
 use crate::study::breakeven::{Answer, Breakeven, Exclusion, Question, Settings, days_judged};
 use crate::study::cheapest::{BOUNDED, why_excluded};
@@ -273,7 +273,7 @@ impl BreakevenReport<'_> {
     }
 
     /// What each policy costs at each level under the paid plan, with what is refused and lost.
-    pub fn cost_table(&self) -> String {
+    pub fn cost_table(&self) -> Table {
         let header = [
             "requests/month",
             "policy",
@@ -284,18 +284,18 @@ impl BreakevenReport<'_> {
         let rows = self.cells().map(|c| {
             let [requests, operations, _] = BOUNDED.map(|m| c.estimate(m).mean);
             vec![
-                c.traffic.to_string(),
-                c.policy.clone(),
-                format::usd_estimate(c.estimate("cost_usd")),
-                format::refused(requests, operations),
-                format::share_estimate(c.estimate("loss_rate")),
+                Entry::level(c.traffic),
+                c.policy.as_str().into(),
+                Entry::usd_estimate(c.estimate("cost_usd")),
+                Entry::refused(requests, operations),
+                Entry::share_estimate(c.estimate("loss_rate")),
             ]
         });
         table(&header, 2, rows)
     }
 
     /// The answers for the terminal; items that never come into play are left out.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Table {
         let header = [
             "policy",
             "what",
@@ -309,14 +309,21 @@ impl BreakevenReport<'_> {
         };
         let rows = self.result.answers.iter().filter(matters).map(|a| {
             vec![
-                self.policy(a.policy).to_owned(),
-                self.words(a),
-                match self.is_excluded(a) {
-                    true => "excluded".into(),
-                    false => self.place(&a.crossing),
+                Entry::from(self.policy(a.policy)),
+                self.words(a).into(),
+                match self.is_excluded(a) || is_outside(&a.crossing) {
+                    true if self.is_excluded(a) => "excluded".into(),
+                    true => self.place(&a.crossing).into(),
+                    false => Entry::count(a.crossing.at),
                 },
-                self.interval(&a.crossing),
-                self.remark(a),
+                match is_outside(&a.crossing) {
+                    true => "-".into(),
+                    false => {
+                        let ends = [("low", a.crossing.low), ("high", a.crossing.high)];
+                        Entry::named(self.interval(&a.crossing), &ends)
+                    }
+                },
+                self.remark(a).into(),
             ]
         });
         table(&header, 5, rows)
@@ -469,4 +476,9 @@ impl BreakevenReport<'_> {
             ),
         }
     }
+}
+
+/// Whether a threshold is crossed nowhere within the range.
+fn is_outside(c: &Crossing) -> bool {
+    c.never == c.replications || c.already == c.replications
 }

@@ -8,7 +8,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Answer, Entry, table};
 use crate::study::calibrate::{Calibrated, Finding, LEVELS, QuantileFit, Quantiles, WORST_MISS};
 use crate::study::fit::latency::Operation;
 
@@ -130,35 +130,38 @@ impl Report<'_> {
     }
 
     /// The table for the terminal.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Answer {
         let header = [
             "kind", "family", "verdict", "n", "p50", "fitted", "p95", "fitted", "p99", "fitted",
             "KS p",
         ];
-        let ms = |x: Option<f64>| x.map_or("-".to_owned(), format::milliseconds);
+        let ms = |x: Option<f64>| x.map_or("-".into(), Entry::milliseconds);
         let rows = self.found.iter().map(|c| {
             let mut row = vec![
-                c.operation.name().to_owned(),
-                family(c).to_owned(),
-                self.verdict(c),
-                c.n.map_or("-".to_owned(), format::count),
+                Entry::from(c.operation.name()),
+                family(c).into(),
+                self.verdict(c).into(),
+                c.n.map_or("-".into(), Entry::count),
             ];
             for q in QUANTILES {
                 row.extend([ms(c.measured_ms(q)), ms(c.fitted_ms(q))]);
             }
-            row.push(ks(c).1.map_or("-".to_owned(), format::count));
+            row.push(ks(c).1.map_or("-".into(), Entry::count));
             row
         });
-        let text = table(&header, 3, rows);
+        let fitted = [(5, "fitted_p50"), (7, "fitted_p95"), (9, "fitted_p99")];
+        let kinds = table(&header, 3, rows);
+        let kinds = (fitted.iter()).fold(kinds, |t, (i, name)| t.naming(*i, name));
+        let answer = Answer::new().table("kinds", kinds);
         let rest = Operation::ALL.iter().filter(|o| self.of(o.0).is_none());
         let rest: Vec<&str> = rest.map(|o| o.1).collect();
         match rest.as_slice() {
-            [] => text,
-            rest => format!(
-                "{text}\n\nNot measured, as in {}: {}.",
+            [] => answer,
+            rest => answer.gap().say(format!(
+                "Not measured, as in {}: {}.",
                 self.base_name,
                 rest.join(", ")
-            ),
+            )),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::study::chaos::draft::Draft;
 use crate::study::chaos::search::{Finding, Found};
 use crate::study::chaos::worst::goal::{Figures, Goal};
@@ -110,7 +110,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// The settings of the worst point.
-pub fn settings_table(ranges: &[Range], worst: &Worst) -> String {
+pub fn settings_table(ranges: &[Range], worst: &Worst) -> Table {
     let rows = ranges.iter().zip(&worst.settings).map(|(range, setting)| {
         vec![
             range.path.clone(),
@@ -122,7 +122,7 @@ pub fn settings_table(ranges: &[Range], worst: &Worst) -> String {
 }
 
 /// What the worst point comes to, beside the scenario as it is.
-pub fn figures_table(goal: Goal, worst: &Worst) -> String {
+pub fn figures_table(goal: Goal, worst: &Worst) -> Table {
     let mut measures = vec![
         "cost_usd",
         "loss_rate",
@@ -134,15 +134,15 @@ pub fn figures_table(goal: Goal, worst: &Worst) -> String {
         measures.insert(0, goal.measure());
     }
     let value = |figures: &Figures, measure: &str| match measure {
-        "recovered_after_s" => format::interval(figures.of(Goal::Recovery)),
-        "cost_usd" => format::usd_estimate(figures.cell.estimate(measure)),
-        _ if figures.cell.is_too_few(measure) => format::TOO_FEW.to_owned(),
-        _ if measure.ends_with("_rate") => format::share_estimate(figures.cell.estimate(measure)),
-        _ => format::interval(figures.cell.estimate(measure)),
+        "recovered_after_s" => Entry::interval(figures.of(Goal::Recovery)),
+        "cost_usd" => Entry::usd_estimate(figures.cell.estimate(measure)),
+        _ if figures.cell.is_too_few(measure) => format::TOO_FEW.into(),
+        _ if measure.ends_with("_rate") => Entry::share_estimate(figures.cell.estimate(measure)),
+        _ => Entry::interval(figures.cell.estimate(measure)),
     };
     let rows = measures.into_iter().map(|measure| {
         vec![
-            measure.to_owned(),
+            Entry::from(measure),
             value(&worst.as_is, measure),
             value(&worst.figures, measure),
         ]

@@ -8,7 +8,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::output::json;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::run::scenario::Scenario;
 use crate::study::claims::cells::{Axes, Plan};
 use crate::study::claims::spec::Measure;
@@ -286,7 +286,7 @@ fn estimate(e: Estimate, unit: &str) -> String {
 }
 
 /// The ledger for the terminal: a row for each claim.
-pub fn ledger_table(judgements: &[Judgement]) -> String {
+pub fn ledger_table(judgements: &[Judgement]) -> Table {
     let header = [
         "claim",
         "verdict",
@@ -300,7 +300,7 @@ pub fn ledger_table(judgements: &[Judgement]) -> String {
     ];
     let rows = judgements.iter().map(|j| {
         let unit = &j.claim.unit;
-        let stated = j.claim.stated.map_or("-".into(), |s| {
+        let stated = j.claim.stated.map_or(Entry::from("-"), |s| {
             let sign = match j.claim.comparator.symbol() {
                 "=" => "",
                 other => other,
@@ -309,19 +309,19 @@ pub fn ledger_table(judgements: &[Judgement]) -> String {
                 .claim
                 .to
                 .map_or(String::new(), |t| format!(" to {}", value(t, unit)));
-            format!("{sign}{}{to}", value(s, unit))
+            Entry::of(format!("{sign}{}{to}", value(s, unit)), "", s)
         });
         let through = |lens: Lens| {
             let found = j.through(lens).and_then(|f| f.value);
-            found.map_or(String::new(), |v| estimate(v, unit))
+            found.map_or("".into(), |v| Entry::of(estimate(v, unit), "", v.mean))
         };
-        let blank = |x: Option<f64>, show: &dyn Fn(f64) -> String| x.map_or(String::new(), show);
         vec![
-            j.claim.id.clone(),
-            j.verdict.to_string(),
+            Entry::from(j.claim.id.as_str()),
+            j.verdict.to_string().into(),
             stated,
-            blank(j.right, &|x| value(x, unit)),
-            blank(j.factor, &|x| format::count(x)),
+            j.right
+                .map_or("".into(), |x| Entry::of(value(x, unit), "", x)),
+            j.factor.map_or("".into(), Entry::count),
             through(Lens::Document),
             through(Lens::Published),
             through(Lens::OneIsolate),
@@ -364,7 +364,7 @@ pub fn detail(j: &Judgement) -> String {
 }
 
 /// The claims without verdicts.
-pub fn list(ledger: &Ledger) -> String {
+pub fn list(ledger: &Ledger) -> Table {
     let header = ["claim", "kinds", "section", "quote"];
     let rows = ledger.file.claims.iter().map(|c| {
         vec![

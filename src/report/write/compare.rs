@@ -1,13 +1,13 @@
 //! Two policies side by side, with what can be said about their difference.
 
 use crate::report::format;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::run::metric::METRICS;
 use crate::study::stats::Estimate;
 use crate::study::sweep::{Cell, paired_difference};
 
 /// Every measure that both have: the two means, the paired difference, and the verdict.
-pub fn comparison(a: &Cell, b: &Cell) -> String {
+pub fn comparison(a: &Cell, b: &Cell) -> Table {
     let difference = format!("{} - {}", b.policy, a.policy);
     let header = ["measure", &a.policy, &b.policy, &difference, "verdict"];
     let rows = METRICS.iter().enumerate().filter_map(|(i, m)| {
@@ -16,14 +16,14 @@ pub fn comparison(a: &Cell, b: &Cell) -> String {
         let few = [a, b].map(|c| c.pooled.too_few[i]);
         if few[0] || few[1] {
             let mean = |few: bool, e: Estimate| match few {
-                true => format::TOO_FEW.to_owned(),
-                false => format::interval(Estimate {
+                true => format::TOO_FEW.into(),
+                false => Entry::interval(Estimate {
                     half_width: f64::NAN,
                     ..e
                 }),
             };
             return Some(vec![
-                m.name.to_owned(),
+                Entry::from(m.name),
                 mean(few[0], ea),
                 mean(few[1], eb),
                 "-".into(),
@@ -34,16 +34,16 @@ pub fn comparison(a: &Cell, b: &Cell) -> String {
             return None;
         }
         Some(vec![
-            m.name.to_owned(),
-            format::count(ea.mean),
-            format::count(eb.mean),
-            format::interval(d),
+            Entry::from(m.name),
+            Entry::count(ea.mean),
+            Entry::count(eb.mean),
+            Entry::interval(d),
             match m.is_level() {
                 true => "a level, no interval is stated".into(),
                 false if d.half_width.is_nan() && d.n > 1 => {
                     "cannot tell: less time is simulated than queries look back".into()
                 }
-                false => verdict(d, &a.policy, &b.policy),
+                false => verdict(d, &a.policy, &b.policy).into(),
             },
         ])
     });

@@ -1,11 +1,10 @@
 //! How often intervals hold the truth, as a table; and how often they are told as "at most".
 
-use crate::report::format;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::study::coverage::Coverage;
 
 /// Every measure that varies: the truth, the mean half-width, and how often the interval held it.
-pub fn coverage_table(found: &[Coverage]) -> String {
+pub fn coverage_table(found: &[Coverage]) -> Table {
     let header = [
         "measure",
         "truth",
@@ -19,17 +18,17 @@ pub fn coverage_table(found: &[Coverage]) -> String {
         .filter(|c| c.too_few > 0 || (c.stated > 0 && c.varies()));
     let rows = shown.map(|c| {
         vec![
-            c.measure.to_owned(),
-            format::count(c.truth),
+            Entry::from(c.measure),
+            Entry::count(c.truth),
             if c.stated > 0 {
-                format::count(c.half_width)
+                Entry::count(c.half_width)
             } else {
                 "-".into()
             },
-            format::percent(c.too_few as f64 / c.experiments as f64),
-            format::percent(c.bounds as f64 / c.experiments as f64),
+            Entry::percent(c.too_few as f64 / c.experiments as f64),
+            Entry::percent(c.bounds as f64 / c.experiments as f64),
             if c.stated > 0 {
-                format::percent(c.share())
+                Entry::percent(c.share())
             } else {
                 "-".into()
             },

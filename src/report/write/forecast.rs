@@ -8,7 +8,7 @@ use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::reason::reason_words;
 use crate::report::settings::settings;
-use crate::report::table::table;
+use crate::report::table::{Answer, Entry, table};
 use crate::run::scenario::Scenario;
 use crate::study::cheapest::Reason;
 use crate::study::forecast::{Forecast, Growth, Hit, Limit, Month};
@@ -129,7 +129,7 @@ impl ForecastReport<'_> {
     }
 
     /// Months and costs for the terminal, at most about a dozen rows.
-    pub fn cost_table(&self) -> String {
+    pub fn cost_table(&self) -> Answer {
         let mut header = vec!["month".to_owned(), "requests/month".into()];
         header.extend(self.policies().map(|(_, p)| format!("{p}, cost/month")));
         // A plan without daily limits refuses nothing.
@@ -145,28 +145,36 @@ impl ForecastReport<'_> {
             .find(|s| months.len() <= 13 * s);
         let shown = months.iter().step_by(step.unwrap_or(120));
         let rows = shown.map(|m| {
-            let mut row = vec![m.number.to_string(), fan(m.traffic, format::count)];
-            row.extend(m.cost.iter().map(|c| fan(*c, format::usd)));
+            let mut row = vec![
+                Entry::of(m.number.to_string(), "", f64::from(m.number)),
+                spread(m.traffic, format::count, ["", "p5", "p95"]),
+            ];
+            let usd = |c: &[f64; 5]| spread(*c, format::usd, ["usd", "usd_p5", "usd_p95"]);
+            row.extend(m.cost.iter().map(usd));
             if refuses {
-                row.extend(m.mean_refused.iter().map(|r| format::percent(*r)));
+                row.extend(m.mean_refused.iter().map(|r| Entry::percent(*r)));
             }
-            row.extend(m.lost.iter().map(|l| fan(*l, format::share_or_unknown)));
+            let share = |l: &[f64; 5]| {
+                let names = ["share", "share_p5", "share_p95"];
+                spread(*l, format::share_or_unknown, names)
+            };
+            row.extend(m.lost.iter().map(share));
             row
         });
-        let mut text = table(&header, 0, rows);
+        let mut answer = Answer::new().table("months", table(&header, 0, rows));
         for (i, policy) in self.policies() {
             let months = self.result.months.iter();
             let excluded: Vec<(u32, Reason)> = months
                 .filter_map(|m| Some((m.number, m.excluded[i]?)))
                 .collect();
             if let (Some((first, _)), Some((last, why))) = (excluded.first(), excluded.last()) {
-                text.push_str(&format!(
-                    "\n\nThe cost of {policy} is not for the whole work in months {first} to {last}: {} in the last of them.",
+                answer = answer.gap().say(format!(
+                    "The cost of {policy} is not for the whole work in months {first} to {last}: {} in the last of them.",
                     reason_words(*why)
                 ));
             }
         }
-        text
+        answer
     }
 
     /// Whether the cost of a policy is not for the whole work in any month.
@@ -185,7 +193,7 @@ impl ForecastReport<'_> {
     }
 
     /// The limits that are met in at least one future in 100.
-    pub fn limits_table(&self) -> String {
+    pub fn limits_table(&self) -> Answer {
         let mut hits: Vec<&Hit> = self
             .result
             .hits
@@ -200,20 +208,27 @@ impl ForecastReport<'_> {
             )
         });
         if hits.is_empty() {
-            return "No limit is met within these months.".into();
+            return Answer::new().say("No limit is met within these months.");
         }
         let month = |m: Option<u32>| m.map_or_else(|| "later".to_owned(), |m| m.to_string());
+        let value = |m: Option<u32>| m.map_or(f64::NAN, f64::from);
         let rows = hits.into_iter().map(|h| {
             vec![
-                self.scenario.policies[h.policy].name.clone(),
-                self.limit_words(&h.limit),
-                month(h.months[1]),
-                format!("{} to {}", month(h.months[0]), month(h.months[2])),
-                format::percent(h.share),
+                Entry::from(self.scenario.policies[h.policy].name.as_str()),
+                self.limit_words(&h.limit).into(),
+                Entry::of(month(h.months[1]), "", value(h.months[1])),
+                Entry::named(
+                    format!("{} to {}", month(h.months[0]), month(h.months[2])),
+                    &[
+                        ("first_month_p5", value(h.months[0])),
+                        ("first_month_p95", value(h.months[2])),
+                    ],
+                ),
+                Entry::percent(h.share),
             ]
         });
         let header = ["policy", "limit", "first month", "5% to 95%", "of futures"];
-        table(&header, 2, rows)
+        Answer::new().table("limits", table(&header, 2, rows))
     }
 
     /// How to read the tables.
@@ -347,6 +362,14 @@ fn fan(p: [f64; 5], show: fn(f64) -> String) -> String {
         return show(p[2]);
     }
     format!("{} ({low} to {high})", show(p[2]))
+}
+
+/// The same, with median, 5% and 95% for machines.
+fn spread(p: [f64; 5], show: fn(f64) -> String, names: [&'static str; 3]) -> Entry {
+    let [median, low, high] = names;
+    Entry::of(fan(p, show), median, p[2])
+        .with_half_width(low, p[0])
+        .with_half_width(high, p[4])
 }
 
 /// The wide band below the narrow one, around the median.

@@ -9,7 +9,7 @@ use crate::pricing::{
 use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::output::json;
-use crate::report::table::table;
+use crate::report::table::{Answer, Entry, table};
 use serde::Serialize;
 
 /// A month's usage, priced.
@@ -44,37 +44,47 @@ impl<'a> InvoiceReport<'a> {
 
     /// The lines that were used with their sums, what the plan does not cover, and what a reader
     /// must know.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Answer {
         let row = |l: &LineItem| {
             let (name, used) = match l.item {
-                None => ("plan fee", String::new()),
-                Some(item) => (item.name(), show(l.used, item.unit())),
+                None => ("plan fee", "".into()),
+                Some(item) => (
+                    item.name(),
+                    Entry::of(
+                        show(l.used, item.unit()),
+                        machine(item.unit()),
+                        l.used as f64,
+                    ),
+                ),
             };
             let sum = self.formula(l);
-            vec![name.to_owned(), sum, used, l.amount.exact()]
+            vec![
+                name.into(),
+                sum.into(),
+                used,
+                dollars(l.amount.exact(), l.amount),
+            ]
         };
-        let mut rows: Vec<Vec<String>> = self.used().map(row).collect();
-        let blank = String::new;
+        let mut rows: Vec<Vec<Entry>> = self.used().map(row).collect();
+        let blank = || Entry::from("");
         rows.push(vec![
             "total".into(),
             blank(),
             blank(),
-            self.invoice.total.to_string(),
+            dollars(self.invoice.total.to_string(), self.invoice.total),
         ]);
-        let mut text = format!(
-            "{}, plan \"{}\", prices of {}, for a month of 30 days\n\n{}",
-            self.catalog.title,
-            self.plan.name,
-            self.on,
-            table(&["item", "sum", "used", "amount"], 2, rows)
+        let title = format!(
+            "{}, plan \"{}\", prices of {}, for a month of 30 days",
+            self.catalog.title, self.plan.name, self.on,
         );
+        let lines = table(&["item", "sum", "used", "amount"], 2, rows);
+        let answer = Answer::new().say(title).gap().table("invoice", lines);
         let excesses = self.excesses.iter().map(|e| self.excess(e));
         let more: Vec<String> = excesses.chain(self.notes()).collect();
-        if !more.is_empty() {
-            text.push_str("\n\n");
-            text.push_str(&more.join("\n"));
+        match more.is_empty() {
+            true => answer,
+            false => answer.gap().say(more.join("\n")),
         }
-        text
     }
 
     /// How a line comes about: `(15M - 10M) x $0.30 per 1M = $1.50`.
@@ -285,4 +295,18 @@ struct Exceeded {
     allowed: u64,
     per: &'static str,
     text: String,
+}
+/// Money, with its value for machines.
+pub(super) fn dollars(text: String, money: Money) -> Entry {
+    Entry::of(text, "usd", money.to_usd())
+}
+
+/// What machines read of a unit; nothing of what is counted.
+fn machine(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Count => "",
+        Unit::Bytes => "bytes",
+        Unit::Milliseconds => "ms",
+        Unit::MegabyteMs => "mb_ms",
+    }
 }

@@ -21,6 +21,7 @@ pub mod run;
 mod scenario;
 pub mod sensitivity;
 pub mod stores;
+pub mod summary;
 pub mod sweep;
 pub mod timeline;
 pub mod validate;

@@ -7,7 +7,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
-use crate::report::table::table;
+use crate::report::table::{Answer, Entry, Table, table};
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
 use crate::study::plan::pareto::front;
@@ -58,6 +58,9 @@ fn estimate(trial: &Trial, name: &str) -> Estimate {
     let index = METRICS.iter().position(|m| m.name == name);
     trial.estimate(index.unwrap_or_default())
 }
+
+/// Where no candidate was simulated.
+const NO_CANDIDATE: &str = "No candidate could be simulated under its plan.";
 
 impl PlanReport<'_> {
     /// The settings in force, with the plans among which was searched in place of the scenario's.
@@ -332,27 +335,25 @@ impl PlanReport<'_> {
         }
     }
 
-    fn choice_row(&self, role: &str, i: usize) -> Vec<String> {
+    fn choice_row(&self, role: &str, i: usize) -> Vec<Entry> {
         let t = &self.result.trials[i];
-        let mut row = vec![role.to_owned(), t.candidate.plan.clone()];
-        row.extend(t.candidate.options.iter().cloned());
-        row.push(format::usd_estimate(estimate(t, FRONT[0])));
+        let mut row = vec![Entry::from(role), t.candidate.plan.as_str().into()];
+        row.extend(t.candidate.options.iter().map(|o| o.as_str().into()));
+        row.push(Entry::usd_estimate(estimate(t, FRONT[0])));
         row.push(match t.is_too_few(FRONT[1]) {
             true => format::TOO_FEW.into(),
-            false => format!("{} s", format::count(estimate(t, FRONT[1]).mean)),
+            false => Entry::seconds(estimate(t, FRONT[1]).mean),
         });
-        let mean = |name: &str| estimate(t, name).mean;
-        row.push(format::refused(
-            mean("requests_refused_share"),
-            mean("kv_quota_exceeded_share"),
-        ));
-        row.push(format::share_or_unknown(mean(LOSS)));
-        row.push(t.replications().to_string());
+        let of = |name: &str| estimate(t, name).mean;
+        let refused = ["requests_refused_share", "kv_quota_exceeded_share"].map(of);
+        row.push(Entry::refused(refused[0], refused[1]));
+        row.push(Entry::share_or_unknown(of(LOSS)));
+        row.push(Entry::whole(t.replications()));
         row
     }
 
     /// The choice and the runners-up.
-    pub fn choices_table(&self) -> String {
+    pub fn choices_table(&self) -> Table {
         let mut header = vec!["", "plan"];
         header.extend(&self.dimensions);
         header.extend([
@@ -370,15 +371,15 @@ impl PlanReport<'_> {
         let others = self.result.runners_up.iter().enumerate();
         let others = others.map(|(k, i)| self.choice_row(&format!("runner-up {}", k + 1), *i));
         let left = 2 + self.dimensions.len();
-        table(&header, left, choice.chain(others))
+        table(&header, left, choice.chain(others)).naming(0, "role")
     }
 
     /// How the choice did on fresh replications, or how far the nearest candidate is off.
-    pub fn objectives_table(&self) -> String {
+    pub fn objectives_table(&self) -> Answer {
         let trial = match (&self.result.confirmation, self.result.nearest) {
             (Some(t), _) => t,
             (None, Some(i)) => self.result.latest(i),
-            (None, None) => return "No candidate could be simulated under its plan.".into(),
+            (None, None) => return Answer::new().say(NO_CANDIDATE),
         };
         let objectives = &self.result.objectives;
         let rows = objectives.iter().map(|o| {
@@ -410,12 +411,13 @@ impl PlanReport<'_> {
             };
             let measured = match trial.is_too_few(o.name()) {
                 true => format::TOO_FEW.into(),
-                false => format::amount(e),
+                false => Entry::amount(e),
             };
-            vec![o.text.clone(), measured, bound, verdict]
+            let [text, bound, verdict] = [o.text.clone(), bound, verdict].map(Entry::from);
+            vec![text, measured, bound, verdict]
         });
         let header = ["objective", "measured", "one-sided bound", "verdict"];
-        table(&header, 1, rows)
+        Answer::new().table("objectives", table(&header, 1, rows))
     }
 
     /// A value of the objective's measure.

@@ -9,7 +9,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::{OutputDir, json};
 use crate::report::shell;
-use crate::report::table::table;
+use crate::report::table::{Answer, Entry, table};
 use crate::run::scenario::Scenario;
 use crate::study::reconcile::{Explained, Explanation, Meter, Reconciled, Verdict};
 use serde_json::{Value, json as value};
@@ -147,7 +147,7 @@ impl Report<'_> {
     }
 
     /// The tables for the terminal.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Answer {
         let header = [
             "meter",
             "verdict",
@@ -164,18 +164,24 @@ impl Report<'_> {
                 matches!(d.verdict, Verdict::Above | Verdict::Below)
             };
             vec![
-                m.meter.name().to_owned(),
-                m.verdict.words(),
-                count(m.band.mean),
-                format!("{} to {}", count(m.band.low), count(m.band.high)),
-                m.mean.map_or("-".into(), count),
-                m.mean
-                    .map_or("-".into(), |a| format::significant(a / m.band.mean, 3)),
-                format!("{} of {}", m.whole_days, m.days.len()),
-                m.days.iter().filter(outside).count().to_string(),
+                Entry::from(m.meter.name()),
+                m.verdict.words().into(),
+                Entry::count(m.band.mean),
+                Entry::named(
+                    format!("{} to {}", count(m.band.low), count(m.band.high)),
+                    &[("low_a_day", m.band.low), ("high_a_day", m.band.high)],
+                ),
+                m.mean.map_or("-".into(), Entry::count),
+                m.mean.map_or("-".into(), |a| factor(a / m.band.mean)),
+                Entry::of(
+                    format!("{} of {}", m.whole_days, m.days.len()),
+                    "",
+                    m.whole_days as f64,
+                ),
+                Entry::whole(m.days.iter().filter(outside).count()),
             ]
         });
-        let mut parts = vec![table(&header, 2, rows)];
+        let mut answer = Answer::new().table("meters", table(&header, 2, rows));
         let mut notes: Vec<String> = self.said.iter().map(|s| (*s).to_owned()).collect();
         let missing: Vec<&str> = self.found.missing.iter().map(|m| m.name()).collect();
         if !missing.is_empty() {
@@ -193,16 +199,15 @@ impl Report<'_> {
             notes.push("The workload has a weekly rhythm: the interval is that of mean days of a week, days differ more.".into());
         }
         if !notes.is_empty() {
-            parts.push(notes.join("\n"));
+            answer = answer.gap().say(notes.join("\n"));
         }
         match &self.found.explained {
-            Some(explained) => parts.push(self.explained(explained)),
-            None => parts.push("No flow has a whole day: nothing to explain. Days by date only begin and end with whole days if --since and --until say so.".into()),
+            Some(explained) => answer.gap().and(self.explained(explained)),
+            None => answer.gap().say("No flow has a whole day: nothing to explain. Days by date only begin and end with whole days if --since and --until say so."),
         }
-        parts.join("\n\n")
     }
 
-    fn explained(&self, explained: &Explained) -> String {
+    fn explained(&self, explained: &Explained) -> Answer {
         let rows = explained.ranking.iter().map(|e| {
             let settings = match e.settings.as_slice() {
                 [] => format!("--traffic {}", e.traffic.0),
@@ -213,26 +218,27 @@ impl Report<'_> {
                     .join(" "),
             };
             vec![
-                e.assumption.name().to_owned(),
-                settings,
-                format::significant(e.factor, 3),
-                e.interval.map_or("-".into(), ends),
-                format::percent(e.remaining),
+                Entry::from(e.assumption.name()),
+                settings.into(),
+                factor(e.factor),
+                e.interval.map_or("-".into(), ends).into(),
+                Entry::percent(e.remaining),
             ]
         });
         let header = ["alone", "as", "times", "95%", "unexplained"];
-        let mut text = format!(
-            "Unexplained over all meters: {}. One assumption moved, the others kept:\n\n{}",
-            format::percent(explained.before),
-            table(&header, 2, rows)
-        );
+        let before = format::percent(explained.before);
+        let mut answer = Answer::new()
+            .say(format!(
+                "Unexplained over all meters: {before}. One assumption moved, the others kept:\n"
+            ))
+            .table("explained", table(&header, 2, rows));
         for (assumption, why) in &explained.untried {
-            text.push_str(&format!("\nNot tried: {} ({why}).", assumption.name()));
+            answer = answer.say(format!("Not tried: {} ({why}).", assumption.name()));
         }
         if let Some(best) = explained.ranking.first() {
             let path = self.folder.join(artefacts::CALIBRATED_TOML);
-            text.push_str(&format!(
-                "\n\n{}\nTo go on with the best: kvplan run --scenario {}",
+            answer = answer.gap().say(format!(
+                "{}\nTo go on with the best: kvplan run --scenario {}",
                 match best.interval {
                     Some(_) =>
                         "The 95% interval holds how the whole days differ, and how the simulations do.",
@@ -241,7 +247,7 @@ impl Report<'_> {
                 path.display()
             ));
         }
-        text
+        answer
     }
 
     /// Where the calibrated scenario comes from.
@@ -343,4 +349,9 @@ impl Report<'_> {
 fn ends((low, high): (f64, f64)) -> String {
     let end = |x| format::significant(x, 3);
     format!("{} to {}", end(low), end(high))
+}
+
+/// How many times as much.
+fn factor(x: f64) -> Entry {
+    Entry::of(format::significant(x, 3), "", x)
 }

@@ -2,7 +2,7 @@
 
 use crate::report::cells::csv_bytes;
 use crate::report::format;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::study::cheapest::BOUNDED;
 use crate::study::rehearsal::{Judged, Rehearsal, Verdict};
 
@@ -60,7 +60,7 @@ fn evidence(j: &Judged) -> String {
 }
 
 /// The checklist with its verdicts; what is not testable is counted, not listed.
-pub fn checklist_table(rehearsal: &Rehearsal) -> String {
+pub fn checklist_table(rehearsal: &Rehearsal) -> Table {
     let header = [
         "item",
         "verdict",
@@ -83,14 +83,20 @@ pub fn checklist_table(rehearsal: &Rehearsal) -> String {
             } else {
                 found.join(", ")
             };
-            let hours = |s: f64| format!("{} h", format::count(s / 3_600.0));
+            let hours = |s: f64| {
+                Entry::of(
+                    format!("{} h", format::count(s / 3_600.0)),
+                    "h",
+                    s / 3_600.0,
+                )
+            };
             vec![
-                j.quote.clone(),
-                j.verdict.name().to_owned(),
-                j.bound.clone().unwrap_or_default(),
-                found,
-                j.broken_share.map(format::percent).unwrap_or_default(),
-                j.first_broken_s.map(hours).unwrap_or_default(),
+                Entry::from(j.quote.as_str()),
+                j.verdict.name().into(),
+                j.bound.clone().unwrap_or_default().into(),
+                found.into(),
+                j.broken_share.map_or("".into(), Entry::percent),
+                j.first_broken_s.map_or("".into(), hours),
             ]
         });
     table(&header, 4, rows)

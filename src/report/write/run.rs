@@ -1,5 +1,6 @@
 //! One scenario's results for the terminal and as CSV.
 
+use super::invoice::dollars;
 use super::sweep::{run_json, settings_line};
 use crate::models::quantity::Count;
 use crate::pricing::{Invoice, Money};
@@ -8,7 +9,7 @@ use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::run::metric::{METRICS, Metric};
 use crate::run::scenario::Scenario;
 use crate::study::cheapest::{Reason, why_excluded};
@@ -94,7 +95,7 @@ fn invoice_csv(cells: &[Cell]) -> Vec<u8> {
 
 /// All measures, a column for each policy; measures that are zero or absent everywhere are
 /// left out.
-pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
+pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> Table {
     let mut header = vec!["measure"];
     header.extend(cells.iter().map(|c| c.policy.as_str()));
     header.push("meaning");
@@ -105,54 +106,56 @@ pub fn metrics_table(metrics: &[Metric], cells: &[Cell]) -> String {
         })
     };
     let rows = (0..metrics.len()).filter(tells).map(|i| {
-        let mut row = vec![metrics[i].name.to_owned()];
+        let mut row = vec![Entry::from(metrics[i].name)];
         for c in cells {
             let e = c.pooled.estimates[i];
             row.push(if c.pooled.too_few[i] {
                 format::TOO_FEW.into()
             } else {
-                format::amount(e)
+                Entry::amount(e)
             });
         }
-        row.push(metrics[i].meaning.to_owned());
+        row.push(metrics[i].meaning.into());
         row
     });
-    table(&header, 1, rows)
+    table(&header, 1, rows).explained_by("meaning")
 }
 
 /// The lines of an invoice that were used, and the total.
-pub fn invoice_table(invoice: &Invoice) -> String {
+pub fn invoice_table(invoice: &Invoice) -> Table {
     let lines = invoice.lines.iter().filter(|l| l.used > 0);
-    let mut rows: Vec<Vec<String>> = lines
+    let exact = |n: u128| Entry::of(n.to_string(), "", n as f64);
+    let mut rows: Vec<Vec<Entry>> = lines
         .map(|l| match l.item {
             None => {
-                let blank = || String::new();
+                let blank = || Entry::from("");
                 vec![
                     "plan fee".into(),
                     blank(),
                     blank(),
                     blank(),
                     blank(),
-                    l.amount.to_string(),
+                    dollars(l.amount.to_string(), l.amount),
                 ]
             }
             Some(item) => vec![
-                item.name().to_owned(),
-                l.used.to_string(),
-                l.included.to_string(),
-                l.billable.to_string(),
+                item.name().into(),
+                exact(l.used),
+                exact(l.included),
+                exact(l.billable),
                 format!(
                     "{:.3} per {}",
                     l.unit_price,
                     crate::models::quantity::Count(l.per)
-                ),
-                format!("{:.4}", l.amount),
+                )
+                .into(),
+                dollars(format!("{:.4}", l.amount), l.amount),
             ],
         })
         .collect();
-    let mut total = vec![String::new(); 5];
+    let mut total = vec![Entry::from(""); 5];
     total[0] = "total".into();
-    total.push(invoice.total.to_string());
+    total.push(dollars(invoice.total.to_string(), invoice.total));
     rows.push(total);
     let header = ["item", "used", "included", "billable", "price", "amount"];
     table(&header, 1, rows)

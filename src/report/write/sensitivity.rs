@@ -8,7 +8,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
 use crate::study::sensitivity::{Inputs, Sensitivity, Settings, Share};
@@ -114,6 +114,21 @@ impl SensitivityReport<'_> {
         )
     }
 
+    /// The measure's unit as machines read it.
+    fn unit(&self) -> &'static str {
+        let units = ["usd", "rate", "share", "ratio", "ms", "s"];
+        let measure = self.measure();
+        let mut ends = units.into_iter();
+        let end = ends.find(|u| measure.ends_with(&format!("_{u}")));
+        end.unwrap_or_default()
+    }
+
+    /// An effect with its interval.
+    fn estimate(&self, e: Estimate) -> Entry {
+        let text = self.with_interval(e);
+        Entry::of(text, self.unit(), e.mean).with_half_width("ci95", e.half_width)
+    }
+
     /// Inputs, those that move the measure most first.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.inputs.inputs.len()).collect();
@@ -183,7 +198,7 @@ impl SensitivityReport<'_> {
     }
 
     /// The analyses side by side, most influential input first.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Table {
         let mut header = vec![
             "input",
             "low",
@@ -200,7 +215,7 @@ impl SensitivityReport<'_> {
         if r.sobol.is_some() {
             header.extend(["first index", "total index"]);
         }
-        let show = self.show();
+        let number = |x: f64| Entry::of((self.show())(x), self.unit(), x);
         let rows = self.order().into_iter().map(|i| {
             let input = &self.inputs.inputs[i];
             let o = &r.one_at_a_time[i];
@@ -211,24 +226,22 @@ impl SensitivityReport<'_> {
                 } else {
                     " "
                 };
-                format!("{number}{blank}{}", input.unit)
+                Entry::of(format!("{number}{blank}{}", input.unit), "", v)
             };
-            let mut row = vec![input.name.clone()];
+            let mut row = vec![Entry::from(input.name.as_str())];
             row.extend([input.low, input.base, input.high].map(value));
-            row.push(self.with_interval(o.at_low));
-            row.push(self.with_interval(o.at_high));
-            row.push(self.with_interval(o.swing));
+            row.extend([o.at_low, o.at_high, o.swing].map(|e| self.estimate(e)));
             if let Some(m) = &r.morris {
                 row.extend([
-                    self.with_interval(m[i].mu_star),
-                    show(m[i].mu),
-                    show(m[i].sigma),
+                    self.estimate(m[i].mu_star),
+                    number(m[i].mu),
+                    number(m[i].sigma),
                 ]);
             }
             if let Some(s) = &r.sobol {
                 let share = |s: Share| {
                     let [v, l, h] = [s.value, s.low, s.high].map(format::percent);
-                    format!("{v} ({l} to {h})")
+                    Entry::of(format!("{v} ({l} to {h})"), "share", s.value)
                 };
                 row.extend([share(s.indices[i].first), share(s.indices[i].total)]);
             }

@@ -11,7 +11,7 @@ use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::output::json;
 use crate::report::settings::settings;
-use crate::report::table::table;
+use crate::report::table::{Answer, Entry, table};
 use crate::run::scenario::Scenario;
 use crate::study::stores::{MEASURES, StoreCell, TakeOver};
 use serde::Serialize;
@@ -241,7 +241,7 @@ impl Comparison<'_> {
     }
 
     /// The tables for the terminal.
-    pub fn summary(&self) -> String {
+    pub fn summary(&self) -> Answer {
         let header = [
             "requests/month",
             "policy",
@@ -255,93 +255,97 @@ impl Comparison<'_> {
             "query p50 / p95",
             "stored after",
         ];
-        let pair = |c: &StoreCell, what: &str| {
+        let pair = |c: &StoreCell, what: &str, names: [&'static str; 2]| {
             let q = |p: &str| {
                 let name = format!("{what}_{p}_ms");
                 match c.is_too_few(&name) {
-                    true => format::TOO_FEW.to_owned(),
-                    false => format::milliseconds(c.estimate(&name).mean),
+                    true => f64::NAN,
+                    false => c.estimate(&name).mean,
                 }
             };
-            format!("{} / {}", q("p50"), q("p95"))
+            let words = |p: &str, ms: f64| match c.is_too_few(&format!("{what}_{p}_ms")) {
+                true => format::TOO_FEW.to_owned(),
+                false => format::milliseconds(ms),
+            };
+            let (p50, p95) = (q("p50"), q("p95"));
+            let text = format!("{} / {}", words("p50", p50), words("p95", p95));
+            Entry::named(text, &[(names[0], p50), (names[1], p95)])
         };
         let rows = self.cells.iter().map(|c| {
             vec![
-                c.traffic.to_string(),
-                c.policy.clone(),
-                c.store.clone(),
+                Entry::level(c.traffic),
+                c.policy.as_str().into(),
+                c.store.as_str().into(),
                 match (c.verdict.able, c.cheapest) {
                     (false, _) => "not able".into(),
                     (true, true) => "cheapest".into(),
-                    (true, false) => String::new(),
+                    (true, false) => "".into(),
                 },
-                format::usd_estimate(c.estimate("cost_usd")),
-                format::usd(c.estimate("store_usd").mean),
-                format::percent(c.verdict.refused),
-                format::share_or_unknown(c.estimate("loss_rate").mean),
-                pair(c, "write"),
-                pair(c, "fetch"),
-                format!(
-                    "{} s",
-                    format::count(c.estimate("stored_after_mean_s").mean)
-                ),
+                Entry::usd_estimate(c.estimate("cost_usd")),
+                Entry::usd(c.estimate("store_usd").mean),
+                Entry::percent(c.verdict.refused),
+                Entry::share_or_unknown(c.estimate("loss_rate").mean),
+                pair(c, "write", ["write_p50_ms", "write_p95_ms"]),
+                pair(c, "fetch", ["query_p50_ms", "query_p95_ms"]),
+                Entry::seconds(c.estimate("stored_after_mean_s").mean),
             ]
         });
-        let mut text = table(&header, 4, rows);
-        text.push_str("\n\nLimits met\n");
-        text.push_str(&self.remarks());
-        text.push_str("\n\nStores\n");
+        let costs = table(&header, 4, rows).naming(3, "standing");
+        let mut answer = Answer::new()
+            .table("stores", costs)
+            .say("\nLimits met")
+            .and(self.remarks())
+            .say("\nStores");
         let stores = self.stores.iter();
         let rows = stores.map(|s| vec![s.name.clone(), s.title.clone(), s.consistency.clone()]);
-        text.push_str(&table(
-            &["store", "what is kept where", "consistency"],
-            3,
-            rows,
-        ));
+        let header = ["store", "what is kept where", "consistency"];
+        answer = answer.table("kept", table(&header, 3, rows));
         for s in self.stores {
             if let Some(note) = &s.note {
-                text.push_str(&format!("\n {}: {note}", s.name));
+                answer = answer.say(format!(" {}: {note}", s.name));
             }
         }
         if !self.take_overs.is_empty() {
-            text.push_str("\n\nWhere one store takes over from another as the cheapest\n");
+            answer = answer.say("\nWhere one store takes over from another as the cheapest");
             let rows = self.take_overs.iter().map(|t| {
                 vec![
-                    t.policy.clone(),
-                    t.from.clone(),
-                    t.to.clone(),
-                    format::interval(t.at),
+                    Entry::from(t.policy.as_str()),
+                    t.from.as_str().into(),
+                    t.to.as_str().into(),
+                    Entry::interval(t.at),
                 ]
             });
             let header = ["policy", "from", "to", "at requests/month"];
-            text.push_str(&table(&header, 3, rows));
+            answer = answer.table("take_overs", table(&header, 3, rows));
         }
-        text
+        answer
     }
 
     /// What was found of the stores' bounds.
-    fn remarks(&self) -> String {
-        let rows: Vec<Vec<String>> = self
+    fn remarks(&self) -> Answer {
+        let rows: Vec<Vec<Entry>> = self
             .cells
             .iter()
             .filter(|c| !c.verdict.reasons.is_empty())
             .map(|c| {
                 vec![
-                    c.traffic.to_string(),
-                    c.policy.clone(),
-                    c.store.clone(),
+                    Entry::level(c.traffic),
+                    c.policy.as_str().into(),
+                    c.store.as_str().into(),
                     format!(
                         "{}{}",
                         if c.verdict.able { "" } else { "not able: " },
                         c.verdict.reasons.join("; ")
-                    ),
+                    )
+                    .into(),
                 ]
             })
             .collect();
         if rows.is_empty() {
-            return " none".into();
+            return Answer::new().say(" none");
         }
-        table(&["requests/month", "policy", "store", "remark"], 4, rows)
+        let header = ["requests/month", "policy", "store", "remark"];
+        Answer::new().table("limits_met", table(&header, 4, rows))
     }
 }
 

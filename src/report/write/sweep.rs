@@ -1,7 +1,7 @@
 //! The results of a sweep as CSV, charts and a table.
 
 use super::assertions::{Assertion, for_json};
-use super::precision::{attained, needed, replications};
+use super::precision::replications;
 use crate::models::quantity::Count;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
@@ -11,7 +11,6 @@ use crate::report::format;
 use crate::report::output::{OutputDir, json};
 use crate::report::reason::reason_words;
 use crate::report::settings::settings;
-use crate::report::table::table;
 use crate::run::metric::{ALLOWANCES, METRICS};
 use crate::run::scenario::Scenario;
 use crate::study::answers::{UsedUp, answers, used_up};
@@ -486,74 +485,4 @@ pub fn costs_of<'a>(
     ];
     all.retain(|s| !s.data.is_empty());
     all
-}
-
-/// The summary for the terminal.
-pub fn summary(cells: &[Cell]) -> String {
-    let mut header = vec![
-        "requests/month",
-        "policy",
-        "cost/month",
-        "ops/request",
-        "hit ratio",
-        "batch",
-        "query p95",
-        "errors",
-        "refused requests / operations",
-        "lost",
-        "reads wanted",
-        "writes wanted",
-        "requests wanted",
-        "costs least",
-    ];
-    let with_precision = cells.iter().any(|c| c.attained.is_some());
-    if with_precision {
-        header.extend(["replications", "least precise"]);
-    }
-    let rows = cells.iter().zip(standings(cells)).map(|(c, standing)| {
-        let mean = |name: &str| c.estimate(name).mean;
-        let p95 = match c.is_too_few("query_p95_ms") {
-            true => format::TOO_FEW.to_owned(),
-            false => format::milliseconds_estimate(c.estimate("query_p95_ms")),
-        };
-        let mut row = vec![
-            c.traffic.to_string(),
-            c.policy.clone(),
-            format::usd_estimate(c.estimate("cost_usd")),
-            format::count(mean("operations_per_request")),
-            format::percent(mean("hit_ratio")),
-            format::count(mean("batch_records")),
-            p95,
-            format::percent(mean("error_rate")),
-            format::refused(
-                mean("requests_refused_share"),
-                mean("kv_quota_exceeded_share"),
-            ),
-            format::share_or_unknown(mean("loss_rate")),
-            format::percent(mean("quota_use_reads")),
-            format::percent(mean("quota_use_writes")),
-            format::percent(mean("quota_use_requests")),
-            match standing {
-                Standing::Excluded(_) => "excluded".into(),
-                told => standing_words(told),
-            },
-        ];
-        if with_precision {
-            row.extend([needed(c), attained(c)]);
-        }
-        row
-    });
-    let mut text = table(&header, 2, rows);
-    let excluded: Vec<String> = cells
-        .iter()
-        .filter_map(|c| Some((c, why_excluded(c)?)))
-        .map(|(c, why)| format!("  {} {}: {}", c.traffic, c.policy, reason_words(why)))
-        .collect();
-    if !excluded.is_empty() {
-        text.push_str(
-            "\n\nExcluded from what costs least, because the bill is not for the whole work:\n",
-        );
-        text.push_str(&excluded.join("\n"));
-    }
-    text
 }

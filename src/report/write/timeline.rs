@@ -8,7 +8,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::run::scenario::Scenario;
 use crate::run::series::{COLUMNS, Recovery, column};
 use crate::run::spans::otlp_json;
@@ -180,7 +180,7 @@ fn describe(window: &Window) -> String {
 
 /// A row per policy and failure window: goodput before it and at its worst, and how long after its
 /// end goodput and errors were back.
-pub fn recovery_table(scenario: &Scenario, timelines: &[&Timeline]) -> String {
+pub fn recovery_table(scenario: &Scenario, timelines: &[&Timeline]) -> Table {
     let header = [
         "window",
         "what",
@@ -208,19 +208,21 @@ pub fn recovery_table(scenario: &Scenario, timelines: &[&Timeline]) -> String {
                         "{}; {} of {n} not by the end",
                         format::interval(Estimate::of(back)),
                         n - recovered
-                    ),
-                    _ => format::interval(Estimate::of(back)),
+                    )
+                    .into(),
+                    _ => Entry::interval(Estimate::of(back)),
                 };
                 vec![
                     format!(
                         "{} + {}",
                         format_duration(w.start),
                         format_duration(w.length)
-                    ),
-                    describe(w),
-                    t.policy.clone(),
-                    format::interval(mean(|r| r.before_per_s)),
-                    format::interval(mean(|r| r.least_per_s)),
+                    )
+                    .into(),
+                    describe(w).into(),
+                    t.policy.as_str().into(),
+                    Entry::interval(mean(|r| r.before_per_s)),
+                    Entry::interval(mean(|r| r.least_per_s)),
                     after,
                 ]
             })

@@ -6,7 +6,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::sim::latencies::Bins;
 use crate::study::validate::{Compared, Distribution, Row, Seen, Verdict};
 use crate::telemetry::ports::OpKind;
@@ -89,7 +89,7 @@ impl Report<'_> {
     }
 
     /// The table for the terminal.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Table {
         let range = format!("least to most of {}", self.compared.simulations);
         let header = ["measure", "verdict", "real", "simulated", &range];
         let rows = self.compared.rows.iter().map(|r| {
@@ -98,16 +98,21 @@ impl Report<'_> {
                 true => format::milliseconds(x),
                 false => format::grouped(&number(x, false)),
             };
+            let unit = if r.is_latency { "ms" } else { "" };
+            let value = |x: f64| Entry::of(words(x), unit, x);
             let [middle, low, high] = r.simulated;
             let range = match low == high || low.is_nan() {
-                true => "-".to_owned(),
-                false => format!("{} to {}", words(low), words(high)),
+                true => "-".into(),
+                false => {
+                    let text = format!("{} to {}", words(low), words(high));
+                    Entry::named(text, &[("least", low), ("most", high)])
+                }
             };
             vec![
-                r.measure.clone(),
-                r.verdict.words().to_owned(),
-                words(r.real),
-                words(middle),
+                Entry::from(r.measure.as_str()),
+                r.verdict.words().into(),
+                value(r.real),
+                value(middle),
                 range,
             ]
         });

@@ -1,7 +1,8 @@
 //! Objectives as people write them: `p95_query<500ms,loss<0.1%,cost<20USD`.
 
+use crate::models::ValueError;
+use crate::models::nearest::{nearest_name, question};
 use crate::models::quantity::{Count, Probability, parse_duration};
-use crate::models::{ValueError, nearest};
 use crate::run::metric::{METRICS, index_of};
 
 /// A bound on a measure.
@@ -28,6 +29,22 @@ const ALIASES: [(&str, &str); 9] = [
     ("staleness_p50", "answer_age_p50_s"),
     ("staleness_p99", "answer_age_p99_s"),
     ("store_delay", "store_delay_mean_s"),
+];
+
+/// Short names of percentiles.
+const PERCENTILES: [&str; 12] = [
+    "p50_record",
+    "p95_record",
+    "p99_record",
+    "p50_metrics",
+    "p95_metrics",
+    "p99_metrics",
+    "p50_query",
+    "p95_query",
+    "p99_query",
+    "p50_health",
+    "p95_health",
+    "p99_health",
 ];
 
 /// What to bound in place of a level.
@@ -122,7 +139,7 @@ pub fn no_level(text: &str, name: &str) -> String {
 /// Lists the names there are, and which was probably meant.
 pub fn measure(name: &str) -> Result<usize, ValueError> {
     known(name).ok_or_else(|| {
-        let near = meant(name).map_or_else(String::new, |n| format!(" (did you mean {n}?)"));
+        let near = meant(name).map_or_else(String::new, question);
         let names: Vec<&str> = METRICS.iter().map(|m| m.name).collect();
         ValueError::new(format!(
             "found the measure \"{name}\"{near}, expected one of: {}, {}",
@@ -168,32 +185,26 @@ fn short_names() -> String {
 }
 
 /// The name that was probably meant.
-fn meant(name: &str) -> Option<String> {
-    let calls = ["query", "record", "metrics", "health"];
-    let percentiles = ["p50", "p95", "p99"]
-        .into_iter()
-        .flat_map(|p| calls.map(|call| format!("{p}_{call}")));
-    let percentiles: Vec<String> = percentiles.collect();
-    let aliases = ALIASES.iter().map(|a| a.0);
-    let names = aliases.chain(METRICS.iter().map(|m| m.name));
-    nearest(name, names.chain(percentiles.iter().map(String::as_str))).map(str::to_owned)
+fn meant(name: &str) -> Option<&'static str> {
+    let short = ALIASES.iter().map(|a| a.0).chain(PERCENTILES);
+    nearest_name(name, short.chain(METRICS.iter().map(|m| m.name)))
 }
 
 /// A bound in the unit of its measure; the error says what was expected.
 fn bound(measure: &str, text: &str) -> Result<f64, String> {
     let number = |t: &str| t.trim().parse::<f64>().ok().filter(|n| n.is_finite());
     let duration = |per: f64| {
-        number(text)
-            .or_else(|| parse_duration(text).ok().map(|d| d.as_secs_f64() * per))
-            .ok_or_else(|| "a duration such as 500ms or 2s".to_owned())
+        let seconds = parse_duration(text).map(|d| d.as_secs_f64() * per);
+        seconds.map_err(|_| "a duration with its unit, such as 500ms or 2s".to_owned())
     };
     if measure.ends_with("_ms") {
         duration(1e3)
     } else if measure.ends_with("_s") {
         duration(1.0)
     } else if measure.ends_with("_usd") {
-        let amount = text.trim_start_matches('$').trim_end_matches("USD");
-        number(amount).ok_or_else(|| "an amount such as 20USD".to_owned())
+        let amount = text.strip_prefix('$').or(text.strip_suffix("USD"));
+        let amount = amount.and_then(number);
+        amount.ok_or_else(|| "an amount with its unit, such as 20USD or $20".to_owned())
     } else if ["_rate", "_share", "_ratio"]
         .iter()
         .any(|s| measure.ends_with(s))
@@ -234,10 +245,17 @@ mod tests {
     fn errors_say_what_was_expected() {
         let error = |t| parse(t).unwrap_err().to_string();
         insta::assert_snapshot!(error("p95_query"), @r#"found "p95_query", expected a measure, < or >, and a bound, such as p95_query<500ms"#);
-        insta::assert_snapshot!(error("p95_query<fast"), @r#"found "p95_query<fast", expected a duration such as 500ms or 2s"#);
+        insta::assert_snapshot!(error("p95_query<fast"), @r#"found "p95_query<fast", expected a duration with its unit, such as 500ms or 2s"#);
         insta::assert_snapshot!(error("loss<5"), @r#"found "loss<5", expected a share such as 0.1%"#);
         insta::assert_snapshot!(error("cost<1USD,cost<2USD"), @"found two bounds of one kind on cost_usd, expected one");
         insta::assert_snapshot!(error("isolates<5"), @r#"found "isolates<5", expected a measure with an interval, such as cold_start_share: isolates is a level that a run ends on or reaches once, of which no number of replications (-n) gives a bound"#);
+        insta::assert_snapshot!(error("p95_query<500"), @r#"found "p95_query<500", expected a duration with its unit, such as 500ms or 2s"#);
+        insta::assert_snapshot!(error("cost<20"), @r#"found "cost<20", expected an amount with its unit, such as 20USD or $20"#);
+        let near = error("p95_qury<1s");
+        assert!(
+            near.starts_with("found the measure \"p95_qury\" (did you mean \"p95_query\"?)"),
+            "{near}"
+        );
         let unknown = error("speed<1");
         assert!(unknown.starts_with("found the measure \"speed\", expected one of: cost, errors"));
         assert!(unknown.contains("query_p95_ms"), "{unknown}");

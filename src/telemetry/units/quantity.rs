@@ -9,14 +9,49 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Splits `"12.5 ms"` into 12.5 and `"ms"`; underscores in the number are allowed.
+/// Splits `"12.5 ms"` into 12.5 and `"ms"`; see [`number_part`].
 fn number_and_unit(text: &str) -> Option<(f64, &str)> {
+    let (number, unit) = number_part(text)?;
+    Some((number.parse().ok()?, unit))
+}
+
+/// The number at the beginning of a text, without what only parts its digits, and the rest: `12.5 ms`, `1_000_000`,
+/// `1,000,000`, `1e6`. Commas part groups of three digits, the first of one to three, or there is no number.
+pub fn number_part(text: &str) -> Option<(String, &str)> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '+')))
-        .unwrap_or(text.len());
-    let number = text[..end].replace('_', "").parse().ok()?;
-    Some((number, text[end..].trim()))
+    let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '+' | ',');
+    let end = text.find(|c| !is_number(c)).unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    if number.contains(',') && !is_grouped(number.trim_start_matches(['-', '+'])) {
+        return None;
+    }
+    let mut number = number.replace(['_', ','], "");
+    let power = rest.strip_prefix(['e', 'E']).map_or(0, |power| {
+        let digits = power.trim_start_matches(['+', '-']);
+        let signs = power.len() - digits.len();
+        let length = digits.find(|c: char| !c.is_ascii_digit());
+        match length.unwrap_or(digits.len()) {
+            0 => 0,
+            n => 1 + signs + n,
+        }
+    });
+    number.push_str(&rest[..power]);
+    Some((number, rest[power..].trim()))
+}
+
+/// Whether commas part the whole of a number into groups of three digits: `1,000,000`, `12,500.5`.
+pub fn is_grouped(number: &str) -> bool {
+    let whole = number.split('.').next().unwrap_or_default();
+    let decimals = &number[whole.len()..];
+    let is_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let rest: Vec<&str> = groups.collect();
+    (1..=3).contains(&first.len())
+        && is_digits(first)
+        && !rest.is_empty()
+        && rest.iter().all(|g| g.len() == 3 && is_digits(g))
+        && is_digits(decimals.trim_start_matches('.'))
 }
 
 /// Seconds in a unit of time; `None` if the unit is unknown.
@@ -369,6 +404,30 @@ mod tests {
                 .to_string()
                 .contains("0 or more")
         );
+    }
+
+    #[test]
+    fn large_numbers_may_be_written_as_people_do() {
+        let count = |text: &str| text.parse::<Count>().map(|c| c.0);
+        for text in [
+            "1e6",
+            "1E6",
+            "1.0e+6",
+            "1,000,000",
+            "1_000_000",
+            "1000k",
+            "0.001e9",
+        ] {
+            assert_eq!(count(text), Ok(1_000_000), "{text}");
+        }
+        assert_eq!(count("12,500k"), Ok(12_500_000));
+        assert_eq!("1e3/h".parse::<Rate>(), "1000/h".parse::<Rate>());
+        assert_eq!(parse_duration("1,500 ms"), parse_duration("1.5 s"));
+        for text in [
+            "1,00", "1,0000", "1000,000", ",000", "1,", "1e", "1e+", "e6", "1,5M",
+        ] {
+            assert!(count(text).is_err(), "{text}");
+        }
     }
 
     #[test]

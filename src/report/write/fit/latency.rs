@@ -9,7 +9,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::study::fit::Family;
 use crate::study::fit::latency::{Candidate, LatencyFit, Operation, QqPoint};
 
@@ -154,7 +154,7 @@ impl Report<'_> {
     }
 
     /// The table for the terminal.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Table {
         let header = [
             "distribution",
             "parameters",
@@ -168,7 +168,7 @@ impl Report<'_> {
             "p99.9",
         ];
         let n = self.fit.values_ms.len();
-        let ms = format::milliseconds;
+        let ms = Entry::milliseconds;
         let mut rows = Vec::new();
         for c in &self.fit.candidates {
             let parameters = c.fitted.estimates(n).into_iter().map(|p| {
@@ -179,11 +179,11 @@ impl Report<'_> {
                 }
             });
             let mut row = vec![
-                c.fitted.family().name().to_owned(),
-                parameters.collect::<Vec<_>>().join(", "),
-                format::count(c.delta_aic),
-                format::count(c.ks_distance),
-                format::count(c.ks_p),
+                Entry::from(c.fitted.family().name()),
+                parameters.collect::<Vec<_>>().join(", ").into(),
+                Entry::count(c.delta_aic),
+                Entry::count(c.ks_distance),
+                Entry::count(c.ks_p),
                 ms(c.fitted.dist().mean_ms()),
             ];
             row.extend(QUANTILES.map(|p| ms(c.fitted.quantile(p))));
@@ -194,12 +194,12 @@ impl Report<'_> {
             !found
         });
         for family in missing {
-            let mut row = vec![family.name().to_owned(), "none: a value is 0".to_owned()];
-            row.extend(vec!["-".to_owned(); 8]);
+            let mut row = vec![Entry::from(family.name()), "none: a value is 0".into()];
+            row.extend(vec![Entry::from("-"); 8]);
             rows.push(row);
         }
-        let mut observed = vec!["observed".to_owned(), format!("n = {n}")];
-        observed.extend(vec!["-".to_owned(); 3]);
+        let mut observed = vec![Entry::from("observed"), format!("n = {n}").into()];
+        observed.extend(vec![Entry::from("-"); 3]);
         observed.push(ms(self.fit.mean_ms()));
         observed.extend(QUANTILES.map(|p| ms(self.fit.quantile_ms(p))));
         rows.push(observed);

@@ -7,7 +7,7 @@ use crate::report::draw::chart::{Axis, Chart, Datum, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
-use crate::report::table::table;
+use crate::report::table::{Entry, Table, table};
 use crate::study::fit::workload::{RESERVOIR, Slot, WorkloadFit};
 use crate::workload::Secondary;
 use crate::workload::trace::{BadReason, rfc3339};
@@ -281,7 +281,7 @@ impl Report<'_> {
     }
 
     /// Dispersion by length of the windows.
-    pub fn table(&self) -> String {
+    pub fn table(&self) -> Table {
         let header = [
             "window",
             "windows",
@@ -294,13 +294,13 @@ impl Report<'_> {
         let pairs = self.fit.dispersion.iter().zip(&self.fit.fitted_dispersion);
         let rows = pairs.filter(|(d, _)| d.windows > 0).map(|(d, fitted)| {
             vec![
-                format!("{} s", d.scale_s),
-                d.windows.to_string(),
-                format::count(d.mean),
-                d.most.to_string(),
-                format::count(WorkloadFit::peak_to_mean(d)),
-                format::estimate(d.index),
-                format::count(*fitted),
+                Entry::of(format!("{} s", d.scale_s), "s", d.scale_s as f64),
+                Entry::of(d.windows.to_string(), "", d.windows as f64),
+                Entry::count(d.mean),
+                Entry::of(d.most.to_string(), "", d.most as f64),
+                Entry::count(WorkloadFit::peak_to_mean(d)),
+                Entry::interval(d.index),
+                Entry::count(*fitted),
             ]
         });
         table(&header, 1, rows)
