@@ -13,6 +13,7 @@ use kvplan::run::scenario::Scenario;
 use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// What `study` gives, under a bar over `steps` replications; an interrupt stops its work.
@@ -38,21 +39,24 @@ pub(crate) fn compute<T, E: Into<Failure>>(
     watched(steps, quiet, study).map_err(Into::into)
 }
 
-/// Says so if `period.requests` was given and decides nothing, as the period is longer at every level anyway.
+/// Says so to whoever sits at a terminal if `period.requests` was given and decides nothing.
 pub(crate) fn remark_idle_requests(scenario: &Scenario, levels: &[Count], quiet: bool) {
-    let is_of = |o: &&String| o.trim_start().starts_with("period.requests");
-    let Some(given) = scenario.arguments.iter().find(is_of).filter(|_| !quiet) else {
-        return;
-    };
+    let is_told = !quiet && std::io::stderr().is_terminal();
+    if let Some(said) = idle_requests(scenario, levels).filter(|_| is_told) {
+        remark(&said);
+    }
+}
+
+/// What is to be said of a `period.requests` that was given, if the period is longer at every level anyway.
+fn idle_requests(scenario: &Scenario, levels: &[Count]) -> Option<String> {
+    let mut arguments = scenario.arguments.iter();
+    let given = arguments.find(|o| o.trim_start().starts_with("period.requests"))?;
     let mut without = scenario.clone();
     without.period.requests = Count(1);
     let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
-    if levels.iter().all(is_idle) {
-        remark(&format!(
-            "--set {given}: has no effect, as period.at_least = {} is longer",
-            format_duration(scenario.period.at_least)
-        ));
-    }
+    let least = format_duration(scenario.period.at_least);
+    (levels.iter().all(is_idle))
+        .then(|| format!("--set {given}: has no effect, as period.at_least = {least} is longer"))
 }
 
 /// Sweeps the levels, keeping nothing on the way.
@@ -163,5 +167,29 @@ impl Session {
             say!("{written}");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_requests_that_decides_nothing_is_told() {
+        let told = |requests: u64, levels: &[u64]| {
+            let mut scenario = Scenario::load("default", &[], None, &[]).unwrap();
+            scenario.period.requests = Count(requests);
+            scenario.arguments = vec!["--set".into(), format!("period.requests={requests}")];
+            let levels: Vec<Count> = levels.iter().copied().map(Count).collect();
+            idle_requests(&scenario, &levels)
+        };
+        let said = told(300, &[1_000_000]).unwrap();
+        assert!(
+            said.ends_with("as period.at_least = 1 h is longer"),
+            "{said}"
+        );
+        assert_eq!(told(3_000, &[1_000_000]), None);
+        // It decides at one of the levels.
+        assert_eq!(told(300, &[10_000, 1_000_000]), None);
     }
 }

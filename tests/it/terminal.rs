@@ -385,19 +385,6 @@ fn flags_that_do_nothing_are_refused() {
 }
 
 #[test]
-fn a_number_of_requests_that_decides_nothing_is_told() {
-    let dir = TempDir::new().unwrap();
-    let told = |requests: &str| {
-        let args = ["run", "--traffic", "1M", "-n", "1", "--set", requests];
-        String::from_utf8(kvplan(dir.path(), &args).stderr).unwrap()
-    };
-    assert!(
-        told("period.requests=300").contains("has no effect, as period.at_least = 1 h is longer")
-    );
-    assert_eq!(told("period.requests=3000"), "");
-}
-
-#[test]
 fn large_numbers_may_be_written_as_people_do() {
     let dir = TempDir::new().unwrap();
     let run = |traffic: &str| {
