@@ -194,7 +194,7 @@ mod tests {
             ("-1", Unit::Count),
             ("1.5", Unit::Count),
             ("1.2.3M", Unit::Count),
-            ("1e6", Unit::Count),
+            ("1e60", Unit::Count),
             ("1001T", Unit::Count),
             ("5B", Unit::Bytes),
             ("0.1", Unit::Bytes),

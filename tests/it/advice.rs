@@ -435,7 +435,7 @@ fn used_up_worker_requests_are_marked_and_told() {
     let wanted = number(&all[1], "quota_use_requests");
     assert!((20.0 / 3.0..7.1).contains(&wanted), "{wanted}");
     let chart = fs::read_to_string(dir.path().join("cost.svg")).unwrap();
-    let mark = "optimised: Worker requests of plan &quot;free&quot; used up at every level from 3M";
+    let mark = "optimised: Worker requests used up at every level from 3M";
     assert!(chart.contains(mark), "{chart}");
     let chart = fs::read_to_string(dir.path().join("quota_use.svg")).unwrap();
     assert!(chart.contains("optimised: Worker requests"));

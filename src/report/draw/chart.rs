@@ -1,25 +1,9 @@
-//! Line charts, drawn alike as SVG and PNG, with text from a font inside the binary.
+//! What a line chart is made from.
 
-use super::drawing::{self, Drawing};
-use super::hover::Hover;
-use super::style::SIZE;
+pub use super::ticks::Scale;
 use super::ticks::Ticks;
-use super::{multiples, single};
-use crate::report::error::{NotDrawn, WriteError};
-use plotters::coord::Shift;
-use plotters::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
-
-/// How an axis spaces its values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
-    /// Evenly.
-    Linear,
-    /// By the logarithm.
-    Log,
-}
 
 /// An axis.
 #[derive(Debug, Clone)]
@@ -96,43 +80,7 @@ pub struct Chart {
     pub note: String,
 }
 
-/// As many lines of different colour as can be told apart in one plot.
-const MOST_COLOURS: usize = 6;
-
-impl Drawing for Chart {
-    fn size(&self) -> (u32, u32) {
-        if self.is_one_plot() {
-            return SIZE;
-        }
-        (SIZE.0, multiples::height(self))
-    }
-
-    fn heading(&self) -> [&str; 3] {
-        [&self.title, &self.subtitle, &self.note]
-    }
-
-    fn draw_on<DB: DrawingBackend>(
-        &self,
-        root: &DrawingArea<DB, Shift>,
-        k: i32,
-    ) -> Result<Hover, NotDrawn> {
-        if self.is_one_plot() {
-            single::draw(self, root, k)
-        } else {
-            multiples::draw(self, root, k)
-        }
-    }
-}
-
 impl Chart {
-    /// Draws the chart into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
-        drawing::draw(self, path)
-    }
-
     /// The ends of an axis, from its settings and the data.
     fn range(&self, axis: &Axis, get: fn(&Datum) -> [f64; 3], tight: bool) -> Range<f64> {
         let usable = |v: &f64| v.is_finite() && (axis.scale == Scale::Linear || *v > 0.0);
@@ -184,72 +132,11 @@ impl Chart {
         families.into_iter().collect()
     }
 
-    /// Whether the colours tell all lines apart; else each family has a panel of its own.
-    fn is_one_plot(&self) -> bool {
-        let most = self.families().len();
-        most <= MOST_COLOURS || self.series.iter().any(|s| s.scatter)
-    }
-
     /// The axes of a plot.
     pub(super) fn ticks(&self) -> (Ticks, Ticks) {
         let x = self.range(&self.x, |d| [d.x; 3], true);
         let y = self.range(&self.y, |d| [d.y, d.low, d.high], false);
         let ticks = |range, scale| Ticks { range, scale };
         (ticks(x, self.x.scale), ticks(y, self.y.scale))
-    }
-}
-
-#[cfg(test)]
-pub(super) mod testing {
-    use super::*;
-
-    /// A chart of lines from (10, 10) to (100, 100), all in one place.
-    pub(in crate::report::draw) fn chart(names: &[&str]) -> Chart {
-        let axis = || Axis {
-            label: String::new(),
-            scale: Scale::Log,
-            format: |v| format!("{v}"),
-            min: None,
-            max: None,
-        };
-        let datum = |v: f64| Datum {
-            x: v,
-            y: v,
-            low: v,
-            high: v,
-        };
-        let lines = names.iter().enumerate().map(|(i, name)| Series {
-            name: (*name).to_owned(),
-            data: vec![datum(10.0), datum(100.0)],
-            colour: i,
-            dash: 0,
-            scatter: false,
-        });
-        Chart {
-            title: String::new(),
-            subtitle: String::new(),
-            x: axis(),
-            y: axis(),
-            series: lines.collect(),
-            marks: Vec::new(),
-            note: String::new(),
-        }
-    }
-
-    /// The texts of a chart's SVG, and where they stand.
-    pub(in crate::report::draw) fn texts(chart: &Chart) -> Vec<(i32, i32, String)> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("chart.svg");
-        chart.draw(&path).unwrap();
-        let svg = std::fs::read_to_string(path).unwrap();
-        let svg = roxmltree::Document::parse(&svg).unwrap();
-        let texts = svg.descendants().filter(|n| n.has_tag_name("text"));
-        let number = |n: roxmltree::Node, name| n.attribute(name).unwrap().parse().unwrap();
-        texts
-            .map(|n| {
-                let text = n.text().unwrap_or_default().trim().to_owned();
-                (number(n, "x"), number(n, "y"), text)
-            })
-            .collect()
     }
 }

@@ -9,6 +9,7 @@ mod labels;
 mod lines;
 mod multiples;
 pub mod panels;
+mod plot;
 mod png;
 mod single;
 mod style;

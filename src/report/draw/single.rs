@@ -156,27 +156,3 @@ fn draw_names<DB: DrawingBackend>(
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::report::draw::chart::testing::{chart, texts};
-
-    /// Lines that end in one place are named apart, in the order of their ends; one without a point says so.
-    #[test]
-    fn every_line_is_named_once_and_no_name_covers_another() {
-        let names = ["naive", "optimised", "lazy", "eager", "tiered"];
-        let mut chart = chart(&names);
-        chart.series[3].data.clear();
-        chart.series[1].data[1].y = 500.0;
-        let texts = texts(&chart);
-        let of = |name: &str| {
-            let found: Vec<_> = texts.iter().filter(|t| t.2 == name).collect();
-            assert_eq!(found.len(), 1, "{name}");
-            found[0].1
-        };
-        let mut heights = ["optimised", "naive", "lazy", "tiered", "eager: too few"].map(of);
-        assert!(heights.is_sorted(), "{heights:?}");
-        heights.sort();
-        assert!(heights.windows(2).all(|y| y[1] - y[0] >= 20), "{heights:?}");
-    }
-}

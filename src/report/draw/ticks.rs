@@ -1,8 +1,16 @@
 //! Where the labels of an axis stand.
 
-use super::chart::Scale;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
+
+/// How an axis spaces its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Evenly.
+    Linear,
+    /// By the logarithm.
+    Log,
+}
 
 /// An axis: a range of values, and where its labels stand.
 #[derive(Clone)]

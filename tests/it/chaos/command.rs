@@ -75,7 +75,7 @@ fn what_has_no_effect_is_refused() {
             &["--worst", "recovery", "--range", "seed=1..2"],
             "expected a window to recover from",
         ),
-        (&["--seeds", "0"], "0 is not in 1.."),
+        (&["--seeds", "0"], "expected a whole number from 1"),
         (
             &[
                 "--worst",
