@@ -349,7 +349,7 @@ fn mistakes_are_named_with_file_line_and_claim() {
         ) && message.ends_with(" (grid \"small\" on 1 isolate(s))"),
         "{message}"
     );
-    insta::assert_snapshot!(refused("kind = \"alert\"", "kind = \"alarm\""), @r#"error: claims.toml:129: field `claim[7].check[0].kind`: claim "alert": unknown variant `alarm`, expected one of `arithmetic`, `contradiction`, `price`, `fact`, `simulation`, `alert`, `not_testable`"#);
+    insta::assert_snapshot!(refused("kind = \"alert\"", "kind = \"alarm\""), @r#"error: claims.toml:129: field `claim[7].check[0].kind`: claim "alert": unknown variant `alarm` (did you mean "alert"?), expected one of `arithmetic`, `contradiction`, `price`, `fact`, `simulation`, `alert`, `not_testable`"#);
 }
 
 /// What needs no simulation, of the whole ledger of the document on load testing.
