@@ -9,6 +9,7 @@ mod labels;
 mod lines;
 mod multiples;
 pub mod panels;
+mod pen;
 mod plot;
 mod png;
 mod single;

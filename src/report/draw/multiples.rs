@@ -4,11 +4,12 @@ use super::chart::{Chart, Series};
 use super::hover::Hover;
 use super::labels::{family, shortened};
 use super::lines;
+use super::pen::Pen;
 use super::style::{FONT, GREY, INK, SIZE, text_colour};
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
 const COLUMNS: usize = 4;
 /// Where the first plot begins, and what is left right of the last.
@@ -45,7 +46,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     let pen = Pen { root, k };
     draw_key(chart, &families, &pen)?;
     let bottom = height(chart) as i32 - 48;
-    pen.text(
+    pen.label(
         &chart.x.label,
         (SIZE.0 as i32 / 2, bottom),
         14,
@@ -80,12 +81,12 @@ fn draw_key<DB: DrawingBackend>(
     families: &[(usize, Vec<&Series>)],
     pen: &Pen<DB>,
 ) -> Result<(), NotDrawn> {
-    pen.text(&chart.y.label, (24, 110), 13, GREY, HPos::Left)?;
+    pen.label(&chart.y.label, (24, 110), 13, GREY, HPos::Left)?;
     let y = 90;
     let mut x = 24;
     let mut entry = |line: Option<(i32, i32)>, ink: RGBColor, what: &str| {
-        pen.line((x, y), (x + 30, y), line, ink)?;
-        pen.text(what, (x + 38, y), 13, INK, HPos::Left)?;
+        pen.sample((x, y), (x + 30, y), line, ink)?;
+        pen.label(what, (x + 38, y), 13, INK, HPos::Left)?;
         x += 64 + 7 * what.chars().count() as i32;
         Ok::<_, NotDrawn>(())
     };
@@ -131,7 +132,7 @@ impl Panel<'_> {
         let (name, _) = family(&names);
         let title = shortened(name, self.width as usize / 8);
         let ink = text_colour(self.colour);
-        pen.text(&title, (left, top - head + 10), 15, ink, HPos::Left)?;
+        pen.label(&title, (left, top - head + 10), 15, ink, HPos::Left)?;
         let gutter = if self.is_first { LEFT - 12 } else { 0 };
         let below = if self.is_last { 26 } else { 0 };
         let area = pen.root.clone().shrink(
@@ -166,56 +167,13 @@ impl Panel<'_> {
             }
         }
         let told = shortened(&told, self.width as usize / 6);
-        pen.text(&told, (left, top - 10), 11, GREY, HPos::Left)?;
+        pen.label(&told, (left, top - 10), 11, GREY, HPos::Left)?;
         for s in self.family {
             lines::draw(pen.root, &mut plot, chart, s, hover, k)?;
         }
         if self.family.iter().all(|s| s.points().is_empty()) {
             let middle = (left + self.width / 2, top + PLOT / 2);
-            pen.text("too few", middle, 13, GREY, HPos::Center)?;
-        }
-        Ok(())
-    }
-}
-
-/// Draws in pixels of an SVG, whatever the scale.
-struct Pen<'a, DB: DrawingBackend> {
-    root: &'a DrawingArea<DB, Shift>,
-    k: i32,
-}
-
-impl<DB: DrawingBackend> Pen<'_, DB> {
-    /// A text whose middle is at this height.
-    fn text(
-        &self,
-        text: &str,
-        at: (i32, i32),
-        size: i32,
-        ink: RGBColor,
-        h: HPos,
-    ) -> Result<(), NotDrawn> {
-        let pos = Pos::new(h, VPos::Center);
-        let style = (FONT, size * self.k).into_font().color(&ink).pos(pos);
-        let at = (at.0 * self.k, at.1 * self.k);
-        let text = Text::new(text.to_owned(), at, style);
-        Ok(self.root.draw(&text)?)
-    }
-
-    fn line(
-        &self,
-        a: (i32, i32),
-        b: (i32, i32),
-        dash: Option<(i32, i32)>,
-        ink: RGBColor,
-    ) -> Result<(), NotDrawn> {
-        let ends = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
-        let style = ink.stroke_width(2 * self.k as u32);
-        match dash.map(|(size, gap)| (size * self.k, gap * self.k)) {
-            None => self.root.draw(&PathElement::new(ends, style))?,
-            Some((size, gap)) => {
-                let path = plotters::element::DashedPathElement::new(ends, size, gap, style);
-                self.root.draw(&path)?;
-            }
+            pen.label("too few", middle, 13, GREY, HPos::Center)?;
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
-use super::style::{FONT, GREY, INK, colour};
+use super::pen::Pen;
+use super::style::{GREY, INK, colour};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 use std::path::Path;
 
 /// A value with its confidence interval.
@@ -188,46 +189,5 @@ impl Panel {
         } else {
             (low, low + 1.0)
         }
-    }
-}
-
-/// Draws in pixels of an SVG, whatever the scale.
-struct Pen<'a, DB: DrawingBackend> {
-    root: &'a DrawingArea<DB, Shift>,
-    k: i32,
-}
-
-impl<DB: DrawingBackend> Pen<'_, DB> {
-    fn text(
-        &self,
-        text: &str,
-        at: (i32, i32),
-        size: i32,
-        ink: RGBColor,
-        h: HPos,
-    ) -> Result<(), NotDrawn> {
-        let pos = Pos::new(h, VPos::Top);
-        let style = (FONT, size * self.k).into_font().color(&ink).pos(pos);
-        let at = (at.0 * self.k, at.1 * self.k);
-        let text = Text::new(text.to_owned(), at, style);
-        self.root.draw(&text).map_err(NotDrawn::from)
-    }
-
-    fn rectangle(&self, a: (i32, i32), b: (i32, i32), ink: RGBColor) -> Result<(), NotDrawn> {
-        let corners = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
-        let shape = Rectangle::new(corners, ink.filled());
-        self.root.draw(&shape).map_err(NotDrawn::from)
-    }
-
-    fn line(
-        &self,
-        a: (i32, i32),
-        b: (i32, i32),
-        ink: RGBColor,
-        width: u32,
-    ) -> Result<(), NotDrawn> {
-        let ends = [a, b].map(|p| (p.0 * self.k, p.1 * self.k));
-        let path = PathElement::new(ends, ink.stroke_width(width * self.k as u32));
-        self.root.draw(&path).map_err(NotDrawn::from)
     }
 }
