@@ -168,9 +168,9 @@ fn of_type<T: JsonSchema>() -> Validator {
     jsonschema::validator_for(&schemars::schema_for!(T).into()).unwrap()
 }
 
-/// Texts near what people write as quantities.
+/// Texts near what people write as quantities, none too large for its type: that no pattern can tell.
 fn quantity_text() -> impl Strategy<Value = String> {
-    "\\$? ?[-+]?[0-9_.]{0,4} ?(ns|us|ms|s|min|h|d|day|month|B|KB|GB|KiB|MiB|k|K|M|G|%|e3|x|)(/ ?(s|h|month|y)|)"
+    "\\$? ?[-+]?[0-9_.]{0,4}(,[0-9]{2,3})?(\\.[05]|) ?([eE][-+]?[0-2]|) ?(ns|us|ms|s|min|h|d|day|month|B|KB|GB|KiB|MiB|k|K|M|G|%|e3|x|)(/ ?(s|h|month|y)|)"
 }
 
 proptest! {

@@ -4,8 +4,11 @@ use super::quantity::{Bytes, Count, Probability, Rate, duration, optional_durati
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// A number as the quantities have it: digits with underscores, and decimals.
-const NUMBER: &str = r"\+?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)";
+/// A number as the quantities have it: digits with underscores or in groups of three, decimals.
+const NUMBER: &str = r"\+?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)";
+const POWER: &str = "(?:[eE][+-]?[0-9]+)";
+/// A number that is whole as far as a pattern can tell.
+const WHOLE: &str = r"\+?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.0*)?|[0-9][0-9_]*(?:\.[0_]*)?|\.0[0_]*)";
 const TIME_UNIT: &str = "(?:ns|us|µs|ms|s|min|h|d|day|days|month)";
 
 /// Gives a type the schema of text that matches a pattern.
@@ -26,7 +29,7 @@ fn duration_schema() -> Schema {
     json_schema!({
         "type": "string",
         "title": "duration",
-        "pattern": format!(r"^\s*{NUMBER}\s*{TIME_UNIT}\s*$"),
+        "pattern": format!(r"^\s*{NUMBER}{POWER}?\s*{TIME_UNIT}\s*$"),
         "examples": ["250 ms", "5 s", "10 min", "24 h", "7 d"],
     })
 }
@@ -48,7 +51,7 @@ text_schema!(
     json_schema!({
         "type": "string",
         "title": "events per time",
-        "pattern": format!(r"^\s*{NUMBER}\s*[kKMBG]?\s*/\s*{TIME_UNIT}\s*$"),
+        "pattern": format!(r"^\s*{NUMBER}{POWER}?\s*[kKMBG]?\s*/\s*{TIME_UNIT}\s*$"),
         "examples": ["2.5/s", "40/h", "1M/month"],
     })
 );
@@ -60,7 +63,7 @@ text_schema!(
         "title": "whole number",
         "anyOf": [
             { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": format!(r"^\s*(?:\+?[0-9][0-9_]*(?:\.[0_]*)?|\+?\.0[0_]*|{NUMBER}\s*[kKMBG])\s*$") },
+            { "type": "string", "pattern": format!(r"^\s*(?:{WHOLE}|{NUMBER}{POWER}|{NUMBER}{POWER}?\s*[kKMBG])\s*$") },
         ],
         "examples": [250, "10k", "2.5M", "1B"],
     })
@@ -72,7 +75,7 @@ text_schema!(
     json_schema!({
         "type": "string",
         "title": "size in bytes",
-        "pattern": format!(r"^\s*{NUMBER}\s*(?:[KMG]?B|[KMG]iB)\s*$"),
+        "pattern": format!(r"^\s*{NUMBER}{POWER}?\s*(?:[KMG]?B|[KMG]iB)\s*$"),
         "examples": ["512 B", "5 KB", "25 MiB"],
     })
 );
@@ -84,7 +87,7 @@ text_schema!(
         "title": "probability",
         "anyOf": [
             { "type": "number", "minimum": 0, "maximum": 1 },
-            { "type": "string", "pattern": format!(r"^\s*{NUMBER}\s*%?\s*$") },
+            { "type": "string", "pattern": format!(r"^\s*{NUMBER}{POWER}?\s*%?\s*$") },
         ],
         "examples": [0.05, "5%"],
     })
