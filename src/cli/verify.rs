@@ -55,7 +55,8 @@ pub(crate) struct Args {
     /// none judges only what needs no simulation
     #[arg(long, value_enum, default_value = "full")]
     effort: EffortArg,
-    /// Independent replications of each point [default: the grid's]
+    /// Independent replications of each point [default: the grid's]; beside one isolate and the realistic fleet, fewer
+    /// where they decide
     #[arg(long, short = 'n', value_parser = whole(1_u32, u32::MAX))]
     replications: Option<u32>,
     /// Seed of all random streams; the same seed gives the same bytes
@@ -102,7 +103,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     let plan = Plan::prepare(&ledger, &claims, effort, args.replications, args.seed)?;
     let session = Session::prepare(&args.output, args.quiet)?;
-    let cells = session.compute(plan.steps() as u64, |work, _| simulate_cells(&plan, work))?;
+    let cells = session.compute(0, |work, bar| {
+        let planned = |n| bar.inc_length(n);
+        simulate_cells(&plan, (&ledger, &claims), &planned, work)
+    })?;
     let judgements: Vec<_> = claims
         .iter()
         .map(|c| judge(&ledger, c, &plan.axes, &cells))

@@ -3,7 +3,7 @@
 use super::record::{ProviderId, Record};
 pub use super::totals::Corrupt;
 use super::totals::Totals;
-use super::value;
+use super::value::{self, Room};
 use crate::units::{Timestamp, nanos};
 use serde::Serialize;
 use std::cell::OnceCell;
@@ -85,17 +85,23 @@ impl Aggregate {
     /// # Errors
     /// As there.
     pub fn add_stored(&mut self, value: &[u8], names: &mut ProviderNames) -> Result<(), Corrupt> {
-        value::read(value, |name, totals| {
-            let index = names.intern(name).0 as usize;
-            self.add_totals(index, totals);
-        })
+        self.add_stored_in(&mut Room::default(), value, names)
     }
 
-    fn add_totals(&mut self, index: usize, totals: Totals) {
-        match self.slot(index) {
-            Some(mine) => mine.merge(&totals),
-            empty => *empty = Some(totals),
-        }
+    /// The same for one of many, which are all read in the same room.
+    pub(super) fn add_stored_in(
+        &mut self,
+        room: &mut Room,
+        value: &[u8],
+        names: &mut ProviderNames,
+    ) -> Result<(), Corrupt> {
+        value::read(value, room, |name, totals| {
+            let index = names.intern(name).0 as usize;
+            match self.slot(index) {
+                Some(mine) => mine.add(&totals),
+                empty => *empty = Some(totals.to_totals()),
+            }
+        })
     }
 
     /// Adds all that another aggregate holds, its providers numbered alike.

@@ -91,6 +91,23 @@ impl Sketch {
 
     /// Counts all that another has counted.
     pub fn merge(&mut self, other: &Sketch) {
+        let other = other.counted();
+        let fits = self.count().checked_add(other.count()).is_some();
+        self.add_counted(&other, fits);
+    }
+
+    /// What it has counted, where it lies.
+    pub(super) fn counted(&self) -> Counted<'_> {
+        Counted {
+            least: self.least,
+            first: self.first,
+            bins: &self.bins,
+        }
+    }
+
+    /// Counts all that has been counted elsewhere. `fits` says that no bin can overflow, as the sum of both does not:
+    /// true of all but forged values.
+    pub(super) fn add_counted(&mut self, other: &Counted, fits: bool) {
         self.least = self.least.saturating_add(other.least);
         let other = other.trimmed();
         let Some(last) = other.bins.len().checked_sub(1) else {
@@ -103,38 +120,23 @@ impl Sketch {
         }
         self.reach_all(other.first, other.first + last as i32);
         let from = (other.first - self.first) as usize;
-        for (mine, theirs) in self.bins[from..].iter_mut().zip(other.bins) {
-            *mine = mine.saturating_add(*theirs);
+        let mine = &mut self.bins[from..=from + last];
+        let pairs = mine.iter_mut().zip(other.bins);
+        if fits {
+            pairs.for_each(|(mine, theirs)| *mine = mine.wrapping_add(*theirs));
+        } else {
+            pairs.for_each(|(mine, theirs)| *mine = mine.saturating_add(*theirs));
         }
     }
 
     /// The bins from the first to the last that hold any.
     pub(super) fn trimmed(&self) -> Run<'_> {
-        let held = |n: &u64| *n > 0;
-        let Some(from) = self.bins.iter().position(held) else {
-            return Run {
-                first: 0,
-                bins: &[],
-            };
-        };
-        let to = self.bins.iter().rposition(held).unwrap_or(from) + 1;
-        Run {
-            first: self.first + from as i32,
-            bins: &self.bins[from..to],
-        }
+        self.counted().trimmed()
     }
 
     /// How many were counted.
     pub fn count(&self) -> u64 {
-        // Fewer than 2^11 bins, so that what has 52 bits each does not overflow: straight code for all but forged values.
-        let (all, sum) = self.bins.iter().fold((0_u64, 0_u64), |(all, sum), n| {
-            (all | n, sum.wrapping_add(*n))
-        });
-        if all >> 52 == 0 {
-            return self.least.saturating_add(sum);
-        }
-        let add = |sum: u64, n: &u64| sum.saturating_add(*n);
-        self.bins.iter().fold(self.least, add)
+        self.counted().count()
     }
 
     /// The `q`-quantile within [`RELATIVE_ERROR`]: of `n` values the one with the rank `q (n - 1)`, rounded down, from 0
@@ -162,6 +164,54 @@ impl Sketch {
     /// Bytes held on the heap.
     pub fn memory_bytes(&self) -> usize {
         self.bins.capacity() * size_of::<u64>()
+    }
+}
+
+/// What a sketch has counted, where it lies; the fields are those of [`Sketch`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted<'a> {
+    pub least: u64,
+    pub first: i32,
+    pub bins: &'a [u64],
+}
+
+impl<'a> Counted<'a> {
+    /// A copy of it.
+    pub(super) fn to_sketch(self) -> Sketch {
+        Sketch {
+            least: self.least,
+            first: self.first,
+            bins: self.bins.to_vec(),
+        }
+    }
+
+    /// The bins from the first to the last that hold any.
+    fn trimmed(&self) -> Run<'a> {
+        let held = |n: &u64| *n > 0;
+        let Some(from) = self.bins.iter().position(held) else {
+            return Run {
+                first: 0,
+                bins: &[],
+            };
+        };
+        let to = self.bins.iter().rposition(held).unwrap_or(from) + 1;
+        Run {
+            first: self.first + from as i32,
+            bins: &self.bins[from..to],
+        }
+    }
+
+    /// How many were counted.
+    pub(super) fn count(&self) -> u64 {
+        // Fewer than 2^11 bins, so that what has 52 bits each does not overflow: straight code for all but forged values.
+        let (all, sum) = self.bins.iter().fold((0_u64, 0_u64), |(all, sum), n| {
+            (all | n, sum.wrapping_add(*n))
+        });
+        if all >> 52 == 0 {
+            return self.least.saturating_add(sum);
+        }
+        let add = |sum: u64, n: &u64| sum.saturating_add(*n);
+        self.bins.iter().fold(self.least, add)
     }
 }
 
@@ -262,6 +312,30 @@ mod tests {
         let mut none = whole.clone();
         none.merge(&Sketch::default());
         assert_eq!(none, whole);
+    }
+
+    /// Only forged values count so many.
+    #[test]
+    fn counts_that_no_number_holds_stay_the_most_there_is() {
+        let of = |n: u64| Sketch {
+            least: n,
+            first: 5,
+            bins: vec![n, 1],
+        };
+        for (a, b, sum) in [
+            (u64::MAX - 1, 1, u64::MAX),
+            (u64::MAX - 1, 2, u64::MAX),
+            (1, u64::MAX, u64::MAX),
+            (1 << 62, 1 << 62, 1 << 63),
+        ] {
+            let mut sketch = of(a);
+            sketch.merge(&of(b));
+            assert_eq!(
+                (sketch.least, sketch.bins),
+                (sum, vec![sum, 2]),
+                "{a} + {b}"
+            );
+        }
     }
 
     /// Below the first bin room is made for 32 at once, but not where no latency can fall.

@@ -9,6 +9,7 @@ use super::ports::{KvError, Value};
 use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, RetryTokens};
+use super::value::Room;
 use crate::units::Timestamp;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
@@ -255,8 +256,9 @@ impl Past {
 
 /// Adds up stored values; returns how many cannot be read.
 pub(super) fn add_all(total: &mut Aggregate, values: &[Value], names: &mut ProviderNames) -> u64 {
-    let add = |value: &&Value| total.add_stored(value, names).is_err();
-    values.iter().filter(add).count() as u64
+    let mut room = Room::default();
+    let mut cannot = |value: &&Value| total.add_stored_in(&mut room, value, names).is_err();
+    values.iter().filter(|v| cannot(v)).count() as u64
 }
 
 #[cfg(test)]

@@ -316,6 +316,38 @@ fn the_same_bytes_come_out_of_any_number_of_threads() {
     }
 }
 
+/// Where no claim is judged, four replications are enough unless a claim's interval reaches across what it claims; they
+/// are the first four of all.
+#[test]
+fn points_that_no_claim_is_judged_by_have_the_replications_that_the_claims_need() {
+    let surface = |stated: &str, n: &str| {
+        let claims = CLAIMS.replace("isolates = [1, 2]", "isolates = [1, 2, 3]");
+        let claims = claims.replace("stated = 90", &format!("stated = {stated}"));
+        let dir = folder(&claims, "$0.30");
+        let output = verify(dir.path(), &["claims.toml", "--claim", "hits", "-n", n]);
+        assert!(output.status.success());
+        let rows = setup::rows(&dir.path().join("out/savings_surface.csv"));
+        let of = |isolates: &str, traffic: &str| {
+            let mut here = rows.iter().filter(|r| r["isolates"] == isolates);
+            let row = here.find(|r| r["traffic_per_month"] == traffic).unwrap();
+            (row["replications"].clone(), row["value"].clone())
+        };
+        ["1", "2", "3"].map(|n| (of(n, "1000000"), of(n, "20000000")))
+    };
+    let counts = |surface: &[((String, String), (String, String)); 3]| {
+        surface
+            .clone()
+            .map(|(low, high)| format!("{} {}", low.0, high.0))
+    };
+    let clear = surface("10000", "7");
+    assert_eq!(counts(&clear), ["7 7", "7 7", "4 4"]);
+    assert_eq!(clear[2], surface("10000", "4")[2]);
+    let (_, (_, value)) = &clear[2];
+    let near = surface(value, "7");
+    assert_eq!(counts(&near), ["7 7", "7 7", "4 7"]);
+    assert_eq!(counts(&surface(value, "3")), ["3 3", "3 3", "3 3"]);
+}
+
 /// The message for a claims file with `from` replaced by `to`.
 fn refused(from: &str, to: &str) -> String {
     assert!(CLAIMS.contains(from));

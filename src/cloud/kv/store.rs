@@ -12,11 +12,15 @@ use crate::telemetry::ports::{
     Clock, KvError, ListPage, ListedKey, OpKind, PutOptions, ReadOptions, Value,
 };
 use crate::units::Timestamp;
+use foldhash::fast::FixedState;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Whatever is known of keys, found without comparing them; never gone through in an order that shows.
+type ByKey<T> = HashMap<Rc<str>, T, FixedState>;
 
 struct Entry {
     value: Value,
@@ -41,11 +45,13 @@ struct State {
     /// Factor on the latency of the operation that is being looked at.
     slowness: f64,
     quota: DailyQuota,
-    entries: BTreeMap<String, Entry>,
+    entries: ByKey<Entry>,
+    /// The keys of the entries in their order, for lists.
+    keys: BTreeSet<Rc<str>>,
     /// Keys that expire, by the time at which they do.
-    expiries: BTreeSet<(Timestamp, String)>,
+    expiries: BTreeSet<(Timestamp, Rc<str>)>,
     /// Writes of the last moment, for the limit on writes to one key.
-    last_write: BTreeMap<String, Timestamp>,
+    last_write: ByKey<Timestamp>,
     pops: Option<PopCaches>,
     /// Writes and deletes so far.
     versions: u64,
@@ -72,9 +78,10 @@ impl KvStore {
                 failures: FailureProcess::new(&config.failures, now, config.origin, streams),
                 slowness: 1.0,
                 quota: config.quota,
-                entries: BTreeMap::new(),
+                entries: ByKey::default(),
+                keys: BTreeSet::new(),
                 expiries: BTreeSet::new(),
-                last_write: BTreeMap::new(),
+                last_write: ByKey::default(),
                 pops: config.consistency.map(|c| PopCaches::new(c, streams)),
                 versions: 0,
                 meter: KvMeter::default(),
@@ -110,10 +117,8 @@ impl KvStore {
     /// All values under a prefix as the central store has them, without an operation.
     pub fn inspect(&self, prefix: &str) -> Vec<Value> {
         let s = self.state.borrow();
-        let from = s
-            .entries
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
-        let these = from.take_while(|(k, _)| k.starts_with(prefix));
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let these = s.entries_from(from, prefix);
         these.map(|(_, e)| Rc::clone(&e.value)).collect()
     }
 
@@ -445,6 +450,7 @@ impl State {
             let (when, key) = self.expiries.pop_first().expect("just seen");
             self.integrate(when);
             if let Some(entry) = self.entries.remove(&key) {
+                self.keys.remove(&key);
                 self.stored_bytes -= entry.bytes;
             }
             if let Some(pops) = &mut self.pops {
@@ -477,7 +483,7 @@ impl State {
             self.last_write
                 .retain(|_, last| now.since(*last) < interval);
         }
-        self.last_write.insert(key.to_owned(), now);
+        self.last_write.insert(key.into(), now);
         true
     }
 
@@ -489,13 +495,20 @@ impl State {
         options: PutOptions,
         now: Timestamp,
     ) {
-        self.remove(key, now);
+        let key = match self.take_out(key, now) {
+            Some(key) => key,
+            None => {
+                let key: Rc<str> = key.into();
+                self.keys.insert(Rc::clone(&key));
+                key
+            }
+        };
         let version = self.next_version();
         let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
         let bytes = (key.len() + value.len() + metadata_bytes) as u64;
         let expires = options.expiration_ttl.map(|ttl| now + ttl);
         if let Some(when) = expires {
-            self.expiries.insert((when, key.to_owned()));
+            self.expiries.insert((when, Rc::clone(&key)));
         }
         if let Some(ttl) = options.expiration_ttl {
             self.bespoken_byte_ns += u128::from(bytes) * ttl.as_nanos();
@@ -505,7 +518,7 @@ impl State {
         let value: Value = value.into();
         if let Some(pops) = &mut self.pops {
             let value = Some(Rc::clone(&value));
-            pops.write(place, (key, version), value, expires, now);
+            pops.write(place, (&key, version), value, expires, now);
         }
         let entry = Entry {
             value,
@@ -514,7 +527,7 @@ impl State {
             bytes,
             version,
         };
-        self.entries.insert(key.to_owned(), entry);
+        self.entries.insert(key, entry);
     }
 
     fn next_version(&mut self) -> u64 {
@@ -523,14 +536,34 @@ impl State {
     }
 
     fn remove(&mut self, key: &str, now: Timestamp) {
-        if let Some((key, entry)) = self.entries.remove_entry(key) {
-            self.stored_bytes -= entry.bytes;
-            if let Some(when) = entry.expires {
-                let left = when.since(now).as_nanos();
-                self.bespoken_byte_ns -= u128::from(entry.bytes) * left;
-                self.expiries.remove(&(when, key));
-            }
+        if let Some(key) = self.take_out(key, now) {
+            self.keys.remove(&key);
         }
+    }
+
+    /// Takes an entry out, but not its key off the list, and gives that if there was one.
+    fn take_out(&mut self, key: &str, now: Timestamp) -> Option<Rc<str>> {
+        let (key, entry) = self.entries.remove_entry(key)?;
+        self.stored_bytes -= entry.bytes;
+        let Some(when) = entry.expires else {
+            return Some(key);
+        };
+        let left = when.since(now).as_nanos();
+        self.bespoken_byte_ns -= u128::from(entry.bytes) * left;
+        let expiry = (when, key);
+        self.expiries.remove(&expiry);
+        Some(expiry.1)
+    }
+
+    /// What is stored under a prefix, in the order of keys.
+    fn entries_from<'a>(
+        &'a self,
+        from: (Bound<&str>, Bound<&str>),
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        let these = self.keys.range::<str, _>(from);
+        let these = these.take_while(move |key| key.starts_with(prefix));
+        these.filter_map(|key| Some((&**key, self.entries.get(key)?)))
     }
 
     fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize, now: Timestamp) -> ListPage {
@@ -540,13 +573,11 @@ impl State {
         };
         let seen = |k: &str| self.pops.as_ref().is_none_or(|p| p.is_listed(k, now));
         let mut keys: Vec<ListedKey> = self
-            .entries
-            .range::<str, _>((from, Bound::Unbounded))
-            .take_while(|(k, _)| k.starts_with(prefix))
+            .entries_from((from, Bound::Unbounded), prefix)
             .filter(|(k, _)| seen(k))
             .take(limit + 1)
             .map(|(k, e)| ListedKey {
-                name: k.clone(),
+                name: k.to_owned(),
                 metadata: e.metadata.clone(),
             })
             .collect();

@@ -9,16 +9,13 @@ use crate::pricing::MONTH;
 use crate::pricing::{LineItem, MeterItem, Usage};
 use crate::run::Point;
 use crate::run::measure::Outcome;
-use crate::run::metric;
 use crate::run::scenario::Scenario;
-use crate::study::error::StudyError;
 use crate::study::grid::pooled;
-use crate::study::replicate::Work;
 use crate::study::stats::Resolution;
 use crate::study::stats::pool::{Billing, Column, EACH_SIDE, Pooled};
-use crate::telemetry::policy::Policy;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 /// How much is simulated.
@@ -48,13 +45,23 @@ pub enum Reading<'a> {
     Cost(&'a PricedTariff, &'a [MeterItem]),
 }
 
+/// Where something is simulated.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    grid: String,
-    isolates: u32,
-    traffic: Count,
-    policy: String,
+pub(super) struct Place {
+    pub grid: String,
+    pub isolates: u32,
+    pub traffic: Count,
 }
+
+/// Where, and under which policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub place: Place,
+    pub policy: String,
+}
+
+/// All replications of each point, in order, and its scenario.
+pub(super) type Outcomes<'a> = BTreeMap<Key, (&'a Scenario, Vec<Outcome>)>;
 
 /// What is kept of the replications of a point.
 #[derive(Debug, Clone)]
@@ -140,43 +147,50 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The replications to simulate.
-    pub fn steps(&self) -> usize {
-        self.points().len()
-    }
-
     /// The scenarios without their periods, for the record.
     pub fn scenarios(&self) -> impl Iterator<Item = (&str, u32, &Scenario)> {
         let setups = self.setups.iter();
         setups.filter_map(|s| Some((s.grid.as_str(), s.isolates, &s.scenarios.first()?.1)))
     }
 
-    fn points(&self) -> Vec<(Key, Point<'_>)> {
+    /// The points of the replications that `which` gives of so many for a place.
+    pub(super) fn points(
+        &self,
+        which: impl Fn(&Place, u32) -> Range<u32>,
+    ) -> Vec<(Key, Point<'_>)> {
         let mut points = Vec::new();
         for setup in &self.setups {
             for (traffic, scenario) in &setup.scenarios {
+                let place = Place {
+                    grid: setup.grid.clone(),
+                    isolates: setup.isolates,
+                    traffic: *traffic,
+                };
+                let replications = which(&place, scenario.replications);
                 for policy in &scenario.policies {
-                    for replication in 0..u64::from(scenario.replications) {
-                        let key = Key {
-                            grid: setup.grid.clone(),
-                            isolates: setup.isolates,
+                    let key = Key {
+                        place: place.clone(),
+                        policy: policy.name.clone(),
+                    };
+                    points.extend(replications.clone().map(|replication| {
+                        let point = Point {
+                            scenario,
+                            policy,
                             traffic: *traffic,
-                            policy: policy.name.clone(),
+                            replication: u64::from(replication),
                         };
-                        points.push((
-                            key,
-                            Point {
-                                scenario,
-                                policy,
-                                traffic: *traffic,
-                                replication,
-                            },
-                        ));
-                    }
+                        (key.clone(), point)
+                    }));
                 }
             }
         }
         points
+    }
+
+    /// Whether claims are judged by what is simulated here: on one isolate, and on the realistic fleet.
+    pub(super) fn is_judged(&self, place: &Place) -> bool {
+        let axes = self.axes.get(&place.grid);
+        place.isolates == 1 || axes.is_some_and(|axes| place.isolates == axes.fleet)
     }
 }
 
@@ -260,61 +274,19 @@ fn with_period(
     scenario
 }
 
-/// The scenario for a policy. Without a cache there is nothing to warm up by queries: recordings
-/// alone fill that time, and the arrivals stay the same.
-fn without_needless_queries(scenario: &Scenario, policy: &Policy) -> Option<Scenario> {
-    if policy.cache.enabled || scenario.period.warm_up <= Duration::from_secs(1) {
-        return None;
-    }
-    let mut scenario = scenario.clone();
-    let spared = scenario.period.warm_up - Duration::from_secs(1);
-    scenario.period.warm_up -= spared;
-    scenario.period.history += spared;
-    Some(scenario)
-}
-
-/// Simulates all points of a plan.
-///
-/// # Errors
-/// If it was told to stop, or an invariant does not hold.
-pub fn simulate_cells(plan: &Plan, work: &Work) -> Result<Cells, StudyError> {
-    let mut points = plan.points();
-    // Long ones first, so that no thread is left with one at the end.
-    points.sort_by_key(|(k, p)| {
-        let cached = p.policy.cache.enabled;
-        std::cmp::Reverse((k.isolates, k.traffic, !cached))
-    });
-    let outcomes = work.map(&points, |(_, point)| {
-        let shorter = without_needless_queries(point.scenario, point.policy);
-        let point = Point {
-            scenario: shorter.as_ref().unwrap_or(point.scenario),
-            ..*point
-        };
-        let result = work.simulate(&point)?;
-        // A grid cuts the history short where that leaves little out, and tells how much (`history_requests`).
-        Ok::<_, StudyError>(Outcome {
-            short_history: false,
-            ..metric::outcome_of(&result)
-        })
-    })?;
-    // The sort is stable: the replications of a point are in order.
-    let mut of_points: BTreeMap<Key, (&Scenario, Vec<Outcome>)> = BTreeMap::new();
-    for ((key, point), outcome) in points.into_iter().zip(outcomes) {
-        let of_point = of_points.entry(key);
-        let (_, all) = of_point.or_insert_with(|| (point.scenario, Vec::new()));
-        all.push(outcome);
-    }
-    let together = |(key, (scenario, outcomes)): (Key, (&Scenario, Vec<Outcome>))| {
-        let pooled = pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
-        let usages = outcomes.into_iter().map(|o| o.usage).collect();
-        (key, Replications { pooled, usages })
-    };
-    Ok(Cells {
-        points: of_points.into_iter().map(together).collect(),
-    })
-}
-
 impl Cells {
+    /// What all replications of each point give together.
+    pub(super) fn of(outcomes: &Outcomes) -> Self {
+        let together = |(key, (scenario, outcomes)): (&Key, &(&Scenario, Vec<Outcome>))| {
+            let pooled = pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
+            let usages = outcomes.iter().map(|o| o.usage.clone()).collect();
+            (key.clone(), Replications { pooled, usages })
+        };
+        Cells {
+            points: outcomes.iter().map(together).collect(),
+        }
+    }
+
     /// A reading of a point: what each replication contributes to it; none if the point was not
     /// simulated.
     pub fn column(
@@ -325,12 +297,13 @@ impl Cells {
         policy: &str,
         reading: Reading,
     ) -> Option<Column> {
-        let key = Key {
+        let place = Place {
             grid: grid.to_owned(),
             isolates,
             traffic,
-            policy: policy.to_owned(),
         };
+        let policy = policy.to_owned();
+        let key = Key { place, policy };
         let Replications { pooled, usages } = self.points.get(&key)?;
         Some(match reading {
             Reading::Of(Quantity::Metric(i)) => pooled.column(i),

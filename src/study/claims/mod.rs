@@ -13,7 +13,8 @@
 //!    what was found; an [`expression`] is arithmetic on named figures, and knows nothing of the outside. What is
 //!    wrong with it is said here, with file, line and claim; [`judge()`] cannot fail.
 //! 3. A check by simulation names a grid. [`simulate_cells`] collects the points that all claims need,
-//!    so that those that several claims share are simulated once, and keeps all replications of each.
+//!    so that those that several claims share are simulated once, and keeps all replications of each: where no claim is
+//!    judged, as many as the claims need ([`rounds`]).
 //! 4. A [`surface::Surface`] reads the claim's measure off those points: its value, whether the claim
 //!    holds there, and whether the whole interval says so.
 //! 5. [`judge()`] takes the worst of what was calculated and what was simulated, each seen through its [`Lens`] (the
@@ -33,12 +34,14 @@ pub mod judge;
 pub mod ledger;
 pub mod parsed;
 pub mod quote;
+pub mod rounds;
 pub mod spec;
 pub mod surface;
 pub mod tariffs;
 
-pub use cells::{Cells, Effort, simulate_cells};
+pub use cells::{Cells, Effort};
 pub use finding::{Finding, Lens, Verdict};
 pub use judge::{Judgement, judge};
 pub use ledger::Ledger;
+pub use rounds::simulate_cells;
 pub use spec::{Claim, ClaimFile};

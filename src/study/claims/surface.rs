@@ -79,6 +79,12 @@ impl<'a> Surface<'a> {
         points.filter(|p| p.isolates == isolates).collect()
     }
 
+    /// The points that a claim is about, on whatever number of isolates.
+    pub(super) fn claimed_anywhere(&self) -> impl Iterator<Item = &SurfacePoint> {
+        let isolates = self.axes.isolates.iter();
+        isolates.flat_map(|n| self.claimed(*n))
+    }
+
     /// The points that a claim is about on one number of isolates. Points without a value (no query
     /// came, no cache) say nothing.
     fn claimed(&self, isolates: u32) -> Vec<&SurfacePoint> {

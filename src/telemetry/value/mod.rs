@@ -21,8 +21,9 @@
 
 mod old;
 
-use super::sketch::{KEYS, Sketch};
-use super::totals::{Corrupt, Totals};
+use super::sketch::{Counted, KEYS};
+use super::totals::{Corrupt, Read, Totals};
+use std::ops::Range;
 
 /// What a stored value begins with; another form would begin with another letter.
 const FORM: u8 = b'C';
@@ -47,6 +48,9 @@ const MORE: u8 = 32;
 
 /// Letters of the bits of an `f64`, and of the widest bin.
 const WIDEST: usize = 11;
+
+/// Letters of a bin at most, of which no sum of a block's bins overflows.
+const WIDEST_SUMMED: usize = 9;
 
 /// Bins of a block.
 const BLOCK: usize = 16;
@@ -125,31 +129,68 @@ fn write_block(out: &mut Vec<u8>, bins: &[u64; BLOCK]) {
     }
 }
 
+/// Room for the bins of a value that is read; the same may serve for many, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Room(Vec<u64>);
+
 /// Reads a stored value: gives `take` each provider's name and totals, or none of them if it cannot be read.
 ///
 /// # Errors
 /// If it is of no form that was ever written, or damaged.
-pub(super) fn read(value: &[u8], mut take: impl FnMut(&str, Totals)) -> Result<(), Corrupt> {
+pub(super) fn read(
+    value: &[u8],
+    room: &mut Room,
+    mut take: impl FnMut(&str, Read),
+) -> Result<(), Corrupt> {
     if let Some((&FORM, text)) = value.split_first()
-        && let Some(providers) = providers(text)
+        && let Some(providers) = providers(text, &mut room.0)
     {
-        for (name, totals) in providers {
-            take(name, totals);
+        for (name, found) in providers {
+            take(name, found.read(&room.0));
         }
         return Ok(());
     }
     // The first form of all had no letter, and may begin with any.
     for (name, totals) in old::read(value).ok_or(Corrupt)? {
-        take(&name, totals);
+        take(&name, totals.read());
     }
     Ok(())
 }
 
-fn providers(text: &[u8]) -> Option<Vec<(&str, Totals)>> {
+/// The totals of a provider but for its bins, and where those are among all.
+struct Found {
+    count: u64,
+    errors: u64,
+    tokens: u64,
+    latency_sum_ms: f64,
+    least: u64,
+    first: i32,
+    bins: Range<usize>,
+}
+
+impl Found {
+    fn read<'a>(&self, bins: &'a [u64]) -> Read<'a> {
+        Read {
+            count: self.count,
+            errors: self.errors,
+            tokens: self.tokens,
+            latency_sum_ms: self.latency_sum_ms,
+            latency: Counted {
+                least: self.least,
+                first: self.first,
+                bins: &bins[self.bins.clone()],
+            },
+        }
+    }
+}
+
+/// What is found of each provider; the bins of all are put into `bins`.
+fn providers<'a>(text: &'a [u8], bins: &mut Vec<u64>) -> Option<Vec<(&'a str, Found)>> {
     let mut text = Text(text);
     let mut providers = Vec::with_capacity(4);
+    bins.clear();
     while !text.0.is_empty() {
-        providers.push(text.provider()?);
+        providers.push(text.provider(bins)?);
     }
     Some(providers)
 }
@@ -188,8 +229,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Reads the bins of a block.
-    fn block(&mut self, bins: &mut [u64; BLOCK]) -> Option<()> {
+    /// Reads the bins of a block, and gives their sum.
+    fn block(&mut self, bins: &mut [u64; BLOCK]) -> Option<u64> {
         let width = usize::from(self.letter()?);
         let letters = self.take(width * BLOCK)?;
         // Of what is no letter the two highest bits are set, which is looked at once for all. Loops over arrays, as
@@ -226,21 +267,32 @@ impl<'a> Text<'a> {
             }
             _ => return None,
         }
-        (all < 64).then_some(())
+        let sum = match width {
+            // Sixteen of so few bits.
+            0..=WIDEST_SUMMED => bins.iter().sum(),
+            _ => bins.iter().fold(0_u64, |sum, n| sum.saturating_add(*n)),
+        };
+        (all < 64).then_some(sum)
     }
 
-    fn provider(&mut self) -> Option<(&'a str, Totals)> {
+    fn provider(&mut self, bins: &mut Vec<u64>) -> Option<(&'a str, Found)> {
         let length = usize::try_from(self.number()?).ok()?;
         let name = str::from_utf8(self.take(length)?).ok()?;
-        let totals = Totals {
-            count: self.number()?,
-            errors: self.number()?,
-            tokens: self.number()?,
-            latency_sum_ms: self.float()?,
-            latency: self.sketch()?,
+        let (count, errors, tokens) = (self.number()?, self.number()?, self.number()?);
+        let latency_sum_ms = self.float()?;
+        let least = self.number()?;
+        let start = bins.len();
+        let (first, counted) = self.bins(bins)?;
+        let found = Found {
+            count,
+            errors,
+            tokens,
+            latency_sum_ms,
+            least,
+            first,
+            bins: start..bins.len(),
         };
-        let adds_up = totals.latency.count() == totals.count && totals.errors <= totals.count;
-        adds_up.then_some((name, totals))
+        (least.saturating_add(counted) == count && errors <= count).then_some((name, found))
     }
 
     fn float(&mut self) -> Option<f64> {
@@ -251,16 +303,13 @@ impl<'a> Text<'a> {
         Some(f64::from_bits(bits))
     }
 
-    fn sketch(&mut self) -> Option<Sketch> {
-        let least = self.number()?;
+    /// Appends the bins of a sketch; gives the number of the first, 0 if there is none, and the sum of all.
+    fn bins(&mut self, bins: &mut Vec<u64>) -> Option<(i32, u64)> {
         let first = self.number()?;
         let first = i32::try_from((first >> 1) as i64 ^ -((first & 1) as i64)).ok()?;
         let blocks = usize::try_from(self.number()?).ok()?;
         if blocks == 0 {
-            return Some(Sketch {
-                least,
-                ..Sketch::default()
-            });
+            return Some((0, 0));
         }
         let room = KEYS
             .contains(&first)
@@ -268,11 +317,13 @@ impl<'a> Text<'a> {
         if blocks > room.div_ceil(BLOCK) {
             return None;
         }
-        let mut bins = vec![0; blocks * BLOCK];
-        for block in bins.as_chunks_mut::<BLOCK>().0 {
-            self.block(block)?;
+        let mut sum = 0_u64;
+        for _ in 0..blocks {
+            let mut block = [0; BLOCK];
+            sum = sum.saturating_add(self.block(&mut block)?);
+            bins.extend_from_slice(&block);
         }
-        Some(Sketch { least, first, bins })
+        Some((first, sum))
     }
 }
 
@@ -415,7 +466,8 @@ mod tests {
                 let mut out = Vec::new();
                 write_block(&mut out, &bins);
                 let (mut text, mut read) = (Text(&out), [0; BLOCK]);
-                assert_eq!(text.block(&mut read), Some(()), "{bit}");
+                let sum = bins.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
+                assert_eq!(text.block(&mut read), Some(sum), "{bit}");
                 assert_eq!(read, bins);
                 assert!(text.0.is_empty());
             }

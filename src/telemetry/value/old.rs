@@ -67,12 +67,13 @@ pub(super) fn read(value: &[u8]) -> Option<Vec<(String, Totals)>> {
 
 impl OldTotals {
     fn into_new(self) -> Option<Totals> {
-        Some(Totals {
+        let latency = self.latency.into_new()?;
+        (latency.count() == self.count).then_some(Totals {
             count: self.count,
             errors: self.errors,
             tokens: self.tokens,
             latency_sum_ms: self.latency_sum_ms,
-            latency: self.latency.into_new()?,
+            latency,
         })
     }
 }
