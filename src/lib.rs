@@ -1,9 +1,11 @@
 //! kvplan: capacity, cost and latency planning for Cloudflare Workers KV.
 //!
 //! A discrete-event simulator runs the real metrics system against a virtual
-//! clock and a virtual KV. Dependencies point downwards only:
+//! clock and a virtual KV. The [`guide`] says how to use the program. Dependencies
+//! point downwards only:
 //!
 //! ```text
+//! guide        how to use the program, a chapter for each question: text alone
 //! report       csv, charts (`draw`), one HTML page, terminal tables (`write`); computes nothing
 //! study        MANY runs: grids, sweeps, shards and resumption, statistics, and what is asked of
 //!              them: `claims`, `plan`, `breakeven`, `forecast`, `sensitivity`, `rehearsal`,
@@ -29,6 +31,7 @@ pub use kvplan_telemetry::units;
 
 pub mod app;
 pub mod cloud;
+pub mod guide;
 pub mod models;
 pub mod pricing;
 pub mod report;

@@ -308,3 +308,51 @@ fn every_command_has_a_manual_page() {
         "{message}"
     );
 }
+
+/// One command puts pages and completions where man and the shells look, and nothing else anywhere; again, it replaces them.
+#[cfg(unix)]
+#[test]
+fn pages_and_completions_are_installed_for_the_user() {
+    let home = TempDir::new().unwrap();
+    let data = home.path().join(".local/share");
+    fs::create_dir_all(data.join("man/man1")).unwrap();
+    let others = data.join("man/man1/other.1");
+    fs::write(&others, "not ours").unwrap();
+    let install = || {
+        Command::cargo_bin("kvplan")
+            .unwrap()
+            .args(["man", "--install"])
+            .env("HOME", home.path())
+            .env_remove("XDG_DATA_HOME")
+            .output()
+            .unwrap()
+    };
+    for _ in 0..2 {
+        let said = install();
+        assert!(said.status.success(), "{said:?}");
+        let said = String::from_utf8(said.stdout).unwrap();
+        let end = format!("written to {}\n", data.display());
+        assert!(said.ends_with(&end), "{said}");
+        let script = |path: &str| fs::read_to_string(data.join(path)).unwrap();
+        let bash = script("bash-completion/completions/kvplan");
+        assert_eq!(bash, kvplan(&["completions", "bash"]));
+        let fish = script("fish/vendor_completions.d/kvplan.fish");
+        assert_eq!(fish, kvplan(&["completions", "fish"]));
+        assert_eq!(
+            script("zsh/site-functions/_kvplan"),
+            kvplan(&["completions", "zsh"])
+        );
+        assert_eq!(script("man/man1/kvplan-sweep.1"), kvplan(&["man", "sweep"]));
+        assert_eq!(fs::read_to_string(&others).unwrap(), "not ours");
+    }
+    let names = |dir: &std::path::Path| -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name());
+        entries.map(|name| name.into_string().unwrap()).collect()
+    };
+    assert_eq!(names(home.path()), [".local"]);
+    let mut found = names(&data);
+    found.sort();
+    assert_eq!(found, ["bash-completion", "fish", "man", "zsh"]);
+    // Nothing hidden is left behind.
+    assert_eq!(names(&data.join("zsh/site-functions")), ["_kvplan"]);
+}

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, from bottom to top: a module names its own floor and those below.
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "telemetry",
     "remote",
     "worker",
@@ -19,6 +19,7 @@ const FLOORS: [&str; 13] = [
     "run",
     "study",
     "report",
+    "guide",
     "cli",
 ];
 

@@ -23,6 +23,8 @@ mod fleet;
 mod forged;
 mod fuzz;
 mod golden;
+#[cfg(unix)]
+mod guide;
 mod hosts;
 mod house_rules;
 mod invoice;
