@@ -5,7 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 /// A number as the quantities have it: digits with underscores or in groups of three, decimals.
-const NUMBER: &str = r"\+?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)";
+const NUMBER: &str =
+    r"\+?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)";
 const POWER: &str = "(?:[eE][+-]?[0-9]+)";
 /// A number that is whole as far as a pattern can tell.
 const WHOLE: &str = r"\+?(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.0*)?|[0-9][0-9_]*(?:\.[0_]*)?|\.0[0_]*)";
