@@ -378,7 +378,7 @@ mod tests {
         let range = ["", "", "10", "20", "%", "", "12345", ""];
         assert_eq!(told(&range), "stated 10 to 20%, right 12,345%");
         let less = ["", "", "5000", "", "ms", "<", "", ""];
-        assert_eq!(told(&less), "stated < 5,000 ms");
+        assert_eq!(told(&less), "stated < 5000 ms");
         assert_eq!(told(&[""; 8]), "");
     }
 }
