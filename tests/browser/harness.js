@@ -1,16 +1,5 @@
-// Opens a page (PAGE, a string set before this) at two widths, uses it as a reader would, and
-// writes what was found into the document as JSON.
+// What a test of a page looks at and does there; see `tests/it/report_page.rs`.
 "use strict";
-console.log("harness begins");
-
-const open = (width) =>
-  new Promise((done) => {
-    const frame = document.createElement("iframe");
-    frame.style = `width: ${width}px; height: 900px; border: 0`;
-    frame.onload = () => done(frame.contentWindow);
-    frame.srcdoc = PAGE;
-    document.body.append(frame);
-  });
 
 const luminance = ([r, g, b]) => {
   const [x, y, z] = [r, g, b].map((c) => ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
@@ -33,7 +22,7 @@ const contrast = (win, element) => {
   return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
 };
 
-const look = (win) => {
+const look = (win = window) => {
   const doc = win.document;
   const all = (selector, root = doc) => [...root.querySelectorAll(selector)];
   for (const d of all("details")) d.open = true;
@@ -45,7 +34,10 @@ const look = (win) => {
   return {
     width: doc.documentElement.clientWidth,
     scrollWidth: doc.documentElement.scrollWidth,
-    charts: all(".chart svg").map((s) => s.getBoundingClientRect()).map((r) => [r.width, r.height]),
+    charts: all(".chart svg").map((s) => s.getBoundingClientRect()).filter((r) => r.width > 0).map((r) => [r.width, r.height]),
+    cropped: all(".chart").filter((c) => c.scrollWidth > c.clientWidth + 1).length,
+    smallestText: Math.min(...all(".chart svg").filter((s) => s.clientWidth > 0).flatMap((s) =>
+      all("text", s).map((t) => (parseFloat(t.getAttribute("font-size")) * s.clientWidth) / s.viewBox.baseVal.width))),
     unnamedCharts: all(".chart svg").filter((s) => !s.getAttribute("aria-label")).length,
     values: all(".chart .hover > *").length,
     tables: all("table").length,
@@ -64,7 +56,7 @@ const look = (win) => {
   };
 };
 
-const sorting = (win) => {
+const sorting = (win = window) => {
   const doc = win.document;
   const table = doc.querySelector("#key-figures table");
   if (!table) return null;
@@ -91,37 +83,3 @@ const sorting = (win) => {
   };
   return { ...result, shift: size().map((v, i) => v - before[i]) };
 };
-
-const pointing = (win) => {
-  const doc = win.document;
-  const chart = doc.querySelector(".chart");
-  if (!chart) return null;
-  const tip = doc.getElementById("tip");
-  chart.scrollIntoView({ behavior: "instant" });
-  const at = chart.querySelector(".hover circle, .hover rect").getBoundingClientRect();
-  const where = { clientX: at.left + at.width / 2 + 3, clientY: at.top + at.height / 2, bubbles: true };
-  chart.querySelector("svg").dispatchEvent(new win.PointerEvent("pointermove", where));
-  const pointed = tip.hidden ? null : tip.textContent;
-  const box = tip.getBoundingClientRect();
-  chart.dispatchEvent(new win.PointerEvent("pointerleave"));
-  const left = tip.hidden;
-  chart.focus();
-  const focused = doc.activeElement === chart;
-  chart.dispatchEvent(new win.KeyboardEvent("keydown", { key: "ArrowRight" }));
-  const first = doc.getElementById("said").textContent;
-  chart.dispatchEvent(new win.KeyboardEvent("keydown", { key: "ArrowRight" }));
-  return { pointed, left, focused, first, second: doc.getElementById("said").textContent, tip: [box.left, box.right, box.top, box.bottom] };
-};
-
-addEventListener("load", async () => {
-  const result = document.createElement("pre");
-  try {
-    const [desk, phone] = [await open(1280), await open(390)];
-    const found = { pointing: pointing(desk), sorting: sorting(desk), desk: look(desk), phone: look(phone) };
-    result.textContent = JSON.stringify(found);
-  } catch (e) {
-    result.textContent = JSON.stringify({ error: `${e}\n${e.stack}` });
-  }
-  result.id = "found";
-  document.body.replaceChildren(result);
-});

@@ -3,6 +3,8 @@
 mod advice;
 mod barrier;
 mod breakeven_forecast;
+#[cfg(unix)]
+mod browser;
 mod calibrate;
 mod chaos;
 mod cli;
@@ -38,6 +40,8 @@ mod precision;
 mod reconcile;
 mod replay;
 mod report;
+#[cfg(unix)]
+mod report_page;
 mod rest_errors;
 mod runtime;
 mod seed_load_tests;

@@ -21,12 +21,11 @@ use kvplan::study::sweep::Cell;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
-use std::time::Duration;
 use tempfile::TempDir;
 
-fn kvplan() -> Command {
+pub(crate) fn kvplan() -> Command {
     Command::cargo_bin("kvplan").unwrap()
 }
 
@@ -43,7 +42,7 @@ static SWEEP: LazyLock<TempDir> = LazyLock::new(|| {
 });
 
 /// A folder of its own with the sweep's files and `others`.
-fn sweep_with(others: &[(&str, &str)]) -> TempDir {
+pub(crate) fn sweep_with(others: &[(&str, &str)]) -> TempDir {
     let dir = TempDir::new().unwrap();
     for entry in fs::read_dir(SWEEP.path()).unwrap() {
         let entry = entry.unwrap();
@@ -55,7 +54,7 @@ fn sweep_with(others: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-fn page(dir: &Path) -> String {
+pub(crate) fn page(dir: &Path) -> String {
     kvplan()
         .args(["report", "--quiet"])
         .arg(dir)
@@ -64,7 +63,7 @@ fn page(dir: &Path) -> String {
     fs::read_to_string(dir.join("report.html")).unwrap()
 }
 
-const CLAIMS: &str = "id,section,quote,stated,verdict,right_value,evidence
+pub(crate) const CLAIMS: &str = "id,section,quote,stated,verdict,right_value,evidence
 writes,Costs,1000 recordings = ~200 writes,200,refuted,10,\"Ten batches of 100: <b> & \"\"more\"\"\"
 cache,Cache,Hit rate: 90%,0.9,confirmed,,94.5% at 10M
 vendors,Costs,faster than others,,not testable,,no workload is given
@@ -86,21 +85,30 @@ fn the_page_of_a_sweep_answers_first_and_holds_everything() {
     };
     let order = [
         "<h1>LLM gateway, Poisson arrivals</h1>",
-        "3 claims were checked.",
+        "<p class=\"lead\">optimised costs less than naive ",
+        "<figure id=\"chart-1\">",
         "Which policy costs least?",
         "Where is the allowance of plan &#34;paid&#34; used up?",
-        "Cost per month in USD",
         "<h2 id=\"claims-title\">Claims</h2>",
         "<h2 id=\"charts-title\">Charts</h2>",
+        "<figure id=\"chart-2\">",
         "<h2 id=\"tables-title\">Tables</h2>",
+        "Cost per month in USD",
         "<h2 id=\"assumptions-title\">Assumptions and sources</h2>",
         "https://developers.cloudflare.com/kv/platform/pricing/",
         "<h2 id=\"reproduce-title\">How to reproduce</h2>",
     ];
     let places: Vec<usize> = order.iter().map(|t| at(t)).collect();
     assert!(places.is_sorted(), "{places:?}");
-    assert_eq!(html.matches("<svg ").count(), 7);
+    assert_eq!(html.matches("<div class=\"chart").count(), 7);
+    // Six of the seven have both scales; all have a form for a phone.
+    assert_eq!(html.matches("<svg class=\"wide\"").count(), 7 + 6);
+    assert_eq!(html.matches("<svg class=\"narrow\"").count(), 7 + 6);
     assert_eq!(html.matches("<details class=\"claim\"").count(), 3);
+    // The right value stands beside what was stated, without a fold to open.
+    at(
+        "<span class=\"stated\">stated <b>200</b></span> <span class=\"right\">right <b>10</b></span>",
+    );
     at("Ten batches of 100: &#60;b&#62; &#38; &#34;more&#34;");
     at(
         "kvplan sweep --scenario default --set &#39;period.requests=&#34;2k&#34;&#39; --replications 3 --seed 7 --traffic 100000,3000000</pre>",
@@ -379,7 +387,7 @@ fn a_drawing_brings_nothing_but_shapes() {
     let html = report(&folder).html;
     let start = html.find("<svg ").unwrap();
     let end = html.find("</svg>").unwrap();
-    insta::assert_snapshot!(&html[start..end], @r##"<svg viewBox="0 0 10 5" role="img" aria-label="A &#60;title&#62;"><g><text x="1" opacity="0.5">kept &#38; safe</text></g>"##);
+    insta::assert_snapshot!(&html[start..end], @r##"<svg class="wide" viewBox="0 0 10 5" role="img" aria-label="A &#60;title&#62;"><g><text x="1" opacity="0.5">kept &#38; safe</text></g>"##);
     assert!(!html.contains("boom"), "{html}");
 }
 
@@ -546,196 +554,58 @@ proptest! {
     }
 }
 
-/// Chromium, if it is installed (see `tests/setup/browser.sh`).
-fn browser() -> Option<PathBuf> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let path = std::env::var_os("PATH")?;
-    let places = std::env::split_paths(&path);
-    places
-        .flat_map(|dir| names.map(|n| dir.join(n)))
-        .find(|p| p.is_file())
-}
-
-/// What the harness found on the page, and the messages of the console.
-fn visit(browser: &Path, html: &str, options: &[&str]) -> (Value, Vec<String>) {
-    let dir = TempDir::new().unwrap();
-    let file = dir.path().join("harness.html");
-    // A script may hold no "</script>" and no "<!--".
-    let page = serde_json::to_string(html).unwrap().replace('<', "\\u003c");
-    let script = include_str!("../browser/harness.js");
-    fs::write(
-        &file,
-        format!("<!doctype html><meta charset=\"utf-8\"><title>harness</title><link rel=\"icon\" href=\"data:,\"><body><script>const PAGE = {page};\n{script}</script>"),
-    )
-    .unwrap();
-    let output = Command::new(browser)
+#[test]
+fn two_folders_are_held_against_each_other_as_diff_does() {
+    let (old, new) = (sweep_with(&[]), TempDir::new().unwrap());
+    kvplan()
+        .args(["sweep", "--traffic", "100k,3M", "-n", "3", "--seed", "7"])
         .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
+            "--set",
+            "period.requests=\"2k\"",
+            "--set",
+            "latency=\"constant-10ms\"",
         ])
-        .args([
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ])
-        .args([
-            "--disable-dev-shm-usage",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=10000",
-        ])
-        .args(["--window-size=1400,1000", "--hide-scrollbars", "--dump-dom"])
-        .arg(format!(
-            "--user-data-dir={}",
-            dir.path().join("profile").display()
-        ))
-        .args(options)
-        .arg(format!("file://{}", file.display()))
-        .timeout(Duration::from_secs(120))
+        .args(["--quiet", "--out"])
+        .arg(new.path())
+        .assert()
+        .success();
+    kvplan()
+        .args(["report", "--quiet"])
+        .args([old.path(), new.path()])
+        .assert()
+        .success();
+    assert!(!old.path().join("report.html").exists());
+    let html = fs::read_to_string(new.path().join("report.html")).unwrap();
+    let told = kvplan()
+        .arg("diff")
+        .args([old.path(), new.path()])
         .output()
         .unwrap();
-    let dom = String::from_utf8(output.stdout).unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let found = dom
-        .split_once("<pre id=\"found\">")
-        .and_then(|(_, rest)| rest.split_once("</pre>"))
-        .unwrap_or_else(|| panic!("the harness did not end: {stderr}"))
-        .0;
-    let found = found
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&");
-    let console = stderr
+    let told = String::from_utf8(told.stdout).unwrap();
+    let (_, changes) = html.split_once("id=\"changes-title\">").unwrap();
+    let (changes, _) = changes.split_once("</table>").unwrap();
+    // Every row that people are shown of a difference is a row here, with the same words.
+    let rows: Vec<Vec<&str>> = told
         .lines()
-        .filter(|l| l.contains("CONSOLE"))
-        .map(str::to_owned);
-    (serde_json::from_str(&found).unwrap(), console.collect())
-}
-
-#[test]
-fn in_a_browser_it_sorts_tells_values_and_fits_a_phone() {
-    let Some(browser) = browser() else {
-        println!("skipped: no Chromium found; tests/setup/browser.sh installs it");
-        return;
-    };
-    let html = page(sweep_with(&[("claims.csv", CLAIMS)]).path());
-    for (dark, options) in [
-        (false, "--blink-settings=preferredColorScheme=1"),
-        (true, "--blink-settings=preferredColorScheme=0"),
-    ] {
-        let (found, console) = visit(&browser, &html, &[options]);
-        assert_eq!(found["error"], Value::Null, "{found}");
-        assert!(
-            console.len() == 1 && console[0].contains("harness begins"),
-            "{console:#?}"
-        );
-        for place in ["desk", "phone"] {
-            check_view(&found[place]);
-            assert_eq!(found[place]["dark"], json!(dark));
-        }
-        assert_eq!(found["phone"]["width"], json!(390));
-        check_sorting(&found["sorting"]);
-        check_pointing(&found["pointing"]);
-    }
-}
-
-/// All that must hold at any width.
-fn check_view(view: &Value) {
-    assert_eq!(
-        view["scrollWidth"], view["width"],
-        "the page is wider than the screen: {view}"
-    );
-    let charts = view["charts"].as_array().unwrap();
-    assert_eq!(charts.len(), 7);
-    for size in charts {
-        assert!(
-            size[0].as_f64() > Some(300.0) && size[1].as_f64() > Some(180.0),
-            "{view}"
-        );
-    }
-    assert!(view["values"].as_u64() > Some(20), "{view}");
-    assert!(view["tables"].as_u64() >= Some(7), "{view}");
-    assert!(view["texts"].as_u64() > Some(200), "{view}");
-    for none in [
-        "unnamedCharts",
-        "tablesOutsideBoxes",
-        "headsWithoutScope",
-        "requests",
-    ] {
-        assert_eq!(view[none], json!(0), "{none}: {view}");
-    }
-    for none in ["duplicateIds", "brokenLinks", "dim"] {
-        assert_eq!(view[none], json!([]), "{none}: {view}");
-    }
-    assert_eq!(view["outside"], json!(["data:,"]));
-}
-
-fn check_sorting(sorting: &Value) {
-    let numbers = |of: &str| -> Vec<f64> {
-        let cells = sorting[of]["cells"].as_array().unwrap();
-        let number = |t: &str| {
-            t.trim_start_matches('$')
-                .split([' ', '%'])
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap()
-        };
-        cells
-            .iter()
-            .map(|c| c.as_str().unwrap())
-            .filter(|t| !t.is_empty())
-            .map(number)
-            .collect()
-    };
-    assert!(numbers("costUp").is_sorted(), "{sorting}");
-    assert!(numbers("costDown").iter().rev().is_sorted(), "{sorting}");
-    assert_ne!(numbers("costUp"), numbers("costDown"));
-    assert_eq!(sorting["costUp"]["states"], json!(["ascending"]));
-    assert_eq!(sorting["costDown"]["states"], json!(["descending"]));
-    // The naive policy has no cache: its cells are empty, and last both ways.
-    assert!(
-        numbers("hitRatioUp").is_sorted() && numbers("hitRatioUp").len() == 2,
-        "{sorting}"
-    );
-    for of in ["hitRatioUp", "hitRatioDown"] {
-        let cells = sorting[of]["cells"].as_array().unwrap();
-        assert_eq!(cells[2..], [json!(""), json!("")], "{sorting}");
-    }
-    assert_eq!(
-        sorting["policyUp"]["cells"],
-        json!(["naive", "naive", "optimised", "optimised"])
-    );
-    assert_eq!(sorting["focusable"], json!(true));
-    assert_eq!(sorting["shift"], json!([0, 0, 0]), "sorting moves things");
-}
-
-fn check_pointing(pointing: &Value) {
-    let pointed = pointing["pointed"].as_str().unwrap();
-    assert!(pointed.starts_with("naive: 100k, $5.00 ± "), "{pointing}");
-    assert_eq!(pointing["left"], json!(true));
-    assert_eq!(pointing["focused"], json!(true));
-    assert!(
-        pointing["first"]
-            .as_str()
-            .unwrap()
-            .starts_with("naive: 100k"),
-        "{pointing}"
-    );
-    assert!(
-        pointing["second"].as_str().unwrap().contains("3M"),
-        "{pointing}"
-    );
-    let edges: Vec<f64> = pointing["tip"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|v| v.as_f64().unwrap())
+        .filter(|l| l.starts_with("| `"))
+        .map(|l| l.trim_matches('|').split('|').map(str::trim).collect())
         .collect();
-    assert!(
-        edges[0] >= 0.0 && edges[1] <= 1280.0 && edges[2] >= 0.0 && edges[3] <= 900.0,
-        "{pointing}"
-    );
+    assert!(rows.len() > 20, "{told}");
+    assert_eq!(changes.matches("<tr><th scope=\"row\"").count(), rows.len());
+    for row in rows {
+        for words in &row[1..] {
+            assert!(
+                changes.contains(&format!(">{words}<")),
+                "{words}: {changes}"
+            );
+        }
+    }
+    for part in [
+        "id=\"chart-of-old\"",
+        "Paired by replication (3)",
+        "href=\"#comparison\"",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(!page(new.path()).contains("chart-of-old"));
 }

@@ -1,15 +1,17 @@
 //! What all drawings share: the file, SVG or PNG, and the heading.
 
-use super::hover::{Hover, draw_svg};
+use super::hover::Hover;
 use super::png;
 use super::style::{FONT, GREY, INK, PNG_SCALE, use_own_font};
+use super::svg::{Form, Said, shapes, written};
+use crate::models::disk;
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::path::Path;
 
 /// A picture that draws itself alike as SVG and PNG.
-pub(in crate::report) trait Drawing {
+pub(in crate::report) trait Drawing: Sized {
     /// Width and height of the SVG in pixels; a PNG has [`PNG_SCALE`] times as many.
     fn size(&self) -> (u32, u32);
     /// Title, subtitle, and the note at the bottom.
@@ -20,6 +22,18 @@ pub(in crate::report) trait Drawing {
         root: &DrawingArea<DB, Shift>,
         k: i32,
     ) -> Result<Hover, NotDrawn>;
+    /// How values are spaced upwards, if there is a choice.
+    fn scale(&self) -> &'static str {
+        ""
+    }
+    /// Whether it is for a narrow screen: the page says beside it what the heading says.
+    fn is_narrow(&self) -> bool {
+        false
+    }
+    /// The same picture otherwise: what an SVG holds beside it.
+    fn other_forms(&self) -> Vec<Self> {
+        Vec::new()
+    }
 }
 
 /// Draws into a file: SVG or PNG, by the path's extension.
@@ -31,9 +45,13 @@ pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(),
     let (width, height) = drawing.size();
     let [title, subtitle, note] = drawing.heading();
     let drawn = if path.extension().is_some_and(|e| e == "svg") {
-        let about = format!("{subtitle}. {note}");
-        draw_svg(path, (width, height), title, &about, |root| {
-            draw_all(drawing, root, 1)
+        let description = &format!("{subtitle}. {note}");
+        let others = drawing.other_forms();
+        let others: Result<Vec<Form>, NotDrawn> = others.iter().map(form).collect();
+        let all = form(drawing).and_then(|first| Ok((first, others?)));
+        all.and_then(|(first, others)| {
+            let said = Said { title, description };
+            disk::write(path, written(said, &first, &others).as_bytes()).map_err(NotDrawn::new)
         })
     } else {
         let size = (width * PNG_SCALE, height * PNG_SCALE);
@@ -49,12 +67,25 @@ pub(in crate::report) fn draw(drawing: &impl Drawing, path: &Path) -> Result<(),
     })
 }
 
+fn form(drawing: &impl Drawing) -> Result<Form, NotDrawn> {
+    let size = drawing.size();
+    Ok(Form {
+        size,
+        scale: drawing.scale(),
+        shapes: shapes(size, |root| draw_all(drawing, root, 1))?,
+    })
+}
+
 fn draw_all<DB: DrawingBackend>(
     drawing: &impl Drawing,
     root: &DrawingArea<DB, Shift>,
     k: i32,
 ) -> Result<Hover, NotDrawn> {
-    heading(root, drawing, k)?;
+    if drawing.is_narrow() {
+        root.fill(&WHITE)?;
+    } else {
+        heading(root, drawing, k)?;
+    }
     drawing.draw_on(root, k)
 }
 

@@ -1,17 +1,8 @@
-//! SVG drawings whose values can be read: a name for screen readers, and native tooltips.
-//!
-//! Every drawing of kvplan goes through [`draw_svg`], so that a page which shows many of them can
-//! rely on their form: no ids, a `<title>` and a `<desc>` first, and one group of class `hover`
-//! last, whose shapes cover the data and hold the text to show.
+//! The values of a drawing, which its SVG tells where they stand.
 
-use crate::models::disk;
-use crate::report::error::NotDrawn;
 use askama::filters::Html;
-use plotters::coord::Shift;
-use plotters::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// A position in pixels of the drawing, as plotters' backends count them.
 pub type Pixel = (i32, i32);
@@ -23,7 +14,8 @@ const SQUARE: i32 = 6;
 
 #[derive(Debug)]
 enum Place {
-    Point(Pixel),
+    /// A point, and its value on the axis across.
+    Point(Pixel, Option<f64>),
     Area(Pixel, Pixel),
 }
 
@@ -33,6 +25,8 @@ pub struct Hover {
     shapes: Vec<(Place, Vec<Line>)>,
     /// Which shape is the point of a square.
     squares: BTreeMap<Pixel, usize>,
+    /// What the axis across is called, if points have a place on it.
+    axis: String,
 }
 
 #[derive(Debug)]
@@ -42,9 +36,22 @@ struct Line {
 }
 
 impl Hover {
+    /// Values of a chart whose axis across is called so.
+    pub fn along(axis: &str) -> Self {
+        Hover {
+            axis: axis.to_owned(),
+            ..Hover::default()
+        }
+    }
+
     /// `text` shows near `at`, after `of` (the series, or nothing). Points too close to be told
     /// apart show together, each series once.
     pub fn point(&mut self, at: Pixel, of: &str, text: impl Into<String>) {
+        self.point_of(at, None, of, text);
+    }
+
+    /// The same for a point whose value on the axis across is `x`.
+    pub fn point_of(&mut self, at: Pixel, x: Option<f64>, of: &str, text: impl Into<String>) {
         let square = (at.0.div_euclid(SQUARE), at.1.div_euclid(SQUARE));
         let line = Line {
             of: of.to_owned(),
@@ -58,7 +65,7 @@ impl Hover {
             return;
         }
         self.squares.insert(square, self.shapes.len());
-        self.shapes.push((Place::Point(at), vec![line]));
+        self.shapes.push((Place::Point(at, x), vec![line]));
     }
 
     /// `text` shows over the rectangle between two corners: a bar, a cell.
@@ -71,19 +78,24 @@ impl Hover {
     }
 
     /// The group of invisible shapes, larger ones first so that none hides another.
-    fn svg(&self) -> String {
+    pub(super) fn svg(&self) -> String {
+        let axis = match self.axis.as_str() {
+            "" => String::new(),
+            axis => format!(" data-axis=\"{}\"", escape(axis)),
+        };
         let mut svg =
-            String::from("<g class=\"hover\" fill=\"#000\" fill-opacity=\"0\" stroke=\"none\">\n");
-        let is_point = |p: &Place| matches!(p, Place::Point(_));
+            format!("<g class=\"hover\"{axis} fill=\"#000\" fill-opacity=\"0\" stroke=\"none\">\n");
+        let is_point = |p: &Place| matches!(p, Place::Point(..));
         for points in [false, true] {
             for (place, lines) in self.shapes.iter().filter(|s| is_point(&s.0) == points) {
                 let text: Vec<String> = lines.iter().map(Line::to_text).collect();
                 let title = format!("<title>{}</title>", escape(&text.join("\n")));
                 // Writing to a string does not fail.
                 let _ = match *place {
-                    Place::Point((x, y)) => writeln!(
+                    Place::Point((x, y), value) => writeln!(
                         svg,
-                        "<circle cx=\"{x}\" cy=\"{y}\" r=\"{REACH}\">{title}</circle>"
+                        "<circle cx=\"{x}\" cy=\"{y}\" r=\"{REACH}\"{}>{title}</circle>",
+                        value.map_or_else(String::new, |v| format!(" data-x=\"{v}\"")),
                     ),
                     Place::Area(a, b) => writeln!(
                         svg,
@@ -111,42 +123,6 @@ impl Line {
     }
 }
 
-/// Draws an SVG of `size` into a file with `draw`, which returns the texts to show over it.
-/// `title` names the picture to those who do not see it, `description` says more.
-///
-/// # Errors
-/// What went wrong, without the name of the file.
-pub fn draw_svg(
-    path: &Path,
-    size: (u32, u32),
-    title: &str,
-    description: &str,
-    draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Result<Hover, NotDrawn>,
-) -> Result<(), NotDrawn> {
-    let mut drawing = String::new();
-    let root = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
-    let hover = draw(&root)?;
-    root.present()?;
-    drop(root);
-    let svg = readable(&drawing, title, description, &hover)
-        .ok_or_else(|| NotDrawn::new("no SVG came of it"))?;
-    disk::write(path, svg.as_bytes()).map_err(NotDrawn::new)
-}
-
-/// A drawing with name, description and texts; None if it is no SVG.
-fn readable(drawing: &str, title: &str, description: &str, hover: &Hover) -> Option<String> {
-    let rest = drawing.trim_start().strip_prefix("<svg ")?;
-    let (attributes, rest) = rest.split_once('>')?;
-    let (body, _) = rest.rsplit_once("</svg>")?;
-    Some(format!(
-        "<svg {attributes} role=\"img\">\n<title>{}</title>\n<desc>{}</desc>{}{}</svg>\n",
-        escape(title),
-        escape(description),
-        body,
-        hover.svg(),
-    ))
-}
-
 /// Text as XML and HTML hold it, in elements and attributes.
 pub fn escape(text: &str) -> String {
     // No XML may hold control characters.
@@ -163,28 +139,21 @@ mod tests {
 
     #[test]
     fn points_in_one_place_show_together_each_series_once() {
-        let mut hover = Hover::default();
+        let mut hover = Hover::along("requests & more");
         hover.point((12, 12), "naive", "10k, $5.00");
         hover.point((14, 13), "optimised", "10k, $5.00");
         hover.point((15, 13), "optimised", "10.1k, $5.00");
         hover.point((200, 13), "optimised", "1M, $6.00");
+        hover.point_of((300, 13), Some(3e6), "optimised", "3M, $6.00");
         hover.area((40, 90), (10, 60), "a <bar>");
         insta::assert_snapshot!(hover.svg(), @r##"
-        <g class="hover" fill="#000" fill-opacity="0" stroke="none">
+        <g class="hover" data-axis="requests &#38; more" fill="#000" fill-opacity="0" stroke="none">
         <rect x="10" y="60" width="30" height="30"><title>a &#60;bar&#62;</title></rect>
         <circle cx="12" cy="12" r="9"><title>naive: 10k, $5.00
         optimised: 10k, $5.00</title></circle>
         <circle cx="200" cy="13" r="9"><title>optimised: 1M, $6.00</title></circle>
+        <circle cx="300" cy="13" r="9" data-x="3000000"><title>optimised: 3M, $6.00</title></circle>
         </g>
         "##);
-    }
-
-    #[test]
-    fn a_drawing_gets_a_name_and_keeps_its_shapes() {
-        let drawing = "<svg width=\"2\" height=\"1\">\n<line/>\n</svg>\n";
-        let svg = readable(drawing, "a & b", "how \"it\" went", &Hover::default()).unwrap();
-        assert!(svg.starts_with("<svg width=\"2\" height=\"1\" role=\"img\">\n<title>a &#38; b</title>\n<desc>how &#34;it&#34; went</desc>\n<line/>\n<g class=\"hover\""), "{svg}");
-        assert!(svg.ends_with("</g>\n</svg>\n"), "{svg}");
-        assert_eq!(readable("PNG", "", "", &Hover::default()), None);
     }
 }

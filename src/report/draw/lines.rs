@@ -2,7 +2,9 @@
 
 use super::chart::{Chart, Datum, Mark, Series};
 use super::hover::Hover;
+use super::labels::family;
 use super::style::{GREY, colour};
+use super::svg::Line;
 use super::ticks::Ticks;
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
@@ -37,6 +39,19 @@ impl Chart {
     }
 }
 
+/// What a line of a chart is a line of, and which of these: the words before and after what names of its colour share.
+pub(super) fn line_of<'a>(chart: &'a Chart, s: &'a Series) -> Line<'a> {
+    let all = chart.series.iter().filter(|o| o.colour == s.colour);
+    let names: Vec<&str> = all.map(|o| o.name.as_str()).collect();
+    let (family, parts) = family(&names);
+    let at = names.iter().position(|n| *n == s.name);
+    Line {
+        family: family.trim_end_matches(':'),
+        part: at.map_or("", |i| parts[i]),
+        name: &s.name,
+    }
+}
+
 /// Draws a line with its band and points; the values of these are told to `hover`. Hollow is a point
 /// whose interval is not known. `root` is the whole drawing: points on the edge of the plot reach beyond it.
 pub(super) fn draw<DB: DrawingBackend>(
@@ -67,7 +82,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     let has_intervals = chart.has_intervals();
     for d in &points {
         let pixel = plot.plotting_area().map_coordinate(&(d.x, clip(d.y)));
-        hover.point(pixel, &s.name, chart.reading(d));
+        hover.point_of(pixel, Some(d.x), &s.name, chart.reading(d));
         if is_marked {
             marker(root, pixel, s, has_intervals && !is_banded(d), k)?;
         }

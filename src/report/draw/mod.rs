@@ -14,4 +14,5 @@ mod plot;
 mod png;
 mod single;
 mod style;
+mod svg;
 mod ticks;

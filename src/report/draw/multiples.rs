@@ -3,26 +3,77 @@
 use super::chart::{Chart, Series};
 use super::hover::Hover;
 use super::labels::{family, shortened};
-use super::lines;
+use super::lines::{self, line_of};
 use super::pen::Pen;
 use super::style::{FONT, GREY, INK, SIZE, text_colour};
+use super::svg::{Line, group};
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-const COLUMNS: usize = 4;
-/// Where the first plot begins, and what is left right of the last.
-const LEFT: i32 = 92;
-const RIGHT: i32 = 34;
-/// Above the panels: heading and key.
+/// Above the panels of the wide form: heading and key.
 const TOP: i32 = 122;
-/// Below them: labels and name of the axis, note.
-const BOTTOM: i32 = 92;
 /// Of a panel: its plot, and the space to the next.
 const PLOT: i32 = 150;
 const GAP: (i32, i32) = (38, 16);
 const FAINT: RGBColor = RGBColor(208, 208, 208);
+/// A row of the key.
+const ROW: i32 = 22;
+
+/// Where all is: on a wide page, or on a narrow one without heading.
+#[derive(Clone, Copy)]
+struct Sheet {
+    width: i32,
+    columns: usize,
+    /// Where the first plot begins, and what is left right of the last.
+    left: i32,
+    right: i32,
+    /// Above the first row of panels, and below the last: labels and name of the axis, note.
+    top: i32,
+    bottom: i32,
+    /// Where the key begins.
+    key: (i32, i32),
+    /// By how much texts are larger.
+    larger: i32,
+    is_narrow: bool,
+}
+
+const WIDE: Sheet = Sheet {
+    width: SIZE.0 as i32,
+    columns: 4,
+    left: 92,
+    right: 34,
+    top: TOP,
+    bottom: 92,
+    key: (24, 90),
+    larger: 0,
+    is_narrow: false,
+};
+
+const NARROW: Sheet = Sheet {
+    width: 420,
+    columns: 2,
+    left: 64,
+    right: 16,
+    top: 30,
+    bottom: 52,
+    key: (10, 14),
+    larger: 3,
+    is_narrow: true,
+};
+
+fn sheet(chart: &Chart, is_narrow: bool) -> Sheet {
+    if !is_narrow {
+        return WIDE;
+    }
+    let entries = key(chart);
+    let last = entries.last().map_or(0, |e| e.at(&NARROW, &entries).1);
+    Sheet {
+        top: NARROW.top + last,
+        ..NARROW
+    }
+}
 
 /// What stands over a plot: its name, and in a second line what is marked in it.
 fn head(chart: &Chart) -> i32 {
@@ -30,66 +81,91 @@ fn head(chart: &Chart) -> i32 {
     if has_marks { 40 } else { 22 }
 }
 
-/// How high the chart is.
-pub(super) fn height(chart: &Chart) -> u32 {
-    let rows = chart.families().len().div_ceil(COLUMNS) as i32;
-    (TOP + BOTTOM + (head(chart) + PLOT + GAP.1) * rows) as u32
+/// How large the chart is.
+pub(super) fn size(chart: &Chart, is_narrow: bool) -> (u32, u32) {
+    let sheet = sheet(chart, is_narrow);
+    let rows = chart.families().len().div_ceil(sheet.columns) as i32;
+    let height = sheet.top + sheet.bottom + (head(chart) + PLOT + GAP.1) * rows;
+    (sheet.width as u32, height as u32)
 }
 
 /// Draws key and panels.
 pub(super) fn draw<DB: DrawingBackend>(
     chart: &Chart,
     root: &DrawingArea<DB, Shift>,
+    is_narrow: bool,
     k: i32,
 ) -> Result<Hover, NotDrawn> {
+    let sheet = sheet(chart, is_narrow);
     let families = chart.families();
     let pen = Pen { root, k };
-    draw_key(chart, &families, &pen)?;
-    let bottom = height(chart) as i32 - 48;
+    draw_key(chart, &sheet, &pen)?;
+    let below = if is_narrow { 12 } else { 48 };
+    let bottom = size(chart, is_narrow).1 as i32 - below;
     pen.label(
         &chart.x.label,
-        (SIZE.0 as i32 / 2, bottom),
-        14,
+        (sheet.width / 2, bottom),
+        14 + sheet.larger / 2,
         INK,
         HPos::Center,
     )?;
-    let mut hover = Hover::default();
-    let count = COLUMNS as i32;
-    let width = (SIZE.0 as i32 - LEFT - RIGHT - GAP.0 * (count - 1)) / count;
+    let mut hover = Hover::along(&chart.x.label);
+    let count = sheet.columns as i32;
+    let width = (sheet.width - sheet.left - sheet.right - GAP.0 * (count - 1)) / count;
     for (i, (colour, family)) in families.iter().enumerate() {
-        let (column, row) = ((i % COLUMNS) as i32, (i / COLUMNS) as i32);
+        let (column, row) = ((i % sheet.columns) as i32, (i / sheet.columns) as i32);
         let panel = Panel {
             chart,
+            sheet,
             colour: *colour,
             family,
             at: (
-                LEFT + column * (width + GAP.0),
-                TOP + row * (head(chart) + PLOT + GAP.1),
+                sheet.left + column * (width + GAP.0),
+                sheet.top + row * (head(chart) + PLOT + GAP.1),
             ),
             width,
             is_first: column == 0,
-            is_last: i + COLUMNS >= families.len(),
+            is_last: i + sheet.columns >= families.len(),
         };
         panel.draw(&pen, &mut hover)?;
     }
     Ok(hover)
 }
 
+/// What a line of a look stands for.
+struct Entry {
+    dash: Option<(i32, i32)>,
+    ink: RGBColor,
+    what: String,
+}
+
+impl Entry {
+    /// Where it stands among the entries: one after the other, in a new row where there is no room.
+    fn at(&self, sheet: &Sheet, all: &[Entry]) -> (i32, i32) {
+        let (mut x, mut y) = sheet.key;
+        for entry in all {
+            let each = 7 + sheet.larger / 2;
+            let width = 64 + each * entry.what.chars().count() as i32;
+            if x > sheet.key.0 && x + width > sheet.width && sheet.is_narrow {
+                (x, y) = (sheet.key.0, y + ROW);
+            }
+            if std::ptr::eq(entry, self) {
+                break;
+            }
+            x += width;
+        }
+        (x, y)
+    }
+}
+
 /// What the dashes stand for, the grey lines, and the marks across.
-fn draw_key<DB: DrawingBackend>(
-    chart: &Chart,
-    families: &[(usize, Vec<&Series>)],
-    pen: &Pen<DB>,
-) -> Result<(), NotDrawn> {
-    pen.label(&chart.y.label, (24, 110), 13, GREY, HPos::Left)?;
-    let y = 90;
-    let mut x = 24;
-    let mut entry = |line: Option<(i32, i32)>, ink: RGBColor, what: &str| {
-        pen.sample((x, y), (x + 30, y), line, ink)?;
-        pen.label(what, (x + 38, y), 13, INK, HPos::Left)?;
-        x += 64 + 7 * what.chars().count() as i32;
-        Ok::<_, NotDrawn>(())
+fn key(chart: &Chart) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut entry = |dash: Option<(i32, i32)>, ink: RGBColor, what: &str| {
+        let what = what.to_owned();
+        entries.push(Entry { dash, ink, what });
     };
+    let families = chart.families();
     let largest = families.iter().max_by_key(|f| f.1.len());
     if let Some((_, lines)) = largest.filter(|f| f.1.len() > 1) {
         let names: Vec<&str> = lines.iter().map(|s| s.name.as_str()).collect();
@@ -100,12 +176,29 @@ fn draw_key<DB: DrawingBackend>(
             } else {
                 part
             };
-            entry(lines::dash(s.dash, 1), INK, what)?;
+            entry(lines::dash(s.dash, 1), INK, what);
         }
     }
-    entry(None, FAINT, "the others")?;
+    entry(None, FAINT, "the others");
     for mark in chart.marks.iter().filter(|m| !m.vertical) {
-        entry(Some((3, 5)), GREY, &mark.label)?;
+        entry(Some((3, 5)), GREY, &mark.label);
+    }
+    entries
+}
+
+fn draw_key<DB: DrawingBackend>(
+    chart: &Chart,
+    sheet: &Sheet,
+    pen: &Pen<DB>,
+) -> Result<(), NotDrawn> {
+    let size = 13 + sheet.larger;
+    let x = sheet.key.0;
+    pen.label(&chart.y.label, (x, sheet.top - 12), size, GREY, HPos::Left)?;
+    let entries = key(chart);
+    for entry in &entries {
+        let (x, y) = entry.at(sheet, &entries);
+        pen.sample((x, y), (x + 30, y), entry.dash, entry.ink)?;
+        pen.label(&entry.what, (x + 38, y), size, INK, HPos::Left)?;
     }
     Ok(())
 }
@@ -113,6 +206,7 @@ fn draw_key<DB: DrawingBackend>(
 /// A family of lines with its plot.
 struct Panel<'a> {
     chart: &'a Chart,
+    sheet: Sheet,
     colour: usize,
     family: &'a [&'a Series],
     /// Its upper left corner.
@@ -124,16 +218,41 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
+    /// What the lines are lines of.
+    fn name(&self) -> &str {
+        let names: Vec<&str> = self.family.iter().map(|s| s.name.as_str()).collect();
+        family(&names).0
+    }
+
     fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, hover: &mut Hover) -> Result<(), NotDrawn> {
-        let (chart, k) = (self.chart, pen.k);
+        let whole = Line {
+            family: self.name().trim_end_matches(':'),
+            part: "",
+            name: "",
+        };
+        group(pen.root, pen.k, whole, || self.draw_all(pen, hover))
+    }
+
+    fn draw_all<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<DB>,
+        hover: &mut Hover,
+    ) -> Result<(), NotDrawn> {
+        let (chart, sheet, k) = (self.chart, self.sheet, pen.k);
         let head = head(chart);
         let (left, top) = (self.at.0, self.at.1 + head);
-        let names: Vec<&str> = self.family.iter().map(|s| s.name.as_str()).collect();
-        let (name, _) = family(&names);
-        let title = shortened(name, self.width as usize / 8);
+        let name = self.name();
+        let larger = sheet.larger;
+        let title = shortened(name, self.width as usize / (8 + larger as usize / 2));
         let ink = text_colour(self.colour);
-        pen.label(&title, (left, top - head + 10), 15, ink, HPos::Left)?;
-        let gutter = if self.is_first { LEFT - 12 } else { 0 };
+        pen.label(
+            &title,
+            (left, top - head + 10),
+            15 + larger,
+            ink,
+            HPos::Left,
+        )?;
+        let gutter = if self.is_first { sheet.left - 12 } else { 0 };
         let below = if self.is_last { 26 } else { 0 };
         let area = pen.root.clone().shrink(
             ((left - gutter) * k, top * k),
@@ -150,13 +269,15 @@ impl Panel<'_> {
             .y_labels(5)
             .x_label_formatter(&|v| (chart.x.format)(*v))
             .y_label_formatter(&|v| (chart.y.format)(*v))
-            .label_style((FONT, 13 * k).into_font().color(&INK))
+            .label_style((FONT, (13 + larger) * k).into_font().color(&INK))
             .bold_line_style(RGBColor(226, 226, 226))
             .axis_style(GREY)
             .draw()?;
         let others = chart.series.iter().filter(|s| s.colour != self.colour);
         for other in others.filter(|s| s.dash == 0) {
-            lines::trace(&mut plot, other, FAINT, 1, k)?;
+            group(pen.root, k, line_of(chart, other), || {
+                lines::trace(&mut plot, other, FAINT, 1, k)
+            })?;
         }
         let is_mine = |m: &&super::chart::Mark| m.colour.is_none_or(|c| c == self.colour);
         let mut told = String::new();
@@ -166,14 +287,16 @@ impl Panel<'_> {
                 told = label.trim_start_matches([' ', ':']).to_owned();
             }
         }
-        let told = shortened(&told, self.width as usize / 6);
-        pen.label(&told, (left, top - 10), 11, GREY, HPos::Left)?;
+        let told = shortened(&told, self.width as usize / (6 + larger as usize / 2));
+        pen.label(&told, (left, top - 10), 11 + larger, GREY, HPos::Left)?;
         for s in self.family {
-            lines::draw(pen.root, &mut plot, chart, s, hover, k)?;
+            group(pen.root, k, line_of(chart, s), || {
+                lines::draw(pen.root, &mut plot, chart, s, hover, k)
+            })?;
         }
         if self.family.iter().all(|s| s.points().is_empty()) {
             let middle = (left + self.width / 2, top + PLOT / 2);
-            pen.label("too few", middle, 13, GREY, HPos::Center)?;
+            pen.label("too few", middle, 13 + larger, GREY, HPos::Center)?;
         }
         Ok(())
     }

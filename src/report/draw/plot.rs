@@ -1,7 +1,7 @@
 //! Line charts, drawn alike as SVG and PNG, with text from a font inside the binary: in one plot, or in panels where
 //! there are more lines than colours.
 
-use super::chart::Chart;
+use super::chart::{Chart, Scale};
 use super::drawing::{self, Drawing};
 use super::hover::Hover;
 use super::style::SIZE;
@@ -14,16 +14,25 @@ use std::path::Path;
 /// As many lines of different colour as can be told apart in one plot.
 const MOST_COLOURS: usize = 6;
 
-impl Drawing for Chart {
+/// A chart in one of its forms.
+struct Form {
+    chart: Chart,
+    is_narrow: bool,
+    /// Whether there is another scale to choose.
+    has_scales: bool,
+}
+
+impl Drawing for Form {
     fn size(&self) -> (u32, u32) {
-        if self.is_one_plot() {
-            return SIZE;
+        match (self.chart.is_one_plot(), self.is_narrow) {
+            (true, false) => SIZE,
+            (true, true) => single::narrow_size(&self.chart),
+            (false, is_narrow) => multiples::size(&self.chart, is_narrow),
         }
-        (SIZE.0, multiples::height(self))
     }
 
     fn heading(&self) -> [&str; 3] {
-        [&self.title, &self.subtitle, &self.note]
+        [&self.chart.title, &self.chart.subtitle, &self.chart.note]
     }
 
     fn draw_on<DB: DrawingBackend>(
@@ -31,11 +40,41 @@ impl Drawing for Chart {
         root: &DrawingArea<DB, Shift>,
         k: i32,
     ) -> Result<Hover, NotDrawn> {
-        if self.is_one_plot() {
-            single::draw(self, root, k)
+        if self.chart.is_one_plot() {
+            single::draw(&self.chart, root, self.is_narrow, k)
         } else {
-            multiples::draw(self, root, k)
+            multiples::draw(&self.chart, root, self.is_narrow, k)
         }
+    }
+
+    fn scale(&self) -> &'static str {
+        match self.chart.y.scale {
+            _ if !self.has_scales => "",
+            Scale::Log => "log",
+            Scale::Linear => "linear",
+        }
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.is_narrow
+    }
+
+    /// The other scale, where both make sense, and each narrow for a phone.
+    fn other_forms(&self) -> Vec<Self> {
+        let form = |chart: &Chart, is_narrow| Form {
+            chart: chart.clone(),
+            is_narrow,
+            has_scales: self.has_scales,
+        };
+        let mut all = Vec::new();
+        if self.has_scales {
+            let mut linear = self.chart.clone();
+            linear.y.scale = Scale::Linear;
+            linear.y.min = Some(0.0);
+            all.extend([form(&linear, false), form(&linear, true)]);
+        }
+        all.push(form(&self.chart, true));
+        all
     }
 }
 
@@ -45,7 +84,13 @@ impl Chart {
     /// # Errors
     /// A message that names the file.
     pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
-        drawing::draw(self, path)
+        let form = Form {
+            chart: self.clone(),
+            is_narrow: false,
+            // What was drawn evenly spaced may be zero, or is a share: its logarithm would not help.
+            has_scales: self.y.scale == Scale::Log,
+        };
+        drawing::draw(&form, path)
     }
 
     /// Whether the colours tell all lines apart; else each family has a panel of its own.
@@ -93,14 +138,16 @@ mod tests {
         }
     }
 
-    /// The texts of a chart's SVG, and where they stand.
+    /// The texts of the form that a chart's SVG shows, and where they stand.
     fn texts(chart: &Chart) -> Vec<(i32, i32, String)> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("chart.svg");
         chart.draw(&path).unwrap();
         let svg = std::fs::read_to_string(path).unwrap();
         let svg = roxmltree::Document::parse(&svg).unwrap();
-        let texts = svg.descendants().filter(|n| n.has_tag_name("text"));
+        let is_form = |n: roxmltree::Node| n.attribute("class") == Some("form");
+        let is_seen = |n: &roxmltree::Node| n.has_tag_name("text") && !n.ancestors().any(is_form);
+        let texts = svg.descendants().filter(is_seen);
         let number = |n: roxmltree::Node, name| n.attribute(name).unwrap().parse().unwrap();
         texts
             .map(|n| {
@@ -158,5 +205,31 @@ mod tests {
         assert!(told.0 == places[2].0 && (places[2].1..places[2].1 + 40).contains(&told.1));
         let of_axis = |label: &str| texts.iter().filter(|t| t.2 == label).count();
         assert_eq!((of_axis("10"), of_axis("100")), (4 + 2, 4 + 2), "{texts:?}");
+    }
+
+    /// An SVG holds both scales where values are spaced by the logarithm, and all of it narrow for a phone.
+    #[test]
+    fn an_svg_holds_the_forms_of_its_chart() {
+        let forms = |chart: &Chart| -> Vec<String> {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("chart.svg");
+            chart.draw(&path).unwrap();
+            let svg = std::fs::read_to_string(path).unwrap();
+            let svg = roxmltree::Document::parse(&svg).unwrap();
+            let all = svg.root_element().children();
+            let forms = all.filter(|n| n.attribute("class") == Some("form"));
+            let told = |n: roxmltree::Node| {
+                let scale = n.attribute("data-scale").unwrap_or("");
+                format!("{} {scale}", n.attribute("data-size").unwrap())
+            };
+            forms.map(told).collect()
+        };
+        let mut chart = chart(&["naive", "optimised"]);
+        assert_eq!(
+            forms(&chart),
+            ["1200 720 linear", "420 400 linear", "420 400 log"]
+        );
+        chart.y.scale = Scale::Linear;
+        assert_eq!(forms(&chart), ["420 400 "]);
     }
 }

@@ -3,8 +3,10 @@
 use super::chart::{Chart, Mark, Series};
 use super::hover::{Hover, Pixel};
 use super::labels::{shortened, spread, uprights};
-use super::lines::{self, Plot};
+use super::lines::{self, Plot, line_of};
+use super::pen::Pen;
 use super::style::{FONT, GREY, INK, SIZE, colour, text_colour};
+use super::svg::{Line, group};
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -17,52 +19,124 @@ const NAME_LENGTH: usize = 28;
 /// From one name to the next.
 const APART: f64 = 21.0;
 
+/// Of the narrow form: its width, where its plot begins below the key, how high that is, and a row of the key.
+const NARROW: i32 = 420;
+const NARROW_HEAD: i32 = 36;
+const NARROW_PLOT: i32 = 340;
+const ROW: i32 = 24;
+/// Names of at most so many characters stand two in a row.
+const HALF_NAME: usize = 18;
+
+/// In how many columns the names of the narrow form stand, and how high that is.
+fn narrow_key(chart: &Chart) -> (usize, i32) {
+    let is_short = |s: &Series| s.name.chars().count() <= HALF_NAME;
+    let columns = if chart.series.iter().all(is_short) {
+        2
+    } else {
+        1
+    };
+    let rows = chart.series.len().div_ceil(columns) as i32;
+    (columns, rows * ROW)
+}
+
+/// How large the narrow form is.
+pub(super) fn narrow_size(chart: &Chart) -> (u32, u32) {
+    let height = narrow_key(chart).1 + NARROW_HEAD + NARROW_PLOT;
+    (NARROW as u32, height as u32)
+}
+
 /// Draws plot, marks and names.
 pub(super) fn draw<DB: DrawingBackend>(
     chart: &Chart,
     root: &DrawingArea<DB, Shift>,
+    is_narrow: bool,
     k: i32,
 ) -> Result<Hover, NotDrawn> {
-    let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
-    let (area, _) = body.split_horizontally((SIZE.0 - NAMES_WIDTH - 24) * k as u32);
+    let area = if is_narrow {
+        root.margin((narrow_key(chart).1 + NARROW_HEAD - 8) * k, 0, 0, 12 * k)
+    } else {
+        let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
+        let width = SIZE.0 - NAMES_WIDTH - 24;
+        body.split_horizontally(width * k as u32).0
+    };
     let (x, y) = chart.ticks();
     let mut plot = ChartBuilder::on(&area)
         .margin(8 * k)
         .x_label_area_size(54 * k)
-        .y_label_area_size(92 * k)
+        .y_label_area_size(if is_narrow { 66 } else { 92 } * k)
         .build_cartesian_2d(x, y)?;
-    plot.configure_mesh()
-        .x_desc(chart.x.label.as_str())
-        .y_desc(chart.y.label.as_str())
-        .max_light_lines(1)
-        .x_labels(12)
-        .y_labels(10)
-        .x_label_formatter(&|v| (chart.x.format)(*v))
-        .y_label_formatter(&|v| (chart.y.format)(*v))
-        .label_style((FONT, 14 * k).into_font().color(&INK))
+    let (write_x, write_y) = (
+        |v: &f64| (chart.x.format)(*v),
+        |v: &f64| (chart.y.format)(*v),
+    );
+    let mut mesh = plot.configure_mesh();
+    mesh.x_desc(chart.x.label.as_str())
+        .max_light_lines(if is_narrow { 0 } else { 1 })
+        .x_labels(if is_narrow { 4 } else { 12 })
+        .y_labels(if is_narrow { 7 } else { 10 })
+        .x_label_formatter(&write_x)
+        .y_label_formatter(&write_y)
+        .label_style(
+            (FONT, (14 + 2 * i32::from(is_narrow)) * k)
+                .into_font()
+                .color(&INK),
+        )
         .axis_desc_style((FONT, 16 * k).into_font().color(&INK))
         .bold_line_style(RGBColor(214, 214, 214))
         .light_line_style(RGBColor(240, 240, 240))
-        .axis_style(GREY)
-        .draw()?;
-    draw_marks(&mut plot, chart, k)?;
-    let mut hover = Hover::default();
-    for s in &chart.series {
-        lines::draw(root, &mut plot, chart, s, &mut hover, k)?;
+        .axis_style(GREY);
+    if !is_narrow {
+        mesh.y_desc(chart.y.label.as_str());
     }
-    draw_names(&plot, chart, root, k)?;
+    mesh.draw()?;
+    draw_marks(&mut plot, chart, root, k)?;
+    let mut hover = Hover::along(&chart.x.label);
+    for s in &chart.series {
+        group(root, k, line_of(chart, s), || {
+            lines::draw(root, &mut plot, chart, s, &mut hover, k)
+        })?;
+    }
+    if is_narrow {
+        draw_key(chart, &Pen { root, k })?;
+    } else {
+        draw_names(&plot, chart, root, k)?;
+    }
     Ok(hover)
+}
+
+/// What the lines are, above the plot.
+fn draw_key<DB: DrawingBackend>(chart: &Chart, pen: &Pen<DB>) -> Result<(), NotDrawn> {
+    let (columns, height) = narrow_key(chart);
+    let width = (NARROW - 16) / columns as i32;
+    for (i, s) in chart.series.iter().enumerate() {
+        let (column, row) = ((i % columns) as i32, (i / columns) as i32);
+        let at = (10 + column * width, 14 + row * ROW);
+        group(pen.root, pen.k, line_of(chart, s), || {
+            lines::sample(pen.root, (at.0 * pen.k, at.1 * pen.k), s, pen.k)?;
+            let name = shortened(&s.name, 42 / columns);
+            let ink = text_colour(s.colour);
+            pen.label(&name, (at.0 + 42, at.1), 16, ink, HPos::Left)
+        })?;
+    }
+    let at = (10, height + 18);
+    pen.label(&chart.y.label, at, 15, GREY, HPos::Left)
 }
 
 fn draw_marks<DB: DrawingBackend>(
     plot: &mut Plot<DB>,
     chart: &Chart,
+    root: &DrawingArea<DB, Shift>,
     k: i32,
 ) -> Result<(), NotDrawn> {
     let (across, along) = plot.plotting_area().get_pixel_range();
     let mut upright: Vec<(&Mark, (i32, i32))> = Vec::new();
     for mark in &chart.marks {
-        if !lines::mark(plot, mark, k)? {
+        let mut is_inside = false;
+        group(root, k, owner(chart, mark), || {
+            is_inside = lines::mark(plot, mark, k)?;
+            Ok(())
+        })?;
+        if !is_inside {
             continue;
         }
         let style = style_of(mark, k);
@@ -92,9 +166,22 @@ fn draw_marks<DB: DrawingBackend>(
         let shift = if is_far_right { -6 } else { 18 };
         let label = Text::new(mark.label.clone(), (shift * k, place.from), style);
         let top = EmptyElement::at((mark.at, plot.y_range().end));
-        plot.plotting_area().draw(&(top + label))?;
+        group(root, k, owner(chart, mark), || {
+            plot.plotting_area().draw(&(top + label))?;
+            Ok(())
+        })?;
     }
     Ok(())
+}
+
+/// What a mark belongs to: lines of its colour, or none.
+fn owner<'a>(chart: &'a Chart, mark: &Mark) -> Line<'a> {
+    let series = chart.series.iter().find(|s| Some(s.colour) == mark.colour);
+    Line {
+        family: series.map_or("", |s| line_of(chart, s).family),
+        part: "",
+        name: "",
+    }
 }
 
 fn style_of(mark: &Mark, k: i32) -> TextStyle<'static> {
@@ -132,27 +219,30 @@ fn draw_names<DB: DrawingBackend>(
     let left = across.end + 26 * k;
     for ((s, end), y) in names.into_iter().zip(places) {
         let y = y.round() as i32;
-        if let Some((x, end_y)) = end {
-            let faint = colour(s.colour).mix(0.5).stroke_width(k as u32);
-            let lead = [
-                (x + 6 * k, end_y),
-                (across.end + 6 * k, end_y),
-                (left - 3 * k, y),
-            ];
-            root.draw(&PathElement::new(lead, faint))?;
-        }
-        lines::sample(root, (left, y), s, k)?;
         let is_empty = s.points().is_empty();
-        let told = if is_empty { ": too few" } else { "" };
-        let name = shortened(&s.name, NAME_LENGTH - told.len()) + told;
-        let ink = if is_empty {
-            GREY
-        } else {
-            text_colour(s.colour)
-        };
-        let pos = Pos::new(HPos::Left, VPos::Center);
-        let style = (FONT, 14 * k).into_font().color(&ink).pos(pos);
-        root.draw(&Text::new(name, (left + 40 * k, y), style))?;
+        group(root, k, line_of(chart, s), || {
+            if let Some((x, end_y)) = end {
+                let faint = colour(s.colour).mix(0.5).stroke_width(k as u32);
+                let lead = [
+                    (x + 6 * k, end_y),
+                    (across.end + 6 * k, end_y),
+                    (left - 3 * k, y),
+                ];
+                root.draw(&PathElement::new(lead, faint))?;
+            }
+            lines::sample(root, (left, y), s, k)?;
+            let told = if is_empty { ": too few" } else { "" };
+            let name = shortened(&s.name, NAME_LENGTH - told.len()) + told;
+            let ink = if is_empty {
+                GREY
+            } else {
+                text_colour(s.colour)
+            };
+            let pos = Pos::new(HPos::Left, VPos::Center);
+            let style = (FONT, 14 * k).into_font().color(&ink).pos(pos);
+            root.draw(&Text::new(name, (left + 40 * k, y), style))?;
+            Ok(())
+        })?;
     }
     Ok(())
 }

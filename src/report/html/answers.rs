@@ -1,7 +1,6 @@
 //! The answers of a sweep in words: what they are was decided by `study::answers`.
 
 use super::table::{Cell, Column, Table};
-use crate::report::artefacts;
 use crate::report::format;
 use crate::report::reason::reason_words;
 use crate::study::answers::{Answers, At, Cost, Level, Saving};
@@ -16,8 +15,25 @@ pub struct Answer {
     pub lines: Vec<String>,
 }
 
-/// Most lines about savings; the file holds all.
-const MOST_SAVINGS: usize = 10;
+/// As many lines of an answer stand in full; the others are folded.
+const SHOWN_LINES: usize = 3;
+/// Where there are more policies, a sentence names the first of them.
+const MOST_NAMES: usize = 4;
+
+impl Answer {
+    /// The lines that stand in full: all of them, if no more than one would be folded.
+    pub fn shown(&self) -> &[String] {
+        match self.lines.len() > SHOWN_LINES + 1 {
+            true => &self.lines[..SHOWN_LINES],
+            false => &self.lines,
+        }
+    }
+
+    /// The others.
+    pub fn folded(&self) -> &[String] {
+        &self.lines[self.shown().len()..]
+    }
+}
 
 /// The answers of a sweep, a question each.
 pub fn of_sweep(answers: &Answers) -> Vec<Answer> {
@@ -95,8 +111,11 @@ fn least_line(levels: &[Level]) -> String {
         (format!("From {first} to {last}"), format!("at {last}: "))
     };
     let able = last.costs.iter().filter(|c| c.excluded.is_none());
-    let costs = list(able.map(|c| format!("{} {}", c.policy, usd(c).replace(' ', "\u{a0}"))));
-    let names = list(last.least.iter().cloned());
+    let is_named = |c: &&Cost| last.costs.len() <= MOST_NAMES || last.least.contains(&c.policy);
+    let told = |c: &Cost| format!("{} {}", c.policy, usd(c).replace(' ', "\u{a0}"));
+    let costs: Vec<String> = able.filter(is_named).map(told).collect();
+    let costs = few(&costs);
+    let names = few(&last.least);
     let mut line = match last.least.len() {
         0 => format!("{span}: none does the whole work"),
         1 => format!("{span}: {names} ({at}{costs})"),
@@ -106,7 +125,7 @@ fn least_line(levels: &[Level]) -> String {
         let why = reason_words(c.excluded?);
         Some(format!("{}, which {why}", c.policy))
     });
-    let out = list(out);
+    let out = few(&out.collect::<Vec<_>>());
     if !out.is_empty() {
         line.push_str(&format!("; left out {at}{out}"));
     }
@@ -124,16 +143,7 @@ fn savings(answers: &Answers) -> Option<Answer> {
             s.policy, s.over
         )
     };
-    let mut lines: Vec<String> = answers
-        .savings
-        .iter()
-        .take(MOST_SAVINGS)
-        .map(line)
-        .collect();
-    if answers.savings.len() > MOST_SAVINGS {
-        let more = answers.savings.len() - MOST_SAVINGS;
-        lines.push(format!("{more} more stand in {}.", artefacts::ANSWERS_JSON));
-    }
+    let lines: Vec<String> = answers.savings.iter().map(line).collect();
     (!lines.is_empty()).then(|| Answer {
         question: "Where does one policy save over another?".into(),
         lines,
@@ -175,7 +185,7 @@ fn allowance(answers: &Answers) -> Option<Answer> {
 }
 
 /// What a measure of trouble is a share of.
-fn trouble_words(measure: &str) -> String {
+pub(super) fn trouble_words(measure: &str) -> String {
     match measure {
         "requests_refused_share" => "of the requests are refused".into(),
         "kv_quota_exceeded_share" => "of the KV operations are refused".into(),
@@ -250,7 +260,7 @@ fn ends<'a>(
 }
 
 /// `$5.02 ± 0.01`.
-fn usd(cost: &Cost) -> String {
+pub(super) fn usd(cost: &Cost) -> String {
     format::usd_estimate(Estimate {
         mean: cost.usd,
         half_width: cost.half_width.unwrap_or(f64::NAN),
@@ -258,15 +268,28 @@ fn usd(cost: &Cost) -> String {
     })
 }
 
-fn count(traffic: u64) -> String {
+pub(super) fn count(traffic: u64) -> String {
     format::count(traffic as f64)
 }
 
 /// `a, b and c`.
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
     match items.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => items.concat(),
     }
+}
+
+/// The same, of many the first: `a, b, c and 6 more`.
+pub(super) fn few(items: &[String]) -> String {
+    if items.len() <= MOST_NAMES {
+        return list(items.iter().cloned());
+    }
+    let kept = MOST_NAMES - 1;
+    format!(
+        "{} and {} more",
+        items[..kept].join(", "),
+        items.len() - kept
+    )
 }

@@ -48,6 +48,8 @@ pub struct Claim {
     pub verdict: String,
     /// How the verdict is shown.
     pub tone: Tone,
+    /// What was stated, and the right value where another was found, with all their digits.
+    pub values: Vec<(&'static str, String)>,
     /// What it looks like through each lens.
     pub lenses: Vec<Lens>,
     /// Label and value, in the order of the file, the evidence first.
@@ -128,6 +130,7 @@ pub fn of_csv(csv: &Csv) -> Option<Claims> {
             quote: row[quote].replace("**", ""),
             verdict: row[verdict].clone(),
             tone,
+            values: values(csv, row),
             lenses: lenses(csv, row),
             details: details(csv, row, &[Some(quote), Some(verdict), id, section]),
         };
@@ -224,6 +227,38 @@ fn details(csv: &Csv, row: &[String], shown: &[Option<usize>]) -> Vec<(String, S
         .collect()
 }
 
+/// What stands beside the quote: `stated $0.013`, `right $0.0065`, `factor 2`.
+fn values(csv: &Csv, row: &[String]) -> Vec<(&'static str, String)> {
+    let get = |name: &str| {
+        let at = csv.header.iter().position(|h| h == name);
+        at.map_or("", |i| row[i].as_str())
+    };
+    let unit = get("unit");
+    let with_unit = |number: &str| match unit {
+        "USD" => format!("${}", format::grouped(number)),
+        "%" => format!("{}%", format::grouped(number)),
+        _ => format!("{} {unit}", format::grouped(number))
+            .trim_end()
+            .to_owned(),
+    };
+    let comparator = get("comparator").trim_start_matches(['\'', '=']);
+    let stated = match get("stated_to") {
+        "" => with_unit(get("stated")),
+        to => format!("{} to {}", format::grouped(get("stated")), with_unit(to)),
+    };
+    let stated = format!("{comparator} {stated}").trim_start().to_owned();
+    let right = with_unit(get("right_value"));
+    let factor = get("factor_stated_over_right").parse();
+    let factor = factor.map_or_else(|_| String::new(), |f| format::significant(f, 3));
+    let all = [
+        ("stated", "stated", stated),
+        ("right_value", "right", right),
+        ("factor_stated_over_right", "factor", factor),
+    ];
+    let known = all.into_iter().filter(|(name, ..)| !get(name).is_empty());
+    known.map(|(_, label, value)| (label, value)).collect()
+}
+
 /// `< 2,000 ms, tolerance 100`.
 fn stated<'a>(get: impl Fn(&str) -> &'a str) -> Option<String> {
     let value = format::grouped(Some(get("stated")).filter(|s| !s.is_empty())?);
@@ -311,6 +346,7 @@ mod tests {
             ]
         );
         assert_eq!(first.quote, "q1");
+        assert_eq!(first.values, [("stated", "40,000 writes".to_owned())]);
         let lens = &first.lenses[0];
         assert_eq!(
             (lens.name.as_str(), lens.value.as_str()),
@@ -318,5 +354,31 @@ mod tests {
         );
         assert_eq!(lens.tone, Tone::Bad);
         assert!(claims.sections[1].claims[0].lenses.is_empty());
+    }
+
+    /// Two values that differ are never written alike.
+    #[test]
+    fn stated_and_right_value_have_the_digits_that_tell_them_apart() {
+        let strings = |r: &[&str]| r.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let header =
+            "quote verdict stated stated_to unit comparator right_value factor_stated_over_right";
+        let csv = Csv {
+            header: strings(&header.split(' ').collect::<Vec<_>>()),
+            ..Csv::default()
+        };
+        let told = |row: &[&str]| {
+            let all = values(&csv, &strings(row));
+            all.iter()
+                .map(|(l, v)| format!("{l} {v}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let cost = ["", "", "0.013", "", "USD", "'=", "0.0065", "2"];
+        assert_eq!(told(&cost), "stated $0.013, right $0.0065, factor 2");
+        let range = ["", "", "10", "20", "%", "", "12345", ""];
+        assert_eq!(told(&range), "stated 10 to 20%, right 12,345%");
+        let less = ["", "", "5000", "", "ms", "<", "", ""];
+        assert_eq!(told(&less), "stated < 5000 ms");
+        assert_eq!(told(&[""; 8]), "");
     }
 }

@@ -16,8 +16,10 @@ pub struct Figure {
     pub about: String,
     /// Its name in the folder.
     pub file: String,
-    /// Markup that is safe to put into a page.
+    /// Markup that is safe to put into a page: an SVG for each form of the drawing.
     pub svg: String,
+    /// Whether one of the forms is for a narrow screen.
+    pub has_narrow: bool,
 }
 
 const SHAPES: [&str; 12] = [
@@ -40,7 +42,14 @@ enum Form {
     Words,
 }
 
-const ATTRIBUTES: [(&str, Form); 35] = [
+/// Classes that the script of the page knows.
+const CLASSES: [&str; 2] = ["hover", "line"];
+
+/// What it reads there as text, whatever that is.
+const TEXTS: [&str; 4] = ["data-axis", "data-family", "data-part", "data-name"];
+
+const ATTRIBUTES: [(&str, Form); 36] = [
+    ("data-x", Form::Numbers),
     ("x", Form::Numbers),
     ("y", Form::Numbers),
     ("x1", Form::Numbers),
@@ -149,21 +158,52 @@ pub fn of_svg(file: &str, svg: &str) -> Result<Figure, (u32, String)> {
     let stem = file.trim_end_matches(".svg");
     let title = words("title").unwrap_or_else(|| sentence(stem));
     let about = words("desc").unwrap_or_default();
-    let mut svg = format!(
-        "<svg viewBox=\"{}\" role=\"img\" aria-label=\"{}\">",
-        escape(&view_box(root)),
-        escape(&title)
-    );
-    for child in root.children().filter(|n| !n.has_tag_name_local("title")) {
-        write(child, DEPTH, &mut svg);
-    }
-    svg.push_str("</svg>");
-    Ok(Figure {
+    let mut figure = Figure {
         title,
         about,
         file: file.to_owned(),
-        svg,
-    })
+        svg: String::new(),
+        has_narrow: false,
+    };
+    figure.add(root, &view_box(root), "wide", false);
+    let width = |size: &str| size.split(' ').next().and_then(|w| w.parse::<f64>().ok());
+    let full = root.attribute("width").and_then(width);
+    for form in root.children().filter(|n| is_form(*n)) {
+        let Some(size) = form.attribute("data-size").filter(|s| is_numbers(s)) else {
+            continue;
+        };
+        let is_narrow = width(size) < full;
+        figure.has_narrow |= is_narrow;
+        let is_other = form.attribute("data-scale") != root.attribute("data-scale");
+        let class = if is_narrow { "narrow" } else { "wide" };
+        figure.add(form, &format!("0 0 {size}"), class, is_other);
+    }
+    Ok(figure)
+}
+
+/// Whether it holds another form of the drawing.
+fn is_form(node: Node) -> bool {
+    node.attribute("class") == Some("form")
+}
+
+impl Figure {
+    /// Adds the form of the drawing that a node holds; one of another scale is not shown at first.
+    fn add(&mut self, form: Node, view_box: &str, class: &str, is_other: bool) {
+        let scale = form.attribute("data-scale").filter(|s| is_words(s));
+        let scale = scale.map_or_else(String::new, |s| format!(" data-scale=\"{s}\""));
+        let off = if is_other { " data-off" } else { "" };
+        self.svg.push_str(&format!(
+            "<svg class=\"{class}\" viewBox=\"{}\" role=\"img\" aria-label=\"{}\"{scale}{off}>",
+            escape(view_box),
+            escape(&self.title)
+        ));
+        for child in form.children() {
+            if !child.has_tag_name_local("title") && !is_form(child) {
+                write(child, DEPTH, &mut self.svg);
+            }
+        }
+        self.svg.push_str("</svg>");
+    }
 }
 
 /// The part of the plane that the drawing shows.
@@ -194,9 +234,11 @@ fn write(node: Node, depth: usize, out: &mut String) {
     out.push_str(name);
     for a in node.attributes() {
         let is_default = a.name() == "opacity" && a.value() == "1";
-        let is_hover = (a.name(), a.value()) == ("class", "hover");
+        let is_marked = a.name() == "class" && CLASSES.contains(&a.value());
+        let is_text = TEXTS.contains(&a.name());
         let known = ATTRIBUTES.iter().find(|known| known.0 == a.name());
-        let is_allowed = is_hover || known.is_some_and(|(_, form)| form.allows(a.value()));
+        let is_allowed =
+            is_marked || is_text || known.is_some_and(|(_, form)| form.allows(a.value()));
         if is_allowed && a.namespace().is_none() && !is_default {
             out.push_str(&format!(" {}=\"{}\"", a.name(), escape(a.value())));
         }
@@ -277,8 +319,7 @@ mod tests {
                 "<svg viewBox=\"{value}\" width=\"{value}\"><rect{everywhere} style=\"fill:{value}\" href=\"{outside}\"/><image href=\"{outside}\"/><use href=\"{outside}\"/><style>@import '{outside}';</style></svg>"
             );
             let figure = of_svg("x.svg", &svg).unwrap();
-            let clean =
-                "<svg viewBox=\"0 0 100 100\" role=\"img\" aria-label=\"X\"><rect></rect></svg>";
+            let clean = "<svg class=\"wide\" viewBox=\"0 0 100 100\" role=\"img\" aria-label=\"X\"><rect></rect></svg>";
             assert_eq!(figure.svg, clean, "{value}");
         }
     }

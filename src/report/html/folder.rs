@@ -3,6 +3,7 @@
 use super::csv_file::{self, Csv, at_line, cut_off, not_read};
 use super::figure::{self, Figure};
 use super::known::{find_known, rank};
+use super::order;
 use crate::models::ConfigError;
 use crate::models::files::{self, FILE_BYTES, reason, words};
 use crate::report::artefacts;
@@ -92,6 +93,9 @@ impl Folder {
         folder
             .tables
             .sort_by_key(|t| (rank(&t.file), t.file.clone()));
+        folder
+            .figures
+            .sort_by_key(|f| (order::rank(&f.file), f.file.clone()));
         Ok(folder)
     }
 

@@ -222,7 +222,7 @@ impl DiffReport<'_> {
 }
 
 /// The name of a point.
-fn title(pair: &Pair, name: impl Fn(&str) -> String) -> String {
+pub(in crate::report) fn title(pair: &Pair, name: impl Fn(&str) -> String) -> String {
     let both = |old: String, new: String| match old == new {
         true => new,
         false => format!("{old} → {new}"),
@@ -236,11 +236,22 @@ fn title(pair: &Pair, name: impl Fn(&str) -> String) -> String {
     format!("policy {policy}, {traffic} requests/month{plan}")
 }
 
-/// A point: a table of its measures, and what its bills are not for.
-fn point(pair: &Pair) -> String {
-    let header = ["measure", "old", "new", "difference", ""].map(str::to_owned);
-    let mut rows = vec![header.to_vec()];
-    rows.extend(SHOWN.iter().enumerate().filter_map(|(i, name)| {
+/// What is said of an interval that holds 0.
+pub(in crate::report) const NO_DIFFERENCE: &str = "no significant difference";
+
+/// What people are shown of a point.
+pub(in crate::report) struct Told {
+    /// Measure, old, new, difference, what the interval says.
+    pub(in crate::report) rows: Vec<[String; 5]>,
+    /// For what less than the whole work a bill is: the side, and why.
+    pub(in crate::report) partial: Vec<(&'static str, String)>,
+    /// How the replications belong together.
+    pub(in crate::report) pairing: String,
+}
+
+/// A point in words.
+pub(in crate::report) fn told(pair: &Pair) -> Told {
+    let rows = SHOWN.iter().enumerate().filter_map(|(i, name)| {
         let metric = position(name);
         let sides = [&pair.old, &pair.new].map(|s| &s.figures[metric]);
         let tells = |f: &&Figure| {
@@ -252,36 +263,49 @@ fn point(pair: &Pair) -> String {
         }
         let [old, new] = sides.map(|f| measured::value(metric, f.estimate, f.too_few));
         let change = pair.changes[metric];
-        Some(vec![
-            format!("`{name}`"),
+        Some([
+            (*name).to_owned(),
             old,
             new,
             measured::change(metric, change.estimate),
             verdict_words(change, pair, metric),
         ])
+    });
+    let sides = ["old", "new"].into_iter().zip(pair.partial);
+    let partial = sides.filter_map(|(which, reason)| Some((which, reason_words(reason?))));
+    let n = [pair.old.replications, pair.new.replications];
+    Told {
+        rows: rows.collect(),
+        partial: partial.collect(),
+        pairing: match pair.pairing {
+            Pairing::Paired => format!(
+                "Paired by replication ({}): both met the same arrivals and failures.",
+                n[1]
+            ),
+            Pairing::Unpaired(why) => format!(
+                "Not paired ({} and {} replications): {why}. Intervals are Welch's, and wider.",
+                n[0], n[1]
+            ),
+        },
+    }
+}
+
+/// A point: a table of its measures, and what its bills are not for.
+fn point(pair: &Pair) -> String {
+    let header = ["measure", "old", "new", "difference", ""].map(str::to_owned);
+    let mut rows = vec![header.to_vec()];
+    let told = told(pair);
+    rows.extend(told.rows.into_iter().map(|mut row| {
+        row[0] = format!("`{}`", row[0]);
+        row.to_vec()
     }));
     let mut text = format!("### {}\n\n{}", capital(&title(pair, code)), table(&rows, 1));
-    let notes = [("old", pair.partial[0]), ("new", pair.partial[1])];
-    for (which, reason) in notes {
-        if let Some(reason) = reason {
-            text.push_str(&format!(
-                "\n\n**The {which} bill is not for the whole work:** {}.",
-                reason_words(reason)
-            ));
-        }
+    for (which, reason) in told.partial {
+        text.push_str(&format!(
+            "\n\n**The {which} bill is not for the whole work:** {reason}."
+        ));
     }
-    let n = [pair.old.replications, pair.new.replications];
-    text.push_str(&match pair.pairing {
-        Pairing::Paired => format!(
-            "\n\nPaired by replication ({}): both met the same arrivals and failures.",
-            n[1]
-        ),
-        Pairing::Unpaired(why) => format!(
-            "\n\nNot paired ({} and {} replications): {why}. Intervals are Welch's, and wider.",
-            n[0], n[1]
-        ),
-    });
-    text
+    text + "\n\n" + &told.pairing
 }
 
 fn capital(text: &str) -> String {
@@ -292,7 +316,7 @@ fn capital(text: &str) -> String {
 
 fn verdict_words(change: Difference, pair: &Pair, metric: usize) -> String {
     let word = match change.verdict {
-        Verdict::NotSignificant => return "no significant difference".into(),
+        Verdict::NotSignificant => return NO_DIFFERENCE.into(),
         Verdict::Unknown(Doubt::NoValue) => return only(pair, metric).into(),
         Verdict::Unknown(doubt) => return format!("cannot tell: {}", doubt_words(doubt)),
         Verdict::Higher => "higher",
