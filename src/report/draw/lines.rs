@@ -46,7 +46,8 @@ pub(super) fn line_of<'a>(chart: &'a Chart, s: &'a Series) -> Line<'a> {
     let (family, parts) = family(&names);
     let at = names.iter().position(|n| *n == s.name);
     Line {
-        family: family.trim_end_matches(':'),
+        // `lazy: refuses or loses` is a line of `lazy` even where it is the only one.
+        family: family.split(':').next().unwrap_or(family),
         part: at.map_or("", |i| parts[i]),
         name: &s.name,
     }

@@ -226,7 +226,7 @@ impl Panel<'_> {
 
     fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, hover: &mut Hover) -> Result<(), NotDrawn> {
         let whole = Line {
-            family: self.name().trim_end_matches(':'),
+            family: self.name().split(':').next().unwrap_or_default(),
             part: "",
             name: "",
         };
