@@ -6,6 +6,7 @@
 //! ([`OpOutcome::AnswerLost`]) leaves the caller unsure.
 
 mod config;
+mod entries;
 mod handle;
 mod limits;
 mod log;

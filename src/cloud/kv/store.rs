@@ -1,6 +1,7 @@
 //! The namespace itself: data, limits, quotas, failures, latency and meter.
 
 use super::config::{DailyQuota, KvConfig, KvLatency};
+use super::entries::{ByKey, Entries, Entry};
 use super::limits::KvLimits;
 use super::meter::{KvMeter, OpOutcome};
 use super::pops::{PopCaches, ReadAges, Sight};
@@ -12,24 +13,11 @@ use crate::telemetry::ports::{
     Clock, KvError, ListPage, ListedKey, OpKind, PutOptions, ReadOptions, Value,
 };
 use crate::units::Timestamp;
-use foldhash::fast::FixedState;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// Whatever is known of keys, found without comparing them; never gone through in an order that shows.
-type ByKey<T> = HashMap<Rc<str>, T, FixedState>;
-
-struct Entry {
-    value: Value,
-    metadata: Option<Value>,
-    expires: Option<Timestamp>,
-    bytes: u64,
-    /// The number of the write.
-    version: u64,
-}
 
 /// The central store of a namespace, with its meter.
 pub struct KvStore {
@@ -45,9 +33,7 @@ struct State {
     /// Factor on the latency of the operation that is being looked at.
     slowness: f64,
     quota: DailyQuota,
-    entries: ByKey<Entry>,
-    /// The keys of the entries in their order, for lists.
-    keys: BTreeSet<Rc<str>>,
+    entries: Entries,
     /// Keys that expire, by the time at which they do.
     expiries: BTreeSet<(Timestamp, Rc<str>)>,
     /// Writes of the last moment, for the limit on writes to one key.
@@ -78,8 +64,7 @@ impl KvStore {
                 failures: FailureProcess::new(&config.failures, now, config.origin, streams),
                 slowness: 1.0,
                 quota: config.quota,
-                entries: ByKey::default(),
-                keys: BTreeSet::new(),
+                entries: Entries::default(),
                 expiries: BTreeSet::new(),
                 last_write: ByKey::default(),
                 pops: config.consistency.map(|c| PopCaches::new(c, streams)),
@@ -117,8 +102,7 @@ impl KvStore {
     /// All values under a prefix as the central store has them, without an operation.
     pub fn inspect(&self, prefix: &str) -> Vec<Value> {
         let s = self.state.borrow();
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        let these = s.entries_from(from, prefix);
+        let these = s.entries.under(prefix, Bound::Included(prefix));
         these.map(|(_, e)| Rc::clone(&e.value)).collect()
     }
 
@@ -450,7 +434,6 @@ impl State {
             let (when, key) = self.expiries.pop_first().expect("just seen");
             self.integrate(when);
             if let Some(entry) = self.entries.remove(&key) {
-                self.keys.remove(&key);
                 self.stored_bytes -= entry.bytes;
             }
             if let Some(pops) = &mut self.pops {
@@ -495,13 +478,9 @@ impl State {
         options: PutOptions,
         now: Timestamp,
     ) {
-        let key = match self.take_out(key, now) {
+        let key = match self.take(key, now) {
             Some(key) => key,
-            None => {
-                let key: Rc<str> = key.into();
-                self.keys.insert(Rc::clone(&key));
-                key
-            }
+            None => self.entries.list(key),
         };
         let version = self.next_version();
         let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
@@ -527,7 +506,7 @@ impl State {
             bytes,
             version,
         };
-        self.entries.insert(key, entry);
+        self.entries.put(key, entry);
     }
 
     fn next_version(&mut self) -> u64 {
@@ -536,14 +515,14 @@ impl State {
     }
 
     fn remove(&mut self, key: &str, now: Timestamp) {
-        if let Some(key) = self.take_out(key, now) {
-            self.keys.remove(&key);
+        if let Some(key) = self.take(key, now) {
+            self.entries.unlist(&key);
         }
     }
 
-    /// Takes an entry out, but not its key off the list, and gives that if there was one.
-    fn take_out(&mut self, key: &str, now: Timestamp) -> Option<Rc<str>> {
-        let (key, entry) = self.entries.remove_entry(key)?;
+    /// Takes an entry out, though it stays listed, and gives its key if there was one.
+    fn take(&mut self, key: &str, now: Timestamp) -> Option<Rc<str>> {
+        let (key, entry) = self.entries.take(key)?;
         self.stored_bytes -= entry.bytes;
         let Some(when) = entry.expires else {
             return Some(key);
@@ -555,17 +534,6 @@ impl State {
         Some(expiry.1)
     }
 
-    /// What is stored under a prefix, in the order of keys.
-    fn entries_from<'a>(
-        &'a self,
-        from: (Bound<&str>, Bound<&str>),
-        prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a Entry)> {
-        let these = self.keys.range::<str, _>(from);
-        let these = these.take_while(move |key| key.starts_with(prefix));
-        these.filter_map(|key| Some((&**key, self.entries.get(key)?)))
-    }
-
     fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize, now: Timestamp) -> ListPage {
         let from = match cursor {
             Some(last) => Bound::Excluded(last),
@@ -573,7 +541,8 @@ impl State {
         };
         let seen = |k: &str| self.pops.as_ref().is_none_or(|p| p.is_listed(k, now));
         let mut keys: Vec<ListedKey> = self
-            .entries_from((from, Bound::Unbounded), prefix)
+            .entries
+            .under(prefix, from)
             .filter(|(k, _)| seen(k))
             .take(limit + 1)
             .map(|(k, e)| ListedKey {

@@ -1,0 +1,79 @@
+//! Keys and what is stored under them: found by hash, listed in order.
+
+use crate::telemetry::ports::Value;
+use crate::units::Timestamp;
+use foldhash::fast::FixedState;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+use std::rc::Rc;
+
+/// Whatever is known of keys, found without comparing them; never gone through in an order that shows.
+pub(super) type ByKey<T> = HashMap<Rc<str>, T, FixedState>;
+
+/// What is stored under a key.
+pub(super) struct Entry {
+    pub value: Value,
+    pub metadata: Option<Value>,
+    pub expires: Option<Timestamp>,
+    pub bytes: u64,
+    /// The number of the write.
+    pub version: u64,
+}
+
+/// All entries of a namespace.
+#[derive(Default)]
+pub(super) struct Entries {
+    by_key: ByKey<Entry>,
+    /// For lists.
+    in_order: BTreeSet<Rc<str>>,
+}
+
+impl Entries {
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+        self.by_key.get(key)
+    }
+
+    /// Lists a new key, under which something is to be put.
+    pub(super) fn list(&mut self, key: &str) -> Rc<str> {
+        let key: Rc<str> = key.into();
+        self.in_order.insert(Rc::clone(&key));
+        key
+    }
+
+    /// Puts an entry under a key that is listed.
+    pub(super) fn put(&mut self, key: Rc<str>, entry: Entry) {
+        self.by_key.insert(key, entry);
+    }
+
+    /// Takes an entry out; its key stays listed, for what is put in its place or until it is unlisted.
+    pub(super) fn take(&mut self, key: &str) -> Option<(Rc<str>, Entry)> {
+        self.by_key.remove_entry(key)
+    }
+
+    /// Lists a key no more.
+    pub(super) fn unlist(&mut self, key: &str) {
+        self.in_order.remove(key);
+    }
+
+    /// Takes an entry out with its key.
+    pub(super) fn remove(&mut self, key: &str) -> Option<Entry> {
+        let entry = self.by_key.remove(key)?;
+        self.unlist(key);
+        Some(entry)
+    }
+
+    /// The entries under a prefix from a key on, in the order of keys.
+    pub(super) fn under<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: Bound<&str>,
+    ) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        let these = self.in_order.range::<str, _>((from, Bound::Unbounded));
+        let these = these.take_while(move |key| key.starts_with(prefix));
+        these.filter_map(|key| Some((&**key, self.get(key)?)))
+    }
+}
