@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Instructions that some runs take (callgrind; no noise): none may take a tenth more than what is on record.
-#   tests/instructions.sh check     counts, and names every run that takes more, in the build that `cargo test` makes
+#   tests/instructions.sh check     counts, and names every run that takes more
 #   tests/instructions.sh record    counts and puts them on record, in tests/data/instructions.csv
-#   tests/instructions.sh show      counts and prints, of the release build: what the papers show
-# KVPLAN is the binary to try; it is built if it is not there. Without valgrind, `check` says so and is content.
+# KVPLAN is the binary to try; without it, the release build is made and taken. Without valgrind, `check` says so and is content.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-check}
@@ -13,13 +12,8 @@ if ! command -v valgrind >/dev/null; then
   [ "$mode" = check ] && exit 0 || exit 2
 fi
 if [ -z "${KVPLAN:-}" ]; then
-  if [ "$mode" = show ]; then
-    cargo build --release --quiet
-    KVPLAN=target/release/kvplan
-  else
-    cargo build --quiet
-    KVPLAN=target/debug/kvplan
-  fi
+  cargo build --release --quiet
+  KVPLAN=target/release/kvplan
 fi
 
 count() {
@@ -35,7 +29,6 @@ while IFS= read -r run; do
   [ -n "$counted" ] || { echo "$run: no count"; exit 2; }
   case $mode in
   record) echo "$run,$counted" >>"$limits" ;;
-  show) printf '%12d  kvplan run %s -n 1\n' "$counted" "$run" ;;
   check)
     recorded=$(grep -F -- "$run," "$limits" | sed 's/.*,//')
     [ -n "$recorded" ] || { echo "$run: not on record"; exit 2; }
@@ -45,7 +38,7 @@ while IFS= read -r run; do
       failed=1
     fi
     ;;
-  *) echo "expected check, record or show, found $mode"; exit 2 ;;
+  *) echo "expected check or record, found $mode"; exit 2 ;;
   esac
 done <<'RUNS'
 --traffic 10M --policy optimised
