@@ -332,17 +332,16 @@ fn points_that_no_claim_is_judged_by_have_the_replications_that_the_claims_need(
             let row = here.find(|r| r["traffic_per_month"] == traffic).unwrap();
             (row["replications"].clone(), row["value"].clone())
         };
-        ["1", "2", "3"].map(|n| (of(n, "1000000"), of(n, "20000000")))
+        ["1", "2", "3"].map(|n| [of(n, "1000000"), of(n, "20000000")])
     };
-    let counts = |surface: &[((String, String), (String, String)); 3]| {
-        surface
-            .clone()
-            .map(|(low, high)| format!("{} {}", low.0, high.0))
+    let counts = |surface: &[[(String, String); 2]; 3]| {
+        let row = |[low, high]: &[(String, String); 2]| format!("{} {}", low.0, high.0);
+        surface.each_ref().map(row)
     };
     let clear = surface("10000", "7");
     assert_eq!(counts(&clear), ["7 7", "7 7", "4 4"]);
     assert_eq!(clear[2], surface("10000", "4")[2]);
-    let (_, (_, value)) = &clear[2];
+    let value = &clear[2][1].1;
     let near = surface(value, "7");
     assert_eq!(counts(&near), ["7 7", "7 7", "4 7"]);
     assert_eq!(counts(&surface(value, "3")), ["3 3", "3 3", "3 3"]);

@@ -353,7 +353,7 @@ impl State {
     ) -> (Vec<Option<Value>>, Duration) {
         let Some(pops) = &mut self.pops else {
             let value = |key: &&str| {
-                let entry = self.entries.get(*key);
+                let entry = self.entries.get(key);
                 let sight = Sight {
                     value: entry.map(|e| Rc::clone(&e.value)),
                     hot: false,
