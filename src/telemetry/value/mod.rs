@@ -19,11 +19,12 @@
 //! Whatever comes from a store is untrusted: what does not add up is [`Corrupt`], and no value makes more bins than
 //! a latency can fall into. The forms of earlier editions are read as well, see `old`.
 
+mod found;
 mod old;
 
-use super::sketch::{Counted, KEYS};
+use super::sketch::KEYS;
 use super::totals::{Corrupt, Read, Totals};
-use std::ops::Range;
+use found::Found;
 
 /// What a stored value begins with; another form would begin with another letter.
 const FORM: u8 = b'C';
@@ -155,33 +156,6 @@ pub(super) fn read(
         take(&name, totals.read());
     }
     Ok(())
-}
-
-/// The totals of a provider but for its bins, and where those are among all.
-struct Found {
-    count: u64,
-    errors: u64,
-    tokens: u64,
-    latency_sum_ms: f64,
-    least: u64,
-    first: i32,
-    bins: Range<usize>,
-}
-
-impl Found {
-    fn read<'a>(&self, bins: &'a [u64]) -> Read<'a> {
-        Read {
-            count: self.count,
-            errors: self.errors,
-            tokens: self.tokens,
-            latency_sum_ms: self.latency_sum_ms,
-            latency: Counted {
-                least: self.least,
-                first: self.first,
-                bins: &bins[self.bins.clone()],
-            },
-        }
-    }
 }
 
 /// What is found of each provider; the bins of all are put into `bins`.
