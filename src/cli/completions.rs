@@ -18,8 +18,13 @@ pub(crate) struct Args {
 
 /// Prints the completion script.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command(), "kvplan", &mut script);
-    print::bytes(&script);
+    print::bytes(&script(args.shell));
     Ok(EXIT_OK)
+}
+
+/// The completion script for a shell.
+pub(super) fn script(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "kvplan", &mut script);
+    script
 }

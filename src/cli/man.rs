@@ -2,7 +2,7 @@
 
 use super::common::Failure;
 use super::print::{self, say};
-use super::{EXIT_OK, command};
+use super::{EXIT_OK, command, completions};
 use clap::Command;
 use clap_complete::Shell;
 use kvplan::report::output::OutputDir;
@@ -91,9 +91,7 @@ fn install(home: &Path) -> Result<(), Failure> {
     let pages = write_all(&home.join("man/man1"))?;
     for (shell, folder, name) in COMPLETED {
         let out = OutputDir::prepare(&home.join(folder))?;
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut command(), "kvplan", &mut script);
-        out.write(name, &script)?;
+        out.write(name, &completions::script(shell))?;
         out.commit()?;
     }
     say!(

@@ -163,17 +163,14 @@ pub fn of_csv(csv: &Csv) -> Option<Claims> {
 
 /// What the columns `<lens>_verdict`, `<lens>_value` and `<lens>_value_ci95` say.
 fn lenses(csv: &Csv, row: &[String]) -> Vec<Lens> {
-    let get = |name: String| {
-        let at = csv.header.iter().position(|h| *h == name);
-        at.map_or("", |i| row[i].as_str())
-    };
+    let row = csv.row(row);
     let names = csv.header.iter().filter_map(|h| h.strip_suffix("_verdict"));
     let lens = |name: &str| {
         let (value, half_width) = (
-            get(format!("{name}_value")),
-            get(format!("{name}_value_ci95")),
+            row.get(&format!("{name}_value")),
+            row.get(&format!("{name}_value_ci95")),
         );
-        let verdict = get(format!("{name}_verdict"));
+        let verdict = row.get(&format!("{name}_verdict"));
         let interval = match half_width {
             "" | "0" => String::new(),
             h => format!(" ± {}", format::grouped(h)),
@@ -229,10 +226,8 @@ fn details(csv: &Csv, row: &[String], shown: &[Option<usize>]) -> Vec<(String, S
 
 /// What stands beside the quote: `stated $0.013`, `right $0.0065`, `factor 2`.
 fn values(csv: &Csv, row: &[String]) -> Vec<(&'static str, String)> {
-    let get = |name: &str| {
-        let at = csv.header.iter().position(|h| h == name);
-        at.map_or("", |i| row[i].as_str())
-    };
+    let row = csv.row(row);
+    let get = |name: &str| row.get(name);
     let unit = get("unit");
     let with_unit = |number: &str| match unit {
         "USD" => format!("${}", format::grouped(number)),

@@ -54,12 +54,17 @@ impl<'a> Row<'a> {
 }
 
 impl Csv {
-    /// The rows, by the names of their columns.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|cells| Row {
+    /// Cells of a row by the names of their columns.
+    pub fn row<'a>(&'a self, cells: &'a [String]) -> Row<'a> {
+        Row {
             header: &self.header,
             cells,
-        })
+        }
+    }
+
+    /// The rows, by the names of their columns.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().map(|cells| self.row(cells))
     }
 }
 
