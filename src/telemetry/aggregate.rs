@@ -2,6 +2,7 @@
 
 use super::record::{ProviderId, Record};
 pub use super::totals::Corrupt;
+use super::sum::Sum;
 use super::totals::Totals;
 use super::value::{self, Room};
 use crate::units::{Timestamp, nanos};
@@ -125,21 +126,20 @@ impl Aggregate {
     /// What the aggregate says, per provider (in the order of their names) and overall.
     /// `as_of` is when it was read.
     pub fn metrics(self, names: &ProviderNames, as_of: Timestamp) -> Metrics {
-        Metrics::of(Rc::new(self), names, as_of)
+        Metrics::of(Rc::new(Sum::known(self, names)), as_of)
     }
 
-    fn figures(&self, names: &ProviderNames) -> Figures {
-        let mut providers: Vec<ProviderMetrics> = self
-            .providers
-            .iter()
-            .enumerate()
-            .filter_map(|(i, t)| Some(ProviderMetrics::of(names.name(i), t.as_ref()?)))
-            .collect();
-        providers.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut all = Totals::default();
-        for totals in self.providers.iter().flatten() {
+    /// The figures of all providers, or of one of them alone.
+    fn figures(&self, names: &ProviderNames, only: Option<&str>) -> Figures {
+        let named = self.providers.iter().enumerate();
+        let named = named.filter_map(|(i, t)| Some((names.name(i), t.as_ref()?)));
+        let asked = named.filter(|(name, _)| only.is_none_or(|only| only == *name));
+        let (mut all, mut providers) = (Totals::default(), Vec::new());
+        for (name, totals) in asked {
             all.merge(totals);
+            providers.push(ProviderMetrics::of(name, totals));
         }
+        providers.sort_by(|a, b| a.name.cmp(&b.name));
         Figures {
             overall: ProviderMetrics::of("overall", &all),
             providers,
@@ -192,13 +192,14 @@ impl ProviderMetrics {
     }
 }
 
-/// What a query answers; the figures are worked out when one is first looked at.
+/// What a query answers; stored values are added up and figures worked out when one is first looked at.
 #[derive(Clone)]
 pub struct Metrics {
     /// When the stored values were read from which it was computed.
     pub as_of: Timestamp,
-    aggregate: Rc<Aggregate>,
-    names: ProviderNames,
+    sum: Rc<Sum>,
+    /// The name of the provider that they are of, if not of all.
+    only: Option<Rc<str>>,
     figures: OnceCell<Figures>,
 }
 
@@ -215,36 +216,42 @@ impl std::ops::Deref for Metrics {
     type Target = Figures;
 
     fn deref(&self) -> &Figures {
-        self.figures
-            .get_or_init(|| self.aggregate.figures(&self.names))
+        self.figures.get_or_init(|| {
+            let added = self.sum.added();
+            added.total.figures(&added.names, self.only.as_deref())
+        })
     }
 }
 
 impl Metrics {
-    /// What an aggregate says that others may hold, too.
-    pub(super) fn of(aggregate: Rc<Aggregate>, names: &ProviderNames, as_of: Timestamp) -> Self {
+    /// What a sum says that others may hold, too.
+    pub(super) fn of(sum: Rc<Sum>, as_of: Timestamp) -> Self {
         Metrics {
             as_of,
-            aggregate,
-            names: names.clone(),
+            sum,
+            only: None,
             figures: OnceCell::new(),
         }
     }
 
+    /// Works out what it says, if nobody has looked yet.
+    pub fn compute(&self) {
+        let _: &Figures = self;
+    }
+
     /// The same for one provider alone.
-    pub fn only(&self, provider: ProviderId) -> Metrics {
-        let mut aggregate = Aggregate::clone(&self.aggregate);
-        for (i, totals) in aggregate.providers.iter_mut().enumerate() {
-            if i != provider.0 as usize {
-                *totals = None;
-            }
+    pub fn only(&self, provider: &str) -> Metrics {
+        Metrics {
+            as_of: self.as_of,
+            sum: Rc::clone(&self.sum),
+            only: Some(provider.into()),
+            figures: OnceCell::new(),
         }
-        aggregate.metrics(&self.names, self.as_of)
     }
 
     /// Rough size in memory, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Metrics>() + self.aggregate.memory_bytes()
+        size_of::<Metrics>() + self.sum.total_bytes()
     }
 }
 

@@ -52,7 +52,8 @@ use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, BreakerState, RetryTokens};
 pub use super::state::BatchNumber;
-use super::state::{Pasts, State};
+use super::state::State;
+use super::sum::Sums;
 use crate::defect::Defect;
 use crate::units::Timestamp;
 use rand::SeedableRng;
@@ -130,7 +131,7 @@ impl<C: Clock> Collector<C> {
                 last_write: None,
                 latest: Timestamp::EPOCH,
                 cache,
-                pasts: Pasts::default(),
+                sums: Sums::default(),
                 own_keys: VecDeque::new(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),
@@ -246,6 +247,7 @@ impl<C: Clock> Collector<C> {
         counters.breaker_changes = s.breaker.changes;
         counters.breaker_rejected = s.breaker.rejected;
         counters.retries_denied = s.retry_tokens.denied;
+        counters.corrupt_values += s.sums.unreadable();
         counters
     }
 
@@ -321,8 +323,16 @@ impl<C: Clock> Collector<C> {
         s.buffer.capacity() * size_of::<Record>()
             + rollups
             + pending
-            + s.pasts.memory_bytes()
+            + s.sums.memory_bytes()
             + cached
+    }
+
+    /// Computes the answers that the cache holds, as whoever asks for them would: values that cannot be read are
+    /// counted then.
+    pub fn compute_answers(&self) {
+        for answer in self.state.borrow().cache.values() {
+            answer.compute();
+        }
     }
 
     pub(super) fn waits_for_writes(&self) -> bool {

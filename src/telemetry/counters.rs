@@ -72,7 +72,7 @@ pub struct Counters {
     pub fetches: u64,
     /// Queries that shared the answer of another under way.
     pub coalesced: u64,
-    /// Times that the metrics of a window were computed from stored values.
+    /// Answers that were made of stored values, each to be computed from them.
     pub aggregations: u64,
     /// Cache entries read again before they died, for queries expected to come.
     pub prewarmed: u64,
@@ -82,7 +82,7 @@ pub struct Counters {
     pub store_delay_us: u64,
     /// Queries that failed, by cause.
     pub query_errors: BTreeMap<&'static str, u64>,
-    /// Stored values that could not be read.
+    /// Stored values that could not be read, found when an answer was looked at.
     pub corrupt_values: u64,
     /// Lookups and entries of the isolate's cache of answers.
     pub cache: CacheCounters,

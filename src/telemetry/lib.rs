@@ -30,6 +30,7 @@ pub mod retry;
 pub mod semaphore;
 pub mod sketch;
 mod state;
+mod sum;
 pub mod tiers;
 mod totals;
 pub mod units;

@@ -1,6 +1,6 @@
 //! Queries: stored aggregates of a window, merged, through the cache.
 
-use super::aggregate::{Aggregate, Metrics};
+use super::aggregate::Metrics;
 use super::collector::Collector;
 use super::keys::{Bucket, Slot};
 use super::lease::SILENCE;
@@ -8,7 +8,8 @@ use super::load::join_all;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions};
 use super::record::ProviderId;
-use super::state::{Flight, QueryKey, State, Stored, WINDOWS};
+use super::state::{Flight, QueryKey, State};
+use super::sum::{Stored, Sum, WINDOWS};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -192,34 +193,29 @@ impl<C: Clock> Collector<C> {
             }
         };
         let as_of = self.clock.now();
-        let total = self.total_of(key, &stored);
-        Ok(self.remember_total(key, total, as_of))
+        let sum = self.sum_of(key, &stored);
+        Ok(self.remember_sum(key, sum, as_of))
     }
 
-    /// Adds up what was read; values that cannot be read are counted and passed over.
-    pub(super) fn total_of(&self, key: QueryKey, stored: &Stored) -> Rc<Aggregate> {
-        let State {
-            names,
-            pasts,
-            counters,
-            ..
-        } = &mut *self.state.borrow_mut();
-        let (total, corrupt) = pasts.total(key, stored, names);
+    /// What was read, to be added up when somebody looks.
+    pub(super) fn sum_of(&self, key: QueryKey, stored: &Stored) -> Rc<Sum> {
+        let State { sums, counters, .. } = &mut *self.state.borrow_mut();
         counters.aggregations += 1;
-        counters.corrupt_values += corrupt;
-        total
+        sums.of(key, stored)
     }
 
-    /// Makes metrics of a total and puts them into the cache.
-    pub(super) fn remember_total(
+    /// Makes metrics of a sum and puts them into the cache.
+    pub(super) fn remember_sum(
         &self,
         key: QueryKey,
-        total: Rc<Aggregate>,
+        sum: Rc<Sum>,
         as_of: Timestamp,
     ) -> Rc<Metrics> {
-        let all = Metrics::of(total, &self.state.borrow().names, as_of);
-        let metrics = Rc::new(match key.provider {
-            Some(provider) => all.only(provider),
+        let all = Metrics::of(sum, as_of);
+        let names = &self.state.borrow().names.clone();
+        let only = key.provider.and_then(|p| names.get(p));
+        let metrics = Rc::new(match only {
+            Some(name) => all.only(name),
             None => all,
         });
         self.remember(key, &metrics);

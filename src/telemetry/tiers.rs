@@ -4,7 +4,8 @@ use super::aggregate::{Aggregate, Metrics};
 use super::collector::Collector;
 use super::keys::Bucket;
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache};
-use super::state::{QueryKey, add_all};
+use super::state::QueryKey;
+use super::sum::{Sum, add_all};
 use crate::units::{DAY, Timestamp};
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,7 +37,8 @@ impl<C: Clock> Collector<C> {
             && let Some((as_of, total)) = self.decode_answer(&value)
         {
             self.state.borrow_mut().counters.shared_hits += 1;
-            return Ok(self.remember_total(query, Rc::new(total), as_of));
+            let sum = Sum::known(total, &self.state.borrow().names);
+            return Ok(self.remember_sum(query, Rc::new(sum), as_of));
         }
         let now = self.clock.now();
         self.state.borrow_mut().counters.fetches += 1;
@@ -59,17 +61,18 @@ impl<C: Clock> Collector<C> {
         })?;
         stored.past += archived.len();
         stored.values.splice(0..0, archived);
-        let total = self.total_of(query, &stored);
+        let sum = self.sum_of(query, &stored);
         if let Some(ttl) = policy.shared_ttl {
             let answer = {
                 let mut bytes = now.as_nanos().to_le_bytes().to_vec();
-                bytes.extend(total.encode(&self.state.borrow().names));
+                let added = sum.added();
+                bytes.extend(added.total.encode(&added.names));
                 bytes
             };
             // Whether or not that succeeds, this query has its answer.
             let _ = shared.put(&key, answer, ttl).await;
         }
-        Ok(self.remember_total(query, total, now))
+        Ok(self.remember_sum(query, sum, now))
     }
 
     /// Moves the day that has just become old enough into the archive: one object instead of all
