@@ -1,5 +1,6 @@
 //! Arguments and effects that several commands share.
 
+use super::beforehand::tell_how_long;
 use super::number::{expected_of, seed, whole};
 use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
@@ -151,6 +152,7 @@ impl SimulationArgs {
     pub(crate) fn check(&self, effort: &Effort) -> Result<(), Failure> {
         let events = effort.needs();
         if events <= self.max_work.0 as f64 {
+            tell_how_long(effort.events, self.quiet);
             return Ok(());
         }
         let most = Effort::most(self.max_work.0 as f64);

@@ -1,6 +1,7 @@
 //! Commands: arguments, progress, printing and exit codes; no arithmetic.
 
 mod assertions;
+mod beforehand;
 mod breakeven;
 mod calibrate;
 mod chaos;

@@ -20,12 +20,14 @@ use kvplan::study::plan::{Objective, Settings, plan};
   kvplan plan --traffic 300k --slo 'staleness_p99<10s,store_delay<5s'
   kvplan plan --traffic 20M --slo 'hit>90%' --search my-search.toml --out plans
   kvplan run --traffic 20M --policy output/plan-policy.toml      use what was found
+  kvplan plan --traffic 300k --slo 'hit>90%' --resume            go on after Ctrl-C or a power cut
 
 Measures: cost, loss, errors, hit, staleness_p50, staleness_p99, store_delay, refused, lost_updates, p95_query (p50, p99;
 record, metrics, health), and every column of sweep.csv. A plan may not refuse more than 0.1% of requests or KV
 operations, nor lose more than 0.1% of the records (lost updates among them), unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
 
-Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. Exit code 1 if nothing meets the objectives.")]
+Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. While it works, every finished
+replication is kept in DIR/plan.kvjournal for --resume. Exit code 1 if nothing meets the objectives.")]
 pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
@@ -41,6 +43,9 @@ pub(crate) struct Args {
     /// Costs that differ by no more than this share are equal: then the fresher answer wins
     #[arg(long, default_value = "1%", value_name = "SHARE")]
     tie: Probability,
+    /// Go on with an interrupted search in the same folder: what was finished of it is not simulated again
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -107,7 +112,7 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     };
     args.simulation.check_runs(&all, traffic, u64::from(most))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
-    let result = session.compute(0, |work, bar| {
+    let (result, points) = session.compute_kept("plan.kvjournal", args.resume, |work, bar| {
         let planned = |n| bar.inc_length(n);
         let candidates = space.candidates.clone();
         plan(&scenario, candidates, args.slo.0, &settings, &planned, work)
@@ -139,6 +144,7 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
             answer.say(report.effort())
         },
     )?;
+    points.remove()?;
     Ok(if result.choice.is_some() {
         EXIT_OK
     } else {

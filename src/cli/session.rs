@@ -1,6 +1,7 @@
 //! What commands have in common, in the order in which it happens: prepare the folder, compute under a
 //! progress bar until told to stop, write, commit, print. A command is what is its own.
 
+use super::EXIT_INTERRUPTED;
 use super::common::{Failure, OutputArgs, catch_interrupts, interrupt_flag, progress};
 use super::print::{remark, say};
 use super::shape;
@@ -10,7 +11,9 @@ use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
 use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
+use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
+use kvplan::study::partial::points::Points;
 use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::io::IsTerminal;
@@ -28,6 +31,39 @@ pub(crate) fn watched<T>(
     let result = study(&Work::new(&finished, interrupt_flag()), &bar);
     bar.finish_and_clear();
     result
+}
+
+/// What a bar says of work that can be resumed.
+pub(crate) const KEPT: &str = "; Ctrl-C keeps what is finished, for --resume";
+
+/// Says what was found of an earlier attempt.
+pub(crate) fn tell_what_was_there(resume: bool, known: usize, damaged: usize, discarded: usize) {
+    if discarded > 0 {
+        remark(&format!(
+            "starting over: {discarded} finished replications of an interrupted run are discarded (--resume would go on)"
+        ));
+    }
+    if damaged > 0 {
+        remark(&format!(
+            "{damaged} damaged lines of the journal: their replications are simulated again"
+        ));
+    }
+    if resume {
+        remark(&format!("resuming: {known} replications are there already"));
+    }
+}
+
+/// Why a study ended that keeps what is finished.
+pub(crate) fn interrupted_or(e: StudyError, kept: usize) -> Failure {
+    match e {
+        StudyError::Interrupted => Failure {
+            message: format!(
+                "interrupted; earlier output is untouched; {kept} finished replications are kept: go on with --resume"
+            ),
+            code: EXIT_INTERRUPTED,
+        },
+        other => other.into(),
+    }
 }
 
 /// The same, for what may fail.
@@ -115,6 +151,28 @@ impl Session {
         study: impl FnOnce(&Work, &ProgressBar) -> Result<T, E>,
     ) -> Result<T, Failure> {
         compute(steps, self.quiet, study)
+    }
+
+    /// The same for a study that can be resumed: every finished replication is kept in a file of this name beside the
+    /// results. That is given back, to be removed when they are written.
+    pub(crate) fn compute_kept<T>(
+        &self,
+        file: &str,
+        resume: bool,
+        study: impl FnOnce(&Work, &ProgressBar) -> Result<T, StudyError>,
+    ) -> Result<(T, Points), Failure> {
+        let points = Points::open(&self.dir.join(file), resume)?;
+        if !self.quiet {
+            tell_what_was_there(resume, points.len(), points.damaged(), points.discarded());
+        }
+        let result = watched(0, self.quiet, |work, bar| {
+            bar.set_message(KEPT);
+            study(&work.keeping(&points), bar)
+        });
+        match result {
+            Ok(result) => Ok((result, points)),
+            Err(e) => Err(interrupted_or(e, points.len())),
+        }
     }
 
     /// Writes all files and puts them in place at once; gives the sentence that says so, unless it is to

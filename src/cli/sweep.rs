@@ -1,18 +1,19 @@
 //! `kvplan sweep`.
 
+use super::EXIT_OK;
 use super::assertions::{AssertArgs, tell as tell_assertions};
 use super::common::{Failure, OutputArgs, SimulationArgs};
 use super::number::parse_traffic;
 use super::print::{remark, say};
-use super::session::{Session, remark_idle_requests, watched};
+use super::session::{
+    KEPT, Session, interrupted_or, remark_idle_requests, tell_what_was_there, watched,
+};
 use super::shape::{ShapeArgs, is_for_people};
-use super::{EXIT_INTERRUPTED, EXIT_OK};
 use kvplan::models::files::{self, FILE_BYTES, words};
 use kvplan::models::quantity::Count;
 use kvplan::report;
 use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
-use kvplan::study::error::StudyError;
 use kvplan::study::grid::{Grid, Measured, Part};
 use kvplan::study::partial::journal::{self, Journal, Opened};
 use kvplan::study::partial::record::Header;
@@ -20,7 +21,7 @@ use kvplan::study::partial::{environment, shard};
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Arguments of `kvplan sweep`.
 #[derive(clap::Args)]
@@ -121,7 +122,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     let path = dir.join(journal::file_name(part));
     let opened = Journal::open(&path, &header, args.resume)?;
-    tell_what_was_there(&opened, args.resume, quiet);
+    if !quiet {
+        let (known, damaged) = (opened.known.len(), opened.damaged);
+        tell_what_was_there(args.resume, known, damaged, opened.discarded);
+    }
     let Opened { journal, known, .. } = opened;
     let grid = Grid {
         scenario: &scenario,
@@ -206,32 +210,6 @@ fn is_complete(path: &Path, header: &Header) -> bool {
     shard.is_some_and(|s| s.header == *header)
 }
 
-fn tell_what_was_there(opened: &Opened, resume: bool, quiet: bool) {
-    if opened.discarded > 0 {
-        let n = opened.discarded;
-        tell(
-            quiet,
-            &format!(
-                "starting over: {n} finished replications of an interrupted sweep are discarded (--resume would go on)"
-            ),
-        );
-    }
-    if opened.damaged > 0 {
-        let n = opened.damaged;
-        tell(
-            quiet,
-            &format!("{n} damaged lines of the journal: their replications are simulated again"),
-        );
-    }
-    if resume {
-        let n = opened.known.len();
-        tell(
-            quiet,
-            &format!("resuming: {n} replications are there already"),
-        );
-    }
-}
-
 /// A remark that is not a result.
 fn tell(quiet: bool, text: &str) {
     if !quiet {
@@ -247,9 +225,9 @@ fn simulate(
     journal: &Journal,
     quiet: bool,
 ) -> Result<Measured, Failure> {
-    let kept = AtomicU64::new(known.len() as u64);
+    let kept = AtomicUsize::new(known.len());
     let measured = watched(0, quiet, |work, bar| {
-        bar.set_message("; Ctrl-C keeps what is finished, for --resume");
+        bar.set_message(KEPT);
         let watch = Watch {
             planned: &|n| bar.inc_length(n),
             keep: &|unit, values| {
@@ -261,14 +239,5 @@ fn simulate(
         };
         measure(grid, part, known, &watch)
     });
-    measured.map_err(|e| match e {
-        StudyError::Interrupted => Failure {
-            message: format!(
-                "interrupted; earlier output is untouched; {} finished replications are kept: go on with --resume",
-                kept.load(Ordering::Relaxed)
-            ),
-            code: EXIT_INTERRUPTED,
-        },
-        other => other.into(),
-    })
+    measured.map_err(|e| interrupted_or(e, kept.load(Ordering::Relaxed)))
 }

@@ -1,5 +1,6 @@
 //! `kvplan verify`.
 
+use super::beforehand::tell_how_long;
 use super::common::{Failure, OutputArgs};
 use super::number::{seed, whole};
 use super::session::Session;
@@ -24,12 +25,14 @@ use std::path::PathBuf;
   kvplan verify --document load-testing.md       first, whether the document says what is quoted
   kvplan verify --strict --quiet                 for scripts: exit code 1 if a claim is refuted
   kvplan verify my-claims.toml --effort quick
+  kvplan verify --resume                         go on after Ctrl-C or a power cut
 
 Verdicts: confirmed; holds only if (under the conditions given); refuted; inconsistent (the document contradicts
 itself); not testable. Each is looked at through the document's own arithmetic, the published prices and limits, and
 the simulation of the real components on one isolate and on a fleet.
 
 Writes claims.csv (one row per claim), savings_surface.csv, claims.json (to reproduce), and charts as SVG and PNG.
+While it works, every finished replication is kept in DIR/verify.kvjournal for --resume.
 Exit codes: 0 done; 1 with --strict, if any claim is refuted or inconsistent; 2 wrong arguments or input.")]
 pub(crate) struct Args {
     /// Claims: a name from models/claims or a TOML file
@@ -65,6 +68,9 @@ pub(crate) struct Args {
     /// Threads to use; the results do not depend on it [default: all cores]
     #[arg(long, short = 'j', value_parser = whole(1_u32, u32::MAX))]
     threads: Option<u32>,
+    /// Go on with an interrupted run in the same folder: what was finished of it is not simulated again
+    #[arg(long)]
+    resume: bool,
     /// No progress bar and no table
     #[arg(long, short)]
     quiet: bool,
@@ -103,7 +109,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     let plan = Plan::prepare(&ledger, &claims, effort, args.replications, args.seed)?;
     let session = Session::prepare(&args.output, args.quiet)?;
-    let cells = session.compute(0, |work, bar| {
+    tell_how_long(plan.events(), args.quiet);
+    let (cells, points) = session.compute_kept("verify.kvjournal", args.resume, |work, bar| {
         let planned = |n| bar.inc_length(n);
         simulate_cells(&plan, (&ledger, &claims), &planned, work)
     })?;
@@ -134,6 +141,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             answer.say(report::write::claims::counts(&judgements))
         },
     )?;
+    points.remove()?;
     let negative = judgements
         .iter()
         .any(|j| matches!(j.verdict, Verdict::Refuted | Verdict::Inconsistent));

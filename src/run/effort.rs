@@ -12,6 +12,10 @@ use std::fmt;
 /// How far from what is counted an estimate may be, on either side.
 pub const FACTOR: f64 = 4.0;
 
+/// Events that one core simulates in a second, roughly: between a third of that, where every request writes and every
+/// query lists the keys of a fleet, and four times as many, where most is answered from a cache (`cargo bench`).
+pub const EVENTS_PER_SECOND: f64 = 1e6;
+
 /// What work takes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Effort {

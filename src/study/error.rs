@@ -51,6 +51,12 @@ impl From<Defect> for StudyError {
     }
 }
 
+impl From<PartialError> for StudyError {
+    fn from(e: PartialError) -> Self {
+        StudyError::NotKept(e)
+    }
+}
+
 impl From<ConfigError> for StudyError {
     fn from(e: ConfigError) -> Self {
         StudyError::Input(e)

@@ -37,7 +37,10 @@
 //! ```
 
 use super::error::StudyError;
+use super::partial::points::Points;
 use crate::cloud::service::Service;
+use crate::run::measure::Outcome;
+use crate::run::metric;
 use crate::run::result::RunResult;
 use crate::run::{Cut, Observation, Observed, Point, observe_until};
 use rayon::prelude::*;
@@ -48,12 +51,25 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Work<'a> {
     finished: &'a (dyn Fn() + Sync),
     stop: &'a AtomicBool,
+    points: Option<&'a Points>,
 }
 
 impl<'a> Work<'a> {
     /// `finished` is called after each replication; `stop` ends the work before the next one.
     pub fn new(finished: &'a (dyn Fn() + Sync), stop: &'a AtomicBool) -> Self {
-        Work { finished, stop }
+        Work {
+            finished,
+            stop,
+            points: None,
+        }
+    }
+
+    /// The same with what is known of an earlier attempt; what [`Work::outcome`] simulates is added to it.
+    pub fn keeping(self, points: &'a Points) -> Self {
+        Work {
+            points: Some(points),
+            ..self
+        }
     }
 
     /// Nobody looks on, and nobody stops it.
@@ -95,7 +111,19 @@ impl<'a> Work<'a> {
         Ok(observed?.0)
     }
 
-    /// The same on a store of choice, with what is to be written down.
+    /// What is measured of a point: simulated, unless it is known of an earlier attempt.
+    ///
+    /// # Errors
+    /// As [`Work::simulate`], or if it cannot be kept.
+    pub fn outcome(&self, point: &Point) -> Result<Outcome, StudyError> {
+        let simulate = || Ok(metric::outcome_of(&self.simulate(point)?));
+        match self.points {
+            Some(points) => points.outcome(point, simulate),
+            None => simulate(),
+        }
+    }
+
+    /// Simulates a point on a store of choice, with what is to be written down.
     ///
     /// # Errors
     /// As [`Work::simulate`].

@@ -125,7 +125,7 @@ pub fn measure(
                 traffic: grid.levels[unit.level as usize],
                 replication: u64::from(unit.replication),
             };
-            let outcome = metric::outcome_of(&watch.work.simulate(&point)?);
+            let outcome = watch.work.outcome(&point)?;
             (watch.keep)(*unit, &outcome).map_err(StudyError::NotKept)?;
             Ok(outcome)
         })

@@ -1,8 +1,8 @@
 //! Aggregates of records: what is stored, merged and shown.
 
 use super::record::{ProviderId, Record};
-pub use super::totals::Corrupt;
 use super::sum::Sum;
+pub use super::totals::Corrupt;
 use super::totals::Totals;
 use super::value::{self, Room};
 use crate::units::{Timestamp, nanos};

@@ -7,9 +7,9 @@ use crate::models::quantity::Count;
 use crate::models::{ConfigError, Override, parse_overrides};
 use crate::pricing::MONTH;
 use crate::pricing::{LineItem, MeterItem, Usage};
-use crate::run::Point;
 use crate::run::measure::Outcome;
 use crate::run::scenario::Scenario;
+use crate::run::{self, Point};
 use crate::study::grid::pooled;
 use crate::study::stats::Resolution;
 use crate::study::stats::pool::{Billing, Column, EACH_SIDE, Pooled};
@@ -17,6 +17,9 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
+
+/// Replications of a point where no claim is judged, before it is looked at.
+const FIRST: u32 = 4;
 
 /// How much is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -185,6 +188,32 @@ impl Plan {
             }
         }
         points
+    }
+
+    /// Events that are going to be simulated, estimated; more where that leaves claims open.
+    pub fn events(&self) -> f64 {
+        let events = |setup: &Setup, traffic: Count, scenario: &Scenario| {
+            let place = Place {
+                grid: setup.grid.clone(),
+                isolates: setup.isolates,
+                traffic,
+            };
+            let n = self.at_first(&place, scenario.replications);
+            run::effort::Effort::of(scenario, &[traffic], u64::from(n), 1).events
+        };
+        let of_setup = |setup: &Setup| -> f64 {
+            let levels = setup.scenarios.iter();
+            levels.map(|(traffic, s)| events(setup, *traffic, s)).sum()
+        };
+        self.setups.iter().map(of_setup).sum()
+    }
+
+    /// Replications of a place before it is looked at, of so many at most.
+    pub(super) fn at_first(&self, place: &Place, most: u32) -> u32 {
+        match self.is_judged(place) {
+            true => most,
+            false => most.min(FIRST),
+        }
     }
 
     /// Whether claims are judged by what is simulated here: on one isolate, and on the realistic fleet.

@@ -11,7 +11,6 @@ use super::spec::Claim;
 use super::surface::Surface;
 use crate::run::Point;
 use crate::run::measure::Outcome;
-use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::study::error::StudyError;
 use crate::study::replicate::Work;
@@ -19,9 +18,6 @@ use crate::telemetry::policy::Policy;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Replications of a point where no claim is judged, before it is looked at.
-const FIRST: u32 = 4;
 
 /// Simulates all points of a plan; `planned` is told of each round how many replications it has.
 ///
@@ -34,15 +30,12 @@ pub fn simulate_cells(
     work: &Work,
 ) -> Result<Cells, StudyError> {
     let mut outcomes = Outcomes::new();
-    let first = plan.points(|place, n| match plan.is_judged(place) {
-        true => 0..n,
-        false => 0..n.min(FIRST),
-    });
+    let first = plan.points(|place, n| 0..plan.at_first(place, n));
     simulate(first, planned, work, &mut outcomes)?;
     let cells = Cells::of(&outcomes);
     let open = undecided(plan, ledger, claims, &cells);
     let rest = plan.points(|place, n| match open.contains(place) {
-        true if !plan.is_judged(place) => n.min(FIRST)..n,
+        true => plan.at_first(place, n)..n,
         _ => n..n,
     });
     if rest.is_empty() {
@@ -106,11 +99,11 @@ fn simulate<'a>(
             scenario: shorter.as_ref().unwrap_or(point.scenario),
             ..*point
         };
-        let result = work.simulate(&point)?;
+        let outcome = work.outcome(&point)?;
         // A grid cuts the history short where that leaves little out, and tells how much (`history_requests`).
         Ok::<_, StudyError>(Outcome {
             short_history: false,
-            ..metric::outcome_of(&result)
+            ..outcome
         })
     })?;
     // The sort is stable: the replications of a point are in order.

@@ -1,15 +1,11 @@
 //! Journals: the units of a sweep that is under way, so that it can go on after an interruption.
 
 use super::error::PartialError;
+use super::lines::Lines;
 use super::record::{Header, entry_line, parse_entry};
-use crate::models::disk;
 use crate::run::measure::Outcome;
 use crate::study::grid::{Measured, Part, Unit};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 /// The name of the journal of a sweep, or of a part of it.
 pub fn file_name(part: Option<Part>) -> String {
@@ -19,16 +15,11 @@ pub fn file_name(part: Option<Part>) -> String {
     }
 }
 
-/// A power cut loses no more than what was finished in this time.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
-
 /// The file to which every finished unit is added. It is locked as long as this lives.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
     sweep_sha256: String,
-    /// The file, and when it was last written through to the disk.
-    file: Mutex<(File, Instant)>,
+    lines: Lines,
 }
 
 /// A journal with what was in it.
@@ -53,40 +44,15 @@ impl Journal {
     /// If it cannot be written, another kvplan is writing it, or it is that of another sweep, which is
     /// left as it is.
     pub fn open(path: &Path, header: &Header, resume: bool) -> Result<Opened, PartialError> {
-        let fail = PartialError::of_journal(path, "written");
-        if path.is_symlink() {
-            return Err(PartialError::journal(
-                path,
-                "found a link, expected a file of its own; what it points to is left as it is",
-            ));
-        }
-        let options = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let file = options.map_err(&fail)?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                return Err(PartialError::journal(
-                    path,
-                    "another kvplan is at work on this sweep in this folder",
-                ));
-            }
-            // There are file systems without locks.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
-        let bytes = disk::read_to_end(&file).map_err(&fail)?;
+        let (lines, bytes) = Lines::open(path)?;
         let content = read(&bytes);
         let mut opened = Opened {
             known: Measured::new(),
             damaged: 0,
             discarded: 0,
             journal: Journal {
-                path: path.to_path_buf(),
                 sweep_sha256: header.sweep_sha256.clone(),
-                file: Mutex::new((file, Instant::now())),
+                lines,
             },
         };
         match content {
@@ -99,7 +65,7 @@ impl Journal {
                         ),
                     ));
                 }
-                opened.journal.cut(content.length).map_err(&fail)?;
+                opened.journal.lines.cut(content.length)?;
                 (opened.known, opened.damaged) = (content.units, content.damaged);
                 return Ok(opened);
             }
@@ -112,8 +78,8 @@ impl Journal {
             Some(Ok(content)) => opened.discarded = content.units.len(),
             Some(Err(_)) | None => {}
         }
-        opened.journal.cut(0).map_err(&fail)?;
-        opened.journal.write(&header.line(), true).map_err(&fail)?;
+        opened.journal.lines.cut(0)?;
+        opened.journal.lines.add(&header.line(), true)?;
         Ok(opened)
     }
 
@@ -123,8 +89,7 @@ impl Journal {
     /// If the file system refuses it.
     pub fn add(&self, unit: Unit, outcome: &Outcome) -> Result<(), PartialError> {
         let line = entry_line(&self.sweep_sha256, unit, outcome);
-        self.write(&line, false)
-            .map_err(PartialError::of_journal(&self.path, "written"))
+        self.lines.add(&line, false)
     }
 
     /// Removes the file, as its sweep is complete.
@@ -132,24 +97,7 @@ impl Journal {
     /// # Errors
     /// If the file system refuses it.
     pub fn remove(self) -> Result<(), PartialError> {
-        disk::remove_file(&self.path).map_err(PartialError::of_journal(&self.path, "removed"))
-    }
-
-    fn cut(&self, length: u64) -> std::io::Result<()> {
-        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        disk::set_len(&guard.0, length)?;
-        guard.0.seek(SeekFrom::End(0)).map(|_| ())
-    }
-
-    fn write(&self, line: &str, sync: bool) -> std::io::Result<()> {
-        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, synced) = &mut *guard;
-        disk::write_all(file, line.as_bytes())?;
-        if sync || synced.elapsed() >= SYNC_EVERY {
-            disk::sync(file)?;
-            *synced = Instant::now();
-        }
-        Ok(())
+        self.lines.remove()
     }
 }
 
@@ -189,9 +137,11 @@ fn read(bytes: &[u8]) -> Option<Result<Content, PartialError>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::disk;
     use crate::models::quantity::Count;
     use crate::run::metric::METRICS;
     use crate::run::scenario::Scenario;
+    use std::path::PathBuf;
     use tempfile::TempDir;
 
     fn header(seed: u64) -> Header {

@@ -205,7 +205,7 @@ fn sweep_hash(version: &str, sweep: &Sweep) -> String {
 }
 
 /// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -217,7 +217,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     rest.is_empty().then(|| pairs.iter().map(byte).collect())?
 }
 
-fn json_line(value: &impl Serialize) -> String {
+pub(super) fn json_line(value: &impl Serialize) -> String {
     let mut line = serde_json::to_string(value).expect("lines are trees of text and numbers");
     line.push('\n');
     line
@@ -229,7 +229,7 @@ fn json_line(value: &impl Serialize) -> String {
 struct Entry {
     /// Numbers of level, policy and replication, from 0.
     unit: [u32; 3],
-    /// The outcome as postcard writes it, in hexadecimal digits: exact, and with the NaNs that JSON lacks.
+    /// See [`bits_of`].
     bits: String,
     /// First digits of the SHA-256 of sweep, unit and bits.
     check: String,
@@ -238,7 +238,7 @@ struct Entry {
 /// The line of a unit of the sweep with this hash, with its end.
 pub fn entry_line(sweep_sha256: &str, unit: Unit, outcome: &Outcome) -> String {
     let unit = [unit.level, unit.policy, unit.replication];
-    let bits = hex(&postcard::to_stdvec(outcome).expect("plain data is always encodable"));
+    let bits = bits_of(outcome);
     let check = entry_check(sweep_sha256, unit, &bits);
     json_line(&Entry { unit, bits, check })
 }
@@ -257,8 +257,28 @@ pub fn parse_entry(sweep_sha256: &str, line: &str) -> Result<(Unit, Outcome), St
     if entry.check != entry_check(sweep_sha256, entry.unit, &entry.bits) {
         return Err("is damaged or of another sweep".into());
     }
+    let outcome = outcome_of_bits(&entry.bits)?;
+    let [level, policy, replication] = entry.unit;
+    let unit = Unit {
+        level,
+        policy,
+        replication,
+    };
+    Ok((unit, outcome))
+}
+
+/// An outcome as postcard writes it, in hexadecimal digits: exact, and with the NaNs that JSON lacks.
+pub(super) fn bits_of(outcome: &Outcome) -> String {
+    hex(&postcard::to_stdvec(outcome).expect("plain data is always encodable"))
+}
+
+/// Reads what [`bits_of`] wrote.
+///
+/// # Errors
+/// In words that follow the number of the line: it holds what no simulation gives.
+pub(super) fn outcome_of_bits(bits: &str) -> Result<Outcome, String> {
     let wrong = |what: &str| format!("field `bits`: found {what}");
-    let bytes = unhex(&entry.bits).ok_or_else(|| wrong("others than hexadecimal digits"))?;
+    let bytes = unhex(bits).ok_or_else(|| wrong("others than hexadecimal digits"))?;
     let outcome: Outcome =
         postcard::from_bytes(&bytes).map_err(|_| wrong("what is no outcome of a replication"))?;
     let (terms, latencies) = (METRICS.len(), calls_of(METRICS).len());
@@ -278,17 +298,11 @@ pub fn parse_entry(sweep_sha256: &str, line: &str) -> Result<(Unit, Outcome), St
     {
         return Err(wrong("a usage of more than 10^27"));
     }
-    let [level, policy, replication] = entry.unit;
-    let unit = Unit {
-        level,
-        policy,
-        replication,
-    };
-    Ok((unit, outcome))
+    Ok(outcome)
 }
 
 /// An error without line and column, which would be those within the line.
-fn without_place(e: &serde_json::Error) -> String {
+pub(super) fn without_place(e: &serde_json::Error) -> String {
     let text = e.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
     text[..end].to_owned()

@@ -486,8 +486,7 @@ impl<'a> Race<'a> {
             traffic: self.settings.traffic,
             replication,
         };
-        let result = self.work.simulate(&point)?;
-        Ok(metric::outcome_of(&result))
+        self.work.outcome(&point)
     }
 
     /// The error of each comparison, so that all of them together err in 5% of races at most.
