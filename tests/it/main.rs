@@ -43,6 +43,7 @@ mod report;
 #[cfg(unix)]
 mod report_page;
 mod rest_errors;
+mod resume;
 mod runtime;
 mod seed_load_tests;
 mod sensitivity;

@@ -47,7 +47,7 @@ fn run(args: &[&str], out: &Path) -> (Option<i32>, String, String) {
     )
 }
 
-fn done(args: &[&str], out: &Path) -> (String, String) {
+pub(crate) fn done(args: &[&str], out: &Path) -> (String, String) {
     let (code, stdout, stderr) = run(args, out);
     assert_eq!(code, Some(0), "{args:?}: {stderr}");
     (stdout, stderr)
@@ -363,10 +363,10 @@ fn start(args: &[&str], out: &Path) -> Child {
         .unwrap()
 }
 
-/// Lets a sweep run until its journal has so many units more than it had; then sends the signal, and
+/// Lets a command run until its journal has so many units more than it had; then sends the signal, and
 /// says how it ended. Where in a unit, or in the writing of its line, that is, is left to chance.
 #[cfg(unix)]
-fn interrupted(args: &[&str], out: &Path, journal: &str, more: usize, signal: &str) -> Option<i32> {
+pub(crate) fn interrupted(args: &[&str], out: &Path, journal: &str, more: usize, signal: &str) -> Option<i32> {
     let journal = out.join(journal);
     let lines = || fs::read(&journal).map_or(0, |b| b.iter().filter(|b| **b == b'\n').count());
     let before = lines();
