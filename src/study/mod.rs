@@ -25,6 +25,7 @@ pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod replicate;
+pub mod savings;
 pub mod schema;
 pub mod sensitivity;
 pub mod stats;

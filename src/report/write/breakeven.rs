@@ -1,6 +1,6 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
-use super::sweep::costs_of;
+use super::sweep::charts::costs_of;
 use crate::pricing::Money;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
@@ -54,12 +54,8 @@ impl BreakevenReport<'_> {
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(artefacts::BREAKEVEN_CSV, &self.csv())?;
         out.write(artefacts::BREAKEVEN_COST_CSV, &self.cost_csv())?;
-        for extension in ["svg", "png"] {
-            self.chart()
-                .draw(&out.staged(&format!("breakeven.{extension}"))?)?;
-            self.cost_chart()
-                .draw(&out.staged(&format!("breakeven_cost.{extension}"))?)?;
-        }
+        out.draw("breakeven", &self.chart())?;
+        out.draw("breakeven_cost", &self.cost_chart())?;
         Ok(())
     }
 

@@ -40,14 +40,10 @@ pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
     out.write(artefacts::SAVINGS_SURFACE_CSV, &surface_csv(ran))?;
     out.write(artefacts::CLAIMS_JSON, &claims_json(ran)?)?;
     for (name, map) in heat_maps(ran) {
-        for extension in ["svg", "png"] {
-            map.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-        }
+        out.draw(&name, &map)?;
     }
     if let Some(chart) = savings_chart(ran) {
-        for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("claimed_savings.{extension}"))?)?;
-        }
+        out.draw("claimed_savings", &chart)?;
     }
     Ok(())
 }

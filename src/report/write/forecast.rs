@@ -34,12 +34,8 @@ impl ForecastReport<'_> {
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(artefacts::FORECAST_CSV, &self.csv())?;
         out.write(artefacts::FORECAST_LIMITS_CSV, &self.limits_csv())?;
-        for extension in ["svg", "png"] {
-            self.cost_chart()
-                .draw(&out.staged(&format!("forecast.{extension}"))?)?;
-            self.traffic_chart()
-                .draw(&out.staged(&format!("forecast_traffic.{extension}"))?)?;
-        }
+        out.draw("forecast", &self.cost_chart())?;
+        out.draw("forecast_traffic", &self.traffic_chart())?;
         Ok(())
     }
 

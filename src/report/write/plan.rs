@@ -107,9 +107,7 @@ impl PlanReport<'_> {
             out.write(artefacts::PLAN_POLICY_TOML, self.policy_file(i)?.as_bytes())?;
         }
         for (name, chart) in self.charts(&front) {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-            }
+            out.draw(&name, &chart)?;
         }
         Ok(())
     }

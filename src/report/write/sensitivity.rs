@@ -72,9 +72,7 @@ impl SensitivityReport<'_> {
             ));
         }
         for (name, chart) in charts {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-            }
+            out.draw(&name, &chart)?;
         }
         Ok(())
     }

@@ -63,10 +63,7 @@ impl Comparison<'_> {
         out.write(artefacts::STORES_JSON, &json(artefacts::STORES_JSON, &run)?)?;
         for policy in &self.scenario.policies {
             let chart = self.chart(&policy.name);
-            for extension in ["svg", "png"] {
-                let file = format!("stores_cost_{}.{extension}", file_name(&policy.name));
-                chart.draw(&out.staged(&file)?)?;
-            }
+            out.draw(&format!("stores_cost_{}", file_name(&policy.name)), &chart)?;
         }
         Ok(())
     }

@@ -45,9 +45,7 @@ pub fn write(
         }
     }
     for (name, chart) in charts(scenario, settings, timelines) {
-        for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-        }
+        out.draw(&name, &chart)?;
     }
     Ok(())
 }
