@@ -20,8 +20,11 @@ pub(super) fn covered(chart: &Chart, together: impl Fn(&Series, &Series) -> bool
     };
     let all: Vec<_> = chart.series.iter().map(heights).collect();
     let of = |i: usize, s: &Series| -> Covered {
+        // Of one colour and the same everywhere: one line with several bands.
+        let is_same = |o: &Series, at: &BTreeMap<u64, f64>| o.colour == s.colour && *at == all[i];
         let later = || {
             let others = chart.series.iter().zip(&all).skip(i + 1);
+            let others = others.filter(|(o, at)| !is_same(o, at));
             others.filter(|(o, _)| !o.scatter && !s.scatter && together(s, o))
         };
         let covers = |d: &super::chart::Datum| {
@@ -53,6 +56,10 @@ mod tests {
         assert_eq!(all, [vec![2, 1, 0], vec![1, 0], vec![0, 0]]);
         let apart = covered(&chart, |_, _| false);
         assert!(apart.iter().flatten().all(|n| *n == 0));
+        chart.series[1].data[1].y = 100.0;
+        chart.series[1].colour = 0;
+        assert_eq!(covered(&chart, |_, _| true)[0], [1, 1, 0]);
+        chart.series[1].data[1].y = 50.0;
         chart.series[2].scatter = true;
         assert_eq!(covered(&chart, |_, _| true)[0], [1, 0, 0]);
     }

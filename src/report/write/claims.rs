@@ -417,7 +417,10 @@ fn heat_map(j: &Judgement, s: &Surface, title: &str) -> HeatMap {
         .map_or(String::new(), |t| format!(" at {t} requests a month"));
     let claimed = claimed(j);
     HeatMap {
-        title: format!("{title}, by isolates and traffic"),
+        title: match s.is_published() {
+            true => format!("{title} at published prices, by isolates and traffic"),
+            false => format!("{title}, by isolates and traffic"),
+        },
         subtitle: format!("{policies}{tariff}. The document: {claimed}{place}."),
         x_label: "requests a month".into(),
         columns: s.axes.traffic.iter().map(ToString::to_string).collect(),

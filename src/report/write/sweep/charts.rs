@@ -1,5 +1,6 @@
 //! The charts of a sweep: measures of each policy against the traffic.
 
+use super::super::axes;
 use super::super::precision::replications;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;
@@ -40,28 +41,6 @@ pub(super) fn charts(
     ]
 }
 
-/// What costs less is told from nothing in words alone, and has no place on a logarithmic axis.
-pub(super) const LEAST_USD: f64 = 0.01;
-
-/// An amount, nothing among them.
-pub(super) fn usd_or_none(v: f64) -> String {
-    match v.abs() <= LEAST_USD {
-        true => "$0".into(),
-        false => format::usd(v),
-    }
-}
-
-/// The axis of traffic.
-pub(super) fn traffic_axis() -> Axis {
-    Axis {
-        label: "recorded requests per month".into(),
-        scale: Scale::Log,
-        format: format::count,
-        min: None,
-        max: None,
-    }
-}
-
 /// What must be known of the bands of these series.
 pub(super) fn note(cells: &[Cell], series: &[Series]) -> String {
     let n = replications(cells);
@@ -83,9 +62,6 @@ struct Plotter<'a> {
     cells: &'a [Cell],
     settings: &'a str,
 }
-
-/// The least latency that charts tell from none.
-const LATENCY_FLOOR_MS: f64 = 0.1;
 
 impl Plotter<'_> {
     fn policies(&self) -> Vec<&str> {
@@ -128,7 +104,7 @@ impl Plotter<'_> {
         Chart {
             title: title.to_owned(),
             subtitle: self.settings.to_owned(),
-            x: traffic_axis(),
+            x: axes::traffic(),
             y,
             series,
             marks: Vec::new(),
@@ -137,20 +113,9 @@ impl Plotter<'_> {
     }
 
     fn cost(&self) -> Chart {
-        let axis = Axis {
-            label: "cost per month (USD)".into(),
-            scale: Scale::Log,
-            format: format::usd,
-            min: None,
-            max: None,
-        };
         let series = self.costs();
+        let axis = axes::cost(&series);
         let mut chart = self.chart("Monthly cost against traffic", axis, series);
-        let zero = self.cells.iter().any(|c| c.estimate("cost_usd").mean <= 0.0);
-        if zero {
-            (chart.y.scale, chart.y.min) = (Scale::Floored, Some(LEAST_USD));
-            chart.y.format = usd_or_none;
-        }
         for (i, policy) in self.policies().into_iter().enumerate() {
             let cells = self.of_policy(policy);
             // The first of a policy's allowances: from there on it costs more. The page tells of all.
@@ -250,19 +215,7 @@ impl Plotter<'_> {
                 });
             }
         }
-        // Where something takes next to nothing, that stands beneath the axis.
-        let is_none = |d: &Datum| d.y <= LATENCY_FLOOR_MS;
-        let has_none = series.iter().flat_map(|s| &s.data).any(is_none);
-        let axis = Axis {
-            label: "latency".into(),
-            scale: if has_none { Scale::Floored } else { Scale::Log },
-            format: |v| match v <= LATENCY_FLOOR_MS {
-                true => format!("<{}", format::milliseconds(LATENCY_FLOOR_MS)),
-                false => format::milliseconds(v),
-            },
-            min: has_none.then_some(LATENCY_FLOOR_MS),
-            max: None,
-        };
+        let axis = axes::latency(&series);
         self.chart(&format!("Latency of {what}, against traffic"), axis, series)
     }
 

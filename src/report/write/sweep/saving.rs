@@ -1,6 +1,7 @@
 //! What policies save against the first, as charts: in dollars, and as a share of its bill.
 
-use super::charts::{LEAST_USD, note, traffic_axis, usd_or_none};
+use super::super::axes::{self, LEAST_USD, usd_or_none};
+use super::charts::note;
 use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::format;
 use crate::report::reason::reason_words;
@@ -158,7 +159,7 @@ impl Savings<'_> {
         Chart {
             title,
             subtitle: self.settings.to_owned(),
-            x: traffic_axis(),
+            x: axes::traffic(),
             y,
             series,
             marks,
