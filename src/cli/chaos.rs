@@ -21,8 +21,8 @@ use kvplan::study::chaos::trial::first_broken;
 use kvplan::study::chaos::worst::goal::Goal;
 use kvplan::study::chaos::worst::range::Range;
 use kvplan::study::chaos::worst::search::{Task, Worst, search as search_worst, steps};
-use std::path::PathBuf;
 use std::panic;
+use std::path::PathBuf;
 
 /// Arguments of `kvplan chaos`.
 #[derive(clap::Args)]

@@ -32,7 +32,12 @@ pub fn value(metric: usize, e: Estimate, too_few: bool) -> String {
 /// A measure as a title or an axis calls it: `cost per month (USD)`, `query p95 (ms)`.
 pub fn title(metric: usize) -> String {
     let name = METRICS[metric].name;
-    let units = [("_usd", " (USD)"), ("_ms", " (ms)"), ("_s", " (s)"), ("_mb", " (MB)")];
+    let units = [
+        ("_usd", " (USD)"),
+        ("_ms", " (ms)"),
+        ("_s", " (s)"),
+        ("_mb", " (MB)"),
+    ];
     let unit = units.iter().find(|(end, _)| name.ends_with(end));
     let (end, unit) = unit.copied().unwrap_or_default();
     let words = match name.strip_suffix(end).unwrap_or(name) {

@@ -95,7 +95,11 @@ impl OutputDir {
     ///
     /// # Errors
     /// If it cannot be drawn or written, or it was told to stop.
-    pub(in crate::report) fn draw(&self, name: &str, picture: &impl Picture) -> Result<(), WriteError> {
+    pub(in crate::report) fn draw(
+        &self,
+        name: &str,
+        picture: &impl Picture,
+    ) -> Result<(), WriteError> {
         for extension in ["svg", "png"] {
             picture.draw(self.look, &self.staged(&format!("{name}.{extension}"))?)?;
         }

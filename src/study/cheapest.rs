@@ -151,7 +151,7 @@ pub fn saved(cell: &Cell, against: &Cell) -> Saved {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::pricing::Usage;
     use crate::run::metric::METRICS;
@@ -161,7 +161,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     /// A policy with these costs by replication, that refuses and loses so much.
-    pub(in super::super) fn cell(costs: &[f64], refused: f64, lost: f64) -> Cell {
+    pub(crate) fn cell(costs: &[f64], refused: f64, lost: f64) -> Cell {
         let scenario = Scenario::load("default", &[], None, &[]).unwrap();
         let of = |cost: f64| -> Vec<f64> {
             let value = |name| match name {

@@ -23,7 +23,9 @@ pub fn against_first(cells: &[Cell]) -> Vec<(&Cell, Held<'_>)> {
         .filter_map(|c| {
             let of_level = |b: &&Cell| b.traffic == c.traffic && b.policy == first;
             let base = cells.iter().find(of_level)?;
-            let excluded = [base, c].into_iter().find_map(|c| Some((c, why_excluded(c)?)));
+            let excluded = [base, c]
+                .into_iter()
+                .find_map(|c| Some((c, why_excluded(c)?)));
             let held = match excluded {
                 Some((which, reason)) => Held::Excluded(&which.policy, reason),
                 None => Held::Saves(saved(c, base)),
@@ -58,7 +60,10 @@ mod tests {
         // Nothing is saved against what does not do the work.
         cells.swap(0, 2);
         let held = against_first(&cells);
-        assert!(held.iter().all(|h| h.1 == Held::Excluded("eager", Reason::Loses(0.5))));
+        assert!(
+            held.iter()
+                .all(|h| h.1 == Held::Excluded("eager", Reason::Loses(0.5)))
+        );
         assert!(against_first(&[]).is_empty());
     }
 }

@@ -76,7 +76,7 @@ fn the_page_of_a_sweep_answers_first_and_holds_everything() {
     let path = dir.path().join("report.html");
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        format!("{}: 3 claims, 7 charts, 3 tables\n", path.display())
+        format!("{}: 3 claims, 9 charts, 3 tables\n", path.display())
     );
     let html = fs::read_to_string(&path).unwrap();
     let at = |text: &str| {

@@ -102,7 +102,12 @@ impl Drawing for BarChart {
             let head = 22 + self.legend_height(Form::Phone) + sheet.above;
             root.margin(head * k, sheet.below * k, 14 * k, 26 * k)
         } else {
-            root.margin((96 + sheet.above) * k, (34 + sheet.below) * k, 16 * k, 40 * k)
+            root.margin(
+                (96 + sheet.above) * k,
+                (34 + sheet.below) * k,
+                16 * k,
+                40 * k,
+            )
         };
         let range = self.range();
         let rows = Rows(self.rows.len());
@@ -192,7 +197,10 @@ impl Drawing for BarChart {
                     let across = vec![(low, middle), (high, middle)];
                     plot.draw(&PathElement::new(across, pen))?;
                     // An end beyond the axis is none: it has no stroke across.
-                    for end in [bar.low, bar.high].into_iter().filter(|e| range.contains(e)) {
+                    for end in [bar.low, bar.high]
+                        .into_iter()
+                        .filter(|e| range.contains(e))
+                    {
                         let stroke = vec![(end, middle - half / 2.0), (end, middle + half / 2.0)];
                         plot.draw(&PathElement::new(stroke, pen))?;
                     }
@@ -224,7 +232,11 @@ impl Picture for BarChart {
 impl BarChart {
     /// Where the entries of the legend stand: one after the other, in a new row where there is no room.
     fn legend_places(&self, form: Form) -> Vec<(i32, i32)> {
-        let (left, top) = if form == Form::Phone { (10, 4) } else { (24, 78) };
+        let (left, top) = if form == Form::Phone {
+            (10, 4)
+        } else {
+            (24, 78)
+        };
         let width = Sheet::of(form).size().0;
         let (mut x, mut y) = (left, top);
         let mut places = Vec::new();
@@ -318,3 +330,72 @@ impl Ranged for Rows {
 }
 
 impl ValueFormatter<f64> for Rows {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::format;
+
+    fn point(low: f64, high: f64) -> Row {
+        Row {
+            label: "row".into(),
+            bars: vec![Bar {
+                from: 50.0,
+                to: 50.0,
+                low,
+                high,
+                colour: 0,
+                label: String::new(),
+            }],
+            remark: String::new(),
+        }
+    }
+
+    fn svg(rows: Vec<Row>) -> String {
+        let chart = BarChart {
+            title: String::new(),
+            subtitle: String::new(),
+            x: Axis {
+                label: String::new(),
+                scale: Scale::Log,
+                format: format::count,
+                min: Some(10.0),
+                max: Some(100.0),
+            },
+            rows,
+            marks: Vec::new(),
+            legend: Vec::new(),
+            note: String::new(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bars.svg");
+        chart.draw(Look::default(), &path).unwrap();
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    /// White discs within points.
+    fn hollow(svg: &str) -> usize {
+        let is_hollow = |l: &&str| l.starts_with("<circle") && l.contains("fill=\"#FFFFFF\"");
+        svg.lines().filter(is_hollow).count()
+    }
+
+    /// Strokes of the colour of points.
+    fn strokes(svg: &str) -> usize {
+        let lines = svg.lines().filter(|l| l.contains("stroke=\"#0072B2\""));
+        lines.map(|l| l.matches('M').count().max(1)).sum()
+    }
+
+    #[test]
+    fn a_point_whose_interval_is_not_known_is_hollow() {
+        let unknown = point(f64::NAN, f64::NAN);
+        assert_eq!(hollow(&svg(vec![point(40.0, 60.0), unknown])), 1);
+        assert_eq!(hollow(&svg(vec![point(40.0, 60.0)])), 0);
+    }
+
+    #[test]
+    fn an_end_beyond_the_axis_has_no_stroke_across() {
+        let within = strokes(&svg(vec![point(40.0, 60.0)]));
+        let beyond = strokes(&svg(vec![point(40.0, f64::INFINITY)]));
+        assert_eq!(within, beyond + 1, "{within} {beyond}");
+    }
+}

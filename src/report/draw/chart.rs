@@ -113,6 +113,16 @@ impl Chart {
         axis.min.unwrap_or(low)..axis.max.unwrap_or(high).max(axis.min.unwrap_or(low) + 1e-9)
     }
 
+    /// A value of the axis upwards, as its labels have it.
+    pub(super) fn y_label(&self, v: f64) -> String {
+        let floor = self.y.min.filter(|_| self.y.scale == Scale::Floored);
+        match floor.is_some_and(|floor| v <= floor) {
+            // What stands beneath the axis is nothing, or as good as that.
+            true => (self.y.format)(0.0),
+            false => (self.y.format)(v),
+        }
+    }
+
     /// A point in words: `10M, $5.02 ± $0.01`.
     pub(super) fn reading(&self, d: &Datum) -> String {
         let (x, y) = ((self.x.format)(d.x), (self.y.format)(d.y));
@@ -141,7 +151,17 @@ impl Chart {
         let x = self.range(&self.x, |d| [d.x; 3], true);
         // On a logarithm an interval that reaches to nothing has no end: it is cut off a decade below its value.
         let get: fn(&Datum) -> [f64; 3] = match self.y.scale.is_log() {
-            true => |d| [d.y, if d.low < d.y / 10.0 { d.y / 10.0 } else { d.low }, d.high],
+            true => |d| {
+                [
+                    d.y,
+                    if d.low < d.y / 10.0 {
+                        d.y / 10.0
+                    } else {
+                        d.low
+                    },
+                    d.high,
+                ]
+            },
             false => |d| [d.y, d.low, d.high],
         };
         let y = self.range(&self.y, get, false);
@@ -217,6 +237,10 @@ pub(super) mod tests {
         let axis = chart.ticks().1;
         assert_eq!(axis.floor(), Some(1.0));
         assert_eq!((axis.share(0.0), axis.share(1.0)), (0.0, 0.0));
+        assert_eq!(
+            (chart.y_label(1.0), chart.y_label(2.0)),
+            ("0".into(), "2".into())
+        );
         assert!(axis.share(axis.least()) > 0.05 && axis.share(1.5) > axis.share(axis.least()));
     }
 }

@@ -56,11 +56,13 @@ mod tests {
         assert_eq!(all, [vec![2, 1, 0], vec![1, 0], vec![0, 0]]);
         let apart = covered(&chart, |_, _| false);
         assert!(apart.iter().flatten().all(|n| *n == 0));
+        // One line twice, with two bands.
+        chart.series[0].data.pop();
         chart.series[1].data[1].y = 100.0;
         chart.series[1].colour = 0;
-        assert_eq!(covered(&chart, |_, _| true)[0], [1, 1, 0]);
+        assert_eq!(covered(&chart, |_, _| true)[0], [1, 1]);
         chart.series[1].data[1].y = 50.0;
         chart.series[2].scatter = true;
-        assert_eq!(covered(&chart, |_, _| true)[0], [1, 0, 0]);
+        assert_eq!(covered(&chart, |_, _| true)[0], [1, 0]);
     }
 }

@@ -101,7 +101,12 @@ fn svg_of<D: Drawing>(drawing: &D, look: Look, sheet: Sheet) -> Result<String, N
     }
     let [title, subtitle, note] = drawing.heading();
     let description = &format!("{subtitle}. {note}");
-    Ok(written(Said { title, description }, look.theme, &first, &others))
+    Ok(written(
+        Said { title, description },
+        look.theme,
+        &first,
+        &others,
+    ))
 }
 
 /// The sheet of a form, with room for all of the heading.
@@ -113,7 +118,10 @@ fn sheet(drawing: &impl Drawing, form: Form) -> Sheet {
         Form::Print | Form::Slides => (ROW * rows(&subtitle, 2), ROW * rows(&note, 1)),
         Form::Phone => {
             let title = TITLE_ROW * title.len() as i32;
-            (20 + title + ROW * rows(&subtitle, 0), 14 + ROW * rows(&note, 0))
+            (
+                20 + title + ROW * rows(&subtitle, 0),
+                14 + ROW * rows(&note, 0),
+            )
         }
     };
     Sheet {
@@ -174,7 +182,11 @@ fn lines(drawing: &impl Drawing, form: Form) -> (Vec<String>, Vec<String>, Vec<S
         Form::Slides | Form::Phone => wrapped(title, most(LARGE_WIDTH)),
     };
     let note_width = 6.2;
-    (title, subtitle_lines(subtitle, most(SMALL_WIDTH)), wrapped(note, most(note_width)))
+    (
+        title,
+        subtitle_lines(subtitle, most(SMALL_WIDTH)),
+        wrapped(note, most(note_width)),
+    )
 }
 
 fn margin(form: Form) -> i32 {
@@ -194,7 +206,11 @@ fn heading<DB: DrawingBackend>(
     let (title, subtitle, note) = lines(drawing, sheet.form);
     let left = margin(sheet.form) * k;
     let large = (FONT, 24 * k).into_font().color(&INK);
-    let large = if sheet.is_narrow() { (FONT, 21 * k).into_font().color(&INK) } else { large };
+    let large = if sheet.is_narrow() {
+        (FONT, 21 * k).into_font().color(&INK)
+    } else {
+        large
+    };
     let mut top = if sheet.is_narrow() { 10 } else { 16 };
     for line in &title {
         root.draw(&Text::new(line.as_str(), (left, top * k), large.clone()))?;
@@ -245,7 +261,9 @@ mod tests {
         for name in ["a.svg", "a.png"] {
             draw(&Blank, Look::default(), &dir.path().join(name)).unwrap();
             let nowhere = dir.path().join("none").join(name);
-            let said = draw(&Blank, Look::default(), &nowhere).unwrap_err().to_string();
+            let said = draw(&Blank, Look::default(), &nowhere)
+                .unwrap_err()
+                .to_string();
             assert!(said.contains(": cannot be drawn ("), "{said}");
         }
     }
@@ -271,7 +289,13 @@ mod tests {
         let lines = subtitle_lines;
         assert_eq!(lines("one; two", 20), ["one; two"]);
         assert_eq!(lines("one; two; three", 10), ["one; two", "three"]);
-        assert_eq!(lines("one; two; three, four", 9), ["one; two", "three,", "four"]);
-        assert_eq!(lines("far too long for it", 5), ["far", "too", "long", "for", "it"]);
+        assert_eq!(
+            lines("one; two; three, four", 9),
+            ["one; two", "three,", "four"]
+        );
+        assert_eq!(
+            lines("far too long for it", 5),
+            ["far", "too", "long", "for", "it"]
+        );
     }
 }

@@ -25,14 +25,22 @@ pub(super) fn sentences(chart: &Chart) -> Option<Vec<String>> {
     };
     let is_same = |v: f64| !v.is_finite() || (v - first.y).abs() <= 1e-9 * first.y.abs();
     let is_flat = known.len() > 1
-        && known.iter().all(|d| is_same(d.y) && is_same(d.low) && is_same(d.high));
+        && known
+            .iter()
+            .all(|d| is_same(d.y) && is_same(d.low) && is_same(d.high));
     if !is_flat {
         return None;
     }
     let xs = || known.iter().map(|d| d.x);
-    let (from, to) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
+    let (from, to) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| {
+        (l.min(x), h.max(x))
+    });
     let over = match from < to {
-        true => format!("from {} to {} ", (chart.x.format)(from), (chart.x.format)(to)),
+        true => format!(
+            "from {} to {} ",
+            (chart.x.format)(from),
+            (chart.x.format)(to)
+        ),
         false => format!("at {} ", (chart.x.format)(from)),
     };
     let mut said = vec![format!(
@@ -105,7 +113,10 @@ mod tests {
         chart.x.label = "requests".into();
         chart.marks.push(mark("naive: writes used up at 30"));
         let said = sentences(&chart).unwrap();
-        let expected = ["Always 5 from 10 to 100 (requests): naive, optimised.", "naive: writes used up at 30."];
+        let expected = [
+            "Always 5 from 10 to 100 (requests): naive, optimised.",
+            "naive: writes used up at 30.",
+        ];
         assert_eq!(said, expected);
         chart.series[1].data.clear();
         assert!(sentences(&chart).unwrap()[0].ends_with("naive, optimised (too few)."));
@@ -124,8 +135,14 @@ mod tests {
     fn what_nobody_knows_is_said() {
         let mut chart = flat();
         chart.series.iter_mut().for_each(|s| s.data.clear());
-        assert_eq!(sentences(&chart).unwrap(), ["No value is known, too few came: naive, optimised."]);
+        assert_eq!(
+            sentences(&chart).unwrap(),
+            ["No value is known, too few came: naive, optimised."]
+        );
         chart.series.clear();
-        assert_eq!(sentences(&chart).unwrap(), ["Nothing here has such a value."]);
+        assert_eq!(
+            sentences(&chart).unwrap(),
+            ["Nothing here has such a value."]
+        );
     }
 }

@@ -110,7 +110,12 @@ impl Drawing for HeatMap {
                 .map_err(NotDrawn::from)
         };
         let centre = Pos::new(HPos::Center, VPos::Center);
-        let Frame { left, top, width, height } = Frame::on(sheet);
+        let Frame {
+            left,
+            top,
+            width,
+            height,
+        } = Frame::on(sheet);
         let column = |i: usize| left + width * i as i32 / self.columns.len() as i32;
         let row = |i: usize| top + height - height * i as i32 / self.rows.len() as i32;
         let small = if is_narrow { 11 } else { 15 };
@@ -206,7 +211,12 @@ impl HeatMap {
         k: i32,
         range: (f64, f64),
     ) -> Result<(), NotDrawn> {
-        let Frame { left, top, width, height } = Frame::on(sheet);
+        let Frame {
+            left,
+            top,
+            width,
+            height,
+        } = Frame::on(sheet);
         let x = left + width + 28;
         for step in 0..height {
             let f = 1.0 - f64::from(step) / f64::from(height - 1);

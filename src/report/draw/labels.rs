@@ -55,7 +55,10 @@ pub(super) fn uprights(
         let free = |from: &i32| near().all(|p| from + length < p.from || p.to < *from);
         let clear = |from: &i32| drawn.iter().all(|d| from + length < d.0 || d.1 < *from);
         let below = drawn.iter().map(|d| d.1 + apart / 4);
-        let best = starts().chain(below).filter(|f| free(f) && clear(f) && is_inside(f)).min();
+        let best = starts()
+            .chain(below)
+            .filter(|f| free(f) && clear(f) && is_inside(f))
+            .min();
         let from = best.or_else(|| starts().filter(|f| free(f) && is_inside(f)).min());
         let place = from.map(|from| Upright {
             x: *x,
@@ -144,7 +147,9 @@ mod tests {
 
     #[test]
     fn a_label_goes_beneath_what_is_drawn_unless_there_is_no_room() {
-        let of = |drawn: (i32, i32)| uprights(&[(10, 50)], &[vec![drawn]], 16, 8, 150)[0].map(|u| u.from);
+        let of = |drawn: (i32, i32)| {
+            uprights(&[(10, 50)], &[vec![drawn]], 16, 8, 150)[0].map(|u| u.from)
+        };
         assert_eq!(of((60, 70)), Some(8));
         assert_eq!(of((20, 70)), Some(74));
         assert_eq!(of((20, 140)), Some(8));

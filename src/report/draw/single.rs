@@ -77,14 +77,15 @@ pub(super) fn draw<DB: DrawingBackend>(
         .x_label_area_size(54 * k)
         .y_label_area_size(if is_narrow { 66 } else { 92 } * k)
         .build_cartesian_2d(x, y)?;
-    let (write_x, write_y) = (
-        |v: &f64| (chart.x.format)(*v),
-        |v: &f64| (chart.y.format)(*v),
-    );
+    let (write_x, write_y) = (|v: &f64| (chart.x.format)(*v), |v: &f64| chart.y_label(*v));
     let mut mesh = plot.configure_mesh();
     mesh.x_desc(chart.x.label.as_str())
         .max_light_lines(if is_narrow { 0 } else { 1 })
-        .x_labels(if is_narrow { 4 } else { sheet.size().0 as usize / 100 })
+        .x_labels(if is_narrow {
+            4
+        } else {
+            sheet.size().0 as usize / 100
+        })
         .y_labels(if is_narrow { 7 } else { 10 })
         .x_label_formatter(&write_x)
         .y_label_formatter(&write_y)
@@ -118,11 +119,7 @@ pub(super) fn draw<DB: DrawingBackend>(
 }
 
 /// What the lines are, above the plot.
-fn draw_key<DB: DrawingBackend>(
-    chart: &Chart,
-    top: i32,
-    pen: &Pen<DB>,
-) -> Result<(), NotDrawn> {
+fn draw_key<DB: DrawingBackend>(chart: &Chart, top: i32, pen: &Pen<DB>) -> Result<(), NotDrawn> {
     let (columns, height) = narrow_key(chart);
     let width = (NARROW - 16) / columns as i32;
     for (i, s) in chart.series.iter().enumerate() {
@@ -140,7 +137,12 @@ fn draw_key<DB: DrawingBackend>(
         let at = (10, top + 14 + (first + i as i32) * ROW);
         let ink = mark.colour.map_or(GREY, text_colour);
         group(pen.root, pen.k, owner(chart, mark), || {
-            pen.sample((at.0 + 17, at.1 - 9), (at.0 + 17, at.1 + 9), Some((3, 5)), ink)?;
+            pen.sample(
+                (at.0 + 17, at.1 - 9),
+                (at.0 + 17, at.1 + 9),
+                Some((3, 5)),
+                ink,
+            )?;
             let name = shortened(&mark.label, 48);
             pen.label(&name, (at.0 + 42, at.1), 14, ink, HPos::Left)
         })?;
@@ -197,12 +199,22 @@ fn draw_marks<DB: DrawingBackend>(
     // On the side of the line where there is room.
     let is_left = |x: i32| {
         let is_far_right = (x - across.start) * 10 > (across.end - across.start) * 9;
-        let other = |side: i32| wanted.iter().any(|o| (1..20 * k).contains(&((o.0 - x) * side)));
+        let other = |side: i32| {
+            wanted
+                .iter()
+                .any(|o| (1..20 * k).contains(&((o.0 - x) * side)))
+        };
         is_far_right || (other(1) && !other(-1))
     };
     let drawn = |x: i32| {
-        let span = if is_left(x) { x - 22 * k..x } else { x..x + 22 * k };
-        lines::heights(plot, chart, span).into_iter().map(|(a, b)| (a - along.start - 4 * k, b - along.start + 4 * k))
+        let span = if is_left(x) {
+            x - 22 * k..x
+        } else {
+            x..x + 22 * k
+        };
+        lines::heights(plot, chart, span)
+            .into_iter()
+            .map(|(a, b)| (a - along.start - 4 * k, b - along.start + 4 * k))
     };
     let drawn: Vec<Vec<(i32, i32)>> = wanted.iter().map(|(x, _)| drawn(*x).collect()).collect();
     let places = uprights(&wanted, &drawn, 16 * k, 8 * k, along.end - along.start);

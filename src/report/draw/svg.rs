@@ -146,7 +146,11 @@ pub(super) fn written(said: Said, theme: Theme, first: &Form, others: &[Form]) -
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"{}{}>\n<title>{}</title>\n<desc>{}</desc>{}",
         scale(first),
-        if theme == Theme::Dark { " data-theme=\"dark\"" } else { "" },
+        if theme == Theme::Dark {
+            " data-theme=\"dark\""
+        } else {
+            ""
+        },
         escape(said.title),
         escape(said.description),
         first.shapes,

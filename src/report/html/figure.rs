@@ -187,7 +187,12 @@ pub fn of_svg(file: &str, svg: &str) -> Result<Figure, (u32, String)> {
         figure.has_narrow |= is_narrow;
         let is_other = form.attribute("data-scale") != root.attribute("data-scale");
         let class = if is_narrow { "narrow" } else { "wide" };
-        figure.add(form, &format!("0 0 {size}"), &format!("{class}{looks}"), is_other);
+        figure.add(
+            form,
+            &format!("0 0 {size}"),
+            &format!("{class}{looks}"),
+            is_other,
+        );
     }
     Ok(figure)
 }

@@ -34,16 +34,28 @@ fn has_down_to(series: &[Series], least: f64) -> bool {
     all.any(|d| d.y <= least)
 }
 
-/// Costs by magnitude; where something costs nothing, that stands beneath the axis.
-pub(super) fn cost(series: &[Series]) -> Axis {
+/// Amounts by magnitude; where something comes to nothing, that stands beneath the axis, which then begins at the
+/// decade of the least amount.
+pub(super) fn amounts(label: String, series: &[Series]) -> Axis {
     let has_none = has_down_to(series, LEAST_USD);
+    let all = series.iter().flat_map(|s| &s.data).map(|d| d.y);
+    let least = all.filter(|y| *y > LEAST_USD).fold(f64::INFINITY, f64::min);
+    let decade = match least.is_finite() {
+        true => 10_f64.powf((least / 1.5).log10().floor()),
+        false => LEAST_USD,
+    };
     Axis {
-        label: "cost per month (USD)".into(),
+        label,
         scale: if has_none { Scale::Floored } else { Scale::Log },
-        format: if has_none { usd_or_none } else { format::usd },
-        min: has_none.then_some(LEAST_USD),
+        format: usd_or_none,
+        min: has_none.then_some(decade),
         max: None,
     }
+}
+
+/// What a month costs.
+pub(super) fn cost(series: &[Series]) -> Axis {
+    amounts("cost per month (USD)".into(), series)
 }
 
 /// Latencies by magnitude; where something takes next to no time, that stands beneath the axis.
@@ -52,9 +64,12 @@ pub(super) fn latency(series: &[Series]) -> Axis {
     Axis {
         label: "latency".into(),
         scale: if has_none { Scale::Floored } else { Scale::Log },
-        format: |v| match v <= LEAST_MS {
-            true => format!("<{}", format::milliseconds(LEAST_MS)),
-            false => format::milliseconds(v),
+        format: match has_none {
+            false => format::milliseconds,
+            true => |v| match v <= LEAST_MS {
+                true => format!("<{}", format::milliseconds(LEAST_MS)),
+                false => format::milliseconds(v),
+            },
         },
         min: has_none.then_some(LEAST_MS),
         max: None,
@@ -84,10 +99,19 @@ mod tests {
         assert_eq!((some.scale, some.min), (Scale::Log, None));
         let none = cost(&series(0.0));
         assert_eq!((none.scale, none.min), (Scale::Floored, Some(LEAST_USD)));
-        assert_eq!((none.format)(LEAST_USD), "$0");
+        assert_eq!((none.format)(0.0), "$0");
+        let some_and_none = [series(0.0), series(9.98)].concat();
+        assert_eq!(cost(&some_and_none).min, Some(1.0));
         assert_eq!((none.format)(0.02), "$0.02");
         let quick = latency(&series(0.0));
-        assert_eq!((quick.scale, (quick.format)(0.1).as_str()), (Scale::Floored, "<0.1 ms"));
-        assert_eq!(latency(&series(30.0)).scale, Scale::Log);
+        assert_eq!(
+            (quick.scale, (quick.format)(0.1).as_str()),
+            (Scale::Floored, "<0.1 ms")
+        );
+        let slow = latency(&series(30.0));
+        assert_eq!(
+            (slow.scale, (slow.format)(0.1).as_str()),
+            (Scale::Log, "0.1 ms")
+        );
     }
 }

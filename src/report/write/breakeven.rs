@@ -396,7 +396,11 @@ impl BreakevenReport<'_> {
                         from: c.at,
                         to: c.at,
                         // A quantile that lies before the range is 0.
-                        low: if c.low == 0.0 { f64::NEG_INFINITY } else { c.low },
+                        low: if c.low == 0.0 {
+                            f64::NEG_INFINITY
+                        } else {
+                            c.low
+                        },
                         high: c.high,
                         colour: policy,
                         label: match c.low.is_nan() || c.high.is_nan() {

@@ -335,7 +335,11 @@ impl SensitivityReport<'_> {
             let is_known = !o.low_effect.mean.is_nan() || !o.high_effect.mean.is_nan();
             let remark = match (bars.is_empty(), is_known) {
                 (false, _) => String::new(),
-                (true, true) => "moves nothing".into(),
+                (true, true) => format!(
+                    "moves nothing from {} to {}",
+                    self.value(input, input.low),
+                    self.value(input, input.high)
+                ),
                 (true, false) => "too few calls to tell".into(),
             };
             Row {

@@ -101,7 +101,12 @@ impl Plotter<'_> {
         let is_apart = |i: &usize| self.front.contains(i) || choice.contains(i);
         let rest = self.simulated().filter(|i| !is_apart(i));
         let (meets, others): (Vec<usize>, Vec<usize>) = rest.partition(|i| trials[*i].meets);
-        let front: Vec<usize> = self.front.iter().copied().filter(|i| !choice.contains(i)).collect();
+        let front: Vec<usize> = self
+            .front
+            .iter()
+            .copied()
+            .filter(|i| !choice.contains(i))
+            .collect();
         let mut series = vec![
             self.points("other candidates", &others, measure, 6),
             self.points("meets all objectives", &meets, measure, 0),

@@ -2,7 +2,6 @@
 
 mod charts;
 
-use charts::{FRONT, Plotter, estimate};
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
@@ -14,6 +13,7 @@ use crate::run::scenario::Scenario;
 use crate::study::plan::pareto::front;
 use crate::study::plan::space::Space;
 use crate::study::plan::{Certainty, Objective, Planned, Settings, Status, Trial};
+use charts::{FRONT, Plotter, estimate};
 use std::io;
 
 /// A scenario with the outcome of its search.

@@ -49,7 +49,10 @@ pub fn write(
         &run_json("sweep", scenario, &levels, settings.clone(), judged)?,
     )?;
     let savings = saving::charts(cells, &settings);
-    for (name, chart) in charts::charts(scenario, cells, &settings).into_iter().chain(savings) {
+    for (name, chart) in charts::charts(scenario, cells, &settings)
+        .into_iter()
+        .chain(savings)
+    {
         out.draw(name, &chart)?;
     }
     Ok(())

@@ -55,12 +55,16 @@ impl Savings<'_> {
         let most = means().filter(|y| y.is_finite()).fold(0.0, f64::max);
         // What costs more has no logarithm; nor is there need of one where all is of one size.
         let is_log = means().all(|y| y.is_nan() || y > -LEAST_USD) && most > 1.0;
-        let axis = Axis {
-            label: "saved per month (USD)".into(),
-            scale: if is_log { Scale::Floored } else { Scale::Linear },
-            format: usd_or_none,
-            min: is_log.then_some(LEAST_USD),
-            max: None,
+        let label = "saved per month (USD)".to_owned();
+        let axis = match is_log {
+            true => axes::amounts(label, &series),
+            false => Axis {
+                label,
+                scale: Scale::Linear,
+                format: usd_or_none,
+                min: None,
+                max: None,
+            },
         };
         let title = format!("Saved against {} a month", self.first);
         self.chart(title, axis, series)
@@ -145,7 +149,11 @@ impl Savings<'_> {
         }
         let marks = excluded.iter().map(|(policy, cells, reason)| Mark {
             at: cells[0].traffic.0 as f64,
-            label: format!("{policy}: {} at {}", reason_words(*reason), cells[0].traffic),
+            label: format!(
+                "{policy}: {} at {}",
+                reason_words(*reason),
+                cells[0].traffic
+            ),
             vertical: true,
             colour: self.policies.iter().position(|p| p == policy),
         });
@@ -165,5 +173,73 @@ impl Savings<'_> {
             marks,
             note,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::cheapest::tests::cell;
+
+    fn cells() -> Vec<Cell> {
+        let mut cells = vec![
+            cell(&[10.0, 20.0, 30.0], 0.0, 0.0),
+            cell(&[9.0, 18.0, 27.0], 0.0, 0.0),
+            cell(&[1.0, 1.0, 1.0], 0.0, 0.5),
+        ];
+        for (cell, name) in cells.iter_mut().zip(["naive", "lazy", "eager"]) {
+            cell.policy = name.into();
+        }
+        cells
+    }
+
+    #[test]
+    fn a_saving_has_its_paired_interval_and_what_loses_has_none_and_is_named() {
+        let cells = cells();
+        let charts = charts(&cells, "settings");
+        assert_eq!(charts.len(), 2);
+        for ((name, chart), expected) in charts.iter().zip([2.0, 0.1]) {
+            let names: Vec<&str> = chart.series.iter().map(|s| s.name.as_str()).collect();
+            assert_eq!(names, ["lazy"], "{name}");
+            assert_eq!(
+                chart.series[0].colour, 1,
+                "that of the policy in every chart"
+            );
+            let d = chart.series[0].data[0];
+            assert!((d.y - expected).abs() < 1e-9, "{name} {d:?}");
+            assert!(d.low < d.y && d.y < d.high, "{name} {d:?}");
+            let why = "eager: loses 50% of the records";
+            assert!(
+                chart
+                    .note
+                    .contains(&format!("Nothing is told at 1M ({why}).")),
+                "{}",
+                chart.note
+            );
+            assert_eq!(chart.marks[0].label, format!("{why} at 1M"));
+            assert_eq!(chart.marks[0].colour, Some(2));
+        }
+    }
+
+    #[test]
+    fn nothing_is_saved_against_what_does_not_do_the_work_or_by_one_policy() {
+        let mut all = cells();
+        all.swap(0, 2);
+        for (name, chart) in charts(&all, "") {
+            assert!(chart.series.is_empty(), "{name}");
+            assert!(chart.note.contains("eager: loses 50%"), "{}", chart.note);
+        }
+        assert!(charts(&cells()[..1], "").is_empty());
+    }
+
+    #[test]
+    fn what_costs_more_is_below_nothing_on_an_even_axis() {
+        let mut all = cells();
+        all.swap(0, 1);
+        all.truncate(2);
+        let charts = charts(&all, "");
+        let (_, usd) = &charts[0];
+        assert_eq!(usd.y.scale, Scale::Linear);
+        assert!(usd.series[0].data[0].y < 0.0);
     }
 }

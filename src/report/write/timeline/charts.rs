@@ -39,7 +39,11 @@ struct Plotter<'a> {
 }
 
 /// Names and charts of everything that changes over time.
-pub(super) fn charts(scenario: &Scenario, settings: &str, timelines: &[&Timeline]) -> Vec<(String, Chart)> {
+pub(super) fn charts(
+    scenario: &Scenario,
+    settings: &str,
+    timelines: &[&Timeline],
+) -> Vec<(String, Chart)> {
     let policies: Vec<(&str, &[Step])> = timelines
         .iter()
         .map(|t| (t.policy.as_str(), t.steps.as_slice()))
@@ -179,23 +183,28 @@ impl Plotter<'_> {
         let percentiles = ["p50", "p95", "p99"];
         let most = if self.policies.len() <= 2 { 3 } else { 2 };
         let bands = percentiles.windows(2).take(most - 1).enumerate();
-        let series = self.policies.iter().enumerate().flat_map(|(i, (policy, _))| {
-            bands.clone().map(move |(dash, pair)| {
-                let [below, above] = [0, 1].map(|k| self.series(i, &format!("{call}_{}_ms", pair[k])));
-                let band = below.into_iter().zip(above).map(|(below, above)| Datum {
-                    low: below.y,
-                    high: above.y,
-                    ..above
-                });
-                Series {
-                    name: format!("{policy} {} to {}", pair[0], pair[1]),
-                    data: band.collect(),
-                    colour: i,
-                    dash,
-                    scatter: false,
-                }
-            })
-        });
+        let series = self
+            .policies
+            .iter()
+            .enumerate()
+            .flat_map(|(i, (policy, _))| {
+                bands.clone().map(move |(dash, pair)| {
+                    let [below, above] =
+                        [0, 1].map(|k| self.series(i, &format!("{call}_{}_ms", pair[k])));
+                    let band = below.into_iter().zip(above).map(|(below, above)| Datum {
+                        low: below.y,
+                        high: above.y,
+                        ..above
+                    });
+                    Series {
+                        name: format!("{policy} {} to {}", pair[0], pair[1]),
+                        data: band.collect(),
+                        colour: i,
+                        dash,
+                        scatter: false,
+                    }
+                })
+            });
         let series: Vec<Series> = series.collect();
         let axis = axes::latency(&series);
         let mut chart = self.frame(title, axis, series);
@@ -205,7 +214,11 @@ impl Plotter<'_> {
             }
         }
         let n = self.scenario.replications;
-        let together = if n > 1 { format!("{n} replications together in each interval. ") } else { String::new() };
+        let together = if n > 1 {
+            format!("{n} replications together in each interval. ")
+        } else {
+            String::new()
+        };
         chart.note = format!(
             "Lines: the upper percentile; bands: from the lower one to it. {together}Percentiles of fewer than ten calls beyond are left out; their 95% confidence is in series.csv. Before 0: warm-up."
         );

@@ -2,7 +2,6 @@
 
 mod charts;
 
-use charts::{charts, describe};
 use crate::models::quantity::format_duration;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
@@ -15,6 +14,7 @@ use crate::run::series::{COLUMNS, Recovery};
 use crate::run::spans::otlp_json;
 use crate::study::stats::Estimate;
 use crate::study::timeline::Timeline;
+use charts::{charts, describe};
 use std::time::Duration;
 
 /// Writes the series, alerts, recoveries and warm-up of all policies, their traces and charts, which
