@@ -17,6 +17,8 @@ pub mod curve;
 pub mod diff;
 pub mod error;
 pub mod fit;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod forecast;
 pub mod grid;
 pub mod partial;

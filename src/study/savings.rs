@@ -38,7 +38,7 @@ pub fn against_first(cells: &[Cell]) -> Vec<(&Cell, Held<'_>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::cheapest::tests::cell;
+    use crate::study::fixtures::cell;
 
     #[test]
     fn a_policy_is_held_against_the_first_where_both_do_the_whole_work() {

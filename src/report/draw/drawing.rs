@@ -101,12 +101,7 @@ fn svg_of<D: Drawing>(drawing: &D, look: Look, sheet: Sheet) -> Result<String, N
     }
     let [title, subtitle, note] = drawing.heading();
     let description = &format!("{subtitle}. {note}");
-    Ok(written(
-        Said { title, description },
-        look.theme,
-        &first,
-        &others,
-    ))
+    Ok(written(Said { title, description }, look, &first, &others))
 }
 
 /// The sheet of a form, with room for all of the heading.

@@ -140,9 +140,6 @@ fn is_functions(value: &str, names: &[&str]) -> bool {
 /// Elements deeper than this are left out.
 const DEPTH: usize = 32;
 
-/// Drawings less wide than this, in pixels, are shown no wider than they are.
-const SMALL: f64 = 600.0;
-
 /// The figure of an SVG, with its `<title>` and `<desc>` as the words beside it.
 ///
 /// # Errors
@@ -175,7 +172,7 @@ pub fn of_svg(file: &str, svg: &str) -> Result<Figure, (u32, String)> {
     if root.attribute("data-theme") == Some("dark") {
         looks.push_str(" dark");
     }
-    if full.is_some_and(|w| w < SMALL) {
+    if root.attribute("data-form") == Some("phone") {
         looks.push_str(" small");
     }
     figure.add(root, &view_box(root), &format!("wide{looks}"), false);

@@ -264,7 +264,11 @@ impl ForecastReport<'_> {
         Axis {
             label: "months from now".into(),
             scale: Scale::Linear,
-            format: |v| format!("{v:.0}"),
+            // Between two months there is none.
+            format: |v| match (v - v.round()).abs() < 1e-6 {
+                true => format!("{v:.0}"),
+                false => String::new(),
+            },
             min: None,
             max: None,
         }

@@ -179,7 +179,7 @@ impl Savings<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::cheapest::tests::cell;
+    use crate::study::fixtures::cell;
 
     fn cells() -> Vec<Cell> {
         let mut cells = vec![
