@@ -1,6 +1,6 @@
 //! `kvplan chaos`.
 
-use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::common::{Failure, SimulationArgs, traffic_of};
 use super::number::whole;
 use super::print::say;
 use super::session::{Session, compute};
@@ -22,6 +22,7 @@ use kvplan::study::chaos::worst::goal::Goal;
 use kvplan::study::chaos::worst::range::Range;
 use kvplan::study::chaos::worst::search::{Task, Worst, search as search_worst, steps};
 use std::panic;
+use std::path::PathBuf;
 
 /// Arguments of `kvplan chaos`.
 #[derive(clap::Args)]
@@ -62,8 +63,9 @@ pub(crate) struct Args {
     /// Requests a month with --worst, such as 5M [default: the scenario's]
     #[arg(long, requires = "worst")]
     traffic: Option<Count>,
-    #[command(flatten)]
-    output: OutputArgs,
+    /// Folder for the results; made if it does not exist
+    #[arg(long, short, default_value = "output", value_name = "DIR")]
+    out: PathBuf,
     #[command(flatten)]
     shape: ShapeArgs,
 }
@@ -133,7 +135,7 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 fn random(args: &Args) -> Result<u8, Failure> {
     refuse_scenario(args)?;
     args.simulation.use_threads()?;
-    let session = Session::prepare(&args.output, args.simulation.quiet)?;
+    let session = Session::prepare_folder(&args.out, args.simulation.quiet)?;
     let first = args.simulation.seed.unwrap_or(0);
     let seeds = first..first.saturating_add(u64::from(args.seeds));
     let found = quietly(|| {
@@ -141,7 +143,7 @@ fn random(args: &Args) -> Result<u8, Failure> {
             search(seeds, args.findings, &MetricsSystem, work)
         })
     })?;
-    let dir = args.output.out.display();
+    let dir = args.out.display();
     session.deliver(
         |out| report::write_found(&found, out),
         || {
@@ -226,7 +228,7 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
         replications: TRIED.min(scenario.replications),
         seed: scenario.seed,
     };
-    let session = Session::prepare(&args.output, args.simulation.quiet)?;
+    let session = Session::prepare_folder(&args.out, args.simulation.quiet)?;
     let steps = steps(&task, &scenario);
     let worst = session.compute(steps, |work, _| search_worst(&task, work))?;
     session.answer(

@@ -1,6 +1,7 @@
 //! Arguments and effects that several commands share.
 
 use super::beforehand::tell_how_long;
+use super::drawing::DrawArgs;
 use super::number::{expected_of, seed, whole};
 use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
@@ -286,6 +287,8 @@ pub(crate) struct OutputArgs {
     /// Folder for the results; made if it does not exist
     #[arg(long, short, default_value = "output", value_name = "DIR")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub drawing: DrawArgs,
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

@@ -10,6 +10,7 @@ mod compare;
 mod completions;
 mod coverage;
 mod diff;
+mod drawing;
 mod fetch;
 mod fit;
 mod forecast;

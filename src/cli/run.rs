@@ -2,6 +2,7 @@
 
 use super::assertions::{AssertArgs, tell};
 use super::common::{Failure, SimulationArgs, traffic_of};
+use super::drawing::DrawArgs;
 use super::invoice::Format;
 use super::number::whole;
 use super::session::{compute, sweep_levels};
@@ -60,6 +61,8 @@ pub(crate) struct Args {
     assertions: AssertArgs,
     #[command(flatten)]
     look: LookArgs,
+    #[command(flatten)]
+    drawing: DrawArgs,
 }
 
 /// More than anybody looks at.
@@ -92,6 +95,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     args.simulation.check(&effort)?;
     let out = args.out.as_deref().map(OutputDir::prepare).transpose()?;
+    let out = out.map(|out| out.looking(args.drawing.look()));
     let quiet = args.simulation.quiet;
     let timelines = match &out {
         None => Vec::new(),

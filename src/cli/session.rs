@@ -17,7 +17,7 @@ use kvplan::study::partial::points::Points;
 use kvplan::study::replicate::Work;
 use kvplan::study::sweep::{Cell, Watch, cells, measure};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `study` gives, under a bar over `steps` replications; an interrupt stops its work.
 pub(crate) fn watched<T>(
@@ -131,9 +131,16 @@ impl Session {
 
     /// Makes sure that the folder can be written to, before anything takes time.
     pub(crate) fn prepare(output: &OutputArgs, quiet: bool) -> Result<Self, Failure> {
+        let session = Session::prepare_folder(&output.out, quiet)?;
+        let out = session.out.looking(output.drawing.look());
+        Ok(Session { out, ..session })
+    }
+
+    /// The same, for a command that draws nothing.
+    pub(crate) fn prepare_folder(dir: &Path, quiet: bool) -> Result<Self, Failure> {
         Ok(Session {
-            out: OutputDir::prepare(&output.out)?.until(interrupt_flag()),
-            dir: output.out.clone(),
+            out: OutputDir::prepare(dir)?.until(interrupt_flag()),
+            dir: dir.to_path_buf(),
             quiet,
             advice: String::new(),
         })

@@ -29,6 +29,28 @@ pub fn value(metric: usize, e: Estimate, too_few: bool) -> String {
     }
 }
 
+/// A measure as a title or an axis calls it: `cost per month (USD)`, `query p95 (ms)`.
+pub fn title(metric: usize) -> String {
+    let name = METRICS[metric].name;
+    let units = [
+        ("_usd", " (USD)"),
+        ("_ms", " (ms)"),
+        ("_s", " (s)"),
+        ("_mb", " (MB)"),
+    ];
+    let unit = units.iter().find(|(end, _)| name.ends_with(end));
+    let (end, unit) = unit.copied().unwrap_or_default();
+    let words = match name.strip_suffix(end).unwrap_or(name) {
+        "cost" => "cost per month".to_owned(),
+        words => words.replace('_', " "),
+    };
+    let words = match words.strip_prefix("kv ") {
+        Some(rest) => format!("KV {rest}"),
+        None => words,
+    };
+    words + unit
+}
+
 /// What a measure changes by: `+$0.60 ± 0.02`, `-1.2 ± 0.3 ms`, `+2.1 ± 0.4 pp` (points of a percentage).
 pub fn change(metric: usize, e: Estimate) -> String {
     if !e.mean.is_finite() {
@@ -111,6 +133,16 @@ mod tests {
             value(position("query_p95_ms"), e(5.0, 1.0), true),
             "too few"
         );
+    }
+
+    #[test]
+    fn a_measure_has_a_title_with_its_unit() {
+        let of = |name: &str| title(position(name));
+        assert_eq!(of("cost_usd"), "cost per month (USD)");
+        assert_eq!(of("query_p95_ms"), "query p95 (ms)");
+        assert_eq!(of("answer_age_p99_s"), "answer age p99 (s)");
+        assert_eq!(of("kv_reads_per_month"), "KV reads per month");
+        assert_eq!(of("hit_ratio"), "hit ratio");
     }
 
     #[test]

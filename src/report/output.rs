@@ -5,6 +5,8 @@
 //! an answer that was complete but not all in place, and finishes that ([`finish_pending`]): a folder holds the
 //! files of one command or of the other, never some of both. Hidden folders that nobody holds any more are removed.
 
+use super::draw::drawing::Picture;
+use super::draw::look::Look;
 use super::error::WriteError;
 use crate::models::disk;
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,7 @@ pub struct OutputDir {
     target: PathBuf,
     staging: TempDir,
     stop: &'static AtomicBool,
+    look: Look,
     /// Locked until this is dropped.
     _held: File,
 }
@@ -73,6 +76,7 @@ impl OutputDir {
             target: target.to_path_buf(),
             staging,
             stop: &NEVER,
+            look: Look::default(),
             _held: held,
         })
     }
@@ -80,6 +84,26 @@ impl OutputDir {
     /// The same, but nothing more is written or put in place once it is told to stop.
     pub fn until(self, stop: &'static AtomicBool) -> Self {
         OutputDir { stop, ..self }
+    }
+
+    /// The same, with pictures that look so.
+    pub fn looking(self, look: Look) -> Self {
+        OutputDir { look, ..self }
+    }
+
+    /// Draws a picture into `NAME.svg` and `NAME.png`.
+    ///
+    /// # Errors
+    /// If it cannot be drawn or written, or it was told to stop.
+    pub(in crate::report) fn draw(
+        &self,
+        name: &str,
+        picture: &impl Picture,
+    ) -> Result<(), WriteError> {
+        for extension in ["svg", "png"] {
+            picture.draw(self.look, &self.staged(&format!("{name}.{extension}"))?)?;
+        }
+        Ok(())
     }
 
     /// Where to write a file for the time being.

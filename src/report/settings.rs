@@ -3,6 +3,7 @@
 use crate::models::quantity::{Count, format_duration};
 use crate::run::scenario::Scenario;
 use crate::telemetry::policy::Policy;
+use crate::workload::arrivals::Spacing;
 use std::fmt::Display;
 
 /// What a result was made with: the scenario, the plan, the traffic, the fleet, the latency, the
@@ -23,12 +24,35 @@ pub struct Settings<'a> {
 pub fn settings(scenario: &Scenario) -> Settings<'_> {
     Settings {
         scenario,
-        title: scenario.title.clone(),
+        title: title(scenario),
         levels: Vec::new(),
         own: Vec::new(),
         replications: None,
         from_nothing: false,
     }
+}
+
+/// What titles of scenarios say of arrivals that are independent at a constant rate.
+const POISSON: &str = "Poisson arrivals";
+
+/// The title, with the arrivals in force where it tells of others: options change them.
+fn title(scenario: &Scenario) -> String {
+    let w = &scenario.workload;
+    let is_poisson = w.spacing == Spacing::Poisson && w.bursts.is_none() && w.shape.is_none();
+    if is_poisson || !scenario.title.contains(POISSON) {
+        return scenario.title.clone();
+    }
+    let spacing = match w.spacing {
+        Spacing::Poisson => POISSON,
+        Spacing::Deterministic => "evenly spaced arrivals",
+    };
+    let parts = [
+        Some(spacing),
+        w.bursts.is_some().then_some("bursts"),
+        w.shape.is_some().then_some("daily shape"),
+    ];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    scenario.title.replace(POISSON, &parts.join(" with "))
 }
 
 impl Settings<'_> {
@@ -162,6 +186,22 @@ mod tests {
             line.contains("; with --jitter \"5 s\" --amplify 3; "),
             "{line}"
         );
+    }
+
+    #[test]
+    fn the_line_tells_of_the_arrivals_in_force() {
+        let title = |set: &[&str]| {
+            let given: Vec<String> = set.iter().map(|s| (*s).into()).collect();
+            let overrides = parse_overrides(&given).unwrap();
+            let scenario = Scenario::load("default", &[], None, &overrides).unwrap();
+            let line = settings(&scenario).line();
+            line.split("; ").next().unwrap().to_owned()
+        };
+        assert_eq!(title(&[]), "LLM gateway, Poisson arrivals");
+        let bursts = title(&["workload=gateway-bursty"]);
+        assert_eq!(bursts, "LLM gateway, Poisson arrivals with bursts");
+        let even = title(&["workload.spacing=deterministic"]);
+        assert_eq!(even, "LLM gateway, evenly spaced arrivals");
     }
 
     #[test]

@@ -153,44 +153,7 @@ pub fn saved(cell: &Cell, against: &Cell) -> Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pricing::Usage;
-    use crate::run::metric::METRICS;
-    use crate::run::scenario::Scenario;
-    use crate::study::stats::Resolution;
-    use crate::study::stats::pool::Pooled;
-    use std::time::Duration;
-
-    /// A policy with these costs by replication, that refuses and loses so much.
-    fn cell(costs: &[f64], refused: f64, lost: f64) -> Cell {
-        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
-        let of = |cost: f64| -> Vec<f64> {
-            let value = |name| match name {
-                "cost_usd" => cost,
-                "requests_per_month" => 1e6,
-                "requests_refused_share" => refused,
-                "loss_rate" => lost,
-                _ => 0.0,
-            };
-            METRICS.iter().map(|m| value(m.name)).collect()
-        };
-        let contributions: Vec<Vec<f64>> = costs.iter().map(|c| of(*c)).collect();
-        let column = |i: usize| Estimate::of(contributions.iter().map(|r| r[i]));
-        Cell {
-            traffic: Count(1_000_000),
-            policy: "p".into(),
-            period: Duration::from_secs(3_600),
-            replications: contributions.clone(),
-            pooled: Pooled {
-                resolution: vec![Resolution::default(); METRICS.len()],
-                estimates: (0..METRICS.len()).map(column).collect(),
-                too_few: vec![false; METRICS.len()],
-                invoice: scenario.plan().invoice(&Usage::default()),
-                contributions,
-                short_history: false,
-            },
-            attained: None,
-        }
-    }
+    use crate::study::fixtures::cell;
 
     #[test]
     fn costs_are_told_apart_in_pairs_though_their_intervals_overlap() {

@@ -17,6 +17,8 @@ pub mod curve;
 pub mod diff;
 pub mod error;
 pub mod fit;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod forecast;
 pub mod grid;
 pub mod partial;
@@ -25,6 +27,7 @@ pub mod reconcile;
 pub mod rehearsal;
 pub mod replay;
 pub mod replicate;
+pub mod savings;
 pub mod schema;
 pub mod sensitivity;
 pub mod stats;

@@ -153,3 +153,92 @@ fn a_number_by_nothing_is_nowhere() {
         }
     }
 }
+
+/// A small sweep with these options; the folder that holds it.
+fn drawn(options: &[&str]) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let mut args = vec!["sweep", "-n", "2", "--quiet"];
+    if !options.contains(&"--traffic") {
+        args.extend(["--traffic", "30k,3M"]);
+    }
+    args.extend([
+        "--set",
+        "period.requests=50",
+        "--out",
+        dir.path().to_str().unwrap(),
+    ]);
+    args.extend(options);
+    let mut kvplan = Command::new(env!("CARGO_BIN_EXE_kvplan"));
+    kvplan.args(&args).assert().success();
+    dir
+}
+
+fn svg(dir: &TempDir, name: &str) -> String {
+    fs::read_to_string(dir.path().join(name)).unwrap()
+}
+
+/// Width and height of a PNG, from its header.
+fn pixels(dir: &TempDir, name: &str) -> [u32; 2] {
+    let png = fs::read(dir.path().join(name)).unwrap();
+    [16, 20].map(|i| u32::from_be_bytes(png[i..i + 4].try_into().unwrap()))
+}
+
+#[test]
+fn charts_have_a_form_for_slides_one_for_phones_and_a_dark_one() {
+    let print = drawn(&[]);
+    assert!(svg(&print, "cost.svg").starts_with("<svg width=\"1200\" height=\"720\""));
+    let slides = drawn(&["--form", "slides", "--theme", "dark"]);
+    assert_eq!(pixels(&slides, "cost.png"), [1920, 1080]);
+    let dark = svg(&slides, "cost.svg");
+    let (wide, _) = dark.split_once("class=\"form\"").unwrap();
+    assert!(
+        wide.contains("data-theme=\"dark\"") && !wide.contains("#FFFFFF"),
+        "{wide}"
+    );
+    let phone = drawn(&["--form", "phone"]);
+    let narrow = svg(&phone, "cost.svg");
+    assert!(narrow.starts_with("<svg width=\"420\""), "{narrow}");
+    // All that the heading says is there, in more lines, and what marks mean stands in the key.
+    let document = roxmltree::Document::parse(&narrow).unwrap();
+    let is_form = |n: roxmltree::Node| n.attribute("class") == Some("form");
+    let texts = document.descendants().filter(|n| n.has_tag_name("text"));
+    let texts = texts.filter(|n| !n.ancestors().any(is_form));
+    let texts: Vec<&str> = texts.filter_map(|n| n.text()).map(str::trim).collect();
+    let all = texts.join(" ");
+    for part in [
+        "seed 20260113",
+        "naive: writes used up at",
+        "Bands: 95% confidence",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    // The numbers are the same.
+    let csv = |dir: &TempDir| fs::read(dir.path().join("sweep.csv")).unwrap();
+    assert!(csv(&print) == csv(&slides) && csv(&print) == csv(&phone));
+}
+
+#[test]
+fn a_page_shows_what_was_drawn_dark_as_it_is() {
+    let dir = drawn(&["--theme", "dark"]);
+    let mut kvplan = Command::new(env!("CARGO_BIN_EXE_kvplan"));
+    kvplan.arg("report").arg(dir.path()).assert().success();
+    let page = svg(&dir, "report.html");
+    assert!(page.contains("<svg class=\"wide dark\""), "no dark figure");
+    assert!(page.contains("svg:not(.dark) { filter"), "no style for it");
+}
+
+#[test]
+fn a_sweep_draws_what_is_saved_with_its_interval_and_says_what_costs_the_same() {
+    let dir = drawn(&["--plan", "paid"]);
+    let saving = svg(&dir, "saving.svg");
+    for part in ["Saved against naive a month", "optimised: 3M, $9.", " ± $"] {
+        assert!(saving.contains(part), "{part}");
+    }
+    assert!(svg(&dir, "saving_share.svg").contains("as a share of its bill"));
+    let flat = drawn(&["--traffic", "20k,30k"]);
+    for (name, said) in [("cost.svg", "Always $5.00"), ("saving.svg", "Always $0")] {
+        let svg = svg(&flat, name);
+        assert!(svg.contains(said), "{name}: {svg}");
+        assert!(!svg.contains("class=\"line\""), "{name} draws a line");
+    }
+}

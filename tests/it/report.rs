@@ -76,7 +76,7 @@ fn the_page_of_a_sweep_answers_first_and_holds_everything() {
     let path = dir.path().join("report.html");
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        format!("{}: 3 claims, 7 charts, 3 tables\n", path.display())
+        format!("{}: 3 claims, 9 charts, 3 tables\n", path.display())
     );
     let html = fs::read_to_string(&path).unwrap();
     let at = |text: &str| {
@@ -100,10 +100,10 @@ fn the_page_of_a_sweep_answers_first_and_holds_everything() {
     ];
     let places: Vec<usize> = order.iter().map(|t| at(t)).collect();
     assert!(places.is_sorted(), "{places:?}");
-    assert_eq!(html.matches("<div class=\"chart").count(), 7);
-    // Six of the seven have both scales; all have a form for a phone.
-    assert_eq!(html.matches("<svg class=\"wide\"").count(), 7 + 6);
-    assert_eq!(html.matches("<svg class=\"narrow\"").count(), 7 + 6);
+    assert_eq!(html.matches("<div class=\"chart").count(), 9);
+    // Seven of the nine have both scales; all have a form for a phone.
+    assert_eq!(html.matches("<svg class=\"wide\"").count(), 9 + 7);
+    assert_eq!(html.matches("<svg class=\"narrow\"").count(), 9 + 7);
     assert_eq!(html.matches("<details class=\"claim\"").count(), 3);
     // The right value stands beside what was stated, without a fold to open.
     at(

@@ -62,7 +62,7 @@ fn check_view(view: &Value) {
         "the page is wider than the screen: {view}"
     );
     let charts = view["charts"].as_array().unwrap();
-    assert_eq!(charts.len(), 7);
+    assert_eq!(charts.len(), 9);
     for size in charts {
         assert!(
             size[0].as_f64() > Some(300.0) && size[1].as_f64() > Some(180.0),

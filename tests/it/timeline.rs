@@ -90,6 +90,15 @@ fn a_run_leaves_its_series_alerts_recoveries_and_warm_up() {
     let warm_up = rows(&dir.path().join("warm_up.csv"));
     assert!(warm_up.iter().all(|r| r["warm_up_s"] == "60"));
     assert!(dir.path().join("time_goodput.svg").exists());
+    // Latencies of milliseconds and of seconds in one picture, and thresholds with their unit.
+    let svg = fs::read_to_string(dir.path().join("time_latency_metrics.svg")).unwrap();
+    for part in [
+        "data-scale=\"log\"",
+        "eager-retries p50 to p95",
+        "critical: 1 s",
+    ] {
+        assert!(svg.contains(part), "{part}");
+    }
 }
 
 #[test]

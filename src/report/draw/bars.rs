@@ -1,9 +1,11 @@
 //! Charts of rows: horizontal bars or points, each with its interval.
 
 use super::chart::{Axis, Mark, Scale};
-use super::drawing::{self, Drawing};
+use super::drawing::{self, Drawing, Picture};
 use super::hover::Hover;
-use super::style::{FONT, GREY, INK, SIZE, colour};
+use super::labels::shortened;
+use super::look::{Form, Look, Sheet};
+use super::style::{FONT, GREY, INK, colour};
 use super::ticks::Ticks;
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
@@ -20,9 +22,9 @@ pub struct Bar {
     pub from: f64,
     /// Where it ends.
     pub to: f64,
-    /// Interval of `to`; NaN for none.
+    /// Interval of `to`; NaN if it is not known, endless where it goes beyond the axis.
     pub low: f64,
-    /// Upper end of the interval of `to`; NaN for none.
+    /// Upper end of the interval of `to`; NaN if it is not known, endless where it goes beyond the axis.
     pub high: f64,
     /// Position in the palette.
     pub colour: usize,
@@ -63,13 +65,22 @@ pub struct BarChart {
 /// Room for each row, and for what is above and below them.
 const ROW_HEIGHT: u32 = 30;
 const FRAME: u32 = 210;
+/// The same on a phone, where the label of a row stands over its bars.
+const NARROW_ROW: u32 = 48;
+const NARROW_FRAME: u32 = 92;
 /// An estimate of the width of a character of the labels.
 const CHAR_WIDTH: f64 = 7.8;
 
 impl Drawing for BarChart {
-    fn size(&self) -> (u32, u32) {
-        let rows = ROW_HEIGHT * self.rows.len() as u32;
-        (SIZE.0, (FRAME + rows).max(SIZE.1 / 2))
+    fn size(&self, form: Form) -> (u32, u32) {
+        let (width, height) = Sheet::of(form).size();
+        let rows = self.rows.len() as u32;
+        let height = match form {
+            Form::Print => (FRAME + ROW_HEIGHT * rows).max(height as u32 / 2),
+            Form::Slides => (FRAME + ROW_HEIGHT * rows).max(height as u32),
+            Form::Phone => NARROW_FRAME + NARROW_ROW * rows + self.legend_height(form) as u32,
+        };
+        (width as u32, height)
     }
 
     fn heading(&self) -> [&str; 3] {
@@ -79,12 +90,25 @@ impl Drawing for BarChart {
     fn draw_on<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
+        sheet: Sheet,
         k: i32,
     ) -> Result<Hover, NotDrawn> {
-        self.legend(root, k)?;
-        let area = root.margin(96 * k, 34 * k, 16 * k, 40 * k);
+        let is_narrow = sheet.is_narrow();
+        self.legend(root, sheet, k)?;
         let longest = self.rows.iter().map(|r| r.label.chars().count()).max();
-        let label_width = (longest.unwrap_or(0) as f64 * CHAR_WIDTH) as i32 + 20;
+        let mut label_width = (longest.unwrap_or(0) as f64 * CHAR_WIDTH) as i32 + 20;
+        let area = if is_narrow {
+            label_width = 0;
+            let head = 22 + self.legend_height(Form::Phone) + sheet.above;
+            root.margin(head * k, sheet.below * k, 14 * k, 26 * k)
+        } else {
+            root.margin(
+                (96 + sheet.above) * k,
+                (34 + sheet.below) * k,
+                16 * k,
+                40 * k,
+            )
+        };
         let range = self.range();
         let rows = Rows(self.rows.len());
         let x = Ticks {
@@ -93,13 +117,13 @@ impl Drawing for BarChart {
         };
         let mut chart = ChartBuilder::on(&area)
             .x_label_area_size(52 * k)
-            .y_label_area_size(label_width.min(SIZE.0 as i32 / 2) * k)
+            .y_label_area_size(label_width.min(sheet.size().0 / 2) * k)
             .build_cartesian_2d(x, rows)?;
         chart
             .configure_mesh()
             .x_desc(self.x.label.as_str())
             .max_light_lines(1)
-            .x_labels(10)
+            .x_labels(if is_narrow { 4 } else { 10 })
             .disable_y_mesh()
             .y_labels(0)
             .x_label_formatter(&|v| (self.x.format)(*v))
@@ -123,13 +147,22 @@ impl Drawing for BarChart {
         let small = (FONT, 14 * k).into_font().color(&INK);
         let clip = |v: f64| v.clamp(range.start, range.end);
         let mut hover = Hover::default();
+        let bars = || self.rows.iter().flat_map(|r| &r.bars);
+        let has_intervals = bars().any(|b| !b.low.is_nan() && !b.high.is_nan());
         for (i, row) in self.rows.iter().enumerate() {
             let middle = i as f64 + 0.5;
             let plot = chart.plotting_area();
-            let left = small.clone().pos(Pos::new(HPos::Right, VPos::Center));
-            let label = EmptyElement::at((range.start, middle))
-                + Text::new(row.label.clone(), (-10 * k, 0), left);
-            plot.draw(&label)?;
+            if is_narrow {
+                let over = small.clone().pos(Pos::new(HPos::Left, VPos::Center));
+                let place = EmptyElement::at((range.start, middle - 0.36))
+                    + Text::new(shortened(&row.label, 58), (0, 0), over);
+                plot.draw(&place)?;
+            } else {
+                let left = small.clone().pos(Pos::new(HPos::Right, VPos::Center));
+                let label = EmptyElement::at((range.start, middle))
+                    + Text::new(row.label.clone(), (-10 * k, 0), left);
+                plot.draw(&label)?;
+            }
             if !row.remark.is_empty() {
                 let grey = (FONT, 13 * k).into_font().color(&GREY);
                 let grey = grey.pos(Pos::new(HPos::Left, VPos::Center));
@@ -142,27 +175,34 @@ impl Drawing for BarChart {
                 let (from, to) = (clip(bar.from), clip(bar.to));
                 let reading = format!("{}: {}", row.label, bar.label);
                 let corner = |x: f64, y: f64| plot.map_coordinate(&(x, middle + y));
+                let is_known = !bar.low.is_nan() && !bar.high.is_nan();
+                let half = if is_narrow { 0.16 } else { 0.32 };
                 if bar.from == bar.to {
                     hover.point(corner(to, 0.0), "", reading);
                     plot.draw(&Circle::new((to, middle), 4 * k, ink.filled()))?;
+                    if !is_known && has_intervals {
+                        plot.draw(&Circle::new((to, middle), 2 * k + k / 2, WHITE.filled()))?;
+                    }
                 } else {
-                    hover.area(corner(from, -0.32), corner(to, 0.32), reading);
-                    let body = [(from, middle - 0.32), (to, middle + 0.32)];
+                    hover.area(corner(from, -half), corner(to, half), reading);
+                    let body = [(from, middle - half), (to, middle + half)];
                     plot.draw(&Rectangle::new(body, ink.mix(0.75).filled()))?;
                 }
                 let mut end = to.max(from);
                 let mut start = to.min(from);
-                if bar.low.is_finite() && bar.high.is_finite() {
+                if is_known {
                     let (low, high) = (clip(bar.low), clip(bar.high));
                     let pen = if bar.from == bar.to { ink } else { INK };
                     let pen = pen.stroke_width(2 * k as u32);
-                    let whisker = [
-                        vec![(low, middle), (high, middle)],
-                        vec![(low, middle - 0.16), (low, middle + 0.16)],
-                        vec![(high, middle - 0.16), (high, middle + 0.16)],
-                    ];
-                    for line in whisker {
-                        plot.draw(&PathElement::new(line, pen))?;
+                    let across = vec![(low, middle), (high, middle)];
+                    plot.draw(&PathElement::new(across, pen))?;
+                    // An end beyond the axis is none: it has no stroke across.
+                    for end in [bar.low, bar.high]
+                        .into_iter()
+                        .filter(|e| range.contains(e))
+                    {
+                        let stroke = vec![(end, middle - half / 2.0), (end, middle + half / 2.0)];
+                        plot.draw(&PathElement::new(stroke, pen))?;
                     }
                     (start, end) = (start.min(low), end.max(high));
                 }
@@ -183,35 +223,61 @@ impl Drawing for BarChart {
     }
 }
 
+impl Picture for BarChart {
+    fn draw(&self, look: Look, path: &Path) -> Result<(), WriteError> {
+        drawing::draw(self, look, path)
+    }
+}
+
 impl BarChart {
-    /// Draws the chart into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
-        drawing::draw(self, path)
+    /// Where the entries of the legend stand: one after the other, in a new row where there is no room.
+    fn legend_places(&self, form: Form) -> Vec<(i32, i32)> {
+        let (left, top) = if form == Form::Phone {
+            (10, 4)
+        } else {
+            (24, 78)
+        };
+        let width = Sheet::of(form).size().0;
+        let (mut x, mut y) = (left, top);
+        let mut places = Vec::new();
+        for (_, name) in &self.legend {
+            let needs = 50 + (name.chars().count() as f64 * CHAR_WIDTH) as i32;
+            if x > left && x + needs > width {
+                (x, y) = (left, y + 20);
+            }
+            places.push((x, y));
+            x += needs;
+        }
+        places
+    }
+
+    fn legend_height(&self, form: Form) -> i32 {
+        let places = self.legend_places(form);
+        let last = places.last().map(|p| p.1 - places[0].1 + 20);
+        last.unwrap_or(0)
     }
 
     fn legend<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
+        sheet: Sheet,
         k: i32,
-    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-        let mut x = 24;
+    ) -> Result<(), NotDrawn> {
         let font = (FONT, 14 * k).into_font().color(&INK);
-        for (i, name) in &self.legend {
-            let key = [(x * k, 74 * k), ((x + 14) * k, 88 * k)];
+        let places = self.legend_places(sheet.form);
+        for ((i, name), (x, y)) in self.legend.iter().zip(places) {
+            let y = y + sheet.above;
+            let key = [(x * k, (y + 1) * k), ((x + 14) * k, (y + 15) * k)];
             root.draw(&Rectangle::new(key, colour(*i).mix(0.75).filled()))?;
-            let text = Text::new(name.clone(), ((x + 20) * k, 73 * k), font.clone());
+            let text = Text::new(name.clone(), ((x + 20) * k, y * k), font.clone());
             root.draw(&text)?;
-            x += 50 + (name.chars().count() as f64 * CHAR_WIDTH) as i32;
         }
         Ok(())
     }
 
     /// The ends of the axis, with room for what is written beside the bars.
     fn range(&self) -> Range<f64> {
-        let usable = |v: &f64| v.is_finite() && (self.x.scale == Scale::Linear || *v > 0.0);
+        let usable = |v: &f64| v.is_finite() && (!self.x.scale.is_log() || *v > 0.0);
         let bars = self.rows.iter().flat_map(|r| &r.bars);
         let values = bars.flat_map(|b| [b.from, b.to, b.low, b.high]);
         let marks = self.marks.iter().map(|m| m.at);
@@ -222,12 +288,16 @@ impl BarChart {
             (low, high) = (1.0, 10.0);
         }
         match self.x.scale {
-            Scale::Log => {
+            Scale::Log | Scale::Floored => {
                 let room = (high / low).max(1.5).powf(0.2);
                 (low, high) = (low / room.min(1.5), high * room);
             }
             Scale::Linear => {
-                let room = ((high - low) * 0.16).max(1e-9);
+                let room = match low < high {
+                    true => ((high - low) * 0.16).max(1e-9),
+                    // Of one value, so much about it that the labels of the axis differ.
+                    false => (high.abs() * 0.1).max(1e-9),
+                };
                 (low, high) = (low - room, high + room);
             }
         }
@@ -260,3 +330,72 @@ impl Ranged for Rows {
 }
 
 impl ValueFormatter<f64> for Rows {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::format;
+
+    fn point(low: f64, high: f64) -> Row {
+        Row {
+            label: "row".into(),
+            bars: vec![Bar {
+                from: 50.0,
+                to: 50.0,
+                low,
+                high,
+                colour: 0,
+                label: String::new(),
+            }],
+            remark: String::new(),
+        }
+    }
+
+    fn svg(rows: Vec<Row>) -> String {
+        let chart = BarChart {
+            title: String::new(),
+            subtitle: String::new(),
+            x: Axis {
+                label: String::new(),
+                scale: Scale::Log,
+                format: format::count,
+                min: Some(10.0),
+                max: Some(100.0),
+            },
+            rows,
+            marks: Vec::new(),
+            legend: Vec::new(),
+            note: String::new(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bars.svg");
+        chart.draw(Look::default(), &path).unwrap();
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    /// White discs within points.
+    fn hollow(svg: &str) -> usize {
+        let is_hollow = |l: &&str| l.starts_with("<circle") && l.contains("fill=\"#FFFFFF\"");
+        svg.lines().filter(is_hollow).count()
+    }
+
+    /// Strokes of the colour of points.
+    fn strokes(svg: &str) -> usize {
+        let lines = svg.lines().filter(|l| l.contains("stroke=\"#0072B2\""));
+        lines.map(|l| l.matches('M').count().max(1)).sum()
+    }
+
+    #[test]
+    fn a_point_whose_interval_is_not_known_is_hollow() {
+        let unknown = point(f64::NAN, f64::NAN);
+        assert_eq!(hollow(&svg(vec![point(40.0, 60.0), unknown])), 1);
+        assert_eq!(hollow(&svg(vec![point(40.0, 60.0)])), 0);
+    }
+
+    #[test]
+    fn an_end_beyond_the_axis_has_no_stroke_across() {
+        let within = strokes(&svg(vec![point(40.0, 60.0)]));
+        let beyond = strokes(&svg(vec![point(40.0, f64::INFINITY)]));
+        assert_eq!(within, beyond + 1, "{within} {beyond}");
+    }
+}

@@ -83,7 +83,7 @@ pub struct Chart {
 impl Chart {
     /// The ends of an axis, from its settings and the data.
     fn range(&self, axis: &Axis, get: fn(&Datum) -> [f64; 3], tight: bool) -> Range<f64> {
-        let usable = |v: &f64| v.is_finite() && (axis.scale == Scale::Linear || *v > 0.0);
+        let usable = |v: &f64| v.is_finite() && (!axis.scale.is_log() || *v > 0.0);
         let data = self.series.iter().flat_map(|s| &s.data);
         let values: Vec<f64> = data.flat_map(get).filter(usable).collect();
         let mut low = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -97,6 +97,10 @@ impl Chart {
                     (low, high) = (low / 1.25, high * 1.25);
                 }
             }
+            Scale::Floored => {
+                let floor = axis.min.unwrap_or(low);
+                (low, high) = (floor, (high * 1.25).max(floor * 10.0));
+            }
             Scale::Linear => {
                 let pad = if tight && low < high {
                     0.0
@@ -107,6 +111,16 @@ impl Chart {
             }
         }
         axis.min.unwrap_or(low)..axis.max.unwrap_or(high).max(axis.min.unwrap_or(low) + 1e-9)
+    }
+
+    /// A value of the axis upwards, as its labels have it.
+    pub(super) fn y_label(&self, v: f64) -> String {
+        let floor = self.y.min.filter(|_| self.y.scale == Scale::Floored);
+        match floor.is_some_and(|floor| v <= floor) {
+            // What stands beneath the axis is nothing, or as good as that.
+            true => (self.y.format)(0.0),
+            false => (self.y.format)(v),
+        }
     }
 
     /// A point in words: `10M, $5.02 ± $0.01`.
@@ -135,8 +149,98 @@ impl Chart {
     /// The axes of a plot.
     pub(super) fn ticks(&self) -> (Ticks, Ticks) {
         let x = self.range(&self.x, |d| [d.x; 3], true);
-        let y = self.range(&self.y, |d| [d.y, d.low, d.high], false);
+        // On a logarithm an interval that reaches to nothing has no end: it is cut off a decade below its value.
+        let get: fn(&Datum) -> [f64; 3] = match self.y.scale.is_log() {
+            true => |d| {
+                [
+                    d.y,
+                    if d.low < d.y / 10.0 {
+                        d.y / 10.0
+                    } else {
+                        d.low
+                    },
+                    d.high,
+                ]
+            },
+            false => |d| [d.y, d.low, d.high],
+        };
+        let y = self.range(&self.y, get, false);
         let ticks = |range, scale| Ticks { range, scale };
         (ticks(x, self.x.scale), ticks(y, self.y.scale))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn datum(v: f64) -> Datum {
+        Datum {
+            x: v,
+            y: v,
+            low: v,
+            high: v,
+        }
+    }
+
+    pub(in super::super) fn mark(label: &str) -> Mark {
+        Mark {
+            at: 30.0,
+            label: label.into(),
+            vertical: true,
+            colour: None,
+        }
+    }
+
+    /// A chart of lines from (10, 10) to (100, 100), all in one place.
+    pub(in super::super) fn chart(names: &[&str]) -> Chart {
+        let axis = || Axis {
+            label: String::new(),
+            scale: Scale::Log,
+            format: |v| format!("{v}"),
+            min: None,
+            max: None,
+        };
+        let lines = names.iter().enumerate().map(|(i, name)| Series {
+            name: (*name).to_owned(),
+            data: vec![datum(10.0), datum(100.0)],
+            colour: i,
+            dash: 0,
+            scatter: false,
+        });
+        Chart {
+            title: String::new(),
+            subtitle: String::new(),
+            x: axis(),
+            y: axis(),
+            series: lines.collect(),
+            marks: Vec::new(),
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_interval_that_reaches_to_nothing_does_not_stretch_a_logarithmic_axis() {
+        let mut chart = chart(&["naive"]);
+        chart.series[0].data[0].low = 1e-6;
+        let range = chart.ticks().1.range;
+        assert!((0.5..1.0).contains(&range.start), "{range:?}");
+        chart.series[0].data[0].low = f64::NAN;
+        assert_eq!(chart.ticks().1.range.start, 8.0);
+    }
+
+    #[test]
+    fn what_is_nothing_stands_beneath_a_floored_axis() {
+        let mut chart = chart(&["naive"]);
+        (chart.y.scale, chart.y.min) = (Scale::Floored, Some(1.0));
+        chart.series[0].data[0].y = 0.0;
+        let axis = chart.ticks().1;
+        assert_eq!(axis.floor(), Some(1.0));
+        assert_eq!((axis.share(0.0), axis.share(1.0)), (0.0, 0.0));
+        assert_eq!(
+            (chart.y_label(1.0), chart.y_label(2.0)),
+            ("0".into(), "2".into())
+        );
+        assert!(axis.share(axis.least()) > 0.05 && axis.share(1.5) > axis.share(axis.least()));
     }
 }

@@ -1,8 +1,9 @@
 //! Heat maps: labelled cells over two axes, with a colour bar.
 
-use super::drawing::{self, Drawing};
+use super::drawing::{self, Drawing, Picture};
 use super::hover::Hover;
-use super::style::{FONT, INK, SIZE};
+use super::look::{Form, Look, Sheet};
+use super::style::{FONT, INK};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -56,15 +57,39 @@ pub struct HeatMap {
     pub note: String,
 }
 
-const LEFT: i32 = 120;
-const TOP: i32 = 84;
-const RIGHT: i32 = 190;
-const BOTTOM: i32 = 96;
+/// Where the cells are on a sheet.
+struct Frame {
+    left: i32,
+    top: i32,
+    width: i32,
+    height: i32,
+}
+
+impl Frame {
+    fn on(sheet: Sheet) -> Frame {
+        let (width, height) = sheet.size();
+        let (left, top, right, bottom) = match sheet.form {
+            Form::Print | Form::Slides => (120, 84, 190, 96),
+            // Without the bar of colours: each cell holds its value.
+            Form::Phone => (52, 8, 10, 64),
+        };
+        Frame {
+            left,
+            top: top + sheet.above,
+            width: width - left - right,
+            height: height - top - bottom,
+        }
+    }
+}
+
 const BAR_WIDTH: i32 = 22;
+/// On a phone: a text of at most so many characters has room in a cell, an estimate of their width.
+const NARROW_CHAR: i32 = 6;
 
 impl Drawing for HeatMap {
-    fn size(&self) -> (u32, u32) {
-        SIZE
+    fn size(&self, form: Form) -> (u32, u32) {
+        let (width, height) = Sheet::of(form).size();
+        (width as u32, height as u32)
     }
 
     fn heading(&self) -> [&str; 3] {
@@ -74,8 +99,10 @@ impl Drawing for HeatMap {
     fn draw_on<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
+        sheet: Sheet,
         k: i32,
     ) -> Result<Hover, NotDrawn> {
+        let is_narrow = sheet.is_narrow();
         let write = |text: &str, at: (i32, i32), size: i32, ink: RGBColor, pos: Pos| {
             let style = (FONT, size * k).into_font().color(&ink).pos(pos);
             let at = (at.0 * k, at.1 * k);
@@ -83,24 +110,30 @@ impl Drawing for HeatMap {
                 .map_err(NotDrawn::from)
         };
         let centre = Pos::new(HPos::Center, VPos::Center);
-        let (width, height) = (SIZE.0 as i32 - LEFT - RIGHT, SIZE.1 as i32 - TOP - BOTTOM);
-        let column = |i: usize| LEFT + width * i as i32 / self.columns.len() as i32;
-        let row = |i: usize| TOP + height - height * i as i32 / self.rows.len() as i32;
+        let Frame {
+            left,
+            top,
+            width,
+            height,
+        } = Frame::on(sheet);
+        let column = |i: usize| left + width * i as i32 / self.columns.len() as i32;
+        let row = |i: usize| top + height - height * i as i32 / self.rows.len() as i32;
+        let small = if is_narrow { 11 } else { 15 };
         for (i, name) in self.columns.iter().enumerate() {
-            let at = ((column(i) + column(i + 1)) / 2, TOP + height + 16);
-            write(name, at, 15, INK, centre)?;
+            let at = ((column(i) + column(i + 1)) / 2, top + height + 16);
+            write(name, at, small, INK, centre)?;
         }
         for (i, name) in self.rows.iter().enumerate() {
-            let at = (LEFT - 10, (row(i) + row(i + 1)) / 2);
-            write(name, at, 15, INK, Pos::new(HPos::Right, VPos::Center))?;
+            let at = (left - 6, (row(i) + row(i + 1)) / 2);
+            write(name, at, small, INK, Pos::new(HPos::Right, VPos::Center))?;
         }
-        let below = (LEFT + width / 2, TOP + height + 42);
-        write(&self.x_label, below, 16, INK, centre)?;
-        let turned = (FONT, 16 * k)
+        let below = (left + width / 2, top + height + 42);
+        write(&self.x_label, below, small + 1, INK, centre)?;
+        let turned = (FONT, (small + 1) * k)
             .into_font()
             .transform(FontTransform::Rotate270)
             .color(&INK);
-        let beside = (28 * k, (TOP + height / 2) * k);
+        let beside = (if is_narrow { 12 } else { 28 } * k, (top + height / 2) * k);
         root.draw(&Text::new(self.y_label.clone(), beside, turned.pos(centre)))?;
 
         let mut hover = Hover::default();
@@ -123,10 +156,31 @@ impl Drawing for HeatMap {
                 }
                 let text = contrast(ink);
                 let middle = ((column(c) + column(c + 1)) / 2, (row(r) + row(r + 1)) / 2);
-                for (i, line) in cell.lines.iter().enumerate() {
-                    let y = middle.1 + 20 * i as i32 - 10 * (cell.lines.len() as i32 - 1);
-                    let size = if i == 0 { 17 } else { 13 };
-                    write(line, (middle.0, y), size, text, centre)?;
+                if is_narrow {
+                    // The value alone, turned where the cell is narrower than that.
+                    let value = cell.lines.first().map_or("", String::as_str);
+                    let room = column(c + 1) - column(c) - 4;
+                    let is_turned = NARROW_CHAR * value.chars().count() as i32 > room;
+                    let style = (FONT, 11 * k).into_font().color(&text).pos(centre);
+                    let style = if is_turned {
+                        style.transform(FontTransform::Rotate270)
+                    } else {
+                        style
+                    };
+                    let at = (middle.0 * k, middle.1 * k);
+                    root.draw(&Text::new(value.to_owned(), at, style))?;
+                } else {
+                    for (i, line) in cell.lines.iter().enumerate() {
+                        let y = middle.1 + 20 * i as i32 - 10 * (cell.lines.len() as i32 - 1);
+                        let wide = column(c + 1) - column(c) > 75;
+                        let size = match (i, wide) {
+                            (0, true) => 17,
+                            (0, false) => 14,
+                            (_, true) => 13,
+                            (_, false) => 11,
+                        };
+                        write(line, (middle.0, y), size, text, centre)?;
+                    }
                 }
                 let place = format!(
                     "{} {}, {} {}",
@@ -135,32 +189,38 @@ impl Drawing for HeatMap {
                 hover.area(a, b, format!("{place}: {}", cell.lines.join(" ")));
             }
         }
-        self.bar(root, k, range, height)?;
+        if !is_narrow {
+            self.bar(root, sheet, k, range)?;
+        }
         Ok(hover)
     }
 }
 
-impl HeatMap {
-    /// Draws the map into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
-        drawing::draw(self, path)
+impl Picture for HeatMap {
+    fn draw(&self, look: Look, path: &Path) -> Result<(), WriteError> {
+        drawing::draw(self, look, path)
     }
+}
 
+impl HeatMap {
     /// The colour bar, with the values at its ends and between.
     fn bar<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
+        sheet: Sheet,
         k: i32,
         range: (f64, f64),
-        height: i32,
     ) -> Result<(), NotDrawn> {
-        let x = SIZE.0 as i32 - RIGHT + 28;
+        let Frame {
+            left,
+            top,
+            width,
+            height,
+        } = Frame::on(sheet);
+        let x = left + width + 28;
         for step in 0..height {
             let f = 1.0 - f64::from(step) / f64::from(height - 1);
-            let (a, b) = ((x, TOP + step), (x + BAR_WIDTH, TOP + step + 1));
+            let (a, b) = ((x, top + step), (x + BAR_WIDTH, top + step + 1));
             let ink = shade(f).filled();
             let corners = [(a.0 * k, a.1 * k), (b.0 * k, b.1 * k)];
             root.draw(&Rectangle::new(corners, ink))?;
@@ -171,7 +231,7 @@ impl HeatMap {
             .pos(Pos::new(HPos::Left, VPos::Center));
         for value in self.bar_values(range) {
             let f = (self.position(value) - range.0) / (range.1 - range.0);
-            let y = TOP + ((1.0 - f) * f64::from(height - 1)).round() as i32;
+            let y = top + ((1.0 - f) * f64::from(height - 1)).round() as i32;
             let tick = [
                 ((x + BAR_WIDTH) * k, y * k),
                 ((x + BAR_WIDTH + 5) * k, y * k),
@@ -185,7 +245,7 @@ impl HeatMap {
             .transform(FontTransform::Rotate270)
             .color(&INK)
             .pos(Pos::new(HPos::Center, VPos::Center));
-        let at = ((SIZE.0 as i32 - 26) * k, (TOP + height / 2) * k);
+        let at = ((sheet.size().0 - 26) * k, (top + height / 2) * k);
         root.draw(&Text::new(self.bar_label.clone(), at, turned))
             .map_err(NotDrawn::from)
     }
@@ -305,7 +365,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.svg");
         map(Shade::Linear(0.0, 1.0), &[0.25, 0.5])
-            .draw(&path)
+            .draw(Look::default(), &path)
             .unwrap();
         let svg = std::fs::read_to_string(path).unwrap();
         assert!(svg.contains("<title>0.25 x, 1 y: 0.25</title>"), "{svg}");

@@ -37,21 +37,29 @@ pub(super) struct Upright {
     pub(super) to: i32,
 }
 
-/// Where labels of these lengths stand beside their upright lines, each as high as those before leave it room;
-/// `None` where there is none until `bottom`.
+/// Where labels of these lengths stand beside their upright lines, each as high as those before, and what is `drawn`
+/// there, leave it room; over that where there is no other place, and `None` where there is none until `bottom`.
 pub(super) fn uprights(
     lines: &[(i32, i32)],
+    drawn: &[Vec<(i32, i32)>],
     apart: i32,
     top: i32,
     bottom: i32,
 ) -> Vec<Option<Upright>> {
     let mut placed: Vec<Upright> = Vec::new();
     let mut places = Vec::with_capacity(lines.len());
-    for (x, length) in lines {
+    for ((x, length), drawn) in lines.iter().zip(drawn) {
         let near = || placed.iter().filter(|p| (p.x - x).abs() < apart);
-        let starts = near().map(|p| p.to + apart / 2).chain([top]);
+        let starts = || near().map(|p| p.to + apart / 2).chain([top]);
+        let is_inside = |from: &i32| from + length <= bottom;
         let free = |from: &i32| near().all(|p| from + length < p.from || p.to < *from);
-        let from = starts.filter(free).filter(|f| f + length <= bottom).min();
+        let clear = |from: &i32| drawn.iter().all(|d| from + length < d.0 || d.1 < *from);
+        let below = drawn.iter().map(|d| d.1 + apart / 4);
+        let best = starts()
+            .chain(below)
+            .filter(|f| free(f) && clear(f) && is_inside(f))
+            .min();
+        let from = best.or_else(|| starts().filter(|f| free(f) && is_inside(f)).min());
         let place = from.map(|from| Upright {
             x: *x,
             from,
@@ -61,6 +69,21 @@ pub(super) fn uprights(
         places.push(place);
     }
     places
+}
+
+/// A text in lines of at most so many characters, broken between words; a word that is longer stands alone.
+pub(super) fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match all.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => all.push(word.to_owned()),
+        }
+    }
+    all
 }
 
 /// What the names of lines that belong together begin with, and how each goes on (nothing where that is all of it):
@@ -114,11 +137,29 @@ mod tests {
     #[test]
     fn labels_of_near_lines_follow_each_other_down() {
         let at = |x, from, to| Some(Upright { x, from, to });
-        let places = uprights(&[(10, 50), (12, 50), (100, 50), (11, 500)], 16, 8, 300);
+        let lines = [(10, 50), (12, 50), (100, 50), (11, 500)];
+        let places = uprights(&lines, &vec![Vec::new(); 4], 16, 8, 300);
         assert_eq!(
             places,
             [at(10, 8, 58), at(12, 66, 116), at(100, 8, 58), None]
         );
+    }
+
+    #[test]
+    fn a_label_goes_beneath_what_is_drawn_unless_there_is_no_room() {
+        let of = |drawn: (i32, i32)| {
+            uprights(&[(10, 50)], &[vec![drawn]], 16, 8, 150)[0].map(|u| u.from)
+        };
+        assert_eq!(of((60, 70)), Some(8));
+        assert_eq!(of((20, 70)), Some(74));
+        assert_eq!(of((20, 140)), Some(8));
+    }
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("overlong it", 4), ["overlong", "it"]);
+        assert_eq!(wrapped("", 4), [""]);
     }
 
     #[test]

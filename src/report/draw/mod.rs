@@ -2,11 +2,14 @@
 
 pub mod bars;
 pub mod chart;
-mod drawing;
+mod cover;
+pub(super) mod drawing;
+mod flat;
 pub mod heatmap;
 pub mod hover;
 mod labels;
 mod lines;
+pub mod look;
 mod multiples;
 pub mod panels;
 mod pen;

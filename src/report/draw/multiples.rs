@@ -1,11 +1,13 @@
 //! Small multiples: a panel for each family of lines, all with the same axes, the others of the chart behind it in grey.
 
 use super::chart::{Chart, Series};
+use super::cover::Covered;
 use super::hover::Hover;
 use super::labels::{family, shortened};
 use super::lines::{self, line_of};
+use super::look::{self, Form};
 use super::pen::Pen;
-use super::style::{FONT, GREY, INK, SIZE, text_colour};
+use super::style::{FONT, GREY, INK, text_colour};
 use super::svg::{Line, group};
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
@@ -39,8 +41,8 @@ struct Sheet {
     is_narrow: bool,
 }
 
-const WIDE: Sheet = Sheet {
-    width: SIZE.0 as i32,
+const PRINT: Sheet = Sheet {
+    width: 1200,
     columns: 4,
     left: 92,
     right: 34,
@@ -49,6 +51,12 @@ const WIDE: Sheet = Sheet {
     key: (24, 90),
     larger: 0,
     is_narrow: false,
+};
+
+const SLIDES: Sheet = Sheet {
+    width: 960,
+    columns: 3,
+    ..PRINT
 };
 
 const NARROW: Sheet = Sheet {
@@ -63,15 +71,26 @@ const NARROW: Sheet = Sheet {
     is_narrow: true,
 };
 
-fn sheet(chart: &Chart, is_narrow: bool) -> Sheet {
-    if !is_narrow {
-        return WIDE;
-    }
+fn sheet(chart: &Chart, on: look::Sheet) -> Sheet {
+    let form = match on.form {
+        Form::Print => PRINT,
+        Form::Slides => SLIDES,
+        Form::Phone => NARROW,
+    };
     let entries = key(chart);
-    let last = entries.last().map_or(0, |e| e.at(&NARROW, &entries).1);
+    let last = entries.last().map_or(0, |e| e.at(&form, &entries).1);
+    let rows = last - form.key.1;
+    let key = (form.key.0, form.key.1 + on.above);
+    let top = match on.form {
+        // Of one row, there is as much room as the labels of the axis take.
+        Form::Print | Form::Slides => form.top + rows,
+        Form::Phone => form.top + last,
+    };
     Sheet {
-        top: NARROW.top + last,
-        ..NARROW
+        top: top + on.above,
+        bottom: form.bottom + on.below,
+        key,
+        ..form
     }
 }
 
@@ -82,8 +101,8 @@ fn head(chart: &Chart) -> i32 {
 }
 
 /// How large the chart is.
-pub(super) fn size(chart: &Chart, is_narrow: bool) -> (u32, u32) {
-    let sheet = sheet(chart, is_narrow);
+pub(super) fn size(chart: &Chart, on: look::Sheet) -> (u32, u32) {
+    let sheet = sheet(chart, on);
     let rows = chart.families().len().div_ceil(sheet.columns) as i32;
     let height = sheet.top + sheet.bottom + (head(chart) + PLOT + GAP.1) * rows;
     (sheet.width as u32, height as u32)
@@ -92,16 +111,17 @@ pub(super) fn size(chart: &Chart, is_narrow: bool) -> (u32, u32) {
 /// Draws key and panels.
 pub(super) fn draw<DB: DrawingBackend>(
     chart: &Chart,
+    covered: &[Covered],
     root: &DrawingArea<DB, Shift>,
-    is_narrow: bool,
+    on: look::Sheet,
     k: i32,
 ) -> Result<Hover, NotDrawn> {
-    let sheet = sheet(chart, is_narrow);
+    let sheet = sheet(chart, on);
     let families = chart.families();
     let pen = Pen { root, k };
     draw_key(chart, &sheet, &pen)?;
-    let below = if is_narrow { 12 } else { 48 };
-    let bottom = size(chart, is_narrow).1 as i32 - below;
+    let below = if sheet.is_narrow { 12 } else { 48 } + on.below;
+    let bottom = size(chart, on).1 as i32 - below;
     pen.label(
         &chart.x.label,
         (sheet.width / 2, bottom),
@@ -116,6 +136,7 @@ pub(super) fn draw<DB: DrawingBackend>(
         let (column, row) = ((i % sheet.columns) as i32, (i / sheet.columns) as i32);
         let panel = Panel {
             chart,
+            covered,
             sheet,
             colour: *colour,
             family,
@@ -146,7 +167,7 @@ impl Entry {
         for entry in all {
             let each = 7 + sheet.larger / 2;
             let width = 64 + each * entry.what.chars().count() as i32;
-            if x > sheet.key.0 && x + width > sheet.width && sheet.is_narrow {
+            if x > sheet.key.0 && x + width > sheet.width {
                 (x, y) = (sheet.key.0, y + ROW);
             }
             if std::ptr::eq(entry, self) {
@@ -206,6 +227,7 @@ fn draw_key<DB: DrawingBackend>(
 /// A family of lines with its plot.
 struct Panel<'a> {
     chart: &'a Chart,
+    covered: &'a [Covered],
     sheet: Sheet,
     colour: usize,
     family: &'a [&'a Series],
@@ -268,7 +290,7 @@ impl Panel<'_> {
             .x_labels(3)
             .y_labels(5)
             .x_label_formatter(&|v| (chart.x.format)(*v))
-            .y_label_formatter(&|v| (chart.y.format)(*v))
+            .y_label_formatter(&|v| chart.y_label(*v))
             .label_style((FONT, (13 + larger) * k).into_font().color(&INK))
             .bold_line_style(RGBColor(226, 226, 226))
             .axis_style(GREY)
@@ -279,6 +301,7 @@ impl Panel<'_> {
                 lines::trace(&mut plot, other, FAINT, 1, k)
             })?;
         }
+        lines::floor(&plot, pen.root, k)?;
         let is_mine = |m: &&super::chart::Mark| m.colour.is_none_or(|c| c == self.colour);
         let mut told = String::new();
         for mark in chart.marks.iter().filter(is_mine) {
@@ -289,9 +312,10 @@ impl Panel<'_> {
         }
         let told = shortened(&told, self.width as usize / (6 + larger as usize / 2));
         pen.label(&told, (left, top - 10), 11 + larger, GREY, HPos::Left)?;
-        for s in self.family {
+        let mine = chart.series.iter().zip(self.covered);
+        for (s, covered) in mine.filter(|(s, _)| s.colour == self.colour) {
             group(pen.root, k, line_of(chart, s), || {
-                lines::draw(pen.root, &mut plot, chart, s, hover, k)
+                lines::draw(pen.root, &mut plot, chart, (s, covered), hover, k)
             })?;
         }
         if self.family.iter().all(|s| s.points().is_empty()) {

@@ -1,7 +1,8 @@
 //! Panels of bars, each panel with a scale of its own and a line for what was expected.
 
-use super::drawing::{self, Drawing};
+use super::drawing::{self, Drawing, Picture};
 use super::hover::Hover;
+use super::look::{Form, Look, Sheet};
 use super::pen::Pen;
 use super::style::{GREY, INK, colour};
 use crate::report::error::{NotDrawn, WriteError};
@@ -55,15 +56,24 @@ pub struct Panels {
     pub note: String,
 }
 
-const COLUMNS: usize = 4;
-const WIDTH: i32 = 1200;
 const PANEL_HEIGHT: i32 = 300;
-const TOP: i32 = 112;
 const BOTTOM: i32 = 40;
 
+/// How many panels stand side by side.
+fn columns(form: Form) -> usize {
+    match form {
+        Form::Print => 4,
+        Form::Slides => 3,
+        Form::Phone => 1,
+    }
+}
+
 impl Drawing for Panels {
-    fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, self.height() as u32)
+    fn size(&self, form: Form) -> (u32, u32) {
+        let rows = self.panels.len().div_ceil(columns(form)) as i32;
+        let bottom = if form == Form::Phone { 0 } else { BOTTOM };
+        let height = self.top(form) + bottom + PANEL_HEIGHT * rows;
+        (Sheet::of(form).size().0 as u32, height as u32)
     }
 
     fn heading(&self) -> [&str; 3] {
@@ -73,20 +83,22 @@ impl Drawing for Panels {
     fn draw_on<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
+        sheet: Sheet,
         k: i32,
     ) -> Result<Hover, NotDrawn> {
         let pen = Pen { root, k };
-        let mut x = 24;
-        for (i, kind) in self.kinds.iter().enumerate() {
-            pen.rectangle((x, 80), (x + 14, 94), colour(i))?;
-            pen.text(kind, (x + 20, 79), 14, INK, HPos::Left)?;
-            x += 56 + 7 * kind.chars().count() as i32;
+        for (i, (kind, (x, y))) in self.kinds.iter().zip(self.places(sheet.form)).enumerate() {
+            let y = y + sheet.above;
+            pen.rectangle((x, y), (x + 14, y + 14), colour(i))?;
+            pen.text(kind, (x + 20, y - 1), 14, INK, HPos::Left)?;
         }
         let mut hover = Hover::default();
-        let width = (WIDTH - 32) / COLUMNS as i32;
+        let columns = columns(sheet.form);
+        let width = (sheet.size().0 - 32) / columns as i32;
         for (i, panel) in self.panels.iter().enumerate() {
-            let (column, row) = ((i % COLUMNS) as i32, (i / COLUMNS) as i32);
-            let at = (16 + column * width, TOP + row * PANEL_HEIGHT);
+            let (column, row) = ((i % columns) as i32, (i / columns) as i32);
+            let top = self.top(sheet.form) + sheet.above;
+            let at = (16 + column * width, top + row * PANEL_HEIGHT);
             panel.draw_on(&pen, at, width - 16, &self.kinds, &mut hover)?;
         }
         Ok(hover)
@@ -94,16 +106,36 @@ impl Drawing for Panels {
 }
 
 impl Panels {
-    fn height(&self) -> i32 {
-        TOP + BOTTOM + PANEL_HEIGHT * self.panels.len().div_ceil(COLUMNS) as i32
+    /// Where the kinds are told: one after the other, in a new row where there is no room.
+    fn places(&self, form: Form) -> Vec<(i32, i32)> {
+        let (left, top) = if form == Form::Phone {
+            (12, 6)
+        } else {
+            (24, 80)
+        };
+        let width = Sheet::of(form).size().0;
+        let (mut x, mut y) = (left, top);
+        let mut places = Vec::new();
+        for kind in &self.kinds {
+            let needs = 56 + 7 * kind.chars().count() as i32;
+            if x > left && x + needs > width {
+                (x, y) = (left, y + 20);
+            }
+            places.push((x, y));
+            x += needs;
+        }
+        places
     }
 
-    /// Draws the panels into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
-        drawing::draw(self, path)
+    /// Where the panels begin.
+    fn top(&self, form: Form) -> i32 {
+        self.places(form).last().map_or(80, |p| p.1) + 32
+    }
+}
+
+impl Picture for Panels {
+    fn draw(&self, look: Look, path: &Path) -> Result<(), WriteError> {
+        drawing::draw(self, look, path)
     }
 }
 

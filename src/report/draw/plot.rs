@@ -1,11 +1,12 @@
 //! Line charts, drawn alike as SVG and PNG, with text from a font inside the binary: in one plot, or in panels where
 //! there are more lines than colours.
 
-use super::chart::{Chart, Scale};
-use super::drawing::{self, Drawing};
+use super::chart::{Chart, Scale, Series};
+use super::cover::{self, Covered, RIMS};
+use super::drawing::{self, Drawing, Picture};
 use super::hover::Hover;
-use super::style::SIZE;
-use super::{multiples, single};
+use super::look::{Form, Look, Sheet};
+use super::{flat, multiples, single};
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -14,85 +15,123 @@ use std::path::Path;
 /// As many lines of different colour as can be told apart in one plot.
 const MOST_COLOURS: usize = 6;
 
-/// A chart in one of its forms.
-struct Form {
+/// A chart with one of its scales.
+struct Scaled {
     chart: Chart,
-    is_narrow: bool,
+    /// What it comes to, where there is nothing to see.
+    said: Option<Vec<String>>,
+    /// Which lines lie on others.
+    covered: Vec<Covered>,
     /// Whether there is another scale to choose.
     has_scales: bool,
 }
 
-impl Drawing for Form {
-    fn size(&self) -> (u32, u32) {
-        match (self.chart.is_one_plot(), self.is_narrow) {
-            (true, false) => SIZE,
-            (true, true) => single::narrow_size(&self.chart),
-            (false, is_narrow) => multiples::size(&self.chart, is_narrow),
+impl Scaled {
+    fn new(chart: Chart, has_scales: bool) -> Self {
+        let said = flat::sentences(&chart);
+        let is_one_plot = chart.is_one_plot();
+        let together = |a: &Series, b: &Series| is_one_plot || a.colour == b.colour;
+        let covered = cover::covered(&chart, together);
+        let mut chart = chart;
+        if said.is_none() && covered.iter().flatten().any(|n| *n > 0) {
+            chart.note = format!("{} {RIMS}", chart.note);
+        }
+        Scaled {
+            chart,
+            said,
+            covered,
+            has_scales,
+        }
+    }
+}
+
+impl Drawing for Scaled {
+    fn size(&self, form: Form) -> (u32, u32) {
+        let sheet = Sheet::of(form);
+        if let Some(said) = &self.said {
+            let width = sheet.size().0;
+            let frame = if sheet.is_narrow() { 40 } else { SAID };
+            return (width as u32, (frame + flat::height(said, width)) as u32);
+        }
+        if !self.chart.is_one_plot() {
+            return multiples::size(&self.chart, sheet);
+        }
+        match form {
+            Form::Phone => single::narrow_size(&self.chart),
+            Form::Print | Form::Slides => {
+                let (width, height) = sheet.size();
+                (width as u32, height as u32)
+            }
         }
     }
 
     fn heading(&self) -> [&str; 3] {
-        [&self.chart.title, &self.chart.subtitle, &self.chart.note]
+        let note = if self.said.is_some() {
+            ""
+        } else {
+            &self.chart.note
+        };
+        [&self.chart.title, &self.chart.subtitle, note]
     }
 
     fn draw_on<DB: DrawingBackend>(
         &self,
         root: &DrawingArea<DB, Shift>,
+        sheet: Sheet,
         k: i32,
     ) -> Result<Hover, NotDrawn> {
+        if let Some(said) = &self.said {
+            let head = if sheet.is_narrow() { 8 } else { 92 };
+            let at = (sheet.size().0, head + sheet.above);
+            return flat::draw(said, &self.chart, root, at, k);
+        }
         if self.chart.is_one_plot() {
-            single::draw(&self.chart, root, self.is_narrow, k)
+            single::draw(&self.chart, &self.covered, root, sheet, k)
         } else {
-            multiples::draw(&self.chart, root, self.is_narrow, k)
+            multiples::draw(&self.chart, &self.covered, root, sheet, k)
         }
     }
 
     fn scale(&self) -> &'static str {
-        match self.chart.y.scale {
+        match self.chart.y.scale.is_log() {
             _ if !self.has_scales => "",
-            Scale::Log => "log",
-            Scale::Linear => "linear",
+            true => "log",
+            false => "linear",
         }
     }
 
-    fn is_narrow(&self) -> bool {
-        self.is_narrow
+    fn other_scale(&self) -> Option<Self> {
+        if !self.has_scales || self.said.is_some() {
+            return None;
+        }
+        let mut linear = self.chart.clone();
+        linear.y.scale = Scale::Linear;
+        linear.y.min = Some(0.0);
+        Some(Scaled {
+            covered: cover::covered(&linear, |a, b| linear.is_one_plot() || a.colour == b.colour),
+            chart: linear,
+            said: None,
+            has_scales: true,
+        })
     }
 
-    /// The other scale, where both make sense, and each narrow for a phone.
-    fn other_forms(&self) -> Vec<Self> {
-        let form = |chart: &Chart, is_narrow| Form {
-            chart: chart.clone(),
-            is_narrow,
-            has_scales: self.has_scales,
-        };
-        let mut all = Vec::new();
-        if self.has_scales {
-            let mut linear = self.chart.clone();
-            linear.y.scale = Scale::Linear;
-            linear.y.min = Some(0.0);
-            all.extend([form(&linear, false), form(&linear, true)]);
-        }
-        all.push(form(&self.chart, true));
-        all
+    fn is_narrowed(&self) -> bool {
+        true
+    }
+}
+
+/// Height of a picture that holds sentences alone, without these.
+const SAID: i32 = 150;
+
+impl Picture for Chart {
+    fn draw(&self, look: Look, path: &Path) -> Result<(), WriteError> {
+        // What was drawn evenly spaced may be zero, or is a share: its logarithm would not help.
+        let scaled = Scaled::new(self.clone(), self.y.scale.is_log());
+        drawing::draw(&scaled, look, path)
     }
 }
 
 impl Chart {
-    /// Draws the chart into a file: SVG or PNG, by the path's extension.
-    ///
-    /// # Errors
-    /// A message that names the file.
-    pub fn draw(&self, path: &Path) -> Result<(), WriteError> {
-        let form = Form {
-            chart: self.clone(),
-            is_narrow: false,
-            // What was drawn evenly spaced may be zero, or is a share: its logarithm would not help.
-            has_scales: self.y.scale == Scale::Log,
-        };
-        drawing::draw(&form, path)
-    }
-
     /// Whether the colours tell all lines apart; else each family has a panel of its own.
     fn is_one_plot(&self) -> bool {
         let most = self.families().len();
@@ -103,46 +142,14 @@ impl Chart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::draw::chart::{Axis, Datum, Mark, Scale, Series};
-
-    /// A chart of lines from (10, 10) to (100, 100), all in one place.
-    fn chart(names: &[&str]) -> Chart {
-        let axis = || Axis {
-            label: String::new(),
-            scale: Scale::Log,
-            format: |v| format!("{v}"),
-            min: None,
-            max: None,
-        };
-        let datum = |v: f64| Datum {
-            x: v,
-            y: v,
-            low: v,
-            high: v,
-        };
-        let lines = names.iter().enumerate().map(|(i, name)| Series {
-            name: (*name).to_owned(),
-            data: vec![datum(10.0), datum(100.0)],
-            colour: i,
-            dash: 0,
-            scatter: false,
-        });
-        Chart {
-            title: String::new(),
-            subtitle: String::new(),
-            x: axis(),
-            y: axis(),
-            series: lines.collect(),
-            marks: Vec::new(),
-            note: String::new(),
-        }
-    }
+    use crate::report::draw::chart::Mark;
+    use crate::report::draw::chart::tests::chart;
 
     /// The texts of the form that a chart's SVG shows, and where they stand.
     fn texts(chart: &Chart) -> Vec<(i32, i32, String)> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("chart.svg");
-        chart.draw(&path).unwrap();
+        chart.draw(Look::default(), &path).unwrap();
         let svg = std::fs::read_to_string(path).unwrap();
         let svg = roxmltree::Document::parse(&svg).unwrap();
         let is_form = |n: roxmltree::Node| n.attribute("class") == Some("form");
@@ -213,7 +220,7 @@ mod tests {
         let forms = |chart: &Chart| -> Vec<String> {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("chart.svg");
-            chart.draw(&path).unwrap();
+            chart.draw(Look::default(), &path).unwrap();
             let svg = std::fs::read_to_string(path).unwrap();
             let svg = roxmltree::Document::parse(&svg).unwrap();
             let all = svg.root_element().children();

@@ -1,11 +1,13 @@
 //! A chart in one plot, each line named at its end.
 
 use super::chart::{Chart, Mark, Series};
+use super::cover::Covered;
 use super::hover::{Hover, Pixel};
 use super::labels::{shortened, spread, uprights};
 use super::lines::{self, Plot, line_of};
+use super::look::Sheet;
 use super::pen::Pen;
-use super::style::{FONT, GREY, INK, SIZE, colour, text_colour};
+use super::style::{FONT, GREY, INK, colour, text_colour};
 use super::svg::{Line, group};
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
@@ -13,7 +15,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// What is left for the names of the lines, beside the plot.
-const NAMES_WIDTH: u32 = 250;
+const NAMES_WIDTH: i32 = 250;
 /// As many characters of a name have room there.
 const NAME_LENGTH: usize = 28;
 /// From one name to the next.
@@ -35,8 +37,14 @@ fn narrow_key(chart: &Chart) -> (usize, i32) {
     } else {
         1
     };
-    let rows = chart.series.len().div_ceil(columns) as i32;
-    (columns, rows * ROW)
+    let rows = chart.series.len().div_ceil(columns) + named_marks(chart).count();
+    (columns, rows as i32 * ROW)
+}
+
+/// The upright marks, whose names have no room in the narrow plot: they stand in its key.
+fn named_marks(chart: &Chart) -> impl Iterator<Item = &Mark> {
+    let is_named = |m: &&Mark| m.vertical && !m.label.is_empty();
+    chart.marks.iter().filter(is_named)
 }
 
 /// How large the narrow form is.
@@ -48,16 +56,20 @@ pub(super) fn narrow_size(chart: &Chart) -> (u32, u32) {
 /// Draws plot, marks and names.
 pub(super) fn draw<DB: DrawingBackend>(
     chart: &Chart,
+    covered: &[Covered],
     root: &DrawingArea<DB, Shift>,
-    is_narrow: bool,
+    sheet: Sheet,
     k: i32,
 ) -> Result<Hover, NotDrawn> {
+    let is_narrow = sheet.is_narrow();
     let area = if is_narrow {
-        root.margin((narrow_key(chart).1 + NARROW_HEAD - 8) * k, 0, 0, 12 * k)
+        let head = narrow_key(chart).1 + NARROW_HEAD - 8;
+        root.margin((head + sheet.above) * k, sheet.below * k, 0, 12 * k)
     } else {
-        let body = root.margin(76 * k, 30 * k, 12 * k, 12 * k);
-        let width = SIZE.0 - NAMES_WIDTH - 24;
-        body.split_horizontally(width * k as u32).0
+        let (above, below) = (76 + sheet.above, 30 + sheet.below);
+        let body = root.margin(above * k, below * k, 12 * k, 12 * k);
+        let width = sheet.size().0 - NAMES_WIDTH - 24;
+        body.split_horizontally((width * k) as u32).0
     };
     let (x, y) = chart.ticks();
     let mut plot = ChartBuilder::on(&area)
@@ -65,14 +77,15 @@ pub(super) fn draw<DB: DrawingBackend>(
         .x_label_area_size(54 * k)
         .y_label_area_size(if is_narrow { 66 } else { 92 } * k)
         .build_cartesian_2d(x, y)?;
-    let (write_x, write_y) = (
-        |v: &f64| (chart.x.format)(*v),
-        |v: &f64| (chart.y.format)(*v),
-    );
+    let (write_x, write_y) = (|v: &f64| (chart.x.format)(*v), |v: &f64| chart.y_label(*v));
     let mut mesh = plot.configure_mesh();
     mesh.x_desc(chart.x.label.as_str())
         .max_light_lines(if is_narrow { 0 } else { 1 })
-        .x_labels(if is_narrow { 4 } else { 12 })
+        .x_labels(if is_narrow {
+            4
+        } else {
+            sheet.size().0 as usize / 100
+        })
         .y_labels(if is_narrow { 7 } else { 10 })
         .x_label_formatter(&write_x)
         .y_label_formatter(&write_y)
@@ -89,15 +102,16 @@ pub(super) fn draw<DB: DrawingBackend>(
         mesh.y_desc(chart.y.label.as_str());
     }
     mesh.draw()?;
-    draw_marks(&mut plot, chart, root, k)?;
+    lines::floor(&plot, root, k)?;
+    draw_marks(&mut plot, chart, root, is_narrow, k)?;
     let mut hover = Hover::along(&chart.x.label);
-    for s in &chart.series {
+    for (s, covered) in chart.series.iter().zip(covered) {
         group(root, k, line_of(chart, s), || {
-            lines::draw(root, &mut plot, chart, s, &mut hover, k)
+            lines::draw(root, &mut plot, chart, (s, covered), &mut hover, k)
         })?;
     }
     if is_narrow {
-        draw_key(chart, &Pen { root, k })?;
+        draw_key(chart, sheet.above, &Pen { root, k })?;
     } else {
         draw_names(&plot, chart, root, k)?;
     }
@@ -105,12 +119,12 @@ pub(super) fn draw<DB: DrawingBackend>(
 }
 
 /// What the lines are, above the plot.
-fn draw_key<DB: DrawingBackend>(chart: &Chart, pen: &Pen<DB>) -> Result<(), NotDrawn> {
+fn draw_key<DB: DrawingBackend>(chart: &Chart, top: i32, pen: &Pen<DB>) -> Result<(), NotDrawn> {
     let (columns, height) = narrow_key(chart);
     let width = (NARROW - 16) / columns as i32;
     for (i, s) in chart.series.iter().enumerate() {
         let (column, row) = ((i % columns) as i32, (i / columns) as i32);
-        let at = (10 + column * width, 14 + row * ROW);
+        let at = (10 + column * width, top + 14 + row * ROW);
         group(pen.root, pen.k, line_of(chart, s), || {
             lines::sample(pen.root, (at.0 * pen.k, at.1 * pen.k), s, pen.k)?;
             let name = shortened(&s.name, 42 / columns);
@@ -118,7 +132,22 @@ fn draw_key<DB: DrawingBackend>(chart: &Chart, pen: &Pen<DB>) -> Result<(), NotD
             pen.label(&name, (at.0 + 42, at.1), 16, ink, HPos::Left)
         })?;
     }
-    let at = (10, height + 18);
+    let first = chart.series.len().div_ceil(columns) as i32;
+    for (i, mark) in named_marks(chart).enumerate() {
+        let at = (10, top + 14 + (first + i as i32) * ROW);
+        let ink = mark.colour.map_or(GREY, text_colour);
+        group(pen.root, pen.k, owner(chart, mark), || {
+            pen.sample(
+                (at.0 + 17, at.1 - 9),
+                (at.0 + 17, at.1 + 9),
+                Some((3, 5)),
+                ink,
+            )?;
+            let name = shortened(&mark.label, 48);
+            pen.label(&name, (at.0 + 42, at.1), 14, ink, HPos::Left)
+        })?;
+    }
+    let at = (10, top + height + 18);
     pen.label(&chart.y.label, at, 15, GREY, HPos::Left)
 }
 
@@ -126,9 +155,12 @@ fn draw_marks<DB: DrawingBackend>(
     plot: &mut Plot<DB>,
     chart: &Chart,
     root: &DrawingArea<DB, Shift>,
+    is_narrow: bool,
     k: i32,
 ) -> Result<(), NotDrawn> {
     let (across, along) = plot.plotting_area().get_pixel_range();
+    // Names of marks across, each with its height and where it ends.
+    let mut named: Vec<(i32, i32)> = Vec::new();
     let mut upright: Vec<(&Mark, (i32, i32))> = Vec::new();
     for mark in &chart.marks {
         let mut is_inside = false;
@@ -151,19 +183,45 @@ fn draw_marks<DB: DrawingBackend>(
             upright.push((mark, (x, length as i32)));
         } else {
             let at = (plot.x_range().start, mark.at);
-            let label = Text::new(mark.label.clone(), (8 * k, -16 * k), style);
+            let height = plot.plotting_area().map_coordinate(&at).1;
+            let near = named.iter().filter(|n| (n.0 - height).abs() < 15 * k);
+            let from = near.map(|n| n.1 + 12 * k).max().unwrap_or(8 * k);
+            named.push((height, from + length as i32));
+            let label = Text::new(mark.label.clone(), (from, -16 * k), style);
             plot.plotting_area().draw(&(EmptyElement::at(at) + label))?;
         }
     }
+    if is_narrow {
+        return Ok(());
+    }
     upright.sort_by_key(|(_, (x, _))| *x);
     let wanted: Vec<(i32, i32)> = upright.iter().map(|u| u.1).collect();
-    let places = uprights(&wanted, 16 * k, 8 * k, along.end - along.start);
+    // On the side of the line where there is room.
+    let is_left = |x: i32| {
+        let is_far_right = (x - across.start) * 10 > (across.end - across.start) * 9;
+        let other = |side: i32| {
+            wanted
+                .iter()
+                .any(|o| (1..20 * k).contains(&((o.0 - x) * side)))
+        };
+        is_far_right || (other(1) && !other(-1))
+    };
+    let drawn = |x: i32| {
+        let span = if is_left(x) {
+            x - 22 * k..x
+        } else {
+            x..x + 22 * k
+        };
+        lines::heights(plot, chart, span)
+            .into_iter()
+            .map(|(a, b)| (a - along.start - 4 * k, b - along.start + 4 * k))
+    };
+    let drawn: Vec<Vec<(i32, i32)>> = wanted.iter().map(|(x, _)| drawn(*x).collect()).collect();
+    let places = uprights(&wanted, &drawn, 16 * k, 8 * k, along.end - along.start);
     for ((mark, (x, _)), place) in upright.into_iter().zip(places) {
         let Some(place) = place else { continue };
         let style = style_of(mark, k).transform(FontTransform::Rotate90);
-        // On the side of the line where there is room.
-        let is_far_right = (x - across.start) * 10 > (across.end - across.start) * 9;
-        let shift = if is_far_right { -6 } else { 18 };
+        let shift = if is_left(x) { -6 } else { 18 };
         let label = Text::new(mark.label.clone(), (shift * k, place.from), style);
         let top = EmptyElement::at((mark.at, plot.y_range().end));
         group(root, k, owner(chart, mark), || {
@@ -220,8 +278,15 @@ fn draw_names<DB: DrawingBackend>(
     for ((s, end), y) in names.into_iter().zip(places) {
         let y = y.round() as i32;
         let is_empty = s.points().is_empty();
+        // A line that ends within the plot is told to, as nothing leads from its end to its name.
+        let is_early = end.is_some_and(|(x, _)| x < across.end - 12 * k);
+        let ends = match s.points().last() {
+            None => ": too few".to_owned(),
+            Some(d) if is_early => format!(" (to {})", (chart.x.format)(d.x)),
+            Some(_) => String::new(),
+        };
         group(root, k, line_of(chart, s), || {
-            if let Some((x, end_y)) = end {
+            if let Some((x, end_y)) = end.filter(|_| !is_early) {
                 let faint = colour(s.colour).mix(0.5).stroke_width(k as u32);
                 let lead = [
                     (x + 6 * k, end_y),
@@ -231,8 +296,7 @@ fn draw_names<DB: DrawingBackend>(
                 root.draw(&PathElement::new(lead, faint))?;
             }
             lines::sample(root, (left, y), s, k)?;
-            let told = if is_empty { ": too few" } else { "" };
-            let name = shortened(&s.name, NAME_LENGTH - told.len()) + told;
+            let name = shortened(&s.name, NAME_LENGTH - ends.len()) + &ends;
             let ink = if is_empty {
                 GREY
             } else {

@@ -1,11 +1,10 @@
-//! The look that all drawings share: size, font and colours.
+//! The look that all drawings share: font and colours.
 
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use std::sync::Once;
 
-/// Size of an SVG; a PNG has twice as many pixels each way.
-pub(in crate::report) const SIZE: (u32, u32) = (1200, 720);
+/// A PNG has so many times as many pixels each way as an SVG.
 pub(in crate::report) const PNG_SCALE: u32 = 2;
 pub(in crate::report) const FONT: &str = "sans-serif";
 pub(in crate::report) const INK: RGBColor = RGBColor(40, 40, 40);

@@ -6,6 +6,7 @@
 //! scale, narrow for a phone) follow in hidden groups of class `form`, each with its shapes and values.
 
 use super::hover::{Hover, escape};
+use super::look::{self, Look, Theme};
 use super::style::FONT;
 use crate::report::error::NotDrawn;
 use plotters::coord::Shift;
@@ -140,11 +141,20 @@ fn joined(body: &str) -> String {
 }
 
 /// The SVG of the forms of a picture, of which the first is seen.
-pub(super) fn written(said: Said, first: &Form, others: &[Form]) -> String {
+pub(super) fn written(said: Said, look: Look, first: &Form, others: &[Form]) -> String {
     let (width, height) = first.size;
     let mut svg = format!(
-        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"{}>\n<title>{}</title>\n<desc>{}</desc>{}",
+        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"{}{}{}>\n<title>{}</title>\n<desc>{}</desc>{}",
         scale(first),
+        if look.theme == Theme::Dark {
+            " data-theme=\"dark\""
+        } else {
+            ""
+        },
+        match look.form {
+            look::Form::Print | look::Form::Slides => "",
+            look::Form::Phone => " data-form=\"phone\"",
+        },
         escape(said.title),
         escape(said.description),
         first.shapes,
@@ -192,7 +202,7 @@ mod tests {
             form((1, 1), "", "<rect/>"),
         );
         assert_eq!(
-            written(said, &first, &[other]),
+            written(said, Look::default(), &first, &[other]),
             "<svg width=\"2\" height=\"1\" viewBox=\"0 0 2 1\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" data-scale=\"log\">
 <title>a &#38; b</title>
 <desc>how &#34;it&#34; went</desc>

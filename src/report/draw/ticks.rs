@@ -10,7 +10,20 @@ pub enum Scale {
     Linear,
     /// By the logarithm.
     Log,
+    /// By the logarithm above the least value of the axis. What is no more than that, nothing among it, has no
+    /// place there: it stands apart, on a line beneath.
+    Floored,
 }
+
+impl Scale {
+    /// Whether it spaces by the logarithm.
+    pub fn is_log(self) -> bool {
+        self != Scale::Linear
+    }
+}
+
+/// Share of a floored axis that is left for what stands beneath it.
+const BENEATH: f64 = 0.07;
 
 /// An axis: a range of values, and where its labels stand.
 #[derive(Clone)]
@@ -28,6 +41,8 @@ impl Ranged for Ticks {
         let f = match self.scale {
             Scale::Linear => (value - start) / (end - start),
             Scale::Log => (value / start).ln() / (end / start).ln(),
+            Scale::Floored if *value <= start => 0.0,
+            Scale::Floored => BENEATH + (1.0 - BENEATH) * (value / start).ln() / (end / start).ln(),
         };
         // What lies far outside must not become a way of many pixels, each of which is drawn.
         let f = if f.is_nan() { 0.0 } else { f.clamp(-1.0, 2.0) };
@@ -39,6 +54,11 @@ impl Ranged for Ticks {
         match self.scale {
             Scale::Linear => self.even_points(most),
             Scale::Log => self.log_points(most),
+            Scale::Floored => {
+                let above = |v: &f64| *v > self.range.start * 1.5;
+                let all = self.log_points(most).into_iter().filter(above);
+                std::iter::once(self.range.start).chain(all).collect()
+            }
         }
     }
 
@@ -50,6 +70,25 @@ impl Ranged for Ticks {
 impl ValueFormatter<f64> for Ticks {}
 
 impl Ticks {
+    /// The value beneath which what is there stands apart.
+    pub(super) fn floor(&self) -> Option<f64> {
+        (self.scale == Scale::Floored).then_some(self.range.start)
+    }
+
+    /// Where a value stands, as a share of the axis.
+    pub(super) fn share(&self, value: f64) -> f64 {
+        const FINE: i32 = 1_000_000;
+        f64::from(self.map(&value, (0, FINE))) / f64::from(FINE)
+    }
+
+    /// The least value that has a place on the axis itself.
+    pub(super) fn least(&self) -> f64 {
+        match self.floor() {
+            Some(floor) => floor * (1.0 + 1e-9),
+            None => self.range.start,
+        }
+    }
+
     /// Multiples of 1, 2 or 5 times a power of ten.
     fn even_points(&self, most: usize) -> Vec<f64> {
         let Range { start, end } = self.range;

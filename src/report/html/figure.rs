@@ -165,9 +165,17 @@ pub fn of_svg(file: &str, svg: &str) -> Result<Figure, (u32, String)> {
         svg: String::new(),
         has_narrow: false,
     };
-    figure.add(root, &view_box(root), "wide", false);
     let width = |size: &str| size.split(' ').next().and_then(|w| w.parse::<f64>().ok());
     let full = root.attribute("width").and_then(width);
+    // What was drawn for a dark ground stays so, and what was drawn for a phone is not blown up.
+    let mut looks = String::new();
+    if root.attribute("data-theme") == Some("dark") {
+        looks.push_str(" dark");
+    }
+    if root.attribute("data-form") == Some("phone") {
+        looks.push_str(" small");
+    }
+    figure.add(root, &view_box(root), &format!("wide{looks}"), false);
     for form in root.children().filter(|n| is_form(*n)) {
         let Some(size) = form.attribute("data-size").filter(|s| is_numbers(s)) else {
             continue;
@@ -176,7 +184,12 @@ pub fn of_svg(file: &str, svg: &str) -> Result<Figure, (u32, String)> {
         figure.has_narrow |= is_narrow;
         let is_other = form.attribute("data-scale") != root.attribute("data-scale");
         let class = if is_narrow { "narrow" } else { "wide" };
-        figure.add(form, &format!("0 0 {size}"), class, is_other);
+        figure.add(
+            form,
+            &format!("0 0 {size}"),
+            &format!("{class}{looks}"),
+            is_other,
+        );
     }
     Ok(figure)
 }

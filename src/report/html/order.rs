@@ -1,8 +1,9 @@
 //! In which order a page shows charts: what is decided by first, what explains it after.
 
 /// Names of charts, or what they begin with: those of a sweep, of one run over time, of the other commands.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     "cost",
+    "saving",
     "breakeven",
     "stores",
     "plan",

@@ -1,11 +1,12 @@
 //! The answers of a break-even analysis as CSV, charts and a table.
 
-use super::sweep::costs_of;
+use super::axes;
+use super::sweep::charts::costs_of;
 use crate::pricing::Money;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
 use crate::report::draw::bars::{Bar, BarChart, Row};
-use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale};
+use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
@@ -54,12 +55,8 @@ impl BreakevenReport<'_> {
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(artefacts::BREAKEVEN_CSV, &self.csv())?;
         out.write(artefacts::BREAKEVEN_COST_CSV, &self.cost_csv())?;
-        for extension in ["svg", "png"] {
-            self.chart()
-                .draw(&out.staged(&format!("breakeven.{extension}"))?)?;
-            self.cost_chart()
-                .draw(&out.staged(&format!("breakeven_cost.{extension}"))?)?;
-        }
+        out.draw("breakeven", &self.chart())?;
+        out.draw("breakeven_cost", &self.cost_chart())?;
         Ok(())
     }
 
@@ -368,11 +365,9 @@ impl BreakevenReport<'_> {
 
     fn traffic_axis(&self) -> Axis {
         Axis {
-            label: "recorded requests per month".into(),
-            scale: Scale::Log,
-            format: format::count,
             min: self.settings.levels.first().map(|c| c.0 as f64),
             max: self.settings.levels.last().map(|c| c.0 as f64),
+            ..axes::traffic()
         }
     }
 
@@ -400,10 +395,18 @@ impl BreakevenReport<'_> {
                     row.bars.push(Bar {
                         from: c.at,
                         to: c.at,
-                        low: c.low,
+                        // A quantile that lies before the range is 0.
+                        low: if c.low == 0.0 {
+                            f64::NEG_INFINITY
+                        } else {
+                            c.low
+                        },
                         high: c.high,
                         colour: policy,
-                        label: self.place(c),
+                        label: match c.low.is_nan() || c.high.is_nan() {
+                            true => format!("{}, interval not known", self.place(c)),
+                            false => self.place(c),
+                        },
                     });
                 }
                 rows.push(row);
@@ -417,7 +420,7 @@ impl BreakevenReport<'_> {
             marks: Vec::new(),
             legend: policies.map(|i| (i, self.policy(i).to_owned())).collect(),
             note: format!(
-                "Whiskers: 95% interval over {} replications; where none is seen, it is narrower than the point.",
+                "Whiskers: 95% interval over {} replications; where none is seen, it is narrower than the point. An end without a stroke lies beyond the range; hollow: no interval is known.",
                 self.scenario.replications
             ),
         }
@@ -439,6 +442,7 @@ impl BreakevenReport<'_> {
             let points = cells.iter().map(|c| (c, datum(c)));
             costs_of(self.policy(i), i, points)
         });
+        let series: Vec<Series> = series.collect();
         let marks = self.result.answers.iter().filter_map(|a| {
             let at = a.crossing.at;
             let pays_off = matches!(a.question, Question::PaysOff(_));
@@ -461,14 +465,8 @@ impl BreakevenReport<'_> {
             ),
             subtitle: self.subtitle(),
             x: self.traffic_axis(),
-            y: Axis {
-                label: "cost per month (USD)".into(),
-                scale: Scale::Log,
-                format: format::usd,
-                min: None,
-                max: None,
-            },
-            series: series.collect(),
+            y: axes::cost(&series),
+            series,
             marks: marks.collect(),
             note: format!(
                 "Bands: 95% confidence over {} replications (Student's t); where none is seen, it is thinner than the line.",

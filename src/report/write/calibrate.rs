@@ -45,10 +45,7 @@ impl Report<'_> {
                 )?;
             }
             if let Some(chart) = self.chart(c) {
-                for extension in ["svg", "png"] {
-                    let file = format!("calibrate_{}.{extension}", c.operation.name());
-                    chart.draw(&out.staged(&file)?)?;
-                }
+                out.draw(&format!("calibrate_{}", c.operation.name()), &chart)?;
             }
         }
         Ok(())

@@ -40,14 +40,10 @@ pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
     out.write(artefacts::SAVINGS_SURFACE_CSV, &surface_csv(ran))?;
     out.write(artefacts::CLAIMS_JSON, &claims_json(ran)?)?;
     for (name, map) in heat_maps(ran) {
-        for extension in ["svg", "png"] {
-            map.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-        }
+        out.draw(&name, &map)?;
     }
     if let Some(chart) = savings_chart(ran) {
-        for extension in ["svg", "png"] {
-            chart.draw(&out.staged(&format!("claimed_savings.{extension}"))?)?;
-        }
+        out.draw("claimed_savings", &chart)?;
     }
     Ok(())
 }
@@ -421,7 +417,10 @@ fn heat_map(j: &Judgement, s: &Surface, title: &str) -> HeatMap {
         .map_or(String::new(), |t| format!(" at {t} requests a month"));
     let claimed = claimed(j);
     HeatMap {
-        title: format!("{title}, by isolates and traffic"),
+        title: match s.is_published() {
+            true => format!("{title} at published prices, by isolates and traffic"),
+            false => format!("{title}, by isolates and traffic"),
+        },
         subtitle: format!("{policies}{tariff}. The document: {claimed}{place}."),
         x_label: "requests a month".into(),
         columns: s.axes.traffic.iter().map(ToString::to_string).collect(),

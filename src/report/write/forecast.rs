@@ -34,12 +34,8 @@ impl ForecastReport<'_> {
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(artefacts::FORECAST_CSV, &self.csv())?;
         out.write(artefacts::FORECAST_LIMITS_CSV, &self.limits_csv())?;
-        for extension in ["svg", "png"] {
-            self.cost_chart()
-                .draw(&out.staged(&format!("forecast.{extension}"))?)?;
-            self.traffic_chart()
-                .draw(&out.staged(&format!("forecast_traffic.{extension}"))?)?;
-        }
+        out.draw("forecast", &self.cost_chart())?;
+        out.draw("forecast_traffic", &self.traffic_chart())?;
         Ok(())
     }
 
@@ -268,7 +264,11 @@ impl ForecastReport<'_> {
         Axis {
             label: "months from now".into(),
             scale: Scale::Linear,
-            format: |v| format!("{v:.0}"),
+            // Between two months there is none.
+            format: |v| match (v - v.round()).abs() < 1e-6 {
+                true => format!("{v:.0}"),
+                false => String::new(),
+            },
             min: None,
             max: None,
         }

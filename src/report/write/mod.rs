@@ -1,6 +1,7 @@
 //! What a question's answer looks like: its tables, CSV files and charts, a file for each question.
 
 pub mod assertions;
+mod axes;
 pub mod breakeven;
 pub mod calibrate;
 pub mod chaos;

@@ -47,10 +47,7 @@ impl Report<'_> {
         }
         for meter in &self.found.meters {
             let name = meter.meter.name().replace('.', "_");
-            for extension in ["svg", "png"] {
-                self.chart(meter)
-                    .draw(&out.staged(&format!("reconcile_{name}.{extension}"))?)?;
-            }
+            out.draw(&format!("reconcile_{name}"), &self.chart(meter))?;
         }
         Ok(())
     }

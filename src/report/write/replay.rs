@@ -42,9 +42,7 @@ impl Report<'_> {
         out.write(artefacts::REPLAY_SERIES_CSV, &self.series_csv())?;
         out.write(artefacts::RUN_JSON, &self.run_json()?)?;
         for (name, chart) in self.charts() {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-            }
+            out.draw(&name, &chart)?;
         }
         Ok(())
     }

@@ -6,12 +6,13 @@ use crate::report::draw::bars::{Bar, BarChart, Row};
 use crate::report::draw::chart::{Axis, Mark, Scale};
 use crate::report::error::WriteError;
 use crate::report::format;
+use crate::report::measured;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
 use crate::report::table::{Entry, Table, table};
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
-use crate::study::sensitivity::{Inputs, Sensitivity, Settings, Share};
+use crate::study::sensitivity::{Input, Inputs, Sensitivity, Settings, Share};
 use crate::study::stats::Estimate;
 
 /// A scenario with the results.
@@ -43,7 +44,7 @@ impl SensitivityReport<'_> {
             let title = "Elementary effects: which inputs matter, wherever the others are";
             let axis = format!(
                 "mean magnitude of the effect on {} over the whole range",
-                self.measure()
+                self.words()
             );
             let note = format!(
                 "Morris' method, {} trajectories; whiskers: 95% confidence.",
@@ -60,7 +61,7 @@ impl SensitivityReport<'_> {
                 .iter()
                 .map(|i| (i.total.value, i.total.low, i.total.high));
             let title = "Sobol indices: shares of the variance, interactions included";
-            let axis = format!("total index of {}", self.measure());
+            let axis = format!("share of the variance of {}, total index", self.words());
             let note = format!(
                 "Jansen's estimator less noise ({} of the variance), {} rows; whiskers: bootstrapped 95% intervals.",
                 format::percent(sobol.noise.value),
@@ -72,15 +73,18 @@ impl SensitivityReport<'_> {
             ));
         }
         for (name, chart) in charts {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-            }
+            out.draw(&name, &chart)?;
         }
         Ok(())
     }
 
     fn measure(&self) -> &'static str {
         METRICS[self.settings.metric].name
+    }
+
+    /// What the measure is, in words.
+    fn words(&self) -> String {
+        measured::title(self.settings.metric)
     }
 
     /// How the measure's values are written.
@@ -98,6 +102,15 @@ impl SensitivityReport<'_> {
         } else {
             format::count
         }
+    }
+
+    /// A value of an input, with its unit.
+    fn value(&self, input: &Input, v: f64) -> String {
+        let blank = match input.unit.is_empty() || input.unit.starts_with('/') {
+            true => "",
+            false => " ",
+        };
+        format!("{}{blank}{}", format::count(v), input.unit)
     }
 
     fn with_interval(&self, e: Estimate) -> String {
@@ -219,15 +232,7 @@ impl SensitivityReport<'_> {
         let rows = self.order().into_iter().map(|i| {
             let input = &self.inputs.inputs[i];
             let o = &r.one_at_a_time[i];
-            let value = |v: f64| {
-                let number = format::count(v);
-                let blank = if input.unit.is_empty() || input.unit.starts_with('/') {
-                    ""
-                } else {
-                    " "
-                };
-                Entry::of(format!("{number}{blank}{}", input.unit), "", v)
-            };
+            let value = |v: f64| Entry::of(self.value(input, v), "", v);
             let mut row = vec![Entry::from(input.name.as_str())];
             row.extend([input.low, input.base, input.high].map(value));
             row.extend([o.at_low, o.at_high, o.swing].map(|e| self.estimate(e)));
@@ -314,33 +319,39 @@ impl SensitivityReport<'_> {
                 low: base + effect.low(),
                 high: base + effect.high(),
                 colour,
-                label: format::count(value),
+                label: self.value(input, value),
             };
             let mut bars = vec![
                 bar(input.low, o.low_effect, 0),
                 bar(input.high, o.high_effect, 1),
             ];
             // Where nothing moves, or both ends move the same way, the labels would meet.
-            bars.retain(|b| b.from != b.to);
+            bars.retain(|b| b.to.is_finite() && b.from != b.to);
             let same_side = bars.len() == 2 && (bars[0].to > base) == (bars[1].to > base);
             if same_side {
                 bars.sort_by(|a, b| (b.to - base).abs().total_cmp(&(a.to - base).abs()));
                 bars[1].label.clear();
             }
-            let unit = match input.unit.as_str() {
-                "" => String::new(),
-                unit => format!(" ({unit})"),
+            let is_known = !o.low_effect.mean.is_nan() || !o.high_effect.mean.is_nan();
+            let remark = match (bars.is_empty(), is_known) {
+                (false, _) => String::new(),
+                (true, true) => format!(
+                    "moves nothing from {} to {}",
+                    self.value(input, input.low),
+                    self.value(input, input.high)
+                ),
+                (true, false) => "too few calls to tell".into(),
             };
             Row {
-                label: format!("{}{unit}", input.name),
-                remark: String::new(),
+                label: format!("{} (base {})", input.name, self.value(input, input.base)),
+                remark,
                 bars,
             }
         });
         BarChart {
-            title: format!("What moves {}, one input at a time", self.measure()),
+            title: format!("What moves {}, one input at a time", self.words()),
             subtitle: self.subtitle(),
-            x: self.axis(self.measure().to_owned(), self.show()),
+            x: self.axis(self.words(), self.show()),
             rows: rows.collect(),
             marks: vec![Mark {
                 at: base,

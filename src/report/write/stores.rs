@@ -1,11 +1,12 @@
 //! A comparison of stores as CSV, charts and tables.
 
+use super::axes;
 use super::sweep::SCALING;
 use crate::cloud::service::StoreSpec;
 use crate::models::quantity::Count;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
-use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
+use crate::report::draw::chart::{Chart, Datum, Mark, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
@@ -63,10 +64,7 @@ impl Comparison<'_> {
         out.write(artefacts::STORES_JSON, &json(artefacts::STORES_JSON, &run)?)?;
         for policy in &self.scenario.policies {
             let chart = self.chart(&policy.name);
-            for extension in ["svg", "png"] {
-                let file = format!("stores_cost_{}.{extension}", file_name(&policy.name));
-                chart.draw(&out.staged(&file)?)?;
-            }
+            out.draw(&format!("stores_cost_{}", file_name(&policy.name)), &chart)?;
         }
         Ok(())
     }
@@ -191,18 +189,11 @@ impl Comparison<'_> {
             }
         }
         let n = self.scenario.replications;
-        let axis = |label: &str, format| Axis {
-            label: label.into(),
-            scale: Scale::Log,
-            format,
-            min: None,
-            max: None,
-        };
         Chart {
             title: format!("Monthly cost by store, policy {policy}"),
             subtitle: self.settings(),
-            x: axis("recorded requests per month", format::count),
-            y: axis("cost per month (USD)", format::usd),
+            x: axes::traffic(),
+            y: axes::cost(&series),
             series,
             marks: self.cheapest_marks(policy),
             note: if n > 1 {

@@ -6,7 +6,8 @@ use super::sweep::standing_words;
 use crate::report::format;
 use crate::report::reason::reason_words;
 use crate::report::table::{Answer, Entry, table};
-use crate::study::cheapest::{Standing, saved, standings, why_excluded};
+use crate::study::cheapest::{Standing, standings, why_excluded};
+use crate::study::savings::{Held, against_first};
 use crate::study::sweep::Cell;
 
 /// The summary for the terminal.
@@ -85,23 +86,18 @@ fn savings(cells: &[Cell]) -> Answer {
     let Some(first) = cells.first().map(|c| c.policy.as_str()) else {
         return Answer::new();
     };
-    let others = cells.iter().filter(|c| c.policy != first);
-    let rows: Vec<Vec<Entry>> = others
-        .filter_map(|c| {
-            let of_level = |b: &&Cell| b.traffic == c.traffic && b.policy == first;
-            let base = cells.iter().find(of_level)?;
-            if [base, c].into_iter().any(|c| why_excluded(c).is_some()) {
-                return None;
-            }
-            let saved = saved(c, base);
-            Some(vec![
-                Entry::level(c.traffic),
-                c.policy.as_str().into(),
-                Entry::usd_estimate(saved.usd),
-                Entry::share_estimate(saved.share),
-            ])
-        })
-        .collect();
+    let row = |(c, held): (&Cell, Held)| {
+        let Held::Saves(saved) = held else {
+            return None;
+        };
+        Some(vec![
+            Entry::level(c.traffic),
+            c.policy.as_str().into(),
+            Entry::usd_estimate(saved.usd),
+            Entry::share_estimate(saved.share),
+        ])
+    };
+    let rows: Vec<Vec<Entry>> = against_first(cells).into_iter().filter_map(row).collect();
     if rows.is_empty() {
         return Answer::new();
     }

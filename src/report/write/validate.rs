@@ -36,9 +36,7 @@ impl Report<'_> {
         out.write(artefacts::VALIDATE_CSV, &self.csv())?;
         out.write(artefacts::OPERATIONS_CSV, &self.operations())?;
         if let Some(chart) = self.chart() {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("validate.{extension}"))?)?;
-            }
+            out.draw("validate", &chart)?;
         }
         Ok(())
     }

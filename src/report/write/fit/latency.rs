@@ -47,10 +47,7 @@ impl Report<'_> {
         }
         for candidate in &self.fit.candidates {
             let name = candidate.fitted.family().name();
-            for extension in ["svg", "png"] {
-                self.qq_chart(candidate)
-                    .draw(&out.staged(&format!("qq_{name}.{extension}"))?)?;
-            }
+            out.draw(&format!("qq_{name}"), &self.qq_chart(candidate))?;
         }
         Ok(())
     }

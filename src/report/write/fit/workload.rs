@@ -40,9 +40,7 @@ impl Report<'_> {
             ("rate_by_weekday", self.days_chart()),
             ("dispersion", self.dispersion_chart()),
         ] {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-            }
+            out.draw(&name, &chart)?;
         }
         Ok(())
     }

@@ -1,19 +1,19 @@
 //! A plan as CSV, charts, a policy file and tables.
 
+mod charts;
+
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
-use crate::report::draw::chart::{Axis, Chart, Datum, Mark, Scale, Series};
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::settings::settings;
 use crate::report::table::{Answer, Entry, Table, table};
-use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
 use crate::study::plan::pareto::front;
 use crate::study::plan::space::Space;
 use crate::study::plan::{Certainty, Objective, Planned, Settings, Status, Trial};
-use crate::study::stats::Estimate;
+use charts::{FRONT, Plotter, estimate};
 use std::io;
 
 /// A scenario with the outcome of its search.
@@ -37,9 +37,6 @@ pub const CHEAPER_UNSURE: &str = "cheaper but not certain";
 
 const LOSS: &str = "loss_rate";
 
-/// The measures of the Pareto front, beside those of the objectives.
-const FRONT: [&str; 3] = ["cost_usd", "answer_age_p99_s", LOSS];
-
 /// What became of a candidate.
 const STATE: [&str; 4] = ["status", "meets_objectives", "not_certain", "replications"];
 
@@ -49,14 +46,6 @@ const TOLD: usize = 3;
 /// Whether nobody asked for the objective.
 fn is_implied(o: &Objective) -> bool {
     o.text.ends_with("(implied)")
-}
-
-/// The least age of an answer that the chart tells from none.
-const STALENESS_FLOOR_S: f64 = 0.01;
-
-fn estimate(trial: &Trial, name: &str) -> Estimate {
-    let index = METRICS.iter().position(|m| m.name == name);
-    trial.estimate(index.unwrap_or_default())
 }
 
 /// Where no candidate was simulated.
@@ -106,10 +95,14 @@ impl PlanReport<'_> {
         if let Some(i) = self.result.choice {
             out.write(artefacts::PLAN_POLICY_TOML, self.policy_file(i)?.as_bytes())?;
         }
-        for (name, chart) in self.charts(&front) {
-            for extension in ["svg", "png"] {
-                chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
-            }
+        let plotter = Plotter {
+            settings: self.settings,
+            result: self.result,
+            line: self.settings(),
+            front: &front,
+        };
+        for (name, chart) in plotter.charts() {
+            out.draw(name, &chart)?;
         }
         Ok(())
     }
@@ -216,123 +209,6 @@ impl PlanReport<'_> {
         let cost = |i: &usize| estimate(&trials[*i], FRONT[0]).mean;
         on.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.cmp(b)));
         on
-    }
-
-    fn charts(&self, front: &[usize]) -> Vec<(&'static str, Chart)> {
-        let age = Axis {
-            label: "age of an answer, 99th percentile (s)".into(),
-            scale: Scale::Log,
-            format: |v| format!("{} s", format::count(v)),
-            min: None,
-            max: None,
-        };
-        let loss = Axis {
-            label: "share of records lost".into(),
-            scale: Scale::Linear,
-            format: format::percent,
-            min: Some(0.0),
-            max: None,
-        };
-        let mut charts = vec![("pareto", self.chart("staleness", FRONT[1], age, front))];
-        let lossy = |t: &Trial| estimate(t, FRONT[2]).mean > 0.0;
-        if self.result.trials.iter().any(lossy) {
-            charts.push(("pareto_loss", self.chart("loss", FRONT[2], loss, front)));
-        }
-        charts
-    }
-
-    fn chart(&self, what: &str, measure: &'static str, x: Axis, front: &[usize]) -> Chart {
-        let trials = &self.result.trials;
-        let floor = if x.scale == Scale::Log {
-            STALENESS_FLOOR_S
-        } else {
-            0.0
-        };
-        let datum = |i: &usize| {
-            let (age, cost) = (
-                estimate(&trials[*i], measure),
-                estimate(&trials[*i], FRONT[0]),
-            );
-            Datum {
-                // What is not known is not drawn.
-                x: if age.mean.is_nan() {
-                    f64::NAN
-                } else {
-                    age.mean.max(floor)
-                },
-                y: cost.mean,
-                low: cost.low(),
-                high: cost.high(),
-            }
-        };
-        let simulated = || (0..trials.len()).filter(|i| trials[*i].replications() > 0);
-        let series = |name: &str, which: Vec<usize>, colour, scatter| {
-            let mut data: Vec<Datum> = which
-                .iter()
-                .map(datum)
-                .filter(|d| d.x.is_finite())
-                .collect();
-            data.sort_by(|a, b| a.x.total_cmp(&b.x));
-            Series {
-                name: name.to_owned(),
-                data,
-                colour,
-                dash: 0,
-                scatter,
-            }
-        };
-        let meets: Vec<usize> = simulated().filter(|i| trials[*i].meets).collect();
-        let others: Vec<usize> = simulated().filter(|i| !trials[*i].meets).collect();
-        let points = |i: &usize| vec![estimate(&trials[*i], FRONT[0]).mean, datum(i).x];
-        let flat: Vec<Vec<f64>> = front.iter().map(points).collect();
-        let line = crate::study::plan::pareto::front(&flat);
-        let line: Vec<usize> = line.into_iter().map(|i| front[i]).collect();
-        let mut all = vec![
-            series("other candidates", others, 6, true),
-            series("meets all objectives", meets, 0, true),
-            series("Pareto front", line, 1, false),
-        ];
-        if let Some(i) = self.result.choice {
-            all.push(series("choice", vec![i], 2, true));
-        }
-        all.retain(|s| !s.data.is_empty());
-        let bound = |name: &'static str, vertical| {
-            let objectives = self.result.objectives.iter();
-            objectives
-                .filter(move |o| o.name() == name)
-                .map(move |o| Mark {
-                    at: o.bound,
-                    label: o.text.clone(),
-                    vertical,
-                    colour: None,
-                })
-        };
-        Chart {
-            title: format!(
-                "Cost against {what} at {} requests a month",
-                self.settings.traffic
-            ),
-            subtitle: format!(
-                "{} candidates, {} of them simulated; {}",
-                trials.len(),
-                simulated().count(),
-                self.settings()
-            ),
-            marks: bound(measure, true).chain(bound(FRONT[0], false)).collect(),
-            x,
-            y: Axis {
-                label: "cost per month (USD)".into(),
-                scale: Scale::Log,
-                format: format::usd,
-                min: None,
-                max: None,
-            },
-            series: all,
-            note: format!(
-                "Means over {} to {} replications, common random numbers; band of the front: 95% confidence of its cost. Dotted: objectives. Ages below 0.01 s are drawn at 0.01 s.",
-                self.settings.first, self.settings.most
-            ),
-        }
     }
 
     fn choice_row(&self, role: &str, i: usize) -> Vec<Entry> {
