@@ -50,7 +50,12 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     args.simulation
         .without_precision("all points have the replications of -n")?;
     check_options(&args)?;
-    let mut base = args.simulation.load()?;
+    let mut simulation = args.simulation.clone();
+    // The scenario's own policies play no part where others take their place.
+    simulation
+        .policies
+        .extend(args.vary.iter().find_map(first_policy));
+    let mut base = simulation.load()?;
     let settings = settings(&mut args, &base)?;
     let traffic = args
         .traffic
@@ -112,6 +117,14 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         },
     )?;
     Ok(EXIT_OK)
+}
+
+/// The first policy of a setting that is the policy.
+fn first_policy(setting: &Setting) -> Option<String> {
+    match &setting.values[0].choice {
+        Choice::Policy(name) => Some(name.clone()),
+        _ => None,
+    }
 }
 
 /// Refuses options that a setting which is varied would overrule.

@@ -64,16 +64,9 @@ const fn said(name: &'static str, label: &'static str, unit: Unit) -> Shown {
     }
 }
 
-/// The measures that are shown, in their order.
+/// The measures that are shown, in their order: what is lost and refused stands beside the cost.
 pub const SHOWN: [Shown; 13] = [
     said("cost_usd", "cost a month", Unit::Usd),
-    said("hit_ratio", "cache hit ratio", Unit::Share),
-    shown("query_p50_ms", "query p50", Unit::Ms),
-    said("query_p95_ms", "query p95", Unit::Ms),
-    shown("query_p99_ms", "query p99", Unit::Ms),
-    shown("metrics_p95_ms", "metrics endpoint p95", Unit::Ms),
-    shown("record_p95_ms", "recording p95", Unit::Ms),
-    shown("answer_age_p99_s", "age of answers p99", Unit::Seconds),
     said("loss_rate", "records lost", Unit::Share),
     said("requests_refused_share", "requests refused", Unit::Share),
     said(
@@ -82,11 +75,18 @@ pub const SHOWN: [Shown; 13] = [
         Unit::Share,
     ),
     shown("error_rate", "calls that fail", Unit::Share),
+    said("hit_ratio", "cache hit ratio", Unit::Share),
     shown(
         "operations_per_request",
         "KV operations a request",
         Unit::Count,
     ),
+    shown("query_p50_ms", "query p50", Unit::Ms),
+    said("query_p95_ms", "query p95", Unit::Ms),
+    shown("query_p99_ms", "query p99", Unit::Ms),
+    shown("metrics_p95_ms", "metrics endpoint p95", Unit::Ms),
+    shown("record_p95_ms", "recording p95", Unit::Ms),
+    shown("answer_age_p99_s", "age of answers p99", Unit::Seconds),
 ];
 
 impl Shown {
@@ -102,8 +102,9 @@ impl Shown {
             Unit::Count => format::amount(e),
             Unit::Seconds if e.mean.is_finite() => format!("{} s", format::amount(e)),
             Unit::Seconds => format::amount(e),
-            // How much is lost may be unknown; of what there is not, there is no ratio.
-            Unit::Share if !e.mean.is_finite() && self.name != "loss_rate" => "-".into(),
+            Unit::Share if self.name == "hit_ratio" && !e.mean.is_finite() => {
+                "no cache asked".into()
+            }
             Unit::Share => share(e),
         }
     }

@@ -176,11 +176,14 @@ impl ExploreReport<'_> {
     pub fn summary(&self) -> Answer {
         let levels = self.explored.levels();
         let mut answer = Answer::new()
-            .say("What costs least at each traffic, of all points that do the whole work:")
-            .table("cheapest", self.cheapest(&levels))
-            .gap()
-            .say("Where each measure is least and most, of the points that do the whole work:")
-            .table("ranges", self.ranges());
+            .say("What costs least at each traffic, of the points that do the whole work:")
+            .table("cheapest", self.cheapest(&levels));
+        if levels.iter().any(|l| l.whole > 0) {
+            answer = answer
+                .gap()
+                .say("Where each measure is least and most, of the points that do the whole work:")
+                .table("ranges", self.ranges());
+        }
         let grid = self.explored.grid;
         let excluded = self
             .explored

@@ -8,7 +8,7 @@ use crate::run::metric;
 use crate::study::cheapest::{Standing, standings};
 use crate::study::error::StudyError;
 use crate::study::replicate::Work;
-use crate::study::sweep::Cell;
+use crate::study::sweep::{Cell, paired_difference};
 
 /// A grid with what its points came to.
 #[derive(Debug)]
@@ -90,6 +90,8 @@ pub struct Extremes {
     pub least: usize,
     /// The point of the greatest.
     pub most: usize,
+    /// Whether the paired difference of the two is more than chance makes; of one replication whatever differs.
+    pub apart: bool,
 }
 
 impl Explored<'_> {
@@ -140,6 +142,12 @@ impl Explored<'_> {
         let least = known().min_by(|a, b| a.1.total_cmp(&b.1))?.0;
         // Of equal ones the first, too.
         let most = known().min_by(|a, b| b.1.total_cmp(&a.1))?.0;
-        Some(Extremes { least, most })
+        let cell = |i: usize| Some(&self.results[i].as_ref()?.cell);
+        let more = paired_difference(cell(least)?, cell(most)?, metric::position(name));
+        let apart = match more.n {
+            1 => more.mean > 0.0,
+            _ => more.low() > 0.0,
+        };
+        Some(Extremes { least, most, apart })
     }
 }

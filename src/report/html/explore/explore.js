@@ -53,10 +53,10 @@
     more === 0 ? Array(replications).fill(mean) : more.map((d) => (d === null ? NaN : mean + d));
   const difference = (a, b, k) => {
     const [x, y] = [points[a]?.v[k], points[b]?.v[k]];
-    if (!x || !y) return { words: "cannot tell: not known at both" };
+    if (!x || !y) return { words: "not known at both" };
     const unit = measures[k].unit, by = x[0] - y[0];
     const size = (x) => inDifference[unit](Math.abs(x));
-    const signed = (by < 0 ? "-" : "+") + size(by);
+    const signed = (by < 0 ? "-" : by > 0 ? "+" : "") + size(by);
     const part = k === 0 && (points[a].part || points[b].part) ? ", not for the same work" : "";
     if (replications === 1) return { words: `${signed}: one replication${part}` };
     if (t === null) {
@@ -72,9 +72,11 @@
     if (!Number.isFinite(half)) return { words: `${signed}: no interval is known${part}` };
     // What rounding leaves of nothing is nothing.
     const least = 1e-6 * Math.max(Math.abs(x[0]), Math.abs(y[0]));
-    if (Math.abs(by) <= least && half <= least) return { words: "the same" };
+    if (Math.abs(by) <= least && half <= least) return { words: `the same${part}` };
     const told = Math.abs(by) > half;
-    const known = `${signed} ± ${size(half).replace("$", "")}`;
+    // Both in one unit have it once.
+    const [more, unitOf] = signed.split(" "), [reach, unitOfHalf] = size(half).replace("$", "").split(" ");
+    const known = unitOf === unitOfHalf ? [more, "±", reach, unitOf ?? ""].join(" ").trim() : `${signed} ± ${reach} ${unitOfHalf}`;
     return { words: `${known}${told ? "" : ": may be chance"}${part}`, told };
   };
 
@@ -177,10 +179,10 @@
     for (let i = 0; i * step <= top; i++) ticks.push(i * step);
     return { log, ticks, place: (x) => Math.max(x, 0) / top };
   };
-  const HEIGHT = 220, SIGNS = { part: "hollow: the bill is not for the whole work", not: "×: cannot be", none: "–: not known" };
+  const HEIGHT = 230, SIGNS = { part: "hollow: the bill is not for the whole work", not: "×: cannot be", none: "–: not known" };
   const draw = (i, seen) => {
     const holder = byId(`plot-${i}`), s = settings[i], m = measures[drawn];
-    const width = Math.max(holder.clientWidth, 240), left = 62, right = 10, top = 18, bottom = 30;
+    const width = Math.max(holder.clientWidth, 240), left = 62, right = 10, top = 18, bottom = 44;
     const { ticks, place, log } = scale(drawn);
     const y = (x) => HEIGHT - bottom - place(x) * (HEIGHT - bottom - top);
     const step = (width - left - right) / s.values.length;
@@ -195,7 +197,9 @@
       );
     }
     const room = Math.max(...s.values.map((v) => v.length)) * 7 + 8;
-    const every = Math.ceil(room / step), letters = Math.max(4, Math.floor((every * step) / 7));
+    // Names that have no room beside each other stand in two lines, and where that is not enough only some of them.
+    const lines = room > step ? 2 : 1, every = Math.ceil(room / step / lines);
+    const letters = Math.max(4, Math.floor((lines * every * step) / 7));
     s.values.forEach((value, j) => {
       const n = number(at.map((place, l) => (l === i ? j : place))), point = points[n], known = point?.v[drawn];
       const now = j === at[i] ? " now" : "";
@@ -223,9 +227,9 @@
         seen.add(sign);
         mark.append(svg("text", { class: now.trim(), x: x(j), y: HEIGHT - bottom - 6, "text-anchor": "middle" }, sign === "not" ? "×" : "–"));
       }
-      if (now || (j % every === 0 && Math.abs(j - at[i]) * step >= room)) {
+      if (now || (j % every === 0 && (every === 1 || Math.abs(j - at[i]) * step >= room))) {
         const name = value.length > letters ? `${value.slice(0, letters - 1)}…` : value;
-        mark.append(svg("text", { class: now.trim(), x: Math.min(x(j), width - right - Math.min(name.length * 3.4, width / 3)), y: HEIGHT - 10, "text-anchor": "middle" }, name));
+        mark.append(svg("text", { class: now.trim(), x: Math.min(x(j), width - right - Math.min(name.length * 3.4, width / 3)), y: HEIGHT - bottom + 18 + 16 * (Math.floor(j / every) % lines), "text-anchor": "middle" }, name));
       }
       const hit = svg("rect", { class: "hit", x: x(j) - step / 2, y: 0, width: step, height: HEIGHT });
       hit.addEventListener("click", () => move(i, j));
