@@ -286,18 +286,9 @@ fn the_page_is_complete_and_says_how_large_it_is() {
 #[test]
 fn no_name_becomes_a_part_of_the_page() {
     let dir = TempDir::new().unwrap();
-    let name = "<!--<script>&\"'.toml";
-    let optimised = fs::read_to_string("models/policies/optimised.toml").unwrap();
-    let policy = dir.path().join(name);
-    fs::write(
-        &policy,
-        optimised.replace("name = \"optimised\"", "name = \"</script>\""),
-    )
-    .unwrap();
+    let policy = dir.path().join("<!--<script>&.toml");
+    fs::copy("models/policies/optimised.toml", &policy).unwrap();
     let vary = format!("policy=naive,{}", policy.display());
-    // A quote would begin a text.
-    let vary = vary.replace('"', "").replace('\'', "");
-    fs::rename(&policy, dir.path().join("<!--<script>&.toml")).unwrap();
     let args = [
         "--vary",
         &vary,
@@ -313,7 +304,7 @@ fn no_name_becomes_a_part_of_the_page() {
     let page = fs::read_to_string(dir.path().join("explore.html")).unwrap();
     assert_eq!(page.matches("<script").count(), 2);
     assert_eq!(page.matches("</script>").count(), 2);
-    assert!(!page.contains("<!--"));
+    assert!(!page.contains("<!--") && page.contains("\\u003c!--"));
 }
 
 #[test]
