@@ -282,12 +282,13 @@ impl ExploreReport<'_> {
             let [least, at_least] = side(extremes.least)?;
             let [most, at_most] = side(extremes.most)?;
             let label = Entry::from(m.label);
-            Some(
-                match extremes.least == extremes.most || least.text == most.text {
-                    true => vec![label, least, "everywhere".into(), "".into(), "".into()],
-                    false => vec![label, least, at_least, most, at_most],
-                },
-            )
+            let blank = || Entry::from("");
+            Some(match (extremes.apart, least.text == most.text) {
+                (true, _) => vec![label, least, at_least, most, at_most],
+                (false, true) => vec![label, least, "everywhere".into(), blank(), blank()],
+                // Which of them is the least is not known.
+                (false, false) => vec![label, least, "no two told apart".into(), most, blank()],
+            })
         });
         let mut table = table(&["measure", "least", "at", "most", "at"], 1, rows)
             .naming(2, "least_at")

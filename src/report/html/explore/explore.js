@@ -77,7 +77,7 @@
     // Both in one unit have it once.
     const [more, unitOf] = signed.split(" "), [reach, unitOfHalf] = size(half).replace("$", "").split(" ");
     const known = unitOf === unitOfHalf ? [more, "±", reach, unitOf ?? ""].join(" ").trim() : `${signed} ± ${reach} ${unitOfHalf}`;
-    return { words: `${known}${told ? "" : ": may be chance"}${part}`, told };
+    return { words: `${known}${told || by === 0 ? "" : ": may be chance"}${part}`, told };
   };
 
   // The fragment: each setting by its value, the measure that is drawn, the pinned point. What is not known is ignored.
@@ -174,18 +174,22 @@
     }
     const top = most > 0 ? most * 1.05 : measures[k].unit === "share" ? 0.01 : 1;
     const rough = top / 4, power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+    const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough);
     const ticks = [];
     for (let i = 0; i * step <= top; i++) ticks.push(i * step);
     return { log, ticks, place: (x) => Math.max(x, 0) / top };
   };
-  const HEIGHT = 230, SIGNS = { part: "hollow: the bill is not for the whole work", not: "×: cannot be", none: "–: not known" };
+  const HEIGHT = 230, SIGNS = { part: "hollow: the bill is not for the whole work", not: "×: cannot be", none: "–: not known", ring: "dashed ring: pinned" };
   const draw = (i, seen) => {
     const holder = byId(`plot-${i}`), s = settings[i], m = measures[drawn];
-    const width = Math.max(holder.clientWidth, 240), left = 62, right = 10, top = 18, bottom = 44;
+    const width = Math.max(holder.clientWidth, 240), left = 62, right = 10, top = 18;
+    const step = (width - left - right) / s.values.length;
+    const room = Math.max(...s.values.map((v) => v.length)) * 7 + 8;
+    // Names that have no room beside each other stand in two lines, and where that is not enough only some of them.
+    const lines = room > step ? 2 : 1, every = Math.ceil(room / step / lines);
+    const bottom = 28 + 16 * (lines - 1);
     const { ticks, place, log } = scale(drawn);
     const y = (x) => HEIGHT - bottom - place(x) * (HEIGHT - bottom - top);
-    const step = (width - left - right) / s.values.length;
     const x = (j) => left + (j + 0.5) * step;
     const told = [];
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img" });
@@ -196,9 +200,6 @@
         svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, inUnit[m.unit](tick)),
       );
     }
-    const room = Math.max(...s.values.map((v) => v.length)) * 7 + 8;
-    // Names that have no room beside each other stand in two lines, and where that is not enough only some of them.
-    const lines = room > step ? 2 : 1, every = Math.ceil(room / step / lines);
     const letters = Math.max(4, Math.floor((lines * every * step) / 7));
     s.values.forEach((value, j) => {
       const n = number(at.map((place, l) => (l === i ? j : place))), point = points[n], known = point?.v[drawn];
@@ -214,6 +215,7 @@
           }
         }
         if (point.part) seen.add("part");
+        if (n === pin) seen.add("ring");
         if (n === pin) mark.append(svg("circle", { class: "ring", cx: x(j), cy: y(known[0]), r: 10 }));
         mark.append(svg("circle", { class: `dot${now}${point.part ? " part" : ""}`, cx: x(j), cy: y(known[0]), r: 5 }));
         if (now) {
@@ -247,7 +249,7 @@
     const log = settings.map((_, i) => draw(i, seen))[0];
     const signs = Object.entries(SIGNS).filter(([sign]) => seen.has(sign)).map(([, words]) => words);
     const bars = replications > 1 ? ["bars: 95% confidence"] : [];
-    byId("legend").textContent = [`${measures[drawn].label}, ${log ? "on a logarithmic scale" : "from 0"}`, ...bars, ...signs, "a click on a mark moves the slider"].join("; ") + ".";
+    byId("legend").textContent = [`${measures[drawn].label}, ${log ? "on a logarithmic scale" : "from 0"}`, ...bars, ...signs].join("; ") + ".";
   };
   const show = () => {
     showPoint();
