@@ -2,7 +2,6 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
-use super::print::remark;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use super::vary;
@@ -14,7 +13,6 @@ use kvplan::run::scenario::{Scenario, ScenarioFile};
 use kvplan::study::explore::grid::Grid;
 use kvplan::study::explore::points::explore;
 use kvplan::study::explore::setting::{Choice, Setting};
-use std::io::IsTerminal;
 
 /// Arguments of `kvplan explore`.
 #[derive(clap::Args)]
@@ -29,7 +27,8 @@ isolates (fleet.isolates), or any field that --set takes. Where the scenario has
 they are a setting of their own. Every combination is simulated, with the same random numbers at all points.
 
 Writes explore.html, one page with a slider for each setting, explore.csv (a row for each point, with intervals and the
-command of kvplan run that gives it again) and run.json.")]
+command of kvplan run that gives it again) and run.json. While it works, every finished replication is kept in
+DIR/explore.kvjournal for --resume.")]
 pub(crate) struct Args {
     #[command(flatten)]
     simulation: SimulationArgs,
@@ -39,11 +38,17 @@ pub(crate) struct Args {
     /// Requests a month where traffic is not varied, such as 5M [default: the scenario's]
     #[arg(long)]
     traffic: Option<Count>,
+    /// Go on with an interrupted grid in the same folder: what was finished of it is not simulated again
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     shape: ShapeArgs,
 }
+
+/// What is finished, until the results are written.
+const JOURNAL: &str = "explore.kvjournal";
 
 /// Simulates the grid, writes the page and prints what stands out.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
@@ -78,14 +83,11 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let effort = grid.effort(base.replications, threads);
     args.simulation.check(&effort)?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
-    let able = grid.able().count();
-    let steps = able as u64 * u64::from(base.replications);
-    if !session.is_quiet() && std::io::stderr().is_terminal() {
-        remark(&format!(
-            "{able} points, {steps} replications: about {effort}"
-        ));
-    }
-    let explored = session.compute(steps, |work, _| explore(&grid, base.replications, work))?;
+    let steps = grid.able().count() as u64 * u64::from(base.replications);
+    let (explored, points) = session.compute_kept(JOURNAL, args.resume, |work, bar| {
+        bar.inc_length(steps);
+        explore(&grid, base.replications, work)
+    })?;
     // Of `kvplan run` for any point, and of this command.
     let mut run_arguments = args.simulation.arguments();
     if let Some(traffic) = traffic {
@@ -116,6 +118,7 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
                 ))
         },
     )?;
+    points.remove()?;
     Ok(EXIT_OK)
 }
 

@@ -48,7 +48,7 @@ pub fn explore<'a>(
             traffic: point.traffic,
             replication: (job % n) as u64,
         };
-        work.simulate(&point).map(|run| metric::outcome_of(&run))
+        work.outcome(&point)
     })?;
     let cells: Vec<Cell> = able
         .iter()
