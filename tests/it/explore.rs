@@ -1,6 +1,8 @@
 //! `kvplan explore` as a user drives it: its points are those of `kvplan run`, and what cannot be is told.
 
 use crate::setup::{files, rows};
+#[cfg(unix)]
+use crate::shards::interrupted;
 use assert_cmd::Command;
 use kvplan::report::explored::SHOWN;
 use kvplan::run::metric::METRICS;
@@ -138,6 +140,32 @@ fn the_files_are_the_same_on_any_number_of_threads() {
     let names: Vec<&str> = all.iter().map(|f| f.0.as_str()).collect();
     assert_eq!(names, ["explore.csv", "explore.html", "run.json"]);
     assert!(one == all, "the files depend on the number of threads");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_grid_leaves_nothing_half_written_and_goes_on_to_the_same_bytes() {
+    let dir = TempDir::new().unwrap();
+    let args = [&["explore"], &GRID[..], &["-n", "3"]].concat();
+    let code = interrupted(&args, dir.path(), "explore.kvjournal", 5, "-INT");
+    assert_eq!(code, Some(130));
+    let names: Vec<String> = files(dir.path()).into_iter().map(|f| f.0).collect();
+    assert_eq!(names, ["explore.kvjournal"]);
+    let output = explore(&[&args[1..], &["--resume"]].concat(), dir.path());
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let known = said
+        .split("resuming: ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    assert!(known.parse::<u32>().unwrap() >= 5, "{said}");
+    assert!(
+        files(dir.path()) == files(&EXPLORED.1),
+        "other bytes than without an interruption"
+    );
 }
 
 #[test]
