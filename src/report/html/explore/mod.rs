@@ -35,7 +35,7 @@ impl Page {
 
 /// A page as its template has it.
 #[derive(Template)]
-#[template(path = "explore.html")]
+#[template(path = "grid.html")]
 struct Form<'a> {
     style: &'a str,
     script: &'a str,
