@@ -8,7 +8,7 @@
 //! guide        how to use the program, a chapter for each question: text alone
 //! report       csv, charts (`draw`), one HTML page, terminal tables (`write`); computes nothing
 //! study        MANY runs: grids, sweeps, shards and resumption, statistics, and what is asked of
-//!              them: `claims`, `plan`, `breakeven`, `forecast`, `sensitivity`, `rehearsal`,
+//!              them: `claims`, `plan`, `explore`, `breakeven`, `forecast`, `sensitivity`, `rehearsal`,
 //!              `replay`, `fit`, `calibrate`, `reconcile`, `validate`, `usage`, `stores`, `chaos`
 //! run          ONE run: scenario, world, arrivals, triggers, samples, audit, bill, measures, spans
 //! cloud        the outside world: KV with its read caches, fleet of isolates, Durable Object,

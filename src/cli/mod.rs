@@ -11,6 +11,7 @@ mod completions;
 mod coverage;
 mod diff;
 mod drawing;
+mod explore;
 mod fetch;
 mod fit;
 mod forecast;
@@ -34,6 +35,7 @@ mod stores;
 mod sweep;
 mod trace;
 mod validate;
+mod vary;
 mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -66,6 +68,7 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
   kvplan diff old.toml new.toml --fail-if 'cost>+10%'   what a change costs, for a pull request
   kvplan compare-stores                         the same work on KV, R2, D1, Durable Objects, Queues and Analytics Engine
   kvplan report output                          one HTML page of the results, to read and to send
+  kvplan explore                                one page whose sliders move through simulated points
   kvplan rehearse                               the first 48 hours after a deployment, against its checklist
   kvplan fit latency latencies.csv              a latency profile from what you observed
   kvplan calibrate spans.json                   the same for all kinds of operation at once, from spans or analytics
@@ -106,6 +109,8 @@ enum Command {
     CompareStores(stores::Args),
     /// Make one HTML page of a folder of results
     Report(report::Args),
+    /// Simulate a grid over up to five settings; make one page whose sliders move through its points
+    Explore(explore::Args),
     /// Simulate the first 48 hours after a deployment and judge its checklist
     Rehearse(rehearse::Args),
     /// Fit a latency profile to observed latencies, or a workload to a request log
@@ -197,6 +202,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Diff(args) => diff::run(args),
         Command::CompareStores(args) => stores::run(args),
         Command::Report(args) => report::run(args),
+        Command::Explore(args) => explore::run(args),
         Command::Rehearse(args) => rehearse::run(args),
         Command::Fit(args) => fit::run(args),
         Command::Calibrate(args) => calibrate::run(args),

@@ -10,7 +10,7 @@
 //! - [`columns`]: what each column of `sweep.csv` means
 //!
 //! What should we choose?
-//! - [`policies`]: keys, policies, the settings that meet objectives, what matters most
+//! - [`policies`]: keys, policies, the settings that meet objectives, sliders through a grid, what matters most
 //! - [`fleet`]: what many isolates change
 //! - [`stores`]: Workers KV, R2, D1, Durable Objects, Queues, Analytics Engine
 //! - [`failures`]: outages and retries, the first 48 hours, the worst

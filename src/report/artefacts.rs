@@ -85,3 +85,7 @@ pub const REPORT_HTML: &str = "report.html";
 pub const CHAOS_CSV: &str = "chaos.csv";
 /// Points of ranges that were tried for the worst.
 pub const CHAOS_WORST_CSV: &str = "chaos_worst.csv";
+/// Every point of a grid that was explored.
+pub const EXPLORE_CSV: &str = "explore.csv";
+/// The same as one page with sliders.
+pub const EXPLORE_HTML: &str = "explore.html";

@@ -4,6 +4,7 @@ pub mod artefacts;
 pub mod cells;
 pub mod draw;
 pub mod error;
+pub mod explored;
 pub mod format;
 pub mod html;
 pub mod markdown;

@@ -18,6 +18,8 @@ pub struct Settings<'a> {
     replications: Option<String>,
     /// The beginning itself is looked at, or there is nothing that a history would find.
     from_nothing: bool,
+    /// Columns of what differs from point to point, and has no one value to tell.
+    varied: Vec<String>,
 }
 
 /// The settings of a scenario, as it was loaded.
@@ -29,6 +31,7 @@ pub fn settings(scenario: &Scenario) -> Settings<'_> {
         own: Vec::new(),
         replications: None,
         from_nothing: false,
+        varied: Vec::new(),
     }
 }
 
@@ -94,6 +97,13 @@ impl Settings<'_> {
         self
     }
 
+    /// Of points that differ in what stands in this column, by `--vary` with this argument.
+    pub fn varied(mut self, column: &str, argument: &str) -> Self {
+        self.own.push(format!("--vary {argument}"));
+        self.varied.push(column.to_owned());
+        self
+    }
+
     /// With so many replications, where they are not those of the scenario.
     pub fn replicated(mut self, replications: impl ToString) -> Self {
         self.replications = Some(replications.to_string());
@@ -106,12 +116,13 @@ impl Settings<'_> {
         let n = s.replications.to_string();
         let n = self.replications.as_ref().unwrap_or(&n);
         let many = if n == "1" { "" } else { "s" };
+        let is_one = |model: &str| !self.varied.iter().any(|column| column.starts_with(model));
         let parts = [
             Some(self.title.clone()),
-            Some(format!("plan \"{}\"", s.plan)),
+            is_one("plan").then(|| format!("plan \"{}\"", s.plan)),
             traffic(&self.levels),
-            Some(s.fleet.title.clone()),
-            Some(format!("KV latency: {}", s.latency.title)),
+            is_one("fleet").then(|| s.fleet.title.clone()),
+            is_one("latency").then(|| format!("KV latency: {}", s.latency.title)),
             Some(format!("prices: {} ({})", s.catalog.title, s.prices_on)),
             self.short_history(),
             self.options(),

@@ -158,18 +158,28 @@ impl Effort {
     /// What so many replications take of every policy of a scenario, at each of the levels, `threads` of
     /// them at once.
     pub fn of(scenario: &Scenario, levels: &[Count], replications: u64, threads: usize) -> Self {
+        let points = levels.iter().flat_map(|level| {
+            let policies = scenario.policies.iter();
+            policies.map(move |policy| (scenario, policy, *level))
+        });
+        Effort::of_points(points, replications, threads)
+    }
+
+    /// The same of points that may have a scenario each.
+    pub fn of_points<'a>(
+        points: impl Iterator<Item = (&'a Scenario, &'a Policy, Count)>,
+        replications: u64,
+        threads: usize,
+    ) -> Self {
         let n = replications as f64;
-        let points = levels
-            .iter()
-            .flat_map(|level| scenario.policies.iter().map(move |policy| (level, policy)));
         let mut effort = Effort {
             files: BYTES_OF_RESULTS,
             memory: BYTES_OF_PROGRAM,
             ..Effort::default()
         };
         let (mut largest, mut points_seen) = (0.0_f64, 0.0);
-        for (level, policy) in points {
-            let one = Replication::of(scenario, policy, *level);
+        for (scenario, policy, level) in points {
+            let one = Replication::of(scenario, policy, level);
             effort.events += n * one.events;
             effort.memory += n * one.kept;
             // As hexadecimal digits.

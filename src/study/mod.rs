@@ -16,6 +16,7 @@ pub mod coverage;
 pub mod curve;
 pub mod diff;
 pub mod error;
+pub mod explore;
 pub mod fit;
 #[cfg(test)]
 pub(crate) mod fixtures;

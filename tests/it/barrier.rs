@@ -121,6 +121,7 @@ fn work_is_estimated_before_it_begins() {
         "sensitivity --traffic 1000B",
         "rehearse --traffic 1000B",
         "coverage --traffic 10B --experiments 100000",
+        "explore --vary traffic=1k,1000B",
     ] {
         let mut args: Vec<&str> = command.split(' ').collect();
         if !command.starts_with("rehearse") {

@@ -166,6 +166,24 @@ impl Browser {
         self.js("document.documentElement.style.scrollBehavior = 'auto'");
     }
 
+    /// Opens the page once more with scripts switched off, and waits until it is there.
+    pub(crate) fn reload_without_scripts(&mut self) {
+        self.call(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
+        );
+        self.events.clear();
+        self.call("Page.reload", json!({}));
+        while !self
+            .events
+            .iter()
+            .any(|e| e["method"] == "Page.loadEventFired")
+        {
+            let event = self.read();
+            self.events.push(event);
+        }
+    }
+
     /// Shows the page as on paper or on a screen, in light or dark colours.
     pub(crate) fn media(&mut self, media: &str, scheme: &str) {
         let scheme = json!({ "name": "prefers-color-scheme", "value": scheme });
@@ -229,6 +247,8 @@ impl Browser {
             " " => 32,
             "ArrowLeft" => 37,
             "ArrowRight" => 39,
+            "End" => 35,
+            "Home" => 36,
             _ => panic!("{key}"),
         };
         let text = match key {

@@ -601,6 +601,7 @@ fn command_lines() {
         "plan --slo cost<20USD",
         "sensitivity --morris 0",
         "coverage",
+        "explore --vary traffic=1k,2k",
         "compare-stores",
         "invoice",
         "trace",

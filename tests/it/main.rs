@@ -19,6 +19,9 @@ mod decorators;
 mod diff;
 mod edges;
 mod editor_support;
+mod explore;
+#[cfg(unix)]
+mod explore_page;
 mod figures;
 mod fit;
 mod fleet;

@@ -366,7 +366,13 @@ fn start(args: &[&str], out: &Path) -> Child {
 /// Lets a command run until its journal has so many units more than it had; then sends the signal, and
 /// says how it ended. Where in a unit, or in the writing of its line, that is, is left to chance.
 #[cfg(unix)]
-pub(crate) fn interrupted(args: &[&str], out: &Path, journal: &str, more: usize, signal: &str) -> Option<i32> {
+pub(crate) fn interrupted(
+    args: &[&str],
+    out: &Path,
+    journal: &str,
+    more: usize,
+    signal: &str,
+) -> Option<i32> {
     let journal = out.join(journal);
     let lines = || fs::read(&journal).map_or(0, |b| b.iter().filter(|b| **b == b'\n').count());
     let before = lines();

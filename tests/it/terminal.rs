@@ -54,7 +54,7 @@ fn commands(dir: &Path) -> Vec<Vec<&'static str>> {
     fs::write(dir.join("usage.csv"), usage).unwrap();
     let log = printed(dir, &["trace", "--requests", "200"]);
     fs::write(dir.join("requests.csv"), log).unwrap();
-    let simulated: [&[&str]; 10] = [
+    let simulated: [&[&str]; 11] = [
         &["sweep", "--traffic", "100k,20M", "--plan", "free"],
         &["sweep", "--traffic", "1M", "--precision", "50%"],
         &[
@@ -83,6 +83,13 @@ fn commands(dir: &Path) -> Vec<Vec<&'static str>> {
         ],
         &["plan", "--traffic", "100k", "--slo", "cost<20USD"],
         &["replay", "requests.csv"],
+        &[
+            "explore",
+            "--vary",
+            "traffic=100k,1M",
+            "--vary",
+            "ttl=5 s,60 s",
+        ],
     ];
     let other: [&[&str]; 8] = [
         &[
@@ -362,6 +369,7 @@ fn flags_that_do_nothing_are_refused() {
         &["forecast"],
         &["sensitivity"],
         &["coverage"],
+        &["explore"],
         &[
             "chaos",
             "--worst",

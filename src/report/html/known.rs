@@ -31,7 +31,7 @@ const fn raw(file: &'static str, title: &'static str, about: &'static str) -> Kn
 }
 
 /// Every table that kvplan writes, in the order of a page; raw data last.
-pub const KNOWN: [Known; 29] = [
+pub const KNOWN: [Known; 30] = [
     known(
         artefacts::SWEEP_CSV,
         "All measures by traffic level and policy",
@@ -81,6 +81,11 @@ pub const KNOWN: [Known; 29] = [
         artefacts::SENSITIVITY_CSV,
         "Sensitivity",
         "How far each assumption moves the result.",
+    ),
+    known(
+        artefacts::EXPLORE_CSV,
+        "Explored points",
+        "Every combination of the settings that were varied; `_low` and `_high` are the ends of 95% intervals. explore.html shows them one by one.",
     ),
     known(
         artefacts::CLAIMS_CSV,

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod claims;
 pub mod comparison;
 pub mod csv_file;
+pub mod explore;
 pub mod figure;
 pub mod folder;
 pub mod highlights;

@@ -9,6 +9,7 @@ pub mod claims;
 pub mod compare;
 pub mod coverage;
 pub mod diff;
+pub mod explore;
 pub mod fit;
 mod focus;
 pub mod forecast;

@@ -100,7 +100,7 @@ pub fn standing_words(standing: Standing) -> String {
 }
 
 /// The percentiles for which too few calls came, apart by spaces: their columns are empty.
-fn too_few(cell: &Cell) -> String {
+pub(super) fn too_few(cell: &Cell) -> String {
     let all = METRICS.iter().zip(&cell.pooled.too_few);
     let names: Vec<&str> = all.filter(|(_, few)| **few).map(|(m, _)| m.name).collect();
     names.join(" ")
