@@ -41,10 +41,9 @@ fn narrow_key(chart: &Chart) -> (usize, i32) {
     (columns, rows as i32 * ROW)
 }
 
-/// The upright marks, whose names have no room in the narrow plot: they stand in its key.
+/// The marks whose names would cross lines in the narrow plot: they stand in its key.
 fn named_marks(chart: &Chart) -> impl Iterator<Item = &Mark> {
-    let is_named = |m: &&Mark| m.vertical && !m.label.is_empty();
-    chart.marks.iter().filter(is_named)
+    chart.marks.iter().filter(|m| !m.label.is_empty())
 }
 
 /// How large the narrow form is.
@@ -137,12 +136,11 @@ fn draw_key<DB: DrawingBackend>(chart: &Chart, top: i32, pen: &Pen<DB>) -> Resul
         let at = (10, top + 14 + (first + i as i32) * ROW);
         let ink = mark.colour.map_or(GREY, text_colour);
         group(pen.root, pen.k, owner(chart, mark), || {
-            pen.sample(
-                (at.0 + 17, at.1 - 9),
-                (at.0 + 17, at.1 + 9),
-                Some((3, 5)),
-                ink,
-            )?;
+            let (a, b) = match mark.vertical {
+                true => ((at.0 + 17, at.1 - 9), (at.0 + 17, at.1 + 9)),
+                false => (at, (at.0 + 34, at.1)),
+            };
+            pen.sample(a, b, Some((3, 5)), ink)?;
             let name = shortened(&mark.label, 48);
             pen.label(&name, (at.0 + 42, at.1), 14, ink, HPos::Left)
         })?;
@@ -168,7 +166,7 @@ fn draw_marks<DB: DrawingBackend>(
             is_inside = lines::mark(plot, mark, k)?;
             Ok(())
         })?;
-        if !is_inside {
+        if !is_inside || is_narrow {
             continue;
         }
         let style = style_of(mark, k);
@@ -190,9 +188,6 @@ fn draw_marks<DB: DrawingBackend>(
             let label = Text::new(mark.label.clone(), (from, -16 * k), style);
             plot.plotting_area().draw(&(EmptyElement::at(at) + label))?;
         }
-    }
-    if is_narrow {
-        return Ok(());
     }
     upright.sort_by_key(|(_, (x, _))| *x);
     let wanted: Vec<(i32, i32)> = upright.iter().map(|u| u.1).collect();

@@ -42,7 +42,7 @@ impl Report<'_> {
         out.write(artefacts::REPLAY_SERIES_CSV, &self.series_csv())?;
         out.write(artefacts::RUN_JSON, &self.run_json()?)?;
         for (name, chart) in self.charts() {
-            out.draw(&name, &chart)?;
+            out.draw(name, &chart)?;
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ impl SensitivityReport<'_> {
             ));
         }
         for (name, chart) in charts {
-            out.draw(&name, &chart)?;
+            out.draw(name, &chart)?;
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ impl Report<'_> {
             ("rate_by_weekday", self.days_chart()),
             ("dispersion", self.dispersion_chart()),
         ] {
-            out.draw(&name, &chart)?;
+            out.draw(name, &chart)?;
         }
         Ok(())
     }
