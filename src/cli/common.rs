@@ -1,69 +1,22 @@
 //! Arguments and effects that several commands share.
 
+use super::EXIT_INTERRUPTED;
 use super::beforehand::tell_how_long;
 use super::drawing::DrawArgs;
+pub(crate) use super::failure::{Failure, interrupted};
 use super::number::{expected_of, seed, whole};
-use super::{EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE};
 use clap::Args;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kvplan::models::quantity::{Count, Probability};
-use kvplan::models::{ConfigError, Override, parse_overrides};
+use kvplan::models::{Override, parse_overrides};
 use kvplan::pricing::Date;
-use kvplan::report::error::WriteError;
 use kvplan::run::effort::Effort;
 use kvplan::run::precision::{MOST_REPLICATIONS, Precision};
 use kvplan::run::scenario::Scenario;
-use kvplan::study::error::StudyError;
-use kvplan::study::partial::error::PartialError;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// Why a command stopped, and with which exit code.
-pub(crate) struct Failure {
-    pub message: String,
-    pub code: u8,
-}
-
-impl Failure {
-    /// Wrong arguments or input.
-    pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
-        Failure {
-            message: message.to_string(),
-            code: EXIT_USAGE,
-        }
-    }
-
-    /// Something that should not happen whatever the input.
-    pub(crate) fn defect(message: impl std::fmt::Display) -> Self {
-        Failure {
-            message: message.to_string(),
-            code: EXIT_DEFECT,
-        }
-    }
-}
-
-impl From<PartialError> for Failure {
-    fn from(e: PartialError) -> Self {
-        Failure::usage(e)
-    }
-}
-
-impl From<WriteError> for Failure {
-    fn from(e: WriteError) -> Self {
-        match e {
-            WriteError::Stopped => interrupted(),
-            _ => Failure::usage(e),
-        }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(e: ConfigError) -> Self {
-        Failure::usage(e)
-    }
-}
 
 /// What every simulating command accepts.
 #[derive(Args, Clone)]
@@ -308,24 +261,6 @@ pub(crate) fn catch_interrupts() {
 /// The flag that long computations look at.
 pub(crate) fn interrupt_flag() -> &'static AtomicBool {
     &INTERRUPTED
-}
-
-/// The failure of a command that was told to stop.
-pub(crate) fn interrupted() -> Failure {
-    Failure {
-        message: "interrupted; earlier output is untouched".into(),
-        code: EXIT_INTERRUPTED,
-    }
-}
-
-impl From<StudyError> for Failure {
-    fn from(e: StudyError) -> Self {
-        match e {
-            StudyError::Interrupted => interrupted(),
-            StudyError::Broken(_) => Failure::defect(e),
-            _ => Failure::usage(e),
-        }
-    }
 }
 
 /// Does work on the network, in real time, on one thread.

@@ -12,6 +12,7 @@ mod coverage;
 mod diff;
 mod drawing;
 mod explore;
+mod failure;
 mod fetch;
 mod fit;
 mod forecast;

@@ -4,7 +4,7 @@
 //! that of the answer. Any other trouble is kept, and ends the command with a message. Control
 //! characters never reach a terminal from an input.
 
-use super::common::Failure;
+use super::failure::Failure;
 use kvplan::models::files::words;
 use std::fmt::{Arguments, Write as _};
 use std::io::{self, ErrorKind, IsTerminal, Write};

@@ -6,8 +6,9 @@ use crate::models::dist::Sampler;
 use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
 use crate::sim::random::StreamRng;
-use crate::telemetry::aggregate::{Aggregate, Metrics, ProviderNames};
+use crate::telemetry::aggregate::{Aggregate, ProviderNames};
 use crate::telemetry::keys::Bucket;
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::ports::Clock;
 use crate::telemetry::record::Record;
 use crate::units::Timestamp;
@@ -77,7 +78,7 @@ impl AnalyticsEngine {
         };
         let as_of = self.clock.now();
         self.clock.sleep(took).await;
-        total.metrics(names, as_of)
+        Metrics::known(total, names, as_of)
     }
 
     /// What was used so far.

@@ -1,6 +1,6 @@
 //! The system health report.
 
-use super::aggregate::{Figures, ProviderMetrics};
+use super::metrics::{Figures, ProviderMetrics};
 use crate::units::quantity::{self, Probability};
 use serde::{Deserialize, Serialize};
 use std::fmt;

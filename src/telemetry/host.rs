@@ -13,10 +13,10 @@
 //! leaves behind stays in the collector for the next. The example `collector` of this package runs all of
 //! it on a KV in memory.
 
-use super::aggregate::Metrics;
 use super::collector::{BatchNumber, Collector, Recorded};
 use super::counters::LossCause;
 use super::health::{HealthReport, health_report};
+use super::metrics::Metrics;
 use super::policy::Policy;
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache, WaitUntil};
 use super::record::ProviderId;

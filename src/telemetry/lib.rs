@@ -20,6 +20,7 @@ pub mod host;
 pub mod keys;
 mod lease;
 pub mod load;
+pub mod metrics;
 pub mod policy;
 pub mod ports;
 pub mod query;

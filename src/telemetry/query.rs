@@ -1,15 +1,15 @@
 //! Queries: stored aggregates of a window, merged, through the cache.
 
-use super::aggregate::Metrics;
 use super::collector::Collector;
 use super::keys::{Bucket, Slot};
 use super::lease::SILENCE;
 use super::load::join_all;
+use super::metrics::Metrics;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions};
 use super::record::ProviderId;
-use super::state::{Flight, QueryKey, State};
-use super::sum::{Stored, Sum, WINDOWS};
+use super::state::{Flight, State};
+use super::sum::{QueryKey, Stored, Sum, WINDOWS};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,21 +1,21 @@
 //! What a collector has in its memory.
 
-use super::aggregate::{Aggregate, Metrics, ProviderNames};
+use super::aggregate::{Aggregate, ProviderNames};
 use super::cache::TtlCache;
 use super::counters::Counters;
 use super::keys::{Bucket, Slot};
+use super::metrics::Metrics;
 use super::policy::Policy;
 use super::ports::KvError;
 use super::rate::RateEstimate;
-use super::record::{ProviderId, Record};
+use super::record::Record;
 use super::resilience::{Breaker, RetryTokens};
-use super::sum::Sums;
+use super::sum::{QueryKey, Sums};
 use crate::units::Timestamp;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Everything that changes; borrowed for a moment, never over an `await`.
 pub(super) struct State {
@@ -135,14 +135,6 @@ impl Covered {
         self.records += 1;
         self.at_sum_ns += u128::from(record.at.as_nanos());
     }
-}
-
-/// What a cached result answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct QueryKey {
-    pub window: Duration,
-    /// One provider's metrics have an entry of their own if the policy says so.
-    pub provider: Option<ProviderId>,
 }
 
 /// A read of the KV whose answer other queries look out for.

@@ -7,11 +7,20 @@
 
 use super::aggregate::{Aggregate, ProviderNames};
 use super::ports::Value;
-use super::state::QueryKey;
+use super::record::ProviderId;
 use super::value::Room;
 use std::cell::{Cell, OnceCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// What a cached result answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct QueryKey {
+    pub window: Duration,
+    /// One provider's metrics have an entry of their own if the policy says so.
+    pub provider: Option<ProviderId>,
+}
 
 /// What was read of the KV: values in the order of their buckets.
 #[derive(Default)]
@@ -158,7 +167,6 @@ mod tests {
     use crate::record::Record;
     use crate::units::Timestamp;
     use std::slice;
-    use std::time::Duration;
 
     fn window(seconds: u64) -> QueryKey {
         QueryKey {

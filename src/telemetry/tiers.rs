@@ -1,11 +1,11 @@
 //! Tiers around the KV: a cache that all isolates share, and an archive for old days.
 
-use super::aggregate::{Aggregate, Metrics};
+use super::aggregate::Aggregate;
 use super::collector::Collector;
 use super::keys::Bucket;
+use super::metrics::Metrics;
 use super::ports::{Archive, Clock, Kv, KvError, SharedCache};
-use super::state::QueryKey;
-use super::sum::{Sum, add_all};
+use super::sum::{QueryKey, Sum, add_all};
 use crate::units::{DAY, Timestamp};
 use std::rc::Rc;
 use std::time::Duration;
