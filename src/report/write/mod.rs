@@ -4,6 +4,7 @@ pub mod assertions;
 pub mod breakeven;
 pub mod calibrate;
 pub mod chaos;
+mod claim_words;
 pub mod claims;
 pub mod compare;
 pub mod coverage;

@@ -10,6 +10,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::{OutputDir, json};
 use crate::report::reason::reason_words;
+use crate::report::record;
 use crate::report::settings::settings;
 use crate::run::metric::{ALLOWANCES, METRICS};
 use crate::run::scenario::Scenario;
@@ -42,10 +43,8 @@ pub fn write(
     let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
     levels.dedup();
     let settings = settings_line(scenario, cells);
-    out.write(
-        artefacts::RUN_JSON,
-        &run_json("sweep", scenario, &levels, settings, judged)?,
-    )?;
+    let run = run_json("sweep", scenario, &levels, settings, judged)?;
+    record::write(out, &run)?;
     for (name, chart) in charts(scenario, cells) {
         for extension in ["svg", "png"] {
             chart.draw(&out.staged(&format!("{name}.{extension}"))?)?;
