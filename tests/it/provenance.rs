@@ -40,6 +40,17 @@ fn words(value: &Value) -> Vec<String> {
 /// Little work, in the least order: what is kept is in an order of its own.
 const SHORT: &str = "-n 2 --set period.requests=300 --set period.at_least=10s";
 
+/// Two candidates.
+const SEARCH: &str = r#"
+title = "Small"
+base = "optimised"
+base_many_writers = "optimised-fleet"
+plans = ["paid"]
+[[dimension]]
+name = "cache TTL"
+option = [{ label = "5 s" }, { label = "15 s", set = { "cache.ttl" = "15 s" } }]
+"#;
+
 /// Inputs that some commands read.
 fn inputs(dir: &Path) {
     let lines: String = (1..200)
@@ -56,6 +67,7 @@ fn inputs(dir: &Path) {
     .unwrap();
     let usage = "date,meter,quantity\n2026-11-02,kv.reads,40000\n2026-11-03,kv.reads,42000\n";
     fs::write(dir.join("usage.csv"), usage).unwrap();
+    fs::write(dir.join("small.toml"), SEARCH).unwrap();
     let log = kvplan(dir, &["trace", "--requests", "200"]).stdout;
     fs::write(dir.join("requests.csv"), log).unwrap();
 }
@@ -71,10 +83,13 @@ const COMMANDS: [(&str, bool); 17] = [
     ("replay requests.csv --amplify 2", true),
     ("breakeven --traffic 100k..1M --fixed-cost 1", true),
     (
-        "forecast --traffic 300k --months 3 --futures 20 --growth=-5%/month",
+        "forecast --traffic 300k --months 3 --futures 100 --growth=-5%/month",
         true,
     ),
-    ("plan --traffic 100k --slo cost<20USD,loss<1%", true),
+    (
+        "plan --traffic 100k --slo cost<20USD,loss<1% --search small.toml",
+        true,
+    ),
     (
         "sensitivity --traffic 1M --morris 0 --policy optimised",
         true,
@@ -103,7 +118,7 @@ fn every_command_leaves_what_gives_its_results_again() {
             dir.path(),
             &[
                 &given[..],
-                &["--out", &out, "--quiet", "-j", "2"][..if takes_threads(line) { 4 } else { 3 }],
+                &["--out", &out, "--quiet", "-j", "2"][..if takes_threads(line) { 5 } else { 3 }],
             ]
             .concat(),
         );
@@ -190,7 +205,7 @@ fn a_folder_of_two_commands_has_the_records_of_both() {
         kvplan(dir.path(), &[args, &short, &end].concat())
     };
     run(&["sweep", "--traffic", "1M"]);
-    run(&["forecast", "--months", "2", "--futures", "9"]);
+    run(&["forecast", "--months", "2", "--futures", "100"]);
     let out = dir.path().join("o");
     assert_eq!(record(&out, "run.json")["command"], "forecast");
     assert_eq!(record(&out, "run-sweep.json")["command"], "sweep");
