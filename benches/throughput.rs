@@ -1,7 +1,8 @@
 //! Simulated requests per second on one core: the real components in the simulator, beside a
 //! hand-written loop of the same model, in the same process. Also the memory of long runs.
 //!
-//! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests.
+//! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `loop N` runs the loop
+//! without values alone, on N requests at 100M a month, for `benches/peers`.
 
 use kvplan::models::quantity::{Count, Rate};
 use kvplan::models::{load, parse_overrides};
@@ -222,6 +223,14 @@ fn peak_mib() -> Option<f64> {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, requests, ..] = arguments.as_slice()
+        && first == "loop"
+    {
+        let requests = requests.parse().expect("a number of requests");
+        let (requests, _) = counters_only(requests, Count(100_000_000));
+        println!("{{\"requests\": {requests}}}");
+        return;
+    }
     for (label, traffic) in [
         ("10M requests/month", TRAFFIC),
         ("100M requests/month", Count(100_000_000)),

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::given;
 use super::number::parse_traffic;
 use super::session::Session;
 use super::shape::ShapeArgs;
@@ -82,7 +83,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     session.answer(
         &args.shape.shape(),
-        |out| report.write(out),
+        |out| {
+            report.write(out)?;
+            given::record().of(&scenario, report.settings()).write(out)
+        },
         || {
             Answer::new()
                 .say(report.settings())

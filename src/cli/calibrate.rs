@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, catch_interrupts, file_name, label};
+use super::given;
 use super::number::seed;
 use super::session::Session;
 use super::shape::ShapeArgs;
@@ -73,7 +74,11 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .using(format!("; use it with --set latency={}", file.display()))
         .answer(
             &shape,
-            |out| report.write(out),
+            |out| {
+                report.write(out)?;
+                let title = format!("Latency profile calibrated by {}", labels.join(", "));
+                given::record().titled(title, Some(args.seed)).write(out)
+            },
             || {
                 let left_out = measured.left_out();
                 let said = left_out.map(|(what, times)| format!("{what} ({times})"));

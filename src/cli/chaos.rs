@@ -1,6 +1,7 @@
 //! `kvplan chaos`.
 
 use super::common::{Failure, SimulationArgs, traffic_of};
+use super::given;
 use super::number::whole;
 use super::print::say;
 use super::session::{Session, compute};
@@ -145,7 +146,11 @@ fn random(args: &Args) -> Result<u8, Failure> {
     })?;
     let dir = args.out.display();
     session.deliver(
-        |out| report::write_found(&found, out),
+        |out| {
+            report::write_found(&found, out)?;
+            let title = "Random cases against every invariant";
+            given::record().titled(title, Some(first)).write(out)
+        },
         || {
             for finding in &found.findings {
                 say!("{}", report::finding_text(finding));
@@ -233,7 +238,11 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
     let worst = session.compute(steps, |work, _| search_worst(&task, work))?;
     session.answer(
         &args.shape.shape(),
-        |out| report::write_worst(goal, &args.ranges, &worst, out),
+        |out| {
+            report::write_worst(goal, &args.ranges, &worst, out)?;
+            let line = settings(&scenario).at(&[traffic]).line();
+            given::record().of(&scenario, line).write(out)
+        },
         || {
             let line = settings(&scenario).at(&[traffic]).line();
             let mut answer = Answer::new()

@@ -75,7 +75,9 @@ impl Format {
     pub(crate) fn form(self) -> Form {
         match self {
             Format::Markdown => Form::Markdown,
-            _ => Form::Table,
+            Format::Json => Form::Json,
+            Format::Csv => Form::Csv,
+            Format::Table | Format::Focus => Form::Table,
         }
     }
 

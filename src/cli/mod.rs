@@ -16,6 +16,7 @@ mod failure;
 mod fetch;
 mod fit;
 mod forecast;
+mod given;
 mod invoice;
 mod man;
 mod merge;
@@ -161,7 +162,9 @@ fn command() -> clap::Command {
 
 /// Parses the arguments, runs the command, and reports an error in one message.
 pub(crate) fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let command = command();
+    let matches = command.clone().get_matches();
+    given::keep(&command, &matches);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     panic::set_hook(Box::new(report_panic));
     let answer =

@@ -1,6 +1,7 @@
 //! `kvplan plan`.
 
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::given;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use super::{EXIT_NO, EXIT_OK};
@@ -127,7 +128,10 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     };
     session.answer(
         &args.shape.shape(),
-        |out| report.write(out),
+        |out| {
+            report.write(out)?;
+            given::record().of(&scenario, report.settings()).write(out)
+        },
         || {
             let mut answer = Answer::new().say(report.settings()).gap();
             answer = match result.choice {

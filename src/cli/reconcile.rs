@@ -3,6 +3,7 @@
 use super::calibrate::text_of;
 use super::common::{Failure, OutputArgs, SimulationArgs, label, traffic_of};
 use super::fetch::{fetch, last_week};
+use super::given;
 use super::invoice::Format;
 use super::print::say;
 use super::session::Session;
@@ -125,7 +126,11 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         invoice: &invoice,
         excesses: &excesses,
     };
-    let written = session.write(|out| report.write(out))?;
+    let written = session.write(|out| {
+        report.write(out)?;
+        let record = given::record();
+        record.of(&scenario, &report.settings).write(out)
+    })?;
     if !args.format.is_for_people() {
         args.format.print(&invoice, &args.look)?;
     } else if let Some(written) = written {

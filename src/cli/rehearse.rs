@@ -9,6 +9,7 @@ use kvplan::models::quantity::{Count, format_duration, parse_duration};
 use kvplan::report::artefacts;
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
+use kvplan::report::record;
 use kvplan::report::settings::settings;
 use kvplan::report::table::Answer;
 use kvplan::report::write::run::not_billed;
@@ -126,7 +127,7 @@ fn write(
         &rehearsal::rehearsal_csv(rehearsals),
     )?;
     let run = sweep::run_json("rehearse", first, &[traffic], settings.to_owned(), &[])?;
-    out.write(artefacts::RUN_JSON, &run)?;
+    record::write(out, &run)?;
     let timelines: Vec<_> = rehearsals.iter().map(|r| &r.timeline).collect();
     timeline::write(first, settings, &timelines, out)
 }

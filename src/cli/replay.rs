@@ -1,12 +1,12 @@
 //! `kvplan replay`.
 
-use super::EXIT_OK;
+use super::assertions::{AssertArgs, tell};
 use super::common::{
     Failure, OutputArgs, SimulationArgs, byte_progress, catch_interrupts, interrupt_flag, label,
 };
 use super::number::seed;
 use super::session::Session;
-use super::shape::ShapeArgs;
+use super::shape::{ShapeArgs, is_for_people};
 use clap::ValueEnum;
 use kvplan::models::ValueError;
 use kvplan::models::quantity::parse_duration;
@@ -31,6 +31,7 @@ use std::time::Duration;
   zcat logs/*.gz | kvplan replay - --column timestamp=EdgeStartTimestamp
   kvplan replay requests.csv --from 2026-11-02T00:00:00Z --to 2026-11-03T00:00:00Z
   kvplan trace --traffic 10M | kvplan replay -          a scenario's own arrivals
+  kvplan replay requests.csv --assert 'cost<20USD'      exit code 1 if that does not hold of every policy
 
 The log is CSV with a header; `timestamp` must be there, the others may be:
   timestamp    RFC 3339 with an offset, or a number since 1970 (s, ms, us or ns by its size)
@@ -77,6 +78,8 @@ pub(crate) struct Args {
     interval: Option<Duration>,
     #[command(flatten)]
     trace: TraceArgs,
+    #[command(flatten)]
+    assertions: AssertArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -166,14 +169,18 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     );
     bar.finish_and_clear();
     let replayed = replayed?;
+    let judged = args.assertions.judge(&replayed.cells);
     let result = Report {
         scenario: &scenario,
         spec: &spec,
         replay: &replayed,
+        judged: &judged,
         label,
     };
+    let shape = args.shape.shape();
+    let is_told = is_for_people(&shape) && !quiet;
     session.answer(
-        &args.shape.shape(),
+        &shape,
         |out| result.write(out),
         || {
             let measures = report::metrics_table(metric::METRICS, &replayed.cells);
@@ -201,7 +208,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             answer.gap().say(result.caveat())
         },
     )?;
-    Ok(EXIT_OK)
+    Ok(tell(&judged, is_told))
 }
 
 /// What a log of so many bytes takes at least: its rows, and as many events again.

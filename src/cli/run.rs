@@ -29,6 +29,7 @@ use std::time::Duration;
 #[command(after_help = "Examples:
   kvplan run                                   the default scenario
   kvplan run --scenario production-1m --policy optimised
+  kvplan run --format csv                      every measure at full precision, for a script
   kvplan run --policy optimised --format focus   the projected invoice, for FinOps tools
   kvplan run --assert 'cost<20USD,hit_ratio>80%'   exit code 1 if that does not hold of every policy
   kvplan run --precision 2%                    as many replications as it takes for that
@@ -54,7 +55,8 @@ pub(crate) struct Args {
     /// Invocations to trace in the first replication of each policy
     #[arg(long, requires = "out", value_name = "N", default_value_t = 100, value_parser = whole(0_usize, MOST_TRACED))]
     trace: usize,
-    /// Print the projected invoice alone in that form, of one policy; focus has the columns of FOCUS, for FinOps tools
+    /// Form of the answer on the terminal; json has all tables and csv the measures, with numbers at full precision, and
+    /// nothing else is printed; focus is the projected invoice of one policy, with the columns of FOCUS, for FinOps tools
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     #[command(flatten)]
@@ -79,9 +81,9 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let scenario: Scenario = args.simulation.load()?;
     let policies = scenario.policies.len();
-    if !args.format.is_for_people() && policies > 1 {
+    if args.format == Format::Focus && policies > 1 {
         return Err(Failure::usage(format!(
-            "--format: found {policies} policies, expected one, whose invoice is printed: --policy"
+            "--format focus: found {policies} policies, expected one, whose invoice is printed: --policy"
         )));
     }
     let traffic = traffic_of(args.traffic, &scenario)?;
@@ -121,9 +123,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             .and_then(|()| out.commit())?;
     }
     let is_told = args.format.is_for_people();
-    if !is_told {
-        print_invoice(&scenario, &cells[0], args.format, &args.look)?;
-    } else if !quiet {
+    if args.format == Format::Focus {
+        print_focus(&scenario, &cells[0], &args.look)?;
+    } else if !(is_told && quiet) {
         let settings = settings_line(&scenario, &cells);
         let answer = Answer::new()
             .say(settings)
@@ -151,13 +153,8 @@ fn observe(scenario: &Scenario, traffic: Count, args: &Args) -> Result<Vec<Timel
     })
 }
 
-/// The invoice for the mean usage, alone.
-fn print_invoice(
-    scenario: &Scenario,
-    cell: &Cell,
-    format: Format,
-    look: &LookArgs,
-) -> Result<(), Failure> {
+/// The invoice for the mean usage, alone, for FinOps tools.
+fn print_focus(scenario: &Scenario, cell: &Cell, look: &LookArgs) -> Result<(), Failure> {
     let mut usage = Usage::default();
     for line in &cell.pooled.invoice.lines {
         if let Some(meter) = line.item {
@@ -172,7 +169,7 @@ fn print_invoice(
         invoice: &bill.0,
         excesses: &bill.1,
     };
-    format.print(&report, look)
+    Format::Focus.print(&report, look)
 }
 
 fn measures(scenario: &Scenario, cells: &[Cell]) -> Answer {

@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
+use super::given;
 use super::number::whole;
 use super::session::Session;
 use super::shape::ShapeArgs;
@@ -114,7 +115,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     session.answer(
         &args.shape.shape(),
-        |out| report.write(out),
+        |out| {
+            report.write(out)?;
+            given::record().of(&base, report.settings()).write(out)
+        },
         || {
             Answer::new()
                 .say(report.settings())

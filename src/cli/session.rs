@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use kvplan::models::quantity::{Count, format_duration};
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
+use kvplan::report::settings::idle_requests;
 use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::error::StudyError;
@@ -78,21 +79,12 @@ pub(crate) fn compute<T, E: Into<Failure>>(
 /// Says so to whoever sits at a terminal if `period.requests` was given and decides nothing.
 pub(crate) fn remark_idle_requests(scenario: &Scenario, levels: &[Count], quiet: bool) {
     let is_told = !quiet && std::io::stderr().is_terminal();
-    if let Some(said) = idle_requests(scenario, levels).filter(|_| is_told) {
-        remark(&said);
+    if let Some(idle) = idle_requests(scenario, levels).filter(|_| is_told) {
+        let (given, period) = (idle.given, format_duration(idle.period));
+        remark(&format!(
+            "--set {given}: has no effect, as {period} or more are simulated anyway"
+        ));
     }
-}
-
-/// What is to be said of a `period.requests` that was given, if the period is longer at every level anyway.
-fn idle_requests(scenario: &Scenario, levels: &[Count]) -> Option<String> {
-    let mut arguments = scenario.arguments.iter();
-    let given = arguments.find(|o| o.trim_start().starts_with("period.requests"))?;
-    let mut without = scenario.clone();
-    without.period.requests = Count(1);
-    let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
-    let least = format_duration(scenario.period.at_least);
-    (levels.iter().all(is_idle))
-        .then(|| format!("--set {given}: has no effect, as period.at_least = {least} is longer"))
 }
 
 /// Sweeps the levels, keeping nothing on the way.
@@ -232,29 +224,5 @@ impl Session {
             say!("{written}");
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_of_requests_that_decides_nothing_is_told() {
-        let told = |requests: u64, levels: &[u64]| {
-            let mut scenario = Scenario::load("default", &[], None, &[]).unwrap();
-            scenario.period.requests = Count(requests);
-            scenario.arguments = vec!["--set".into(), format!("period.requests={requests}")];
-            let levels: Vec<Count> = levels.iter().copied().map(Count).collect();
-            idle_requests(&scenario, &levels)
-        };
-        let said = told(300, &[1_000_000]).unwrap();
-        assert!(
-            said.ends_with("as period.at_least = 1 h is longer"),
-            "{said}"
-        );
-        assert_eq!(told(3_000, &[1_000_000]), None);
-        // It decides at one of the levels.
-        assert_eq!(told(300, &[10_000, 1_000_000]), None);
     }
 }

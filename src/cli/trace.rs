@@ -2,10 +2,12 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted, traffic_of};
+use super::given;
 use super::number::seed;
 use kvplan::models::files::words;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, parse_duration};
+use kvplan::report::settings::settings;
 use kvplan::report::stream::into_file;
 use kvplan::run::Point;
 use kvplan::run::scenario::Scenario;
@@ -50,7 +52,7 @@ pub(crate) struct Args {
     /// Write what comes before the measurement too
     #[arg(long)]
     with_warm_up: bool,
-    /// File to write, gzipped if its name ends in .gz [default: standard output]
+    /// File to write, gzipped if its name ends in .gz, and FILE.run.json with what made it [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -91,7 +93,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
                 other.map_err(|e| format!("standard output: cannot be written ({})", words(&e)))
             }
         },
-        Some(path) => into_file(path, write).map_err(|e| e.to_string()),
+        Some(path) => {
+            let line = settings(&scenario).at(&[traffic]).line();
+            let record = given::record().of(&scenario, line).json();
+            let written = record.and_then(|record| into_file(path, &record, write));
+            written.map_err(|e| e.to_string())
+        }
     };
     match written.map_err(Failure::usage)? {
         Some(_) => Ok(EXIT_OK),

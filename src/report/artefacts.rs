@@ -11,6 +11,12 @@ pub const SWEEP_CSV: &str = "sweep.csv";
 pub const REPLICATIONS_CSV: &str = "replications.csv";
 /// What it takes to repeat a command.
 pub const RUN_JSON: &str = "run.json";
+
+/// The same of a command that was not the last in its folder.
+pub fn run_json_of(command: &str) -> String {
+    format!("run-{command}.json")
+}
+
 /// All measures of `run`, by policy.
 pub const MEASURES_CSV: &str = "measures.csv";
 /// Invoices of `run`, line by line.

@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod measured;
 pub mod output;
 pub mod reason;
+pub mod record;
 pub mod results;
 pub mod settings;
 pub mod shell;

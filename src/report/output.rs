@@ -9,6 +9,7 @@ use super::draw::drawing::Picture;
 use super::draw::look::Look;
 use super::error::WriteError;
 use crate::models::disk;
+use crate::models::files::{self, FILE_BYTES};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -122,6 +123,12 @@ impl OutputDir {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let path = self.staged(name)?;
         disk::write(&path, bytes).map_err(WriteError::of_writing(name))
+    }
+
+    /// What an earlier command has left in the folder under that name; none if that cannot be read.
+    pub fn earlier(&self, name: &str) -> Option<Vec<u8>> {
+        let text = files::read_text(&self.target.join(name), FILE_BYTES);
+        text.ok().map(String::into_bytes)
     }
 
     fn go_on(&self) -> Result<(), WriteError> {

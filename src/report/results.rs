@@ -2,6 +2,7 @@
 
 use super::artefacts;
 use super::html::csv_file::{self, Csv, Row, at_line, not_read};
+use super::record::file_of;
 use crate::models::ConfigError;
 use crate::models::files::{self, FILE_BYTES, reason};
 use crate::models::quantity::Count;
@@ -68,7 +69,17 @@ pub fn read(dir: &Path) -> Result<Results, ConfigError> {
 
 /// What the command says of itself; none if the file is not there.
 fn read_run(dir: &Path) -> Result<Option<Value>, ConfigError> {
-    let path = dir.join(artefacts::RUN_JSON);
+    let last = read_record(dir, artefacts::RUN_JSON)?;
+    let command = last.as_ref().and_then(|r| r["command"].as_str());
+    // Another command may have come after; what it is about is not in these tables.
+    match file_of(dir, &["sweep", "run"], command) {
+        file if file == artefacts::RUN_JSON => Ok(last),
+        file => read_record(dir, &file),
+    }
+}
+
+fn read_record(dir: &Path, file: &str) -> Result<Option<Value>, ConfigError> {
+    let path = dir.join(file);
     if !path.is_file() {
         return Ok(None);
     }

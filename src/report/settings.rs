@@ -5,6 +5,7 @@ use crate::run::scenario::Scenario;
 use crate::telemetry::policy::Policy;
 use crate::workload::arrivals::Spacing;
 use std::fmt::Display;
+use std::time::Duration;
 
 /// What a result was made with: the scenario, the plan, the traffic, the fleet, the latency, the
 /// prices, what was set otherwise than the scenario has it, replications and seed.
@@ -160,13 +161,47 @@ impl Settings<'_> {
     /// scenario and are not told by a part of their own, and those of the command.
     fn options(&self) -> Option<String> {
         let of_scenario = self.scenario.arguments.chunks_exact(2);
+        let idle = idle_requests(self.scenario, &self.levels);
+        let told = |p: &[String]| match &idle {
+            Some(idle) if idle.given == p[1] => {
+                let period = format_duration(idle.period);
+                format!("{} (no effect: {period} or more anyway)", p.join(" "))
+            }
+            _ => p.join(" "),
+        };
         let given: Vec<String> = of_scenario
             .filter(|p| ["--policy", "--set", "--precision"].contains(&p[0].as_str()))
-            .map(|p| p.join(" "))
+            .map(told)
             .chain(self.own.iter().cloned())
             .collect();
         (!given.is_empty()).then(|| format!("with {}", given.join(" ")))
     }
+}
+
+/// A `period.requests` that was given and decides nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdleRequests {
+    /// As it was given: `period.requests=5k`.
+    pub given: String,
+    /// What is simulated at least at any level, with or without it.
+    pub period: Duration,
+}
+
+/// Whether `period.requests` was given while the period is longer at every level anyway: by `period.at_least`, or as
+/// whole days are simulated. No levels stand for the scenario's own traffic.
+pub fn idle_requests(scenario: &Scenario, levels: &[Count]) -> Option<IdleRequests> {
+    let mut arguments = scenario.arguments.iter();
+    let given = arguments.find(|o| o.trim_start().starts_with("period.requests"))?;
+    let own = [scenario.traffic_per_month];
+    let levels = if levels.is_empty() { &own } else { levels };
+    let mut without = scenario.clone();
+    without.period.requests = Count(1);
+    let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
+    let period = levels.iter().map(|l| scenario.horizon(*l)).min()?;
+    levels.iter().all(is_idle).then(|| IdleRequests {
+        given: given.clone(),
+        period,
+    })
 }
 
 fn traffic(levels: &[Count]) -> Option<String> {
@@ -250,5 +285,26 @@ mod tests {
                 scenario.catalog.checked
             )
         );
+    }
+
+    #[test]
+    fn a_number_of_requests_that_decides_nothing_is_told() {
+        let told = |requests: u64, plan: &str, levels: &[u64]| {
+            let given = format!("period.requests={requests}");
+            let overrides = parse_overrides(std::slice::from_ref(&given)).unwrap();
+            let mut scenario = Scenario::load("default", &[], Some(plan), &overrides).unwrap();
+            scenario.arguments = vec!["--set".into(), given];
+            let levels: Vec<Count> = levels.iter().copied().map(Count).collect();
+            settings(&scenario).at(&levels).line()
+        };
+        let line = told(300, "paid", &[1_000_000]);
+        let said = "; with --set period.requests=300 (no effect: 1 h or more anyway); ";
+        assert!(line.contains(said), "{line}");
+        // Daily allowances: whole days are simulated.
+        let line = told(5_000, "free", &[20_000_000]);
+        assert!(line.contains("(no effect: 1 d or more anyway); "), "{line}");
+        assert!(!told(3_000, "paid", &[1_000_000]).contains("no effect"));
+        // It decides at one of the levels.
+        assert!(!told(300, "paid", &[10_000, 1_000_000]).contains("no effect"));
     }
 }

@@ -1,5 +1,6 @@
 //! A file that is too long to be held before it is written: in pieces, and gzipped if its name ends in `.gz`.
 
+use super::artefacts::RUN_JSON;
 use super::error::WriteError;
 use super::output::OutputDir;
 use crate::models::disk;
@@ -24,13 +25,14 @@ impl Write for Pieces {
     }
 }
 
-/// Lets `write` fill a file, which is in its place when all of it is written; if `write` gives nothing, what was there
-/// stays as it was.
+/// Lets `write` fill a file, which is in its place when all of it is written, and `record` beside it, as
+/// `FILE.run.json`; if `write` gives nothing, what was there stays as it was.
 ///
 /// # Errors
 /// If the name is none that can be written, the disk refuses, or `write` fails.
 pub fn into_file<T>(
     path: &Path,
+    record: &[u8],
     write: impl FnOnce(&mut dyn Write) -> io::Result<Option<T>>,
 ) -> Result<Option<T>, WriteError> {
     let fail = WriteError::of_writing(path.display());
@@ -52,6 +54,7 @@ pub fn into_file<T>(
         written
     };
     if written.is_some() {
+        out.write(&format!("{name}.{RUN_JSON}"), record)?;
         out.commit()?;
     }
     Ok(written)
@@ -80,15 +83,16 @@ mod tests {
                         .map(Some)
                 }
             };
-            into_file(&path, fill(0)).unwrap();
+            into_file(&path, b"{}", fill(0)).unwrap();
             let old = fs::read(&path).unwrap();
-            into_file(&path, fill(1)).unwrap();
+            into_file(&path, b"{}", fill(1)).unwrap();
             let new = fs::read(&path).unwrap();
             assert_ne!(old, new);
             let mut calls = 0;
             loop {
                 fs::write(&path, &old).unwrap();
-                let (written, failed) = disk::failing::at(calls, || into_file(&path, fill(1)));
+                let (written, failed) =
+                    disk::failing::at(calls, || into_file(&path, b"{}", fill(1)));
                 crate::report::output::finish_pending(dir.path()).unwrap();
                 let found = fs::read(&path).unwrap();
                 if let Err(e) = &written {
@@ -97,7 +101,9 @@ mod tests {
                 assert!(found == old || found == new, "{name}, call {calls}");
                 if !failed {
                     assert!(written.is_ok() && found == new);
-                    assert!(fs::read_dir(dir.path()).unwrap().count() == 1);
+                    // And its record; nothing hidden is left.
+                    assert!(dir.path().join(format!("{name}.run.json")).is_file());
+                    assert!(fs::read_dir(dir.path()).unwrap().count() == 2);
                     break;
                 }
                 calls += 1;
@@ -111,8 +117,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.csv");
         fs::write(&path, "old").unwrap();
-        let given_up = into_file(&path, |out| out.write_all(b"new").map(|()| None::<()>));
+        let given_up = into_file(&path, b"{}", |out| {
+            out.write_all(b"new").map(|()| None::<()>)
+        });
         assert_eq!(given_up.unwrap(), None);
         assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

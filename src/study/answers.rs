@@ -4,7 +4,9 @@
 //! Computed from the cells, where the replications still stand in pairs. A page that shows results
 //! words these and decides nothing, so it cannot contradict `compare`.
 
-use super::cheapest::{Reason, Standing, is_dearer, standings};
+use super::cheapest::{Reason, Saved, Standing, is_dearer, saved, standings};
+use super::savings::{Held, against_first};
+use super::stats::Estimate;
 use super::sweep::{Cell, crossing_of};
 use crate::run::metric::ALLOWANCES;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,10 @@ pub struct Answers {
     pub levels: Vec<Level>,
     /// Where one policy costs less than another.
     pub savings: Vec<Saving>,
+    /// What each other policy saves against the first at each level, where both do the whole work. Folders of earlier
+    /// versions have none.
+    #[serde(default)]
+    pub saved: Vec<SavedAt>,
     /// What each policy wants of each allowance.
     pub allowances: Vec<Allowance>,
     /// What goes wrong most, by measure, then policy.
@@ -67,6 +73,65 @@ pub struct Saving {
     pub from: u64,
     /// Greatest level, likewise.
     pub to: u64,
+    /// What it saves at the least of these levels and at the greatest; none in folders of earlier versions.
+    #[serde(default)]
+    pub ends: Option<[SavedAt; 2]>,
+}
+
+/// What a policy saves against another at a level, by the paired differences of their replications.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedAt {
+    /// Requests a month.
+    pub traffic: u64,
+    /// The policy that saves.
+    pub policy: String,
+    /// The policy whose bill is the measure.
+    pub over: String,
+    /// US dollars a month; below 0 where it costs more.
+    pub usd: f64,
+    /// Of the 95% interval; none for one replication.
+    pub usd_half_width: Option<f64>,
+    /// The same as a share of the other one's bill; none if that is nothing.
+    pub share: Option<f64>,
+    /// Of the 95% interval, likewise.
+    pub share_half_width: Option<f64>,
+}
+
+impl SavedAt {
+    fn of(cell: &Cell, over: &Cell) -> Self {
+        SavedAt::new(cell, &over.policy, saved(cell, over))
+    }
+
+    fn new(cell: &Cell, over: &str, Saved { usd, share }: Saved) -> Self {
+        let finite = |x: f64| Some(x).filter(|x| x.is_finite());
+        SavedAt {
+            traffic: cell.traffic.0,
+            policy: cell.policy.clone(),
+            over: over.to_owned(),
+            usd: usd.mean,
+            usd_half_width: finite(usd.half_width),
+            share: finite(share.mean),
+            share_half_width: finite(share.half_width),
+        }
+    }
+
+    /// Dollars a month with their interval.
+    pub fn usd(&self) -> Estimate {
+        Estimate {
+            mean: self.usd,
+            half_width: self.usd_half_width.unwrap_or(f64::NAN),
+            n: 0,
+        }
+    }
+
+    /// The share with its interval; without a value if the other one's bill is nothing.
+    pub fn share(&self) -> Estimate {
+        Estimate {
+            mean: self.share.unwrap_or(f64::NAN),
+            half_width: self.share_half_width.unwrap_or(f64::NAN),
+            n: 0,
+        }
+    }
 }
 
 /// How much of an allowance of the plan a policy wants.
@@ -163,6 +228,7 @@ pub fn answers(plan: &str, cells: &[Cell]) -> Answers {
         paired: cells.iter().all(|c| c.replications.len() > 1),
         levels: levels.iter().map(|stood| level(stood)).collect(),
         savings: savings(&levels, &policies),
+        saved: saved_against_first(cells),
         allowances: lines.allowances(),
         troubles: lines.troubles(),
         loss_unknown: loss_unknown(&all, &policies),
@@ -189,25 +255,50 @@ fn level(stood: &[Stood]) -> Level {
     }
 }
 
+/// What each other policy saves against the first at each level, in the order of the cells, where both do the whole
+/// work.
+pub fn saved_against_first(cells: &[Cell]) -> Vec<SavedAt> {
+    let Some(first) = cells.first().map(|c| c.policy.as_str()) else {
+        return Vec::new();
+    };
+    let held = against_first(cells).into_iter();
+    held.filter_map(|(cell, held)| match held {
+        Held::Saves(saved) => Some(SavedAt::new(cell, first, saved)),
+        Held::Excluded(..) => None,
+    })
+    .collect()
+}
+
+/// The cells of two policies at a level, if both do the whole work.
+fn pair<'a>(stood: &[Stood<'a>], policy: &str, over: &str) -> Option<(&'a Cell, &'a Cell)> {
+    let able = |name: &str| {
+        let of = stood.iter().find(|(c, _)| c.policy == name)?;
+        of.1.excluded().is_none().then_some(of.0)
+    };
+    able(policy).zip(able(over))
+}
+
 /// Every pair of policies, one over the other.
 fn savings(levels: &[&[Stood]], policies: &[String]) -> Vec<Saving> {
     let mut all = Vec::new();
     for policy in policies {
         for over in policies.iter().filter(|o| *o != policy) {
             let is_less = |stood: &&[Stood]| {
-                let able = |name: &String| {
-                    let of = stood.iter().find(|(c, _)| c.policy == *name);
-                    of.filter(|(_, standing)| standing.excluded().is_none())
-                };
-                let (mine, others) = (able(policy), able(over));
-                mine.zip(others).is_some_and(|(m, o)| is_dearer(o.0, m.0))
+                pair(stood, policy, over).is_some_and(|(mine, others)| is_dearer(others, mine))
+            };
+            let end = |stood: &[Stood]| {
+                pair(stood, policy, over).map(|(mine, others)| SavedAt::of(mine, others))
             };
             let stretches = levels.chunk_by(|a, b| is_less(a) == is_less(b));
-            all.extend(stretches.filter(|s| is_less(&s[0])).map(|s| Saving {
-                policy: policy.clone(),
-                over: over.clone(),
-                from: s[0][0].0.traffic.0,
-                to: s[s.len() - 1][0].0.traffic.0,
+            all.extend(stretches.filter(|s| is_less(&s[0])).map(|s| {
+                let (first, last) = (s[0], s[s.len() - 1]);
+                Saving {
+                    policy: policy.clone(),
+                    over: over.clone(),
+                    from: first[0].0.traffic.0,
+                    to: last[0].0.traffic.0,
+                    ends: end(first).zip(end(last)).map(|(a, b)| [a, b]),
+                }
             }));
         }
     }

@@ -1,7 +1,9 @@
 //! The JSON Schemas of all kinds of model files.
 
 use super::claims::ClaimFile;
+use super::plan::space::Search;
 use super::rehearsal::Checklist;
+use super::sensitivity::Inputs;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::fleet::FleetSpec;
 use crate::cloud::kv::KvLimits;
@@ -49,4 +51,6 @@ pub const KINDS: &[Kind] = &[
     kind::<Checklist>("checklist"),
     kind::<StoreSpec>("store"),
     kind::<ClaimFile>("claims"),
+    kind::<Search>("search"),
+    kind::<Inputs>("sensitivity"),
 ];

@@ -13,10 +13,11 @@ use crate::run::scenario::Scenario;
 use crate::sim::random::Streams;
 use crate::study::stats::pool::{Pooled, pool};
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Inputs with their ranges; data in `models/sensitivities`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inputs {
     /// What it is, in one line.
@@ -27,7 +28,7 @@ pub struct Inputs {
 }
 
 /// One input.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Its name in reports.
@@ -57,7 +58,7 @@ pub struct Input {
 }
 
 /// The scale of a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputScale {
     /// Evenly.

@@ -417,7 +417,30 @@ fn a_run_prints_its_projected_invoice_for_finops_tools() {
         "--policy",
         "optimised",
         "--format",
-        "json",
+        "focus",
     ]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+    // All that people see, of every policy, at full precision.
+    let output = run(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measures = json["measures"].as_array().unwrap();
+    let writes = measures
+        .iter()
+        .find(|m| m["measure"] == "kv_writes_per_month");
+    let [naive, optimised] = ["naive", "optimised"].map(|p| writes.unwrap()[p].as_f64().unwrap());
+    assert!(
+        naive > 3.0 * optimised && naive.to_string().len() > 4,
+        "{naive} {optimised}"
+    );
+    for policy in ["naive", "optimised"] {
+        let invoice = json[format!("invoice {policy}")].as_array().unwrap();
+        assert!(invoice.last().unwrap()["amount_usd"].as_f64().unwrap() >= 5.0);
+    }
+    let output = run(&["--format", "csv", "--quiet"]);
+    let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+    let csv_writes = reader
+        .records()
+        .map(Result::unwrap)
+        .find(|r| &r[0] == "kv_writes_per_month");
+    assert_eq!(csv_writes.unwrap()[1].parse::<f64>().unwrap(), naive);
 }

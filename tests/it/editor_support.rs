@@ -54,6 +54,37 @@ fn every_model_file_that_comes_along_fits_its_schema() {
     }
 }
 
+/// Nobody has to write a model file without help.
+#[test]
+fn every_folder_of_models_has_a_schema() {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let entries = fs::read_dir(models).unwrap().map(|e| e.unwrap());
+    let names = entries.map(|e| e.file_name().into_string().unwrap());
+    let mut folders: Vec<String> = names.collect();
+    folders.sort();
+    let mut known: Vec<&str> = KINDS.iter().map(|k| k.folder).collect();
+    known.sort_unstable();
+    assert_eq!(folders, known);
+}
+
+/// What an option of a search may set are the paths of a policy, those of optional tables among them.
+#[test]
+fn the_schema_of_a_search_names_the_fields_of_a_policy() {
+    let search = validator("search");
+    let mut file = model("searches", "default");
+    for (field, value, fits) in [
+        ("tiers.shared_ttl", json!("30 s"), true),
+        ("cache.prewarm.lead", json!("1 s"), true),
+        ("breaker.failure_threshold", json!(3), true),
+        ("tiers.shared_tll", json!("30 s"), false),
+        ("cache", json!("30 s"), false),
+        ("ttl", json!("30 s"), false),
+    ] {
+        file["dimension"][0]["option"][0]["set"] = json!({ field: value });
+        assert_eq!(search.is_valid(&file), fits, "{field}");
+    }
+}
+
 /// Pointers to all tables of a file.
 fn tables(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
@@ -128,6 +159,22 @@ fn wrong_values_do_not_fit() {
             "/plan/1/item/0/meter",
             json!("kv.peeks"),
         ),
+        ("search", "default", "/plans", json!("free")),
+        (
+            "search",
+            "default",
+            "/dimension/0/option/1/set/cache.ttl",
+            json!("5 parsecs"),
+        ),
+        (
+            "search",
+            "default",
+            "/dimension/5/option/1/set/retry.backoff",
+            json!("patience"),
+        ),
+        ("sensitivity", "default", "/input/0/low", json!("10M")),
+        ("sensitivity", "default", "/input/0/scale", json!("cubic")),
+        ("store", "r2", "/service/kind", json!("floppy")),
     ] {
         let folder = KINDS.iter().find(|k| k.name == kind).unwrap().folder;
         let mut file = model(folder, name);

@@ -40,6 +40,7 @@ mod plan;
 mod plan_limits;
 mod policies;
 mod precision;
+mod provenance;
 mod reconcile;
 mod replay;
 mod report;

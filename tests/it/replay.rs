@@ -404,6 +404,45 @@ fn replay_csv(dir: &Path, log: &str, extra: &[&str], stdin: Option<Vec<u8>>) -> 
     fs::read(out.path().join("replay.csv")).unwrap()
 }
 
+/// As of `run`: an assertion that does not hold gives the exit code 1, and all stand in run.json.
+#[test]
+fn what_is_asserted_of_a_replay_is_judged() {
+    let dir = TempDir::new().unwrap();
+    small_log(dir.path());
+    let replay = |more: &[&str]| {
+        let args = [
+            "replay",
+            "log.csv",
+            "-n",
+            "2",
+            "--policy",
+            "optimised",
+            "--out",
+            "o",
+        ];
+        let mut command = kvplan();
+        let output = command.args(args).args(more).current_dir(dir.path());
+        output.output().unwrap()
+    };
+    let met = replay(&["--assert", "cost<100USD"]);
+    assert_eq!(met.status.code(), Some(0), "{met:?}");
+    let unmet = replay(&["--assert", "cost<100USD,cost<1USD"]);
+    assert_eq!(unmet.status.code(), Some(1), "{unmet:?}");
+    let told = String::from_utf8(unmet.stdout).unwrap();
+    assert!(told.contains("Assertions: 1 of 2 hold"), "{told}");
+    let run = fs::read_to_string(dir.path().join("o/run.json")).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+    let verdicts = [0, 1].map(|i| run["assertions"][i]["verdict"].clone());
+    assert_eq!(verdicts, ["holds", "does not hold"]);
+    let quiet = replay(&["--assert", "cost<1USD", "--quiet"]);
+    assert_eq!(quiet.status.code(), Some(1), "{quiet:?}");
+    assert!(
+        String::from_utf8(quiet.stderr)
+            .unwrap()
+            .contains("cost<1USD")
+    );
+}
+
 #[test]
 fn gzip_standard_input_and_threads_make_no_difference() {
     let dir = TempDir::new().unwrap();

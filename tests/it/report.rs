@@ -13,7 +13,7 @@ use kvplan::report::write::sweep;
 use kvplan::run::metric::{METRICS, index_of};
 use kvplan::run::scenario::Scenario;
 use kvplan::study::answers::{
-    Allowance, Answers, At, Cost, Ends, Level, LossUnknown, Saving, Trouble,
+    Allowance, Answers, At, Cost, Ends, Level, LossUnknown, SavedAt, Saving, Trouble,
 };
 use kvplan::study::replicate::Work;
 use kvplan::study::stats::{Estimate, Resolution};
@@ -213,6 +213,12 @@ fn the_page_says_what_compare_says_though_intervals_overlap() {
         html.contains("naive costs less than optimised at "),
         "{html}"
     );
+    // By hand: differences 0.9, 1.0 and 1.1, their half-width t(0.975, 2) * 0.1 / sqrt(3); 3 of 63 dollars.
+    let less = "$1.00\u{a0}±\u{a0}0.25\u{a0}(4.76%\u{a0}±\u{a0}";
+    assert_eq!(html.matches(less).count(), 2, "{html}");
+    // The table holds it against the first policy, which costs less.
+    assert!(html.contains("Saved against naive"), "{html}");
+    assert!(html.contains(">-$1.00 ± 0.25</td>"), "{html}");
     assert!(!html.contains("no difference"), "{html}");
     let (html, verdict) = page_and_verdict([[10.0, 20.0, 30.0], [10.9, 19.0, 30.2]]);
     assert!(verdict.contains("no significant difference"), "{verdict}");
@@ -500,7 +506,9 @@ fn answers_of(at: impl Fn(usize) -> String) -> Answers {
             over: at(2),
             from: 1_000,
             to: 1_000,
+            ends: Some([1, 2].map(|i| saved_of(&at(i)))),
         }],
+        saved: [1, 2].map(|i| saved_of(&at(i))).into(),
         allowances: vec![Allowance {
             policy: at(1),
             of: at(3),
@@ -522,6 +530,18 @@ fn answers_of(at: impl Fn(usize) -> String) -> Answers {
             first: worst,
             last: worst,
         }],
+    }
+}
+
+fn saved_of(policy: &str) -> SavedAt {
+    SavedAt {
+        traffic: 1_000,
+        policy: policy.to_owned(),
+        over: policy.to_owned(),
+        usd: 1.0,
+        usd_half_width: None,
+        share: Some(0.5),
+        share_half_width: None,
     }
 }
 

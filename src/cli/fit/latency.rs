@@ -2,8 +2,10 @@
 
 use super::ModelArgs;
 use crate::cli::common::{Failure, interrupt_flag, interrupted, label};
+use crate::cli::given;
 use kvplan::cloud::latency::LatencyProfile;
 use kvplan::models::{self, ConfigError, read_durations_ms};
+use kvplan::report::output::OutputDir;
 use kvplan::report::table::Answer;
 use kvplan::report::write::fit::latency::Report;
 use kvplan::study::fit::latency::{Choice, LatencyFit, Operation};
@@ -78,6 +80,10 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         let answer = Answer::new().table("distributions", report.table());
         answer.gap().say(report.verdict())
     };
-    args.model
-        .deliver("latency", |out| report.write(out), answer)
+    let write = |out: &OutputDir| {
+        report.write(out)?;
+        let title = format!("Latency profile fitted to {label}");
+        given::record().titled(title, Some(args.seed)).write(out)
+    };
+    args.model.deliver("latency", write, answer)
 }

@@ -2,8 +2,10 @@
 
 use super::ModelArgs;
 use crate::cli::common::{Failure, byte_progress, interrupt_flag, label};
+use crate::cli::given;
 use crate::cli::replay::TraceArgs;
 use kvplan::models;
+use kvplan::report::output::OutputDir;
 use kvplan::report::table::Answer;
 use kvplan::report::write::fit::workload::Report;
 use kvplan::study::fit::workload::fit_workload;
@@ -58,6 +60,10 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         let answer = Answer::new().say(report.summary()).gap();
         answer.table("windows", report.table())
     };
-    args.model
-        .deliver("workload", |out| report.write(out), answer)
+    let write = |out: &OutputDir| {
+        report.write(out)?;
+        let title = format!("Workload fitted to {label}");
+        given::record().titled(title, Some(args.seed)).write(out)
+    };
+    args.model.deliver("workload", write, answer)
 }

@@ -6,6 +6,7 @@ mod probe;
 use super::common::{
     Failure, OutputArgs, SimulationArgs, interrupt_flag, label, real_time, traffic_of,
 };
+use super::given;
 use super::replay::TraceArgs;
 use super::session::Session;
 use super::shape::ShapeArgs;
@@ -149,7 +150,11 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     session.answer(
         &args.shape.shape(),
-        |out| report.write(out),
+        |out| {
+            report.write(out)?;
+            let record = given::record();
+            record.of(&compared.scenario, &report.settings).write(out)
+        },
         || {
             let answer = Answer::new()
                 .say(&report.settings)

@@ -370,6 +370,10 @@ fn command(run: &Value) -> String {
         (None, Some(name)) => words.extend(["--scenario".to_owned(), name]),
         (None, None) => {}
     }
+    // Arguments of the command itself are all that was given.
+    if run.get("arguments").is_some() {
+        return shell::command(&words);
+    }
     let levels = strings(run.get("traffic_per_month")).map(|l| l.join(","));
     let options = [
         ("--traffic", levels),

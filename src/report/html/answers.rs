@@ -3,7 +3,7 @@
 use super::table::{Cell, Column, Table};
 use crate::report::format;
 use crate::report::reason::reason_words;
-use crate::study::answers::{Answers, At, Cost, Level, Saving};
+use crate::study::answers::{Answers, At, Cost, Level, SavedAt, Saving};
 use crate::study::stats::Estimate;
 
 /// A question with what the results say, in one or more sentences.
@@ -76,6 +76,47 @@ pub fn costs(answers: &Answers) -> Table {
     Table::new("costs", &title, columns, rows)
 }
 
+/// What each other policy saves against the first; none where there is nothing to hold against another.
+pub fn saved(answers: &Answers) -> Option<Table> {
+    let first = &answers.saved.first()?.over;
+    let columns = vec![
+        Column::number("requests a month"),
+        Column::text("policy"),
+        Column::number("saved a month in USD"),
+        Column::number("of its bill"),
+    ];
+    let row = |s: &SavedAt| {
+        vec![
+            Cell::number(s.traffic as f64, count(s.traffic)),
+            Cell::text(s.policy.clone()),
+            Cell::number(s.usd, format::usd_estimate(s.usd())),
+            Cell::number(s.share().mean, share(s)),
+        ]
+    };
+    let rows = answers.saved.iter().map(row).collect();
+    let title =
+        format!("Saved against {first}, by paired differences; below 0 where it costs more");
+    Some(Table::new("saved", &title, columns, rows))
+}
+
+/// `93% ± 1%`; of a bill of nothing there is no share.
+fn share(saved: &SavedAt) -> String {
+    match saved.share {
+        Some(_) => format::share_estimate(saved.share()),
+        None => "-".into(),
+    }
+}
+
+/// `$21.00 ± 5.93 (80.8% ± 4.1%)`, held together.
+pub(super) fn difference(saved: &SavedAt) -> String {
+    let usd = format::usd_estimate(saved.usd());
+    let words = match saved.share {
+        Some(_) => format!("{usd} ({})", share(saved)),
+        None => usd,
+    };
+    words.replace(' ', "\u{a0}")
+}
+
 fn cheapest(answers: &Answers) -> Option<Answer> {
     if answers.policies.len() < 2 {
         return None;
@@ -138,10 +179,20 @@ fn savings(answers: &Answers) -> Option<Answer> {
             true => format!("at {}", count(s.from)),
             false => format!("from {} to {}", count(s.from), count(s.to)),
         };
-        format!(
-            "{} costs less than {} {span} requests a month.",
+        let line = format!(
+            "{} costs less than {} {span} requests a month",
             s.policy, s.over
-        )
+        );
+        match &s.ends {
+            None => format!("{line}."),
+            Some([first, last]) if first.traffic == last.traffic => {
+                format!("{line}: {} less.", difference(first))
+            }
+            Some(ends) => {
+                let at = |s: &SavedAt| format!("{} less at {}", difference(s), count(s.traffic));
+                format!("{line}: {}.", list(ends.iter().map(at)))
+            }
+        }
     };
     let lines: Vec<String> = answers.savings.iter().map(line).collect();
     (!lines.is_empty()).then(|| Answer {

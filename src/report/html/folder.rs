@@ -90,6 +90,17 @@ impl Folder {
         }
         folder.check_whole(dir)?;
         folder.runs.sort_by_key(|r| r.file != artefacts::RUN_JSON);
+        // What the last command says of itself may stand in a file of its own too, or have been kept of an earlier time.
+        let last = folder
+            .runs
+            .first()
+            .filter(|r| r.file == artefacts::RUN_JSON);
+        if let Some(command) = last.map(|r| r.said["command"].clone()) {
+            let is_last = |r: &Run| r.file == artefacts::RUN_JSON;
+            folder
+                .runs
+                .retain(|r| is_last(r) || r.said["command"] != command);
+        }
         folder
             .tables
             .sort_by_key(|t| (rank(&t.file), t.file.clone()));

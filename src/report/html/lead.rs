@@ -1,6 +1,6 @@
 //! The answer in a sentence, with what is lost or refused beside it and how sure it is.
 
-use super::answers::{count, few, list, trouble_words, usd};
+use super::answers::{count, difference, few, list, trouble_words, usd};
 use super::claims::Claims;
 use super::folder::Folder;
 use crate::report::artefacts;
@@ -95,6 +95,9 @@ fn saved(saving: &Saving, answers: &Answers) -> String {
             usd(more).replace(' ', "\u{a0}"),
         );
         line.push_str(&format!(": {less} instead of {more} at {to}"));
+    }
+    if let Some([_, last]) = &saving.ends {
+        line.push_str(&format!(", {} less", difference(last)));
     }
     line + "."
 }

@@ -105,6 +105,7 @@ pub fn report_of(folder: &Folder, comparison: Option<&Comparison>) -> Report {
         .table(artefacts::SWEEP_CSV)
         .and_then(key_figures::of_sweep);
     let costs = swept.map(answers::costs);
+    let saved = swept.and_then(answers::saved);
     answers.extend(highlights::of_folder(folder));
     let claims = folder.table(artefacts::CLAIMS_CSV).and_then(claims::of_csv);
     let mut tables: Vec<Table> = folder.tables.iter().map(table::of_csv).collect();
@@ -113,7 +114,12 @@ pub fn report_of(folder: &Folder, comparison: Option<&Comparison>) -> Report {
         // The claims are told one by one already.
         table.open &= !(claims.is_some() && table.file == artefacts::CLAIMS_CSV);
     }
-    let all_tables: Vec<Table> = costs.into_iter().chain(figures).chain(tables).collect();
+    let all_tables: Vec<Table> = costs
+        .into_iter()
+        .chain(saved)
+        .chain(figures)
+        .chain(tables)
+        .collect();
     let about = about::of_folder(folder);
     let lead = lead::of_folder(folder, claims.as_ref());
     // A page of CRLF would have other hashes than its browser sees.

@@ -74,7 +74,9 @@
   for (const details of all("details.table")) {
     const table = details.querySelector("table");
     const title = details.querySelector("summary b").textContent;
-    const get = button("CSV", `Download as CSV: ${title}`, () =>
+    // Rows that the page does not hold are not downloaded either, which the button says.
+    const cut = details.dataset.cut ? `, ${details.dataset.cut}` : "";
+    const get = button(`CSV${cut}`, `Download as CSV: ${title}${cut}`, () =>
       save(new Blob([csv(table)], { type: "text/csv" }), `${details.id}.csv`));
     get.className = "get";
     details.querySelector("summary").after(get);

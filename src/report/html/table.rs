@@ -136,6 +136,11 @@ impl Table {
         )
     }
 
+    /// `first 200 of 1234 rows`, where rows were left out.
+    pub fn cut(&self) -> String {
+        format!("first {} of {} rows", self.rows.len(), self.total_rows)
+    }
+
     /// Whether rows were left out.
     pub fn is_cut(&self) -> bool {
         self.total_rows > self.rows.len()

@@ -1,5 +1,6 @@
 //! The ledger of a document's claims as CSV, charts and a table.
 
+use super::claim_words::{Words, value};
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
 use crate::report::draw::heatmap::{HeatCell, HeatMap, Shade};
@@ -8,6 +9,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::output::json;
+use crate::report::record;
 use crate::report::table::{Entry, Table, table};
 use crate::run::scenario::Scenario;
 use crate::study::claims::cells::{Axes, Plan};
@@ -15,7 +17,6 @@ use crate::study::claims::spec::Measure;
 use crate::study::claims::surface::{Surface, SurfacePoint};
 use crate::study::claims::tariffs::PricedTariff;
 use crate::study::claims::{Effort, Judgement, Ledger, Lens, Verdict};
-use crate::study::stats::Estimate;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -38,7 +39,9 @@ pub struct Ran<'a> {
 pub fn write(ran: &Ran, out: &OutputDir) -> Result<(), WriteError> {
     out.write(artefacts::CLAIMS_CSV, &claims_csv(ran.judgements))?;
     out.write(artefacts::SAVINGS_SURFACE_CSV, &surface_csv(ran))?;
-    out.write(artefacts::CLAIMS_JSON, &claims_json(ran)?)?;
+    let run = claims_json(ran)?;
+    out.write(artefacts::CLAIMS_JSON, &run)?;
+    record::write(out, &run)?;
     for (name, map) in heat_maps(ran) {
         out.draw(&name, &map)?;
     }
@@ -246,41 +249,6 @@ fn count(judgements: &[Judgement], verdict: Verdict) -> usize {
     judgements.iter().filter(|j| j.verdict == verdict).count()
 }
 
-/// A value in the claim's unit, short.
-fn value(x: f64, unit: &str) -> String {
-    if x.is_nan() {
-        return "-".into();
-    }
-    if let Some(rest) = unit.strip_prefix("USD") {
-        let rest = if rest.is_empty() { "" } else { rest };
-        let amount = if x != 0.0 && x.abs() < 0.005 {
-            format!("${}", format::csv_number(x))
-        } else {
-            format::usd(x)
-        };
-        return format!("{amount}{rest}");
-    }
-    if unit.starts_with('%') {
-        return format!("{}%", format::count(x));
-    }
-    match unit.split_whitespace().next() {
-        Some(word) if word.len() <= 3 => format!("{} {word}", format::count(x)),
-        _ => format::count(x),
-    }
-}
-
-fn estimate(e: Estimate, unit: &str) -> String {
-    if e.half_width.is_nan() {
-        return value(e.mean, unit);
-    }
-    let short_unit = unit.split('/').next().unwrap_or_default();
-    format!(
-        "{} ±{}",
-        value(e.mean, short_unit),
-        format::count(e.half_width)
-    )
-}
-
 /// The ledger for the terminal: a row for each claim.
 pub fn ledger_table(judgements: &[Judgement]) -> Table {
     let header = [
@@ -295,7 +263,7 @@ pub fn ledger_table(judgements: &[Judgement]) -> Table {
         "fleet",
     ];
     let rows = judgements.iter().map(|j| {
-        let unit = &j.claim.unit;
+        let words = Words::of(j);
         let stated = j.claim.stated.map_or(Entry::from("-"), |s| {
             let sign = match j.claim.comparator.symbol() {
                 "=" => "",
@@ -304,19 +272,19 @@ pub fn ledger_table(judgements: &[Judgement]) -> Table {
             let to = j
                 .claim
                 .to
-                .map_or(String::new(), |t| format!(" to {}", value(t, unit)));
-            Entry::of(format!("{sign}{}{to}", value(s, unit)), "", s)
+                .map_or(String::new(), |t| format!(" to {}", words.value(t)));
+            Entry::of(format!("{sign}{}{to}", words.value(s)), "", s)
         });
         let through = |lens: Lens| {
             let found = j.through(lens).and_then(|f| f.value);
-            found.map_or("".into(), |v| Entry::of(estimate(v, unit), "", v.mean))
+            found.map_or("".into(), |v| Entry::of(words.estimate(v), "", v.mean))
         };
         vec![
             Entry::from(j.claim.id.as_str()),
             j.verdict.to_string().into(),
             stated,
             j.right
-                .map_or("".into(), |x| Entry::of(value(x, unit), "", x)),
+                .map_or("".into(), |x| Entry::of(words.value(x), "", x)),
             j.factor.map_or("".into(), Entry::count),
             through(Lens::Document),
             through(Lens::Published),
@@ -335,7 +303,7 @@ pub fn counts(judgements: &[Judgement]) -> String {
 
 /// All that is known of one claim.
 pub fn detail(j: &Judgement) -> String {
-    let c = j.claim;
+    let (c, words) = (j.claim, Words::of(j));
     let mut text = format!(
         "{} ({})\n  \"{}\"\n  verdict: {}",
         c.id, c.section, c.quote, j.verdict
@@ -344,7 +312,11 @@ pub fn detail(j: &Judgement) -> String {
         let factor = j.factor.map_or(String::new(), |f| {
             format!(", the document says {} times that", format::count(f))
         });
-        text.push_str(&format!("; right value: {}{factor}", value(right, &c.unit)));
+        let stated = c
+            .stated
+            .map_or(String::new(), |s| format!("; stated: {}", words.value(s)));
+        let right = words.value(right);
+        text.push_str(&format!("{stated}; right value: {right}{factor}"));
     }
     for f in &j.findings {
         let lens = f.lens.map_or("why", Lens::name).replace('_', " ");

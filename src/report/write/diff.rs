@@ -7,6 +7,7 @@ use crate::report::markdown::{code, table};
 use crate::report::measured;
 use crate::report::output::{OutputDir, json};
 use crate::report::reason::reason_words;
+use crate::report::record;
 use crate::run::metric::{METRICS, position};
 use crate::run::scenario::Scenario;
 use crate::study::condition::{Answer, Change, Doubt};
@@ -78,7 +79,7 @@ impl DiffReport<'_> {
                 .map(|(scenario, side)| json!({ "side": side, "scenario": scenario }))
                 .collect::<Vec<_>>(),
         });
-        out.write(artefacts::RUN_JSON, &json(artefacts::RUN_JSON, &run)?)
+        record::write(out, &json(artefacts::RUN_JSON, &run)?)
     }
 
     /// A comment of a pull request.

@@ -10,6 +10,7 @@ use crate::report::format;
 use crate::report::html::explore::{Page, page};
 use crate::report::output::{OutputDir, json};
 use crate::report::reason::reason_words;
+use crate::report::record;
 use crate::report::settings::settings;
 use crate::report::table::{Answer, Entry, Table, table};
 use crate::run::metric::METRICS;
@@ -71,7 +72,7 @@ impl ExploreReport<'_> {
             varied: self.settings_varied().map(Setting::argument).collect(),
             scenario: self.scenario,
         };
-        out.write(artefacts::RUN_JSON, &json(artefacts::RUN_JSON, &run)?)
+        record::write(out, &json(artefacts::RUN_JSON, &run)?)
     }
 
     fn settings_varied(&self) -> impl Iterator<Item = &Setting> {

@@ -5,6 +5,7 @@ mod axes;
 pub mod breakeven;
 pub mod calibrate;
 pub mod chaos;
+mod claim_words;
 pub mod claims;
 pub mod compare;
 pub mod coverage;

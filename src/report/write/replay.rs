@@ -1,5 +1,6 @@
 //! The results of a replay as CSV, charts and text.
 
+use super::assertions::for_json;
 use crate::models::quantity::format_duration;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
@@ -8,11 +9,13 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::output::json;
+use crate::report::record;
 use crate::report::settings::settings;
 use crate::run::Billed;
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
 use crate::run::series::{COLUMNS, column as position_of};
+use crate::study::condition::assertion::Judged;
 use crate::study::replay::{Replay, ReplaySpec};
 use crate::study::timeline::Step;
 use crate::units::Timestamp;
@@ -28,6 +31,8 @@ pub struct Report<'a> {
     pub spec: &'a ReplaySpec,
     /// What was measured.
     pub replay: &'a Replay,
+    /// What became of what was asserted.
+    pub judged: &'a [Judged],
     /// What messages call the log.
     pub label: &'a str,
 }
@@ -40,7 +45,7 @@ impl Report<'_> {
     pub fn write(&self, out: &OutputDir) -> Result<(), WriteError> {
         out.write(artefacts::REPLAY_CSV, &self.csv())?;
         out.write(artefacts::REPLAY_SERIES_CSV, &self.series_csv())?;
-        out.write(artefacts::RUN_JSON, &self.run_json()?)?;
+        record::write(out, &self.run_json()?)?;
         for (name, chart) in self.charts() {
             out.draw(name, &chart)?;
         }
@@ -124,7 +129,7 @@ impl Report<'_> {
 
     fn run_json(&self) -> Result<Vec<u8>, WriteError> {
         let c = self.replay.counts;
-        let run = json!({
+        let mut run = json!({
             "kvplan": env!("CARGO_PKG_VERSION"),
             "command": "replay",
             "seed": self.scenario.seed,
@@ -144,6 +149,9 @@ impl Report<'_> {
             "billed": self.billed(),
             "scenario": self.scenario,
         });
+        if !self.judged.is_empty() {
+            run["assertions"] = json!(for_json(self.judged));
+        }
         json(artefacts::RUN_JSON, &run)
     }
 

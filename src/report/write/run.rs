@@ -9,6 +9,7 @@ use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
+use crate::report::record;
 use crate::report::table::{Entry, Table, table};
 use crate::run::metric::{METRICS, Metric};
 use crate::run::scenario::Scenario;
@@ -32,10 +33,8 @@ pub fn write(
     out.write(artefacts::MEASURES_CSV, &measures_csv(cells))?;
     out.write(artefacts::INVOICE_CSV, &invoice_csv(cells))?;
     let settings = settings_line(scenario, cells);
-    out.write(
-        artefacts::RUN_JSON,
-        &run_json("run", scenario, &[traffic], settings, judged)?,
-    )
+    let run = run_json("run", scenario, &[traffic], settings, judged)?;
+    record::write(out, &run)
 }
 
 fn measures_csv(cells: &[Cell]) -> Vec<u8> {

@@ -11,6 +11,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::OutputDir;
 use crate::report::output::json;
+use crate::report::record;
 use crate::report::settings::settings;
 use crate::report::table::{Answer, Entry, table};
 use crate::run::scenario::Scenario;
@@ -61,7 +62,9 @@ impl Comparison<'_> {
             stores: self.stores,
             scenario: self.scenario,
         };
-        out.write(artefacts::STORES_JSON, &json(artefacts::STORES_JSON, &run)?)?;
+        let run = json(artefacts::STORES_JSON, &run)?;
+        out.write(artefacts::STORES_JSON, &run)?;
+        record::write(out, &run)?;
         for policy in &self.scenario.policies {
             let chart = self.chart(&policy.name);
             out.draw(&format!("stores_cost_{}", file_name(&policy.name)), &chart)?;

@@ -3,11 +3,12 @@
 
 use super::precision::{attained, needed};
 use super::sweep::standing_words;
+use crate::models::quantity::Count;
 use crate::report::format;
 use crate::report::reason::reason_words;
 use crate::report::table::{Answer, Entry, table};
+use crate::study::answers::saved_against_first;
 use crate::study::cheapest::{Standing, standings, why_excluded};
-use crate::study::savings::{Held, against_first};
 use crate::study::sweep::Cell;
 
 /// The summary for the terminal.
@@ -83,24 +84,18 @@ pub fn summary(cells: &[Cell]) -> Answer {
 /// What each other policy saves against the first at each level, where both do the whole work: the paired differences
 /// of the replications, in dollars and as a share of the first one's bill.
 fn savings(cells: &[Cell]) -> Answer {
-    let Some(first) = cells.first().map(|c| c.policy.as_str()) else {
+    let saved = saved_against_first(cells);
+    let Some(first) = saved.first().map(|s| s.over.clone()) else {
         return Answer::new();
     };
-    let row = |(c, held): (&Cell, Held)| {
-        let Held::Saves(saved) = held else {
-            return None;
-        };
-        Some(vec![
-            Entry::level(c.traffic),
-            c.policy.as_str().into(),
-            Entry::usd_estimate(saved.usd),
-            Entry::share_estimate(saved.share),
-        ])
-    };
-    let rows: Vec<Vec<Entry>> = against_first(cells).into_iter().filter_map(row).collect();
-    if rows.is_empty() {
-        return Answer::new();
-    }
+    let rows = saved.iter().map(|s| {
+        vec![
+            Entry::level(Count(s.traffic)),
+            s.policy.as_str().into(),
+            Entry::usd_estimate(s.usd()),
+            Entry::share_estimate(s.share()),
+        ]
+    });
     let header = ["requests/month", "policy", "saved/month", "of its bill"];
     Answer::new()
         .gap()

@@ -1,5 +1,6 @@
 //! The cheapest policy and plan that meet given objectives.
 
+mod fields;
 pub mod objective;
 pub mod pareto;
 pub mod race;

@@ -1,13 +1,15 @@
 //! The policies among which a plan is searched.
 
+use super::fields::by_path;
 use super::race::Candidate;
 use crate::models::{self, ConfigError, FieldError, Model, Override};
 use crate::run::scenario::Scenario;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A search space as its file has it; data in `models/searches`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
     /// What it is, in one line.
@@ -24,7 +26,7 @@ pub struct Search {
 }
 
 /// A setting, or several that belong together.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dimension {
     /// Its name in reports.
@@ -35,13 +37,14 @@ pub struct Dimension {
 }
 
 /// One choice of a dimension: the fields of the policy that it sets, in this order.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
     /// What reports call it.
     pub label: String,
     /// Fields of the policy with their values.
     #[serde(default)]
+    #[schemars(schema_with = "by_path")]
     pub set: toml::Table,
 }
 

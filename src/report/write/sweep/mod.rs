@@ -12,6 +12,7 @@ use crate::report::error::WriteError;
 use crate::report::format;
 use crate::report::output::{OutputDir, json};
 use crate::report::reason::reason_words;
+use crate::report::record;
 use crate::report::settings::settings;
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
@@ -44,10 +45,8 @@ pub fn write(
     let mut levels: Vec<Count> = cells.iter().map(|c| c.traffic).collect();
     levels.dedup();
     let settings = settings_line(scenario, cells);
-    out.write(
-        artefacts::RUN_JSON,
-        &run_json("sweep", scenario, &levels, settings.clone(), judged)?,
-    )?;
+    let run = run_json("sweep", scenario, &levels, settings.clone(), judged)?;
+    record::write(out, &run)?;
     let savings = saving::charts(cells, &settings);
     for (name, chart) in charts::charts(scenario, cells, &settings)
         .into_iter()
