@@ -246,6 +246,7 @@ fn breakeven_from_the_command_line() {
             "breakeven_cost.csv",
             "breakeven_cost.png",
             "breakeven_cost.svg",
+            "run.json",
         ],
     );
     for part in [
@@ -292,6 +293,7 @@ fn forecast_from_the_command_line() {
             "forecast_limits.csv",
             "forecast_traffic.png",
             "forecast_traffic.svg",
+            "run.json",
         ],
     );
     assert!(text.contains("plan \"paid\": kv.writes included"), "{text}");

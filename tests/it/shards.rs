@@ -59,7 +59,7 @@ fn assert_same_files(found: &Path, expected: &Path, what: &str) {
         files.iter().map(|f| f.0.clone()).collect()
     };
     assert_eq!(names(&found), names(&expected), "{what}");
-    assert_eq!(found.len(), 18);
+    assert_eq!(found.len(), 22);
     for (a, b) in found.iter().zip(&expected) {
         assert!(a.1 == b.1, "{what}: {} differs", a.0);
     }
@@ -474,5 +474,5 @@ fn without_resume_a_sweep_starts_over_and_says_so() {
     let (_, message) = done(&QUICK[..QUICK.len() - 1], dir.path());
     assert!(message.starts_with("starting over: "), "{message}");
     assert!(message.contains("--resume would go on"), "{message}");
-    assert_eq!(files(dir.path()).len(), 18);
+    assert_eq!(files(dir.path()).len(), 22);
 }

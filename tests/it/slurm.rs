@@ -211,7 +211,7 @@ fn an_array_with_a_requeued_and_a_killed_task_gives_the_bytes_of_one_machine() {
         .status();
     assert!(status.unwrap().success());
     let (found, expected) = (files(&cluster.results()), files(whole.path()));
-    assert_eq!(expected.len(), 18);
+    assert_eq!(expected.len(), 22);
     let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
         files.iter().map(|f| f.0.clone()).collect()
     };

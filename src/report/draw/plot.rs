@@ -66,12 +66,7 @@ impl Drawing for Scaled {
     }
 
     fn heading(&self) -> [&str; 3] {
-        let note = if self.said.is_some() {
-            ""
-        } else {
-            &self.chart.note
-        };
-        [&self.chart.title, &self.chart.subtitle, note]
+        [&self.chart.title, &self.chart.subtitle, &self.chart.note]
     }
 
     fn draw_on<DB: DrawingBackend>(
