@@ -37,6 +37,7 @@ fn words(command: &Command, matches: &ArgMatches) -> Vec<String> {
         let is_given = || matches.value_source(id) == Some(ValueSource::CommandLine);
         !WITHOUT_EFFECT.contains(&id) && matches.try_contains_id(id).is_ok() && is_given()
     };
+    let has_value = |arg: &&Arg| arg.get_action().takes_values();
     let mut words: Vec<String> = Vec::new();
     if let Some((name, of_command)) = matches.subcommand()
         && let Some(command) = command.find_subcommand(name)
@@ -47,7 +48,7 @@ fn words(command: &Command, matches: &ArgMatches) -> Vec<String> {
     for arg in command.get_positionals().filter(has_effect) {
         words.extend(values(arg, matches).concat());
     }
-    for arg in command.get_opts().filter(has_effect) {
+    for arg in command.get_opts().filter(has_effect).filter(has_value) {
         let option = format!("--{}", arg.get_long().unwrap_or_default());
         for values in values(arg, matches) {
             let value = match arg.get_value_delimiter() {
@@ -61,7 +62,7 @@ fn words(command: &Command, matches: &ArgMatches) -> Vec<String> {
         }
     }
     let flags = command.get_arguments();
-    let flags = flags.filter(|a| !a.get_action().takes_values());
+    let flags = flags.filter(|arg| !has_value(arg));
     for arg in flags.filter(has_effect) {
         words.push(format!("--{}", arg.get_long().unwrap_or_default()));
     }

@@ -8,7 +8,7 @@ use kvplan::models::files::words;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::{Count, parse_duration};
 use kvplan::report::settings::settings;
-use kvplan::report::stream::into_file;
+use kvplan::report::stream::into_file_with_record;
 use kvplan::run::Point;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::replay::{Extent, write_trace};
@@ -96,7 +96,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         Some(path) => {
             let line = settings(&scenario).at(&[traffic]).line();
             let record = given::record().of(&scenario, line).json();
-            let written = record.and_then(|record| into_file(path, &record, write));
+            let written = record.and_then(|r| into_file_with_record(path, &r, write));
             written.map_err(|e| e.to_string())
         }
     };

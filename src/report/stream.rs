@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file to which every write goes through [`disk`].
 struct Pieces(File);
@@ -25,15 +25,44 @@ impl Write for Pieces {
     }
 }
 
-/// Lets `write` fill a file, which is in its place when all of it is written, and `record` beside it, as
-/// `FILE.run.json`; if `write` gives nothing, what was there stays as it was.
+/// Lets `write` fill a file, which is in its place when all of it is written; if `write` gives nothing, what was there
+/// stays as it was.
 ///
 /// # Errors
 /// If the name is none that can be written, the disk refuses, or `write` fails.
 pub fn into_file<T>(
     path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<Option<T>>,
+) -> Result<Option<T>, WriteError> {
+    place(path, write, || Ok(()))
+}
+
+/// The same with a record of what made it beside it, as `FILE.run.json`. That of an earlier file goes before that file
+/// does, so that none ever stands beside another.
+///
+/// # Errors
+/// As [`into_file`].
+pub fn into_file_with_record<T>(
+    path: &Path,
     record: &[u8],
     write: impl FnOnce(&mut dyn Write) -> io::Result<Option<T>>,
+) -> Result<Option<T>, WriteError> {
+    let beside = PathBuf::from(format!("{}.{RUN_JSON}", path.display()));
+    let written = place(path, write, || match disk::remove_file(&beside) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    })?;
+    if written.is_some() {
+        into_file(&beside, |out| out.write_all(record).map(Some))?;
+    }
+    Ok(written)
+}
+
+/// Writes a file, and does something before it is put in its place.
+fn place<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<Option<T>>,
+    before: impl FnOnce() -> io::Result<()>,
 ) -> Result<Option<T>, WriteError> {
     let fail = WriteError::of_writing(path.display());
     let no_name = || fail(io::Error::other("expected a file's name"));
@@ -54,7 +83,7 @@ pub fn into_file<T>(
         written
     };
     if written.is_some() {
-        out.write(&format!("{name}.{RUN_JSON}"), record)?;
+        before().map_err(&fail)?;
         out.commit()?;
     }
     Ok(written)
@@ -83,16 +112,15 @@ mod tests {
                         .map(Some)
                 }
             };
-            into_file(&path, b"{}", fill(0)).unwrap();
+            into_file(&path, fill(0)).unwrap();
             let old = fs::read(&path).unwrap();
-            into_file(&path, b"{}", fill(1)).unwrap();
+            into_file(&path, fill(1)).unwrap();
             let new = fs::read(&path).unwrap();
             assert_ne!(old, new);
             let mut calls = 0;
             loop {
                 fs::write(&path, &old).unwrap();
-                let (written, failed) =
-                    disk::failing::at(calls, || into_file(&path, b"{}", fill(1)));
+                let (written, failed) = disk::failing::at(calls, || into_file(&path, fill(1)));
                 crate::report::output::finish_pending(dir.path()).unwrap();
                 let found = fs::read(&path).unwrap();
                 if let Err(e) = &written {
@@ -101,9 +129,7 @@ mod tests {
                 assert!(found == old || found == new, "{name}, call {calls}");
                 if !failed {
                     assert!(written.is_ok() && found == new);
-                    // And its record; nothing hidden is left.
-                    assert!(dir.path().join(format!("{name}.run.json")).is_file());
-                    assert!(fs::read_dir(dir.path()).unwrap().count() == 2);
+                    assert!(fs::read_dir(dir.path()).unwrap().count() == 1);
                     break;
                 }
                 calls += 1;
@@ -117,11 +143,39 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.csv");
         fs::write(&path, "old").unwrap();
-        let given_up = into_file(&path, b"{}", |out| {
-            out.write_all(b"new").map(|()| None::<()>)
-        });
+        let given_up = into_file(&path, |out| out.write_all(b"new").map(|()| None::<()>));
         assert_eq!(given_up.unwrap(), None);
         assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    /// Whichever call fails: a record that is there is that of the file beside it.
+    #[test]
+    fn a_record_never_stands_beside_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.csv");
+        let fill = |what: &'static str| {
+            into_file_with_record(&path, what.as_bytes(), move |out| {
+                out.write_all(what.as_bytes()).map(Some)
+            })
+        };
+        let mut calls = 0;
+        loop {
+            fill("old").unwrap();
+            let (written, failed) = disk::failing::at(calls, || fill("new"));
+            let file = fs::read_to_string(&path).unwrap();
+            if let Ok(record) = fs::read_to_string(dir.path().join("log.csv.run.json")) {
+                assert_eq!(record, file, "call {calls}");
+            }
+            if !failed {
+                assert!(written.is_ok() && file == "new");
+                assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+                break;
+            }
+            calls += 1;
+        }
+        assert!(calls > 8, "{calls}");
+        let given_up = into_file_with_record(&path, b"", |_| Ok(None::<()>));
+        assert_eq!(given_up.unwrap(), None);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 }

@@ -37,7 +37,7 @@ fn words(value: &Value) -> Vec<String> {
     words.map(|w| w.as_str().unwrap().to_owned()).collect()
 }
 
-/// Little work, in the least order: what is kept is in an order of its own.
+/// Little work.
 const SHORT: &str = "-n 2 --set period.requests=300 --set period.at_least=10s";
 
 /// Two candidates.
@@ -74,9 +74,13 @@ fn inputs(dir: &Path) {
 
 /// All commands with `--out DIR`, but `merge`, which writes what `sweep` does, `validate`, which wants a KV, and those
 /// that leave no results: `report`, `schema`, `man`. Whether they simulate.
-const COMMANDS: [(&str, bool); 17] = [
+const COMMANDS: [(&str, bool); 18] = [
     ("sweep --traffic 1M,3M", true),
     ("run --traffic 1M --policy naive", true),
+    (
+        "explore --vary traffic=1M,2M --vary batch=10,100 --policy optimised",
+        true,
+    ),
     ("diff naive optimised --traffic 1M", true),
     ("compare-stores --traffic 1M --store kv,d1", true),
     ("rehearse --length 1h --traffic 100k", true),
