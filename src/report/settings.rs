@@ -21,6 +21,8 @@ pub struct Settings<'a> {
     from_nothing: bool,
     /// Columns of what differs from point to point, and has no one value to tell.
     varied: Vec<String>,
+    /// The plans that were tried, where they are not the scenario's.
+    plans: Vec<String>,
 }
 
 /// The settings of a scenario, as it was loaded.
@@ -33,6 +35,7 @@ pub fn settings(scenario: &Scenario) -> Settings<'_> {
         replications: None,
         from_nothing: false,
         varied: Vec::new(),
+        plans: Vec::new(),
     }
 }
 
@@ -105,6 +108,12 @@ impl Settings<'_> {
         self
     }
 
+    /// Under several plans, one after the other.
+    pub fn under(mut self, plans: &[&str]) -> Self {
+        self.plans = plans.iter().map(|p| (*p).to_owned()).collect();
+        self
+    }
+
     /// With so many replications, where they are not those of the scenario.
     pub fn replicated(mut self, replications: impl ToString) -> Self {
         self.replications = Some(replications.to_string());
@@ -117,10 +126,14 @@ impl Settings<'_> {
         let n = s.replications.to_string();
         let n = self.replications.as_ref().unwrap_or(&n);
         let many = if n == "1" { "" } else { "s" };
+        let plan = match self.plans.is_empty() {
+            true => s.plan.clone(),
+            false => self.plans.join("\" or \""),
+        };
         let is_one = |model: &str| !self.varied.iter().any(|column| column.starts_with(model));
         let parts = [
             Some(self.title.clone()),
-            is_one("plan").then(|| format!("plan \"{}\"", s.plan)),
+            is_one("plan").then(|| format!("plan \"{plan}\"")),
             traffic(&self.levels),
             is_one("fleet").then(|| s.fleet.title.clone()),
             is_one("latency").then(|| format!("KV latency: {}", s.latency.title)),
@@ -161,7 +174,9 @@ impl Settings<'_> {
     /// scenario and are not told by a part of their own, and those of the command.
     fn options(&self) -> Option<String> {
         let of_scenario = self.scenario.arguments.chunks_exact(2);
-        let idle = idle_requests(self.scenario, &self.levels);
+        // Under another plan whole days may be simulated, or none.
+        let own_plan = self.plans.is_empty().then_some(self.scenario);
+        let idle = own_plan.and_then(|s| idle_requests(s, &self.levels));
         let told = |p: &[String]| match &idle {
             Some(idle) if idle.given == p[1] => {
                 let period = format_duration(idle.period);

@@ -79,8 +79,8 @@ fn a_fitted_profile_can_be_used_and_has_the_quantiles() {
     let toml = fs::read_to_string(&file).unwrap();
     assert!(toml.contains("# Fitted from gets.csv, n=4000, date not included: maximum likelihood"));
     assert_eq!(toml.matches("# As in kv-2025.").count(), 7);
-    // The charts of four families, the profile and fit.csv.
-    assert_eq!(fs::read_dir(dir.path().join("o")).unwrap().count(), 10);
+    // The charts of four families, the profile, fit.csv and the record.
+    assert_eq!(fs::read_dir(dir.path().join("o")).unwrap().count(), 11);
     kvplan(dir.path())
         .args(short_run("latency=o/fitted.toml"))
         .assert()
@@ -391,7 +391,7 @@ fn a_fitted_workload_can_be_used() {
         text.contains("hours of the day differ by more than chance"),
         "{text}"
     );
-    assert_eq!(fs::read_dir(dir.path().join("o")).unwrap().count(), 9);
+    assert_eq!(fs::read_dir(dir.path().join("o")).unwrap().count(), 10);
     let toml = fs::read_to_string(dir.path().join("o/mine.toml")).unwrap();
     for part in [
         "[shape]",

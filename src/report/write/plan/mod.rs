@@ -60,10 +60,6 @@ impl PlanReport<'_> {
                 plans.push(&t.candidate.plan);
             }
         }
-        let scenario = Scenario {
-            plan: plans.join("\" or \""),
-            ..self.scenario.clone()
-        };
         let (first, most) = (self.settings.first, self.settings.most);
         let n = if first == most {
             most.to_string()
@@ -72,7 +68,8 @@ impl PlanReport<'_> {
         };
         let asked = self.result.objectives.iter().filter(|o| !is_implied(o));
         let slo: Vec<&str> = asked.map(|o| o.text.as_str()).collect();
-        settings(&scenario)
+        settings(self.scenario)
+            .under(&plans)
             .at(&[self.settings.traffic])
             .with("--slo", slo.join(","))
             .with("--search", self.search)
