@@ -157,7 +157,7 @@ fn the_crosshair_is_in_all_charts_of_an_axis_by_mouse_and_by_keys() {
     );
     let crossed =
         "[...document.querySelectorAll('.chart')].filter((c) => c.querySelector('.cross')).length";
-    assert_eq!(browser.js(crossed), json!(7));
+    assert_eq!(browser.js(crossed), json!(9));
     let readout = |n: usize| format!("document.querySelectorAll('.readout')[{n}].textContent");
     let other = browser.js(&readout(1));
     assert!(other.as_str().unwrap().contains("naive: 100k, "), "{other}");
@@ -177,7 +177,7 @@ fn the_crosshair_is_in_all_charts_of_an_axis_by_mouse_and_by_keys() {
             .all(|p| said.contains(&format!("{p}: {level}, $")))
     };
     assert!(of(&first, "100k") && of(&second, "3M"), "{first} {second}");
-    assert_eq!(browser.js(crossed), json!(7));
+    assert_eq!(browser.js(crossed), json!(9));
     let edges = browser.js("(() => { const r = document.getElementById('tip').getBoundingClientRect(); return r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight; })()");
     assert_eq!(edges, json!(true));
     browser.press("Escape");
@@ -306,7 +306,7 @@ fn paper_has_what_is_to_be_read_and_nothing_to_press() {
     for none in [".tools", "button.get", "nav", ".readout", "svg.narrow"] {
         assert_eq!(browser.js(&seen(none)), json!(0), "{none}");
     }
-    assert_eq!(browser.js(&seen("svg.wide")), json!(7));
+    assert_eq!(browser.js(&seen("svg.wide")), json!(9));
     browser.js("dispatchEvent(new Event('beforeprint'))");
     assert_eq!(browser.js(&seen(".claim[open]")), json!(3));
     browser.js("dispatchEvent(new Event('afterprint'))");
