@@ -598,6 +598,7 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
     assert_eq!(
         names,
         [
+            "run.json",
             "stores.csv",
             "stores.json",
             "stores_cost_naive.png",
