@@ -90,7 +90,7 @@ fn the_bill_moves_as_its_prices_say_on_any_number_of_threads() {
     let (text, one) = run("1");
     let (_, two) = run("2");
     assert!(one == two, "the files depend on the number of threads");
-    assert_eq!(one.len(), 7);
+    assert_eq!(one.len(), 8);
     // The most influential input comes first.
     let lines: Vec<&str> = text.lines().filter(|l| !l.is_empty()).collect();
     assert!(lines[2].trim_start().starts_with("traffic"), "{text}");

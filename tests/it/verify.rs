@@ -248,6 +248,7 @@ fn each_verdict_is_given_to_a_claim_built_for_it() {
             "claimed_savings.svg",
             "claims.csv",
             "claims.json",
+            "run.json",
             "savings_surface.csv",
             "surface_hits.png",
             "surface_hits.svg"
