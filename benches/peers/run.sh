@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # kvplan beside nexosim and SimPy, on the same model: rates and ratios of one run, after a look whether it is the same
-# model. Everything goes to target/peers. Needs Python 3.11 or later with venv; takes about two minutes when all is built.
+# model. Everything goes to target. Needs Python 3.11 or later with venv; takes about a minute when all is built.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=target/peers
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check simpy==4.1.2
-cargo build --release --bin kvplan
-loop=$(cargo build --release --bench throughput --message-format=json |
+# At once, or the library would be built twice: what tests need gives it other features.
+loop=$(cargo build --release --bin kvplan --bench throughput --message-format=json-render-diagnostics |
   "$work/venv/bin/python" -c '
 import json, sys
 built = [json.loads(line) for line in sys.stdin]
