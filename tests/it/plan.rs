@@ -262,7 +262,8 @@ fn plan_from_the_command_line_on_any_number_of_threads() {
             "pareto.png",
             "pareto.svg",
             "plan-policy.toml",
-            "plan.csv"
+            "plan.csv",
+            "run.json"
         ]
     );
     let rows = csv::Reader::from_reader(&one[4].1[..])
