@@ -315,3 +315,15 @@ impl Drop for Browser {
         let _ = self.child.wait();
     }
 }
+
+/// The page must have said nothing on the console and asked for nothing.
+pub(crate) fn assert_quiet(browser: &Browser) {
+    let none: [&Value; 0] = [];
+    assert_eq!(browser.complaints(), none);
+}
+
+/// What a function of the harness returns.
+pub(crate) fn harness(browser: &mut Browser, call: &str) -> Value {
+    let script = include_str!("../browser/harness.js");
+    browser.js(&format!("(() => {{ {script}\n return {call}; }})()"))
+}

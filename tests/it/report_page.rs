@@ -1,7 +1,7 @@
 //! The page of `kvplan report` in a browser, used as a reader does: by mouse, by keyboard, on a phone, on paper, in the
 //! dark, and as a screen reader is told of it.
 
-use crate::browser::{Browser, DESK, PHONE, Screen, installed};
+use crate::browser::{Browser, DESK, PHONE, Screen, assert_quiet, harness, installed};
 use crate::report::{CLAIMS, page, sweep_with};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -21,18 +21,6 @@ fn open(screen: Screen) -> Option<Browser> {
     let mut browser = Browser::start(&installed()?);
     browser.open(&PAGE.1, screen);
     Some(browser)
-}
-
-/// The page must have said nothing on the console and asked for nothing.
-fn assert_quiet(browser: &Browser) {
-    let none: [&Value; 0] = [];
-    assert_eq!(browser.complaints(), none);
-}
-
-/// What a function of the harness returns.
-fn harness(browser: &mut Browser, call: &str) -> Value {
-    let script = include_str!("../browser/harness.js");
-    browser.js(&format!("(() => {{ {script}\n return {call}; }})()"))
 }
 
 #[test]
