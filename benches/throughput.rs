@@ -1,8 +1,9 @@
 //! Simulated requests per second on one core: the real components in the simulator, beside a
 //! hand-written loop of the same model, in the same process. Also the memory of long runs.
 //!
-//! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `loop N` runs the loop
-//! without values alone, on N requests at 100M a month, for `benches/peers`.
+//! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `real N`, `hand N` and
+//! `loop N` run the real components, the loop by hand or the loop without values alone, on N requests at 100M a month,
+//! `single N` and `fleet N` recordings at 1B: for `benches/peers`, and to count instructions.
 
 use kvplan::models::quantity::{Count, Rate};
 use kvplan::models::{load, parse_overrides};
@@ -221,13 +222,27 @@ fn peak_mib() -> Option<f64> {
     Some(kib / 1_024.0)
 }
 
+/// What runs alone under a name, and gives requests and seconds.
+type Mode = fn(u64, Count) -> (u64, f64);
+
+fn mode(name: &str) -> Option<Mode> {
+    Some(match name {
+        "real" => real,
+        "hand" => by_hand,
+        "loop" => counters_only,
+        "single" => |n, _| recordings("single", n),
+        "fleet" => |n, _| recordings("world-independent", n),
+        _ => return None,
+    })
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, requests, ..] = arguments.as_slice()
-        && first == "loop"
+        && let Some(run) = mode(first)
     {
         let requests = requests.parse().expect("a number of requests");
-        let (requests, _) = counters_only(requests, Count(100_000_000));
+        let (requests, _) = run(requests, Count(100_000_000));
         println!("{{\"requests\": {requests}}}");
         return;
     }
