@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use kvplan::models::quantity::{Count, format_duration};
 use kvplan::report::error::WriteError;
 use kvplan::report::output::OutputDir;
+use kvplan::report::record;
 use kvplan::report::settings::idle_requests;
 use kvplan::report::table::{Answer, Shape};
 use kvplan::run::scenario::Scenario;
@@ -177,10 +178,11 @@ impl Session {
     /// Writes all files and puts them in place at once; gives the sentence that says so, unless it is to
     /// be quiet.
     pub(crate) fn write(
-        self,
+        mut self,
         write: impl FnOnce(&OutputDir) -> Result<(), WriteError>,
     ) -> Result<Option<String>, Failure> {
         write(&self.out)?;
+        record::complete(&mut self.out)?;
         let files = self.out.commit()?.len();
         let told = || {
             format!(

@@ -125,7 +125,9 @@ pub(crate) fn is_for_people(shape: &Shape) -> bool {
 
 /// The text of an answer.
 pub(crate) fn text(answer: &Answer, shape: &Shape) -> Result<String, Failure> {
-    answer.shown(shape).map_err(Failure::usage)
+    answer
+        .shown(shape)
+        .map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// Prints an answer that [`text`] has made.

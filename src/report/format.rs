@@ -194,9 +194,78 @@ pub fn usd_estimate(e: Estimate) -> String {
     format!("{} ± {}", usd(e.mean), text.trim_start_matches('$'))
 }
 
+/// An estimate in two short lines, as a cell of a heat map holds them, to the digit where its half-width begins:
+/// `$24.4k` over `± 2.4k`, `0.3%` over `± 0.8`. Alone without a half-width; `-` without a value.
+pub fn in_a_cell(e: Estimate, before: &str, after: &str) -> Vec<String> {
+    if !e.mean.is_finite() {
+        return vec!["-".into()];
+    }
+    let sizes = [("B", 1e9), ("M", 1e6), ("k", 1e3)];
+    let size = sizes
+        .into_iter()
+        .find(|(_, size)| e.mean.abs() >= 0.9995 * size);
+    let (letter, size) = size.unwrap_or(("", 1.0));
+    let (mean, half) = (e.mean / size, e.half_width / size);
+    let is_known = half.is_finite();
+    // Of what is sure to all digits, three are told; of nothing, none.
+    let told = match (is_known && half > 0.0, mean == 0.0) {
+        (true, _) => half,
+        (_, true) => 10.0,
+        _ => mean.abs() / 100.0,
+    };
+    let first = told.log10().floor() as i32;
+    // Two digits of an amount, so that 24.4 ± 2.4 is not 24 ± 2; of the many decimals of small ones, one.
+    let digits = if told >= 1.0 && told < 10.0 {
+        1 - first
+    } else {
+        -first
+    };
+    let decimals = digits.clamp(0, 4) as usize;
+    let sign = if mean < 0.0 { "-" } else { "" };
+    let mut lines = vec![format!(
+        "{sign}{before}{:.decimals$}{letter}{after}",
+        mean.abs()
+    )];
+    if is_known {
+        lines.push(
+            match half > 0.0 && format!("{half:.decimals$}").parse() == Ok(0.0) {
+                true => format!(
+                    "± < {:.decimals$}{letter}",
+                    10_f64.powi(-digits.clamp(0, 4))
+                ),
+                false => format!("± {half:.decimals$}{letter}"),
+            },
+        );
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_tells_an_estimate_to_the_digit_where_its_half_width_begins() {
+        let e = |mean, half_width| Estimate {
+            mean,
+            half_width,
+            n: 10,
+        };
+        let usd = |mean, half| in_a_cell(e(mean, half), "$", "").join(" ");
+        let percent = |mean, half| in_a_cell(e(mean, half), "", "%").join(" ");
+        assert_eq!(usd(24_412.0, 2_400.0), "$24.4k ± 2.4k");
+        assert_eq!(usd(882_000.0, 22_600.0), "$882k ± 23k");
+        assert_eq!(usd(0.0243, 0.000_855), "$0.0243 ± 0.0009");
+        assert_eq!(usd(452.26, 283.0), "$452 ± 283");
+        assert_eq!(usd(-3.33, 0.138), "-$3.3 ± 0.1");
+        assert_eq!(usd(5.0, 0.000_01), "$5.0000 ± < 0.0001");
+        assert_eq!(percent(0.343, 0.777), "0.3% ± 0.8");
+        assert_eq!(percent(99.0, 0.003_52), "99.000% ± 0.004");
+        assert_eq!(usd(0.0, f64::NAN), "$0");
+        assert_eq!(usd(0.0, 0.0), "$0 ± 0");
+        assert_eq!(usd(12.345, f64::NAN), "$12.3");
+        assert_eq!(usd(f64::NAN, f64::NAN), "-");
+    }
 
     #[test]
     fn an_interval_that_would_reach_below_zero_is_told_by_its_upper_end() {

@@ -37,6 +37,8 @@ pub struct OutputDir {
     staging: TempDir,
     stop: &'static AtomicBool,
     look: Look,
+    /// What an earlier run has left and this one does not make anew.
+    stale: Vec<String>,
     /// Locked until this is dropped.
     _held: File,
 }
@@ -78,6 +80,7 @@ impl OutputDir {
             staging,
             stop: &NEVER,
             look: Look::default(),
+            stale: Vec::new(),
             _held: held,
         })
     }
@@ -131,6 +134,21 @@ impl OutputDir {
         text.ok().map(String::into_bytes)
     }
 
+    /// What was written so far under that name; none if that cannot be read.
+    pub(super) fn written(&self, name: &str) -> Option<Vec<u8>> {
+        disk::read(&self.staging.path().join(name)).ok()
+    }
+
+    /// How pictures look.
+    pub(super) fn look(&self) -> Look {
+        self.look
+    }
+
+    /// Removes these files once all others are in place.
+    pub(super) fn drop_stale(&mut self, names: Vec<String>) {
+        self.stale = names;
+    }
+
     fn go_on(&self) -> Result<(), WriteError> {
         match self.stop.load(Ordering::Relaxed) {
             true => Err(WriteError::Stopped),
@@ -148,6 +166,7 @@ impl OutputDir {
         let fail = WriteError::of_writing(self.target.display());
         let names = self.names().map_err(&fail)?;
         let paths = names.iter().map(|name| self.target.join(name)).collect();
+        let stale: Vec<PathBuf> = self.stale.iter().map(|n| self.target.join(n)).collect();
         if let [only] = names.as_slice() {
             // One file is put in place at once, or not.
             let staged = self.staging.path().join(only);
@@ -183,11 +202,15 @@ impl OutputDir {
             return Err(fail(e));
         }
         finish_pending(&self.target)?;
+        for path in stale {
+            // What stays is as it was before.
+            let _ = fs::remove_file(path);
+        }
         Ok(paths)
     }
 
     /// Names of the files that were written, in order.
-    fn names(&self) -> io::Result<Vec<OsString>> {
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         let entries = fs::read_dir(self.staging.path())?;
         let names: io::Result<Vec<OsString>> = entries.map(|e| Ok(e?.file_name())).collect();
         let mut names = names?;

@@ -32,12 +32,14 @@ pub struct Record<'a> {
     pub scenario: Option<&'a Scenario>,
 }
 
-/// Enough of a record to see whose it is.
+/// Enough of a record to see whose it is, and which files came with it.
 #[derive(Deserialize)]
 struct Signature {
     #[serde(rename = "kvplan")]
     _version: String,
     command: String,
+    #[serde(default)]
+    files: Vec<String>,
 }
 
 impl<'a> Record<'a> {
@@ -107,11 +109,64 @@ pub fn write(out: &OutputDir, record: &[u8]) -> Result<(), WriteError> {
     out.write(RUN_JSON, record)
 }
 
+/// Completes the record of a command that has written all: how its pictures look, if not as usual, and which files it
+/// wrote. Pictures that its last run in the folder made and this one did not are to go: they show what is no more.
+///
+/// # Errors
+/// A message that names the file that could not be written.
+pub fn complete(out: &mut OutputDir) -> Result<(), WriteError> {
+    let Some(record) = out.written(RUN_JSON) else {
+        return Ok(());
+    };
+    let Some(command) = command_of(&record) else {
+        return Ok(());
+    };
+    let names = out.names().map_err(WriteError::of_writing(RUN_JSON))?;
+    let files: Vec<String> = names
+        .iter()
+        .map(|n| n.to_string_lossy().into_owned())
+        .collect();
+    let earlier = [RUN_JSON.to_owned(), run_json_of(&command)].into_iter();
+    let earlier = earlier.filter_map(|file| signature(&out.earlier(&file)?));
+    let mut stale: Vec<String> = earlier
+        .filter(|old| old.command == command)
+        .flat_map(|old| old.files)
+        .filter(|file| is_picture(file) && !files.contains(file))
+        .collect();
+    stale.dedup();
+    let mut more = serde_json::Map::new();
+    let look = out.look().options();
+    if !look.is_empty() {
+        more.insert("look".into(), look.into());
+    }
+    more.insert("files".into(), files.into());
+    out.write(RUN_JSON, &joined(&record, &json(RUN_JSON, &more)?))?;
+    out.drop_stale(stale);
+    Ok(())
+}
+
+/// One object with the fields of both, as they are written.
+fn joined(first: &[u8], second: &[u8]) -> Vec<u8> {
+    let end = first.iter().rposition(|b| *b == b'}').unwrap_or(0);
+    let start = second.iter().position(|b| *b == b'{').map_or(0, |i| i + 1);
+    [first[..end].trim_ascii_end(), b",", &second[start..]].concat()
+}
+
+/// A file of the folder itself that holds a picture.
+fn is_picture(file: &str) -> bool {
+    let path = Path::new(file);
+    let extension = path.extension().and_then(|e| e.to_str());
+    path.file_name().is_some_and(|n| n == file) && matches!(extension, Some("svg" | "png"))
+}
+
+fn signature(record: &[u8]) -> Option<Signature> {
+    serde_json::from_slice(record).ok()
+}
+
 /// The name of the command that a record is of; none if it is none, or no file could have that name.
 fn command_of(record: &[u8]) -> Option<String> {
-    let signature: Signature = serde_json::from_slice(record).ok()?;
     let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
-    let command = signature.command;
+    let command = signature(record)?.command;
     (!command.is_empty() && command.chars().all(is_name)).then_some(command)
 }
 
@@ -129,6 +184,7 @@ pub(super) fn file_of(dir: &Path, commands: &[&str], last: Option<&str>) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::draw::look::{Look, Theme};
     use std::fs;
 
     fn record(dir: &Path, command: &str, seed: u64) {
@@ -136,6 +192,53 @@ mod tests {
         let record = Record::new(command, &[]).titled("x", Some(seed));
         record.write(&out).unwrap();
         out.commit().unwrap();
+    }
+
+    /// Of its own pictures, and of these alone.
+    #[test]
+    fn what_a_later_run_does_not_draw_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = |command: &str, look: Look, files: &[&str]| {
+            let mut out = OutputDir::prepare(dir.path()).unwrap().looking(look);
+            for file in files {
+                out.write(file, b"x").unwrap();
+            }
+            Record::new(command, &[]).write(&out).unwrap();
+            complete(&mut out).unwrap();
+            out.commit().unwrap();
+        };
+        let is_there = |name: &str| dir.path().join(name).is_file();
+        fs::write(dir.path().join("mine.svg"), "x").unwrap();
+        run(
+            "sweep",
+            Look::default(),
+            &["cost.svg", "saving.svg", "a.csv"],
+        );
+        run("forecast", Look::default(), &["forecast.svg"]);
+        run("sweep", Look::default(), &["cost.svg"]);
+        let there = ["cost.svg", "forecast.svg", "mine.svg", "a.csv"];
+        assert!(there.into_iter().all(is_there));
+        assert!(!is_there("saving.svg"));
+        let text = fs::read_to_string(dir.path().join(RUN_JSON)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["files"][0], "cost.svg", "{text}");
+        assert_eq!(json["look"], serde_json::Value::Null);
+        // What names a file elsewhere is not followed.
+        let elsewhere = tempfile::NamedTempFile::with_suffix(".svg").unwrap();
+        let forged = serde_json::json!({
+            "kvplan": "1", "command": "sweep",
+            "files": [elsewhere.path(), "../x.svg", "mine.svg/"],
+        });
+        fs::write(dir.path().join(RUN_JSON), forged.to_string()).unwrap();
+        let dark = Look {
+            theme: Theme::Dark,
+            ..Look::default()
+        };
+        run("sweep", dark, &["cost.svg"]);
+        assert!(elsewhere.path().is_file() && is_there("mine.svg"));
+        let text = fs::read_to_string(dir.path().join(RUN_JSON)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["look"], serde_json::json!(["--theme", "dark"]));
     }
 
     #[test]

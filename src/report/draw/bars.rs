@@ -206,8 +206,13 @@ impl Drawing for BarChart {
                     }
                     (start, end) = (start.min(low), end.max(high));
                 }
-                // Beside the end that points away from where the bar begins.
-                let (at, side, shift) = if bar.to < bar.from {
+                // Beside the end that points away from where the bar begins, unless it would be cut off there.
+                let room = (f64::from(corner(end, 0.0).0 + 10 * k)
+                    + f64::from(k) * CHAR_WIDTH * bar.label.chars().count() as f64)
+                    as i32;
+                let is_cut =
+                    room > sheet.size().0 * k && corner(start, 0.0).0 > sheet.size().0 * k / 2;
+                let (at, side, shift) = if bar.to < bar.from || is_cut {
                     (start, HPos::Right, -8)
                 } else {
                     (end, HPos::Left, 8)
@@ -370,7 +375,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bars.svg");
         chart.draw(Look::default(), &path).unwrap();
-        std::fs::read_to_string(path).unwrap()
+        let svg = std::fs::read_to_string(path).unwrap();
+        // The form that is seen.
+        svg.split("<g class=\"form\"").next().unwrap().to_owned()
     }
 
     /// White discs within points.

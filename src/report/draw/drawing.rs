@@ -33,10 +33,6 @@ pub(super) trait Drawing: Sized {
     fn other_scale(&self) -> Option<Self> {
         None
     }
-    /// Whether it has a form for a phone beside the others, for a page that says what the heading says.
-    fn is_narrowed(&self) -> bool {
-        false
-    }
 }
 
 /// What can be drawn into a file.
@@ -89,7 +85,7 @@ fn svg_of<D: Drawing>(drawing: &D, look: Look, sheet: Sheet) -> Result<String, N
     let first = form(drawing, sheet)?;
     let other = drawing.other_scale();
     let mut others = Vec::new();
-    let is_narrowed = drawing.is_narrowed() && look.form != Form::Phone;
+    let is_narrowed = look.form != Form::Phone;
     if let Some(other) = &other {
         others.push(form(other, sheet)?);
         if is_narrowed {

@@ -24,7 +24,8 @@ pub(super) fn sentences(chart: &Chart) -> Option<Vec<String>> {
         }]);
     };
     let is_same = |v: f64| !v.is_finite() || (v - first.y).abs() <= 1e-9 * first.y.abs();
-    let is_flat = known.len() > 1
+    // One value is a point in a plot, unless it is nothing.
+    let is_flat = (known.len() > 1 || first.y == 0.0)
         && known
             .iter()
             .all(|d| is_same(d.y) && is_same(d.low) && is_same(d.high));
@@ -55,14 +56,26 @@ pub(super) fn sentences(chart: &Chart) -> Option<Vec<String>> {
     Some(said)
 }
 
-/// What the lines are, with those of which nothing is known.
+/// What the lines are, with those of which nothing is known, and where one goes on as another.
 fn names(chart: &Chart) -> String {
     let some = chart.series.iter().any(|s| !s.points().is_empty());
-    let name = |s: &Series| match some && s.points().is_empty() {
-        true => format!("{} (too few)", s.name),
-        false => s.name.clone(),
+    let goes_on = |of: &Series, s: &Series| {
+        let rest = s.name.strip_prefix(of.name.as_str());
+        rest.and_then(|rest| rest.strip_prefix(": "))
+            .map(str::to_owned)
     };
-    let all: Vec<String> = chart.series.iter().map(name).collect();
+    let name = |s: &Series| {
+        let said = chart.series.iter().find_map(|o| {
+            let first = o.points().first().map(|d| (chart.x.format)(d.x))?;
+            Some(format!(" ({} from {first} on)", goes_on(s, o)?))
+        });
+        match some && s.points().is_empty() {
+            true => format!("{} (too few)", s.name),
+            false => format!("{}{}", s.name, said.unwrap_or_default()),
+        }
+    };
+    let is_told = |s: &&Series| !chart.series.iter().any(|of| goes_on(of, s).is_some());
+    let all: Vec<String> = chart.series.iter().filter(is_told).map(name).collect();
     all.join(", ")
 }
 
@@ -120,6 +133,25 @@ mod tests {
         assert_eq!(said, expected);
         chart.series[1].data.clear();
         assert!(sentences(&chart).unwrap()[0].ends_with("naive, optimised (too few)."));
+    }
+
+    #[test]
+    fn a_line_that_goes_on_as_another_is_named_once() {
+        let mut chart = flat();
+        chart.series[1].name = "naive: refuses or loses".into();
+        chart.series[1].data.remove(0);
+        let said = &sentences(&chart).unwrap()[0];
+        assert!(
+            said.ends_with(": naive (refuses or loses from 100 on)."),
+            "{said}"
+        );
+        chart.series.remove(0);
+        let alone = sentences(&chart);
+        assert_eq!(alone, None, "one value is drawn");
+        chart.series[0].data[0].y = 0.0;
+        chart.series[0].data[0].low = 0.0;
+        let said = &sentences(&chart).unwrap()[0];
+        assert!(said.ends_with(": naive: refuses or loses."), "{said}");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn line_of<'a>(chart: &'a Chart, s: &'a Series) -> Line<'a> {
 }
 
 /// Many points would hide their line, or each other's intervals.
-const MOST_MARKED: usize = 40;
+pub(super) const MOST_MARKED: usize = 40;
 
 fn is_banded(d: &Datum) -> bool {
     d.low.is_finite() && d.high.is_finite()

@@ -33,6 +33,22 @@ pub struct Look {
     pub form: Form,
 }
 
+impl Look {
+    /// The options that ask for it; none where it is as usual.
+    pub(in crate::report) fn options(self) -> Vec<&'static str> {
+        let theme: &[&str] = match self.theme {
+            Theme::Light => &[],
+            Theme::Dark => &["--theme", "dark"],
+        };
+        let form: &[&str] = match self.form {
+            Form::Print => &[],
+            Form::Slides => &["--form", "slides"],
+            Form::Phone => &["--form", "phone"],
+        };
+        [theme, form].concat()
+    }
+}
+
 /// A sheet to draw on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::report) struct Sheet {

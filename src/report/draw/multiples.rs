@@ -16,8 +16,9 @@ use plotters::style::text_anchor::HPos;
 
 /// Above the panels of the wide form: heading and key.
 const TOP: i32 = 122;
-/// Of a panel: its plot, and the space to the next.
+/// Of a panel: its plot, that of a single row of them, and the space to the next.
 const PLOT: i32 = 150;
+const HIGH_PLOT: i32 = 360;
 const GAP: (i32, i32) = (38, 16);
 const FAINT: RGBColor = RGBColor(208, 208, 208);
 /// A row of the key.
@@ -38,6 +39,8 @@ struct Sheet {
     key: (i32, i32),
     /// By how much texts are larger.
     larger: i32,
+    /// How high a plot is.
+    plot: i32,
     is_narrow: bool,
 }
 
@@ -50,6 +53,7 @@ const PRINT: Sheet = Sheet {
     bottom: 92,
     key: (24, 90),
     larger: 0,
+    plot: PLOT,
     is_narrow: false,
 };
 
@@ -68,6 +72,7 @@ const NARROW: Sheet = Sheet {
     bottom: 52,
     key: (10, 14),
     larger: 3,
+    plot: PLOT,
     is_narrow: true,
 };
 
@@ -86,10 +91,18 @@ fn sheet(chart: &Chart, on: look::Sheet) -> Sheet {
         Form::Print | Form::Slides => form.top + rows,
         Form::Phone => form.top + last,
     };
+    // A few panels share the whole width.
+    let panels = chart.families().len();
+    let plot = match panels < form.columns && !form.is_narrow {
+        true => HIGH_PLOT,
+        false => form.plot,
+    };
     Sheet {
         top: top + on.above,
         bottom: form.bottom + on.below,
         key,
+        columns: form.columns.min(panels.max(1)),
+        plot,
         ..form
     }
 }
@@ -104,7 +117,7 @@ fn head(chart: &Chart) -> i32 {
 pub(super) fn size(chart: &Chart, on: look::Sheet) -> (u32, u32) {
     let sheet = sheet(chart, on);
     let rows = chart.families().len().div_ceil(sheet.columns) as i32;
-    let height = sheet.top + sheet.bottom + (head(chart) + PLOT + GAP.1) * rows;
+    let height = sheet.top + sheet.bottom + (head(chart) + sheet.plot + GAP.1) * rows;
     (sheet.width as u32, height as u32)
 }
 
@@ -142,7 +155,7 @@ pub(super) fn draw<DB: DrawingBackend>(
             family,
             at: (
                 sheet.left + column * (width + GAP.0),
-                sheet.top + row * (head(chart) + PLOT + GAP.1),
+                sheet.top + row * (head(chart) + sheet.plot + GAP.1),
             ),
             width,
             is_first: column == 0,
@@ -278,7 +291,7 @@ impl Panel<'_> {
         let below = if self.is_last { 26 } else { 0 };
         let area = pen.root.clone().shrink(
             ((left - gutter) * k, top * k),
-            ((self.width + gutter) * k, (PLOT + below) * k),
+            ((self.width + gutter) * k, (sheet.plot + below) * k),
         );
         let (x, y) = chart.ticks();
         let mut plot = ChartBuilder::on(&area)
@@ -319,7 +332,7 @@ impl Panel<'_> {
             })?;
         }
         if self.family.iter().all(|s| s.points().is_empty()) {
-            let middle = (left + self.width / 2, top + PLOT / 2);
+            let middle = (left + self.width / 2, top + sheet.plot / 2);
             pen.label("too few", middle, 13 + larger, GREY, HPos::Center)?;
         }
         Ok(())

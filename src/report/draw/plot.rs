@@ -5,6 +5,7 @@ use super::chart::{Chart, Scale, Series};
 use super::cover::{self, Covered, RIMS};
 use super::drawing::{self, Drawing, Picture};
 use super::hover::Hover;
+use super::lines::MOST_MARKED;
 use super::look::{Form, Look, Sheet};
 use super::{flat, multiples, single};
 use crate::report::error::{NotDrawn, WriteError};
@@ -109,10 +110,6 @@ impl Drawing for Scaled {
             has_scales: true,
         })
     }
-
-    fn is_narrowed(&self) -> bool {
-        true
-    }
 }
 
 /// Height of a picture that holds sentences alone, without these.
@@ -127,10 +124,17 @@ impl Picture for Chart {
 }
 
 impl Chart {
-    /// Whether the colours tell all lines apart; else each family has a panel of its own.
+    /// Whether its lines can be told apart in one plot; else each family has a panel of its own.
     fn is_one_plot(&self) -> bool {
-        let most = self.families().len();
-        most <= MOST_COLOURS || self.series.iter().any(|s| s.scatter)
+        let families = self.families();
+        let is_crowded = |s: &&Series| s.points().len() > MOST_MARKED;
+        // Bands of many points that go up and down cover each other.
+        let is_tangle = families.len() > 1
+            && families
+                .iter()
+                .any(|(_, lines)| lines.iter().filter(|s| is_crowded(s)).count() > 1);
+        let is_apart = families.len() <= MOST_COLOURS && !is_tangle;
+        is_apart || self.series.iter().any(|s| s.scatter)
     }
 }
 

@@ -183,9 +183,23 @@ fn draw_marks<DB: DrawingBackend>(
             let at = (plot.x_range().start, mark.at);
             let height = plot.plotting_area().map_coordinate(&at).1;
             let near = named.iter().filter(|n| (n.0 - height).abs() < 15 * k);
-            let from = near.map(|n| n.1 + 12 * k).max().unwrap_or(8 * k);
+            let first = near.map(|n| n.1 + 12 * k).max().unwrap_or(8 * k);
+            // Where no line goes through it, as far left as can be; above its own line rather than beneath.
+            let last = (across.end - across.start - length as i32 - 8 * k).max(first);
+            let steps = (first..=last).step_by(8 * k as usize);
+            let is_clear = |from: &i32, rise: i32| {
+                let left = across.start + from - 2 * k;
+                let drawn = lines::heights(plot, chart, left..left + length as i32 + 4 * k);
+                let (above, below) = (height + rise - k, height + rise + 14 * k);
+                drawn.iter().all(|d| d.1 < above || below < d.0)
+            };
+            let clear = |rise: i32| steps.clone().find(|from| is_clear(from, rise));
+            let (from, rise) = [-16 * k, 4 * k]
+                .into_iter()
+                .find_map(|rise| clear(rise).map(|from| (from, rise)))
+                .unwrap_or((first, -16 * k));
             named.push((height, from + length as i32));
-            let label = Text::new(mark.label.clone(), (from, -16 * k), style);
+            let label = Text::new(mark.label.clone(), (from, rise), style);
             plot.plotting_area().draw(&(EmptyElement::at(at) + label))?;
         }
     }
@@ -266,6 +280,7 @@ fn draw_names<DB: DrawingBackend>(
     };
     let height = |end: Option<Pixel>| end.map_or(without_end, |e| e.1);
     names.sort_by_key(|n| height(n.1));
+    let latest = names.iter().filter_map(|n| n.1).map(|end| end.0).max();
     let wanted: Vec<f64> = names.iter().map(|n| f64::from(height(n.1))).collect();
     let room = (f64::from(along.start), f64::from(along.end));
     let places = spread(&wanted, APART * f64::from(k), room);
@@ -273,8 +288,8 @@ fn draw_names<DB: DrawingBackend>(
     for ((s, end), y) in names.into_iter().zip(places) {
         let y = y.round() as i32;
         let is_empty = s.points().is_empty();
-        // A line that ends within the plot is told to, as nothing leads from its end to its name.
-        let is_early = end.is_some_and(|(x, _)| x < across.end - 12 * k);
+        // A line that ends before others is told to, as nothing leads from its end to its name.
+        let is_early = end.is_some_and(|(x, _)| latest.is_some_and(|l| x < l - 12 * k));
         let ends = match s.points().last() {
             None => ": too few".to_owned(),
             Some(d) if is_early => format!(" (to {})", (chart.x.format)(d.x)),

@@ -53,7 +53,11 @@ impl Ranged for Ticks {
         let most = hint.max_num_points();
         match self.scale {
             Scale::Linear => self.even_points(most),
-            Scale::Log => self.log_points(most),
+            Scale::Log => match self.log_points(most) {
+                // Within less than a decade there may be none: so narrow, a logarithm is nearly even.
+                few if few.len() < 3 => self.even_points(most),
+                points => points,
+            },
             Scale::Floored => {
                 let above = |v: &f64| *v > self.range.start * 1.5;
                 let all = self.log_points(most).into_iter().filter(above);

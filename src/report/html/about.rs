@@ -108,10 +108,12 @@ fn named_first(fields: &serde_json::Map<String, Value>) -> impl Iterator<Item = 
 /// Longer values are models or data, not facts to read.
 const SHORT: usize = 300;
 /// Fields that stand in other places of the page.
-const TOLD_ELSEWHERE: [&str; 10] = [
+const TOLD_ELSEWHERE: [&str; 12] = [
     "kvplan",
     "command",
     "arguments",
+    "look",
+    "files",
     "title",
     "seed",
     "settings",
@@ -370,6 +372,16 @@ fn command(run: &Value) -> String {
         (None, Some(name)) => words.extend(["--scenario".to_owned(), name]),
         (None, None) => {}
     }
+    // How its pictures look, unless that is told among what was given.
+    let look = strings(run.get("look")).unwrap_or_default();
+    let is_told = |option: &String| words.contains(option);
+    let look: Vec<String> = look
+        .chunks(2)
+        .filter(|pair| !pair.first().is_some_and(is_told))
+        .flatten()
+        .cloned()
+        .collect();
+    words.extend(look);
     // Arguments of the command itself are all that was given.
     if run.get("arguments").is_some() {
         return shell::command(&words);
@@ -407,6 +419,21 @@ mod tests {
         assert_eq!(
             command(&run),
             r#"kvplan sweep --scenario 'it'\''s.toml' --set 'policy.cache.ttl="10 s"' --traffic 1000,20000 --replications 3 --seed 7"#
+        );
+    }
+
+    #[test]
+    fn the_command_asks_for_pictures_that_look_the_same() {
+        let run = |arguments: &[&str]| {
+            command(&json!({
+                "kvplan": "1", "command": "sweep", "arguments": arguments,
+                "look": ["--theme", "dark", "--form", "slides"],
+            }))
+        };
+        assert_eq!(run(&[]), "kvplan sweep --theme dark --form slides");
+        assert_eq!(
+            run(&["--theme", "dark"]),
+            "kvplan sweep --theme dark --form slides"
         );
     }
 

@@ -47,6 +47,18 @@ enum Part {
     Table(String, Table),
 }
 
+/// A column is wanted that the table does not have; says which, and which there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownColumn(String);
+
+impl fmt::Display for UnknownColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UnknownColumn {}
+
 impl Answer {
     /// Nothing said yet.
     pub fn new() -> Self {
@@ -88,7 +100,7 @@ impl Answer {
     ///
     /// # Errors
     /// If a column is wanted that the first table does not have.
-    pub fn shown(&self, shape: &Shape) -> Result<String, String> {
+    pub fn shown(&self, shape: &Shape) -> Result<String, UnknownColumn> {
         let mut first = Some(());
         let mut lines: Vec<String> = Vec::new();
         let mut objects = Map::new();
@@ -103,9 +115,10 @@ impl Answer {
             let is_first = first.take().is_some();
             let of_table = fields(table);
             let choice = match is_first {
-                true => Choice::of(table, &of_table, &shape.columns)?,
-                false => Choice::of(table, &of_table, &[])?,
-            };
+                true => Choice::of(table, &of_table, &shape.columns),
+                false => Choice::of(table, &of_table, &[]),
+            }
+            .map_err(UnknownColumn)?;
             match shape.form {
                 Form::Table => {
                     let chosen = choice.table(table);

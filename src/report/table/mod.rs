@@ -9,6 +9,6 @@ mod machine;
 mod paint;
 pub mod rows;
 
-pub use answer::{Answer, Form, Shape};
+pub use answer::{Answer, Form, Shape, UnknownColumn};
 pub use entry::Entry;
 pub use rows::{Table, table};

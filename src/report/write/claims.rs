@@ -360,21 +360,21 @@ fn heat_map(j: &Judgement, s: &Surface, title: &str) -> HeatMap {
     let unit = &j.claim.unit;
     let money = s.tariff.is_some();
     let percent = unit.starts_with('%');
-    let cell = |p: &&SurfacePoint| {
-        let mean = if money {
-            money_label(p.value.mean)
-        } else {
-            value(p.value.mean, unit)
-        };
-        let mut lines = vec![mean];
-        if p.value.half_width.is_finite() {
-            lines.push(format!("± {}", format::count(p.value.half_width)));
-        }
-        HeatCell {
-            value: p.value.mean,
-            lines,
-            framed: p.holds,
-        }
+    let cell = |p: &&SurfacePoint| HeatCell {
+        value: p.value.mean,
+        lines: match (money, percent) {
+            (true, _) => format::in_a_cell(p.value, "$", ""),
+            (_, true) => format::in_a_cell(p.value, "", "%"),
+            _ => vec![value(p.value.mean, unit)],
+        },
+        framed: p.holds,
+    };
+    let replications = || s.points.iter().map(|p| p.value.n);
+    let (few, many) = (replications().min(), replications().max());
+    let many = many.unwrap_or(0);
+    let replications = match few.filter(|few| *few < many) {
+        Some(few) => format!("{few} to {many}"),
+        None => many.to_string(),
     };
     let policies = match &s.check.baseline {
         Some(baseline) => format!("{} against {baseline}", s.check.policy),
@@ -416,8 +416,7 @@ fn heat_map(j: &Judgement, s: &Surface, title: &str) -> HeatMap {
             money_label
         },
         note: format!(
-            "Framed: {claimed} holds. ±: 95% confidence over {} replications (Student's t). Below 0, the policy costs more.",
-            s.points.first().map_or(0, |p| p.value.n)
+            "Framed: {claimed} holds. ±: 95% confidence over {replications} replications (Student's t). Below 0, the policy costs more."
         ),
     }
 }

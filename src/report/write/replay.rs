@@ -274,19 +274,7 @@ impl Report<'_> {
                     1e-3,
                 ),
             ),
-            (
-                "replay_hit_ratio",
-                Chart {
-                    series: self.series(&one("hit_ratio"), usize::MAX, None),
-                    ..self.chart(
-                        "Cache hit ratio while the log is replayed",
-                        Axis {
-                            max: Some(1.0),
-                            ..axis("hits / lookups", Scale::Linear, format::percent, 0.0)
-                        },
-                    )
-                },
-            ),
+            ("replay_hit_ratio", self.hit_ratio()),
             (
                 "replay_latency",
                 self.log_chart(
@@ -322,6 +310,25 @@ impl Report<'_> {
             )
             .with_if(spec.billed == Billed::Period, "--bill", self.billed())
             .line()
+    }
+
+    /// Of the policies that look anything up in a cache.
+    fn hit_ratio(&self) -> Chart {
+        let axis = Axis {
+            max: Some(1.0),
+            ..axis("hits / lookups", Scale::Linear, format::percent, 0.0)
+        };
+        let mut chart = self.chart("Cache hit ratio while the log is replayed", axis);
+        let all = self.series(&[("hit_ratio", 0, "")], usize::MAX, None);
+        let has_any = |s: &Series| s.data.iter().any(|d| d.y.is_finite());
+        let (some, none): (Vec<Series>, Vec<Series>) = all.into_iter().partition(has_any);
+        if !none.is_empty() {
+            let names: Vec<String> = none.into_iter().map(|s| s.name).collect();
+            let note = format!(" Without lookups: {}.", names.join(", "));
+            chart.note.push_str(&note);
+        }
+        chart.series = some;
+        chart
     }
 
     fn log_chart(
@@ -373,9 +380,8 @@ impl Report<'_> {
                     }
                 };
                 let data: Vec<Datum> = points.iter().map(datum).collect();
-                let none = data.iter().all(|d| d.y.is_nan());
                 series.push(Series {
-                    name: if none { format!("{name} (none)") } else { name },
+                    name,
                     data,
                     colour,
                     dash: *dash,

@@ -251,7 +251,7 @@ const MOST_USED: u128 = 10_u128.pow(27);
 /// # Errors
 /// In words that follow the number of the line: it is damaged, belongs to another sweep, or holds what no
 /// simulation gives.
-pub fn parse_entry(sweep_sha256: &str, line: &str) -> Result<(Unit, Outcome), String> {
+pub(super) fn parse_entry(sweep_sha256: &str, line: &str) -> Result<(Unit, Outcome), String> {
     let entry: Entry = serde_json::from_str(line)
         .map_err(|e| format!("cannot be read ({})", without_place(&e)))?;
     if entry.check != entry_check(sweep_sha256, entry.unit, &entry.bits) {
