@@ -214,7 +214,9 @@ fn key(chart: &Chart) -> Vec<Entry> {
         }
     }
     entry(None, FAINT, "the others");
-    for mark in chart.marks.iter().filter(|m| !m.vertical) {
+    let (_, y) = chart.ticks();
+    let is_drawn = |m: &&super::chart::Mark| !m.vertical && y.range.contains(&m.at);
+    for mark in chart.marks.iter().filter(is_drawn) {
         entry(Some((3, 5)), GREY, &mark.label);
     }
     entries
@@ -300,7 +302,7 @@ impl Panel<'_> {
             .build_cartesian_2d(x, y)?;
         plot.configure_mesh()
             .max_light_lines(0)
-            .x_labels(3)
+            .x_labels((self.width / 90).max(3) as usize)
             .y_labels(5)
             .x_label_formatter(&|v| (chart.x.format)(*v))
             .y_label_formatter(&|v| chart.y_label(*v))
