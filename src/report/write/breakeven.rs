@@ -16,7 +16,8 @@ use crate::report::table::{Entry, Table, table};
 use crate::run::scenario::Scenario;
 use crate::study::breakeven::{Answer, Breakeven, Exclusion, Question, Settings, days_judged};
 use crate::study::cheapest::{BOUNDED, why_excluded};
-use crate::study::stats::root::{Crossing, Onset};
+use crate::study::stats::crossing::Crossing;
+use crate::study::stats::root::Onset;
 use crate::study::sweep::Cell;
 
 /// A scenario with its answers.

@@ -1,6 +1,7 @@
 //! Replications taken together: estimates with intervals, quantiles, roots, and when to stop.
 
 mod column;
+pub mod crossing;
 mod estimate;
 pub mod pool;
 pub mod root;

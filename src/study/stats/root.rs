@@ -1,8 +1,11 @@
-//! Where, as traffic grows, something begins to hold: root finding within each replication, and
-//! an interval over the replications.
-
-use crate::study::stats::Estimate;
-use statrs::distribution::{Binomial, DiscreteCDF};
+//! Where, as traffic grows, something begins to hold: root finding within one replication.
+//!
+//! What is asked at a traffic gives a margin, above 0 where it holds. The step of the levels at which it begins is
+//! narrowed by the ITP method (Oliveira and Takahashi, "An Enhancement of the Bisection Method Average Performance
+//! Preserving Minmax Optimality", ACM Transactions on Mathematical Software 47(1), 2020): it asks where a line through
+//! margins says, a little nearer to the middle, so that both ends come closer; and never so far from the middle (of the
+//! logarithms) that it might have to ask more than once more often than bisection. Where no line
+//! tells anything, as of a yes or no, it is bisection.
 
 /// Where something begins to hold in one replication, on a range of traffic.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,48 +18,69 @@ pub enum Onset {
     Never,
 }
 
-/// Finds the first of `levels` (rising) at which `holds`, then bisects the step before it on the
-/// logarithm of traffic until its ends are closer than the factor `1 + tolerance`.
+/// How much more often than bisection it may be asked: the less, the nearer to the middle the first answers have to be.
+const SLACK: f64 = 1.0;
+/// How far from the guess it is asked, towards the middle, as a share of the width that is aimed at: if the guess is
+/// right, its two sides are then closer than that.
+const NUDGE: f64 = 0.3;
+/// The same of the distance to where it was asked before, for a guess that may be as wrong as that share of it.
+const DOUBT: f64 = 0.05;
+/// Share of the room that is used, as traffic is rounded to whole requests.
+const ROOM: f64 = 0.95;
+
+/// Finds the first of `levels` (rising) at which `margin` is above 0, then narrows the step before it until its ends are
+/// closer than the factor `1 + tolerance`. What is `known` (rising) costs nothing to ask.
+///
+/// # Errors
+/// The first of `margin`.
 pub fn onset<E>(
     levels: &[u64],
+    known: &[u64],
     tolerance: f64,
-    mut holds: impl FnMut(u64) -> Result<bool, E>,
+    mut margin: impl FnMut(u64) -> Result<f64, E>,
 ) -> Result<Onset, E> {
+    let mut ask = |traffic: u64| {
+        Ok(Asked {
+            traffic,
+            margin: margin(traffic)?,
+        })
+    };
     let mut below = None;
     for level in levels {
-        if holds(*level)? {
-            let Some(mut low) = below else {
-                return Ok(Onset::Already);
-            };
-            let mut high = *level;
-            while high as f64 / low as f64 > 1.0 + tolerance {
-                let middle = (low as f64 * high as f64).sqrt().round() as u64;
-                if middle <= low || middle >= high {
-                    break;
-                }
-                if holds(middle)? {
-                    high = middle;
-                } else {
-                    low = middle;
-                }
-            }
-            return Ok(Onset::At((low as f64 * high as f64).sqrt()));
+        let asked = ask(*level)?;
+        if !asked.holds() {
+            below = Some(asked);
+            continue;
         }
-        below = Some(*level);
+        let Some(low) = below else {
+            return Ok(Onset::Already);
+        };
+        let bracket = Bracket {
+            low,
+            high: asked,
+            below: None,
+            above: None,
+            last: None,
+        };
+        return bracket.among(known, &mut ask)?.narrow(tolerance, &mut ask);
     }
     Ok(Onset::Never)
 }
 
 /// The same for several runs of levels, rising, between which nothing is known; the first of all
 /// levels is `least`.
+///
+/// # Errors
+/// As [`onset`].
 pub fn onset_of_runs<E>(
     runs: &[Vec<u64>],
     least: u64,
+    known: &[u64],
     tolerance: f64,
-    mut holds: impl FnMut(u64) -> Result<bool, E>,
+    mut margin: impl FnMut(u64) -> Result<f64, E>,
 ) -> Result<Onset, E> {
     for run in runs {
-        match onset(run, tolerance, &mut holds)? {
+        match onset(run, known, tolerance, &mut margin)? {
             Onset::Never => {}
             Onset::Already if run[0] > least => return Ok(Onset::At(run[0] as f64)),
             found => return Ok(found),
@@ -65,147 +89,338 @@ pub fn onset_of_runs<E>(
     Ok(Onset::Never)
 }
 
-/// Where something begins to hold, over all replications.
-///
-/// Traffic of 0 stands for "below the range", infinity for "not within the range".
-#[derive(Debug, Clone, PartialEq)]
-pub struct Crossing {
-    /// Traffic from which on it holds.
-    pub at: f64,
-    /// Ends of the 95% interval; NaN where there are too few replications to give one.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-    /// Replications that were looked at.
-    pub replications: usize,
-    /// Replications in which it holds at the low end already.
-    pub already: usize,
-    /// Replications in which it does not hold within the range.
-    pub never: usize,
+/// What was asked at a traffic, and by how much it holds there.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    traffic: u64,
+    margin: f64,
 }
 
-impl Crossing {
-    /// If every replication has an onset within the range: the geometric mean of the onsets, with
-    /// Student's t interval on their logarithms. If some have none: the (lower) median, with the interval
-    /// between two order statistics (Conover, "Practical Nonparametric Statistics", 3.2), which
-    /// needs to know of the others only on which side of the range they are.
-    pub fn of(onsets: &[Onset]) -> Self {
-        let count = |o: Onset| onsets.iter().filter(|x| **x == o).count();
-        let (already, never) = (count(Onset::Already), count(Onset::Never));
-        let replications = onsets.len();
-        let counts = |at, low, high| Crossing {
-            at,
-            low,
-            high,
-            replications,
-            already,
-            never,
-        };
-        if already == replications {
-            return counts(0.0, 0.0, 0.0);
-        }
-        if never == replications {
-            return counts(f64::INFINITY, f64::INFINITY, f64::INFINITY);
-        }
-        let mut at: Vec<f64> = onsets
-            .iter()
-            .map(|o| match o {
-                Onset::Already => 0.0,
-                Onset::At(x) => *x,
-                Onset::Never => f64::INFINITY,
-            })
-            .collect();
-        if already + never == 0 {
-            let e = Estimate::of(at.iter().map(|x| x.ln()));
-            return counts(e.mean.exp(), e.low().exp(), e.high().exp());
-        }
-        at.sort_by(f64::total_cmp);
-        let median = at[(replications - 1) / 2];
-        match median_ranks(replications) {
-            Some((l, h)) => counts(median, at[l], at[h]),
-            None => counts(median, f64::NAN, f64::NAN),
-        }
+impl Asked {
+    fn holds(self) -> bool {
+        self.margin > 0.0
+    }
+
+    /// Where the line through both is 0.
+    fn zero(self, other: Asked) -> f64 {
+        let (x, y) = (self.traffic as f64, other.traffic as f64);
+        x - self.margin * (y - x) / (other.margin - self.margin)
+    }
+
+    /// Where the hyperbola through three is 0: a line divided by a line, which has no extremes.
+    fn zero_of_curve(self, second: Asked, third: Asked) -> f64 {
+        // With z for the zero: margin = (x - z) / (a x + b), so z is that combination of the x in which a and b cancel.
+        let [x, y, z] = [self, second, third].map(|a| a.traffic as f64);
+        let weights = [
+            second.margin * third.margin * (y - z),
+            third.margin * self.margin * (z - x),
+            self.margin * second.margin * (x - y),
+        ];
+        (weights[0] * x + weights[1] * y + weights[2] * z) / weights.iter().sum::<f64>()
     }
 }
 
-/// Positions, in sorted values, of the ends of a 95% interval for the median.
-fn median_ranks(n: usize) -> Option<(usize, usize)> {
-    let heads = Binomial::new(0.5, n as u64).ok()?;
-    // At position k (from 0) the interval misses with probability P(heads <= k) on each side.
-    let k = (0..n / 2)
-        .take_while(|k| heads.cdf(*k as u64) <= 0.025)
-        .last()?;
-    Some((k, n - 1 - k))
+/// Two ends between which something begins to hold.
+#[derive(Debug, Clone, Copy)]
+struct Bracket {
+    /// Here it does not hold.
+    low: Asked,
+    /// Here it does.
+    high: Asked,
+    /// The next answer below the low end.
+    below: Option<Asked>,
+    /// The next above the high one.
+    above: Option<Asked>,
+    /// Where it was asked last, since the bracket is narrowed.
+    last: Option<u64>,
+}
+
+impl Bracket {
+    fn add(&mut self, asked: Asked) {
+        let (end, outside) = match asked.holds() {
+            true => (&mut self.high, &mut self.above),
+            false => (&mut self.low, &mut self.below),
+        };
+        *outside = Some(std::mem::replace(end, asked));
+    }
+
+    /// The first step between what is known inside at which it begins to hold.
+    fn among<E>(
+        mut self,
+        known: &[u64],
+        ask: &mut impl FnMut(u64) -> Result<Asked, E>,
+    ) -> Result<Self, E> {
+        let inside = self.low.traffic + 1..self.high.traffic;
+        for traffic in known.iter().filter(|x| inside.contains(x)) {
+            self.add(ask(*traffic)?);
+            if self.high.traffic == *traffic {
+                break;
+            }
+        }
+        if let Some(above) = known.iter().find(|x| **x > self.high.traffic) {
+            self.above = Some(ask(*above)?);
+        }
+        Ok(self)
+    }
+
+    /// Asks between the ends until they are closer than the factor `1 + tolerance`.
+    fn narrow<E>(
+        mut self,
+        tolerance: f64,
+        ask: &mut impl FnMut(u64) -> Result<Asked, E>,
+    ) -> Result<Onset, E> {
+        let aim = (1.0 + tolerance).ln();
+        let halvings = (self.width() / aim).log2().ceil().max(0.0);
+        let mut most = ROOM * aim * (halvings + SLACK - 1.0).exp2();
+        while self.width() > aim {
+            let Some(traffic) = self.next(aim, most) else {
+                break;
+            };
+            self.add(ask(traffic)?);
+            self.last = Some(traffic);
+            most /= 2.0;
+        }
+        let (low, high) = (self.low.traffic as f64, self.high.traffic as f64);
+        Ok(Onset::At((low * high).sqrt()))
+    }
+
+    /// Where to ask next, so that what is left is not wider than `most`; nowhere, if no whole number lies between.
+    fn next(&self, aim: f64, most: f64) -> Option<u64> {
+        let (low, high) = (self.low.traffic, self.high.traffic);
+        let width = self.width();
+        let middle = (low as f64).ln() + width / 2.0;
+        let at = self.guess().map_or(middle, |guess| {
+            let guess = guess.ln();
+            let change = self
+                .last
+                .map_or(0.0, |last| (guess - (last as f64).ln()).abs());
+            let nudge = NUDGE * aim + DOUBT * change;
+            let room = (most - width / 2.0).max(0.0);
+            let from_middle = ((guess - middle).abs() - nudge).clamp(0.0, room);
+            middle + from_middle.copysign(guess - middle)
+        });
+        (high - low > 1).then(|| (at.exp().round() as u64).clamp(low + 1, high - 1))
+    }
+
+    /// Where the margin is likely to be 0.
+    fn guess(&self) -> Option<f64> {
+        let (low, high) = (self.low, self.high);
+        let is_between = |x: &f64| *x > low.traffic as f64 && *x < high.traffic as f64;
+        let line = |a: Asked, b: Asked| Some(a.zero(b)).filter(is_between);
+        if low.margin < 0.0 {
+            // Of the answers outside, the nearer.
+            let away =
+                |a: &Asked| (a.traffic as f64 / low.traffic as f64).ln() - self.width() / 2.0;
+            let outside = self.below.into_iter().chain(self.above);
+            let third = outside.min_by(|a, b| away(a).abs().total_cmp(&away(b).abs()));
+            let curve = third.map(|third| low.zero_of_curve(high, third));
+            curve.filter(is_between).or_else(|| line(low, high))
+        } else {
+            // The low end says nothing of how far it is.
+            let above = self.above.filter(|a| a.margin > high.margin)?;
+            line(high, above)
+        }
+    }
+
+    /// Of the logarithms.
+    fn width(&self) -> f64 {
+        (self.high.traffic as f64 / self.low.traffic as f64).ln()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::convert::Infallible;
 
-    fn find(levels: &[u64], threshold: u64) -> Onset {
-        onset(levels, 0.001, |x| Ok::<_, Infallible>(x >= threshold)).unwrap()
+    const TOLERANCE: f64 = 0.005;
+
+    /// What is found, and at which traffic it was asked.
+    fn search(levels: &[u64], known: &[u64], margin: impl Fn(f64) -> f64) -> (Onset, Vec<u64>) {
+        let mut asked = Vec::new();
+        let found = onset(levels, known, TOLERANCE, |x| {
+            asked.push(x);
+            Ok::<_, Infallible>(margin(x as f64))
+        });
+        (found.unwrap(), asked)
+    }
+
+    /// How often bisection asks between two levels.
+    fn bisections(levels: &[u64], is_above: impl Fn(f64) -> bool) -> usize {
+        let at = levels.iter().position(|x| is_above(*x as f64)).unwrap();
+        let (mut low, mut high) = (levels[at - 1], levels[at]);
+        let mut asked = 0;
+        while high as f64 / low as f64 > 1.0 + TOLERANCE {
+            let middle = (low as f64 * high as f64).sqrt().round() as u64;
+            match is_above(middle as f64) {
+                true => high = middle,
+                false => low = middle,
+            }
+            asked += 1;
+        }
+        asked
+    }
+
+    /// Margins that grow with traffic, above 0 beyond a threshold.
+    fn margins(threshold: f64) -> Vec<(&'static str, Box<dyn Fn(f64) -> f64>)> {
+        let t = threshold;
+        vec![
+            ("a line", Box::new(move |x| x / t - 1.0)),
+            (
+                "a line that does not begin at 0",
+                Box::new(move |x| (x - t) / (3.0 * t)),
+            ),
+            ("a logarithm", Box::new(move |x| (x / t).ln())),
+            ("a root", Box::new(move |x| (x / t).sqrt() - 1.0)),
+            ("a square", Box::new(move |x| (x / t).powi(2) - 1.0)),
+            (
+                "a step",
+                Box::new(move |x| f64::from(i8::from(x > t)) - 0.5),
+            ),
+            (
+                "a step from 0",
+                Box::new(move |x| f64::from(u8::from(x > t))),
+            ),
+            ("a kink", Box::new(move |x| (x - t).max(0.0))),
+            (
+                "a kink further down",
+                Box::new(move |x| (x - t / 2.0).max(0.0) - t / 2.0),
+            ),
+            ("a share", Box::new(move |x| (1.0 - t / x).max(0.0))),
+            (
+                "plateaus",
+                Box::new(move |x| ((x / t).ln() * 20.0).ceil().clamp(-3.0, 3.0)),
+            ),
+            (
+                "nothing below",
+                Box::new(move |x| if x > t { x } else { f64::NEG_INFINITY }),
+            ),
+            (
+                "no number above",
+                Box::new(move |x| if x > t { f64::INFINITY } else { x - t }),
+            ),
+        ]
+    }
+
+    const LEVELS: [u64; 5] = [10_000, 30_000, 100_000, 1_000_000, 10_000_000];
+
+    proptest! {
+        #[test]
+        fn a_threshold_is_found_within_the_tolerance_and_almost_as_soon_as_by_bisection(
+            exponent in 4.001..6.999_f64,
+            known in prop::sample::subsequence(LEVELS.to_vec(), 0..=5),
+        ) {
+            let threshold = 10_f64.powf(exponent);
+            for (name, margin) in margins(threshold) {
+                let (found, mut asked) = search(&LEVELS, &known, &margin);
+                let Onset::At(at) = found else { panic!("{name}: {found:?}") };
+                prop_assert!((at / threshold).ln().abs() < TOLERANCE, "{name}: {at}, not {threshold}");
+                asked.retain(|x| !LEVELS.contains(x));
+                let most = bisections(&LEVELS, |x| margin(x) > 0.0) + 1;
+                prop_assert!(asked.len() <= most, "{name}: {asked:?}, at most {most}");
+            }
+        }
+
+        #[test]
+        fn a_line_is_asked_three_times_at_most_between_levels(exponent in 4.1..6.9_f64) {
+            let threshold = 10_f64.powf(exponent);
+            for (name, margin) in margins(threshold).into_iter().take(2) {
+                let (_, mut asked) = search(&LEVELS, &[], margin);
+                asked.retain(|x| !LEVELS.contains(x));
+                prop_assert!(asked.len() <= 3, "{name}: {asked:?}");
+            }
+        }
     }
 
     #[test]
-    fn a_threshold_is_found_within_the_tolerance() {
-        let levels = [10_000, 100_000, 1_000_000];
-        for threshold in [10_001, 31_416, 99_999, 543_210] {
-            let Onset::At(x) = find(&levels, threshold) else {
-                panic!("{threshold}")
-            };
-            assert!((x / threshold as f64).ln().abs() < 0.001, "{x}");
+    fn what_is_smooth_takes_less_than_five_questions_between_levels_on_average() {
+        let levels = [10_000, 30_000, 100_000];
+        let thresholds: Vec<f64> = (1..100)
+            .map(|i| 10_000.0 * (0.023 * f64::from(i)).exp())
+            .collect();
+        for kind in 0..5 {
+            let mut all = 0;
+            for threshold in &thresholds {
+                let (_, asked) = search(&levels, &levels, &margins(*threshold)[kind].1);
+                all += asked.iter().filter(|x| !levels.contains(x)).count();
+            }
+            let mean = all as f64 / thresholds.len() as f64;
+            assert!(mean < 5.0, "{}: {mean}", margins(1.0)[kind].0);
         }
-        assert_eq!(find(&levels, 10_000), Onset::Already);
-        assert_eq!(find(&levels, 1_000_001), Onset::Never);
+    }
+
+    #[test]
+    fn what_is_known_narrows_the_bracket_for_nothing() {
+        let known = [5_000, 10_000, 40_000, 49_990, 50_010, 90_000, 100_000];
+        let (found, asked) = search(&[10_000, 100_000], &known, |x| f64::from(u8::from(x > 5e4)));
+        assert!(asked.iter().all(|x| known.contains(x)), "{asked:?}");
+        assert!(
+            matches!(found, Onset::At(at) if (at / 5e4 - 1.0).abs() < 1e-3),
+            "{found:?}"
+        );
+        // Two answers above tell where a kink is, whose low side is flat: bisection would ask nine times.
+        let kink = |x: f64| (x - 5e4).max(0.0);
+        let (_, asked) = search(&[10_000, 100_000], &[10_000, 100_000, 300_000], kink);
+        assert_eq!(asked.len() - 3, 2, "{asked:?}");
+        // Of several places where it begins, the first.
+        let (found, _) = search(
+            &[10, 1_000_000],
+            &[10, 100, 1_000, 10_000, 1_000_000],
+            |x| {
+                if x > 80.0 && x < 200.0 || x > 5e3 {
+                    1.0
+                } else {
+                    -1.0
+                }
+            },
+        );
+        assert!(
+            matches!(found, Onset::At(at) if (at / 80.0 - 1.0).abs() < 0.02),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn the_ends_of_the_range_and_whole_requests_are_the_limits() {
+        let find = |levels: &[u64], threshold: f64| search(levels, &[], |x| x - threshold).0;
+        let levels = [10_000, 100_000, 1_000_000];
+        assert_eq!(find(&levels, 9_999.0), Onset::Already);
+        assert_eq!(find(&levels, 1_000_000.0), Onset::Never);
+        assert_eq!(search(&levels, &[], |_| f64::NAN).0, Onset::Never);
         // Whole requests are the finest there is.
-        let Onset::At(x) = find(&[1, 4], 3) else {
-            panic!()
-        };
-        assert!((2.0..=3.0).contains(&x));
+        for threshold in [1.5, 2.5, 3.5] {
+            let Onset::At(x) = find(&[1, 4], threshold) else {
+                panic!()
+            };
+            assert!((x - threshold).abs() <= 0.5, "{x}");
+        }
+        // Nothing is asked twice, however near to an end it begins.
+        for threshold in [100.1, 100.9, 299.1, 299.9] {
+            let (_, mut asked) = search(&[100, 300], &[], |x| x - threshold);
+            let all = asked.len();
+            asked.sort_unstable();
+            asked.dedup();
+            assert_eq!(asked.len(), all, "{threshold}: {asked:?}");
+        }
     }
 
     #[test]
     fn between_runs_of_levels_nothing_begins() {
-        let find = |runs: &[Vec<u64>], threshold: u64| {
-            onset_of_runs(runs, 10, 0.001, |x| Ok::<_, Infallible>(x >= threshold)).unwrap()
+        let find = |runs: &[Vec<u64>], threshold: f64| {
+            let margin = |x: u64| Ok::<_, Infallible>(x as f64 - threshold);
+            onset_of_runs(runs, 10, &[], 0.001, margin).unwrap()
         };
         let runs = [vec![10, 20], vec![80, 160]];
-        assert_eq!(find(&runs, 10), Onset::Already);
+        assert_eq!(find(&runs, 9.5), Onset::Already);
         // Somewhere from 20 to 80: the first level at which it is known to hold.
-        assert_eq!(find(&runs, 40), Onset::At(80.0));
-        assert_eq!(find(&runs[1..], 40), Onset::At(80.0));
-        assert_eq!(find(&runs, 170), Onset::Never);
-        assert_eq!(find(&[], 10), Onset::Never);
-        let Onset::At(x) = find(&runs, 100) else {
+        assert_eq!(find(&runs, 40.0), Onset::At(80.0));
+        assert_eq!(find(&runs[1..], 40.0), Onset::At(80.0));
+        assert_eq!(find(&runs, 170.0), Onset::Never);
+        assert_eq!(find(&[], 10.0), Onset::Never);
+        let Onset::At(x) = find(&runs, 100.5) else {
             panic!()
         };
-        assert!((99.0..=101.0).contains(&x), "{x}");
-    }
-
-    #[test]
-    fn onsets_within_the_range_give_a_t_interval_of_logarithms() {
-        let c = Crossing::of(&[Onset::At(1e4), Onset::At(1e6), Onset::At(1e5)]);
-        assert!((c.at - 1e5).abs() < 1e-6);
-        // t(2, 0.975) = 4.302653; s = ln 10; ln 10 / sqrt 3 = 1.329403.
-        let half = 4.302_653 * 1.329_403;
-        assert!(((c.high / c.at).ln() - half).abs() < 1e-4);
-        assert!(((c.at / c.low).ln() - half).abs() < 1e-4);
-    }
-
-    #[test]
-    fn onsets_beyond_the_range_leave_the_median_and_its_ranks() {
-        // P(at most 1 of 10) = 0.0107, of at most 2 0.055: second and last but one.
-        assert_eq!(median_ranks(10), Some((1, 8)));
-        assert_eq!(median_ranks(5), None);
-        let mut onsets: Vec<Onset> = (1..=8).map(|i| Onset::At(f64::from(i))).collect();
-        onsets.extend([Onset::Never, Onset::Already]);
-        let c = Crossing::of(&onsets);
-        assert_eq!((c.low, c.at, c.high), (1.0, 4.0, 8.0));
-        assert_eq!((c.already, c.never), (1, 1));
-        assert_eq!(Crossing::of(&[Onset::Never; 3]).at, f64::INFINITY);
-        assert_eq!(Crossing::of(&[Onset::Already; 3]).at, 0.0);
-        let few = Crossing::of(&[Onset::Never, Onset::At(5.0), Onset::At(6.0)]);
-        assert!(few.low.is_nan() && few.at == 6.0);
+        assert!((99.0..=102.0).contains(&x), "{x}");
     }
 }

@@ -1,61 +1,25 @@
 //! Break-even analysis: the traffic at which a quota is first exceeded, the free plan gives way
 //! to the paid one, a policy pays for itself, or two policies cross in cost.
 
+mod question;
+mod replication;
+
+pub use question::{Question, Settings};
+
 use super::cheapest::{Reason, why_excluded};
 use super::error::StudyError;
 use super::replicate::Work;
 use super::sweep::Cell;
-use crate::cloud::kv::BillingRules;
 use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
-use crate::run::Point;
 use crate::run::measure::Outcome;
-use crate::run::metric;
 use crate::run::scenario::Scenario;
-use crate::sim::latencies::Bins;
+use crate::study::stats::crossing::Crossing;
 use crate::study::stats::pool::{Billing, EACH_SIDE};
-use crate::study::stats::root::{Crossing, Onset, onset_of_runs};
-use crate::telemetry::ports::OpKind;
-use std::cmp::Ordering as Order;
-use std::collections::HashMap;
-
-/// Relative distance, in traffic, at which a search stops: far below the sampling error.
-const TOLERANCE: f64 = 0.005;
-
-/// What to look for, beside the scenario.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Levels between which onsets are searched, rising; the first and the last bound the range.
-    pub levels: Vec<Count>,
-    /// What a policy costs beside its bill, per month, to be earned back by its saving.
-    pub fixed_cost: Money,
-    /// Share of operations or requests that the free plan may refuse.
-    pub refused: f64,
-}
-
-/// What begins to hold.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Question {
-    /// An average day's use of this item exceeds what the free plan gives for a day (of storage:
-    /// what it includes).
-    Quota(MeterItem),
-    /// The first of these.
-    FirstQuota,
-    /// The free plan refuses something on some day of the simulated period.
-    Refuses,
-    /// The free plan refuses more than [`Settings::refused`] of operations or of requests.
-    RefusesMore,
-    /// A month's use of this item exceeds what the paid plan includes.
-    Allowance(MeterItem),
-    /// The paid plan's bill exceeds its fee.
-    BillExceedsFee,
-    /// This policy's bill is lower than that of the other (a position among the policies) by more
-    /// than the fixed cost.
-    PaysOff(usize),
-    /// The cheaper of the two becomes the dearer.
-    Crosses(usize),
-}
+use crate::study::stats::root::{Onset, onset_of_runs};
+use question::questions;
+use replication::{Replication, TOLERANCE};
 
 /// A question about a policy, and its answer.
 #[derive(Debug, Clone)]
@@ -156,178 +120,6 @@ pub fn free_plan(catalog: &Catalog) -> Option<&Plan> {
     catalog.plans.iter().find(quotas)
 }
 
-/// What one replication showed.
-#[derive(Clone)]
-struct Sample {
-    /// Use per month, by item; of operations those that count towards a quota.
-    demand: [f64; MeterItem::ALL.len()],
-    /// Billed use per month.
-    billed: [f64; MeterItem::ALL.len()],
-    /// Without latencies, of which there would be too many.
-    outcome: Outcome,
-    cost: Money,
-    refused: f64,
-}
-
-/// One replication: its samples so far, by whether on the free plan, policy and traffic.
-struct Replication<'a> {
-    paid: &'a Scenario,
-    free: Option<&'a Scenario>,
-    number: u64,
-    samples: HashMap<(bool, usize, u64), Sample>,
-    work: &'a Work<'a>,
-}
-
-impl Replication<'_> {
-    fn sample(
-        &mut self,
-        on_free: bool,
-        policy: usize,
-        traffic: u64,
-    ) -> Result<&Sample, StudyError> {
-        let key = (on_free, policy, traffic);
-        if !self.samples.contains_key(&key) {
-            self.work.go_on()?;
-            let scenario = self.free.filter(|_| on_free).unwrap_or(self.paid);
-            let sample = observe(scenario, policy, traffic, self.number, self.work)?;
-            self.samples.insert(key, sample);
-        }
-        Ok(&self.samples[&key])
-    }
-
-    fn onset(
-        &mut self,
-        policy: usize,
-        question: Question,
-        runs: &[Vec<u64>],
-        settings: &Settings,
-    ) -> Result<Onset, StudyError> {
-        let fixed = settings.fixed_cost;
-        let threshold = match question {
-            Question::Quota(item) => self.free.and_then(|s| allowance(s.plan(), item)),
-            Question::Allowance(item) => allowance(self.paid.plan(), item),
-            _ => None,
-        }
-        .unwrap_or(f64::INFINITY);
-        let fee = self.paid.plan().monthly_fee;
-        let mut cheaper_at_first = None;
-        let least = settings.levels.first().map_or(0, |l| l.0);
-        onset_of_runs(runs, least, TOLERANCE, |x| {
-            Ok(match question {
-                Question::Quota(item) => {
-                    self.sample(false, policy, x)?.demand[item as usize] > threshold
-                }
-                Question::Allowance(item) => {
-                    self.sample(false, policy, x)?.billed[item as usize] > threshold
-                }
-                Question::BillExceedsFee => self.sample(false, policy, x)?.cost > fee,
-                Question::Refuses => self.sample(true, policy, x)?.refused > 0.0,
-                Question::RefusesMore => self.sample(true, policy, x)?.refused > settings.refused,
-                Question::PaysOff(other) => {
-                    let mine = self.sample(false, policy, x)?.cost;
-                    self.sample(false, other, x)?.cost - mine > fixed
-                }
-                Question::Crosses(other) => {
-                    let mine = self.sample(false, policy, x)?.cost;
-                    let order = mine.cmp(&self.sample(false, other, x)?.cost);
-                    if order != Order::Equal && cheaper_at_first.is_none() {
-                        cheaper_at_first = Some(order);
-                    }
-                    cheaper_at_first.is_some_and(|first| order == first.reverse())
-                }
-                Question::FirstQuota => unreachable!("derived from the quotas of each item"),
-            })
-        })
-    }
-}
-
-fn observe(
-    scenario: &Scenario,
-    policy: usize,
-    traffic: u64,
-    replication: u64,
-    work: &Work,
-) -> Result<Sample, StudyError> {
-    let point = Point {
-        scenario,
-        policy: &scenario.policies[policy],
-        traffic: Count(traffic),
-        replication,
-    };
-    let result = work.simulate(&point)?;
-    let measure = |name: &str| {
-        let i = metric::position(name);
-        metric::METRICS[i].value(&result)
-    };
-    let billed = MeterItem::ALL.map(|item| result.usage.get(item) as f64);
-    let mut demand = billed;
-    for kind in OpKind::ALL {
-        // What is refused with 429 is billed, perhaps, but not counted.
-        let counted = result.kv.billed(kind, BillingRules::DONE);
-        demand[MeterItem::of_operation(kind) as usize] = result.per_month(counted);
-    }
-    let mut outcome = metric::outcome_of(&result);
-    outcome
-        .latencies
-        .iter_mut()
-        .for_each(|l| *l = Bins::default());
-    let refused = measure("kv_quota_exceeded_share")
-        .max(measure("requests_refused_share"))
-        .max(0.0);
-    Ok(Sample {
-        demand,
-        billed,
-        cost: result.invoice.total,
-        outcome,
-        refused,
-    })
-}
-
-/// What a plan allows of an item in a month; none without a limit.
-fn allowance(plan: &Plan, item: MeterItem) -> Option<f64> {
-    plan.monthly_allowance(item)
-        .filter(|a| *a > 0)
-        .map(|a| a as f64)
-}
-
-/// All questions about the policies of a scenario, in the order of the answers.
-fn questions(paid: &Scenario, free: Option<&Scenario>) -> Vec<(usize, Question)> {
-    let items = |s: &Scenario| -> Vec<MeterItem> {
-        let all = s.plan().items.iter().map(|i| i.meter);
-        all.filter(|i| i.is_simulated() && allowance(s.plan(), *i).is_some())
-            .collect()
-    };
-    let mut all = Vec::new();
-    let policies = 0..paid.policies.len();
-    for policy in policies.clone() {
-        let mut ask = |question| all.push((policy, question));
-        if let Some(free) = free {
-            items(free)
-                .into_iter()
-                .map(Question::Quota)
-                .for_each(&mut ask);
-            ask(Question::FirstQuota);
-            ask(Question::Refuses);
-            ask(Question::RefusesMore);
-        }
-        items(paid)
-            .into_iter()
-            .map(Question::Allowance)
-            .for_each(&mut ask);
-        ask(Question::BillExceedsFee);
-    }
-    for policy in policies.clone() {
-        for other in policies.clone().filter(|o| *o != policy) {
-            all.push((policy, Question::PaysOff(other)));
-        }
-    }
-    for policy in policies.clone() {
-        let others = policies.clone().filter(|o| *o > policy);
-        all.extend(others.map(|o| (policy, Question::Crosses(o))));
-    }
-    all
-}
-
 /// How often `finished` will be called.
 pub fn steps(scenario: &Scenario) -> u64 {
     let (paid, free) = plans(scenario);
@@ -373,30 +165,22 @@ pub fn breakeven(
     let least = levels.first().copied().unwrap_or(0);
     let policies = 0..paid.policies.len();
     let mut replications = work.silently().map(0..scenario.replications, |number| {
-        let mut replication = Replication {
-            paid: &paid,
-            free: free.as_ref(),
-            number: u64::from(number),
-            samples: HashMap::new(),
-            work,
-        };
+        let mut replication = Replication::new(&paid, free.as_ref(), u64::from(number), work);
         for policy in policies.clone() {
             for level in &levels {
-                replication.sample(false, policy, *level)?;
+                replication.outcome(policy, *level)?;
             }
         }
         Ok::<_, StudyError>(replication)
     })?;
-    let cell = |policy: usize, level: &Count| {
-        let samples = replications.iter();
-        let of: Vec<&Outcome> = samples
-            .map(|r| &r.samples[&(false, policy, level.0)].outcome)
-            .collect();
-        Cell::of(&paid, policy, *level, &of)
+    let mut cell = |policy: usize, level: &Count| {
+        let outcomes = replications.iter_mut().map(|r| r.outcome(policy, level.0));
+        let outcomes: Vec<&Outcome> = outcomes.collect::<Result<_, _>>()?;
+        Ok(Cell::of(&paid, policy, *level, &outcomes))
     };
     let cells: Vec<Vec<Cell>> = policies
         .map(|policy| settings.levels.iter().map(|l| cell(policy, l)).collect())
-        .collect();
+        .collect::<Result<_, StudyError>>()?;
     let left_out: Vec<Vec<Option<Exclusion>>> = questions
         .iter()
         .map(|(policy, question)| left_out(&cells, *policy, *question, levels.len()))
@@ -453,7 +237,7 @@ pub fn breakeven(
         paid: paid.plan.clone(),
         answers,
         cells,
-        simulated: replications.iter().map(|r| r.samples.len()).sum(),
+        simulated: replications.iter().map(|r| r.simulated()).sum(),
     })
 }
 
@@ -508,10 +292,17 @@ fn significant(
     fixed: Money,
     (runs, least): (&[Vec<u64>], u64),
 ) -> Result<Onset, StudyError> {
-    onset_of_runs(runs, least, TOLERANCE, |x| {
+    // Where all replications have been.
+    let of_each = replications
+        .iter()
+        .map(|r| r.known(false, &[policy, other]));
+    let known = of_each.reduce(|mut all, of_one| {
+        all.retain(|x| of_one.binary_search(x).is_ok());
+        all
+    });
+    onset_of_runs(runs, least, &known.unwrap_or_default(), TOLERANCE, |x| {
         let pairs = work.silently().map(&mut *replications, |r| {
-            let mine = r.sample(false, policy, x)?.outcome.usage.clone();
-            Ok::<[Usage; 2], StudyError>([mine, r.sample(false, other, x)?.outcome.usage.clone()])
+            Ok::<[Usage; 2], StudyError>([r.usage(policy, x)?, r.usage(other, x)?])
         })?;
         let costs = |which: usize| {
             let usages = pairs.iter().map(|p| &p[which]).collect();
@@ -519,7 +310,7 @@ fn significant(
         };
         let (mine, others) = (costs(0), costs(1));
         let saving = others.less(&mine).estimate();
-        Ok(saving.low() > fixed.to_usd())
+        Ok(saving.low() - fixed.to_usd())
     })
 }
 
