@@ -210,12 +210,13 @@ fn observe(
     })
 }
 
-/// See [`Sample::refusal`]. What is used stops at the quota, so beyond it what an average day wants has to tell.
+/// See [`Sample::refusal`]. What is used stops at the quota, so beyond it what is refused has to tell, and what an
+/// average day wants.
 fn refusal(plan: &Plan, result: &RunResult, refused: f64) -> f64 {
     let requests = result.quota_use_requests;
     if refused > 0.0 {
         let wanted = result.quota_use.into_iter().fold(requests, f64::max);
-        return refused.max(wanted - 1.0);
+        return straight(refused).max(wanted - 1.0);
     }
     let busiest = OpKind::ALL.into_iter().filter_map(|kind| {
         let monthly = allowance(plan, MeterItem::of_operation(kind))?;

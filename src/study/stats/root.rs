@@ -262,8 +262,10 @@ mod tests {
         asked
     }
 
+    type Named = (&'static str, Box<dyn Fn(f64) -> f64>);
+
     /// Margins that grow with traffic, above 0 beyond a threshold.
-    fn margins(threshold: f64) -> Vec<(&'static str, Box<dyn Fn(f64) -> f64>)> {
+    fn margins(threshold: f64) -> Vec<Named> {
         let t = threshold;
         vec![
             ("a line", Box::new(move |x| x / t - 1.0)),
