@@ -205,32 +205,34 @@ fn draw_marks<DB: DrawingBackend>(
     }
     upright.sort_by_key(|(_, (x, _))| *x);
     let wanted: Vec<(i32, i32)> = upright.iter().map(|u| u.1).collect();
-    // On the side of the line where there is room.
-    let is_left = |x: i32| {
+    let beside = |x: i32, is_left: bool| {
+        let span = match is_left {
+            true => x - 22 * k..x,
+            false => x..x + 22 * k,
+        };
+        lines::heights(plot, chart, span)
+            .into_iter()
+            .map(|(a, b)| (a - along.start - 4 * k, b - along.start + 4 * k))
+    };
+    // On the side of the line where there is room, and no other line through the label.
+    let is_left = |x: i32, length: i32| {
         let is_far_right = (x - across.start) * 10 > (across.end - across.start) * 9;
         let other = |side: i32| {
             wanted
                 .iter()
                 .any(|o| (1..20 * k).contains(&((o.0 - x) * side)))
         };
-        is_far_right || (other(1) && !other(-1))
+        let is_crossed = |left: bool| beside(x, left).any(|d| d.0 < 8 * k + length && 8 * k < d.1);
+        let is_better = is_crossed(false) && !is_crossed(true) && x - across.start > 22 * k;
+        is_far_right || (!other(-1) && (other(1) || is_better))
     };
-    let drawn = |x: i32| {
-        let span = if is_left(x) {
-            x - 22 * k..x
-        } else {
-            x..x + 22 * k
-        };
-        lines::heights(plot, chart, span)
-            .into_iter()
-            .map(|(a, b)| (a - along.start - 4 * k, b - along.start + 4 * k))
-    };
-    let drawn: Vec<Vec<(i32, i32)>> = wanted.iter().map(|(x, _)| drawn(*x).collect()).collect();
+    let drawn = |(x, length): &(i32, i32)| beside(*x, is_left(*x, *length)).collect();
+    let drawn: Vec<Vec<(i32, i32)>> = wanted.iter().map(drawn).collect();
     let places = uprights(&wanted, &drawn, 16 * k, 8 * k, along.end - along.start);
-    for ((mark, (x, _)), place) in upright.into_iter().zip(places) {
+    for ((mark, (x, length)), place) in upright.into_iter().zip(places) {
         let Some(place) = place else { continue };
         let style = style_of(mark, k).transform(FontTransform::Rotate90);
-        let shift = if is_left(x) { -6 } else { 18 };
+        let shift = if is_left(x, length) { -6 } else { 18 };
         let label = Text::new(mark.label.clone(), (shift * k, place.from), style);
         let top = EmptyElement::at((mark.at, plot.y_range().end));
         group(root, k, owner(chart, mark), || {
