@@ -241,11 +241,12 @@ mod tests {
     }
 
     fn shown(form: Form, columns: &[&str]) -> Result<String, String> {
-        answer().shown(&Shape {
+        let shape = Shape {
             form,
             columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             ..Shape::default()
-        })
+        };
+        answer().shown(&shape).map_err(|e| e.to_string())
     }
 
     #[test]
