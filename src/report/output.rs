@@ -202,10 +202,8 @@ impl OutputDir {
             return Err(fail(e));
         }
         finish_pending(&self.target)?;
-        for path in stale {
-            // What stays is as it was before.
-            let _ = fs::remove_file(path);
-        }
+        // What cannot be removed stays as it was before.
+        stale.iter().for_each(|path| drop(fs::remove_file(path)));
         Ok(paths)
     }
 
