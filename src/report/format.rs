@@ -215,7 +215,7 @@ pub fn in_a_cell(e: Estimate, before: &str, after: &str) -> Vec<String> {
     };
     let first = told.log10().floor() as i32;
     // Two digits of an amount, so that 24.4 ± 2.4 is not 24 ± 2; of the many decimals of small ones, one.
-    let digits = if told >= 1.0 && told < 10.0 {
+    let digits = if (1.0..10.0).contains(&told) {
         1 - first
     } else {
         -first
