@@ -1,6 +1,7 @@
 //! Aggregates of records: what is stored and merged.
 
 use super::record::{ProviderId, Record};
+use super::sketch::Sketch;
 pub use super::totals::Corrupt;
 use super::totals::Totals;
 use super::value::{self, Room};
@@ -46,7 +47,14 @@ pub struct Aggregate {
 
 impl Aggregate {
     /// Adds one record.
+    #[inline]
     pub fn add(&mut self, record: &Record) {
+        self.add_and_tell(record);
+    }
+
+    /// The same; tells the number of the bin that its latency fell into, if into any, and the sketch.
+    #[inline]
+    pub(super) fn add_and_tell(&mut self, record: &Record) -> (Option<i32>, &Sketch) {
         let slot = self.slot(record.provider.0 as usize);
         let totals = slot.get_or_insert_default();
         let latency_ms = nanos(record.latency) as f64 / 1e6;
@@ -54,7 +62,7 @@ impl Aggregate {
         totals.errors += u64::from(!record.success);
         totals.tokens += u64::from(record.tokens);
         totals.latency_sum_ms += latency_ms;
-        totals.latency.add(latency_ms);
+        (totals.latency.add_and_tell(latency_ms), &totals.latency)
     }
 
     /// Records in this aggregate.
@@ -124,8 +132,16 @@ impl Aggregate {
         &'a self,
         names: &'a ProviderNames,
     ) -> impl Iterator<Item = (&'a str, &'a Totals)> {
+        self.numbered(names).map(|(_, name, totals)| (name, totals))
+    }
+
+    /// The same with their numbers.
+    pub(super) fn numbered<'a>(
+        &'a self,
+        names: &'a ProviderNames,
+    ) -> impl Iterator<Item = (usize, &'a str, &'a Totals)> {
         let all = self.providers.iter().enumerate();
-        all.filter_map(|(i, t)| Some((names.name(i), t.as_ref()?)))
+        all.filter_map(|(i, t)| Some((i, names.name(i), t.as_ref()?)))
     }
 
     /// Rough size in memory, in bytes.

@@ -52,7 +52,7 @@ use super::rate::RateEstimate;
 use super::record::{ProviderId, Record};
 use super::resilience::{Breaker, BreakerState, RetryTokens};
 pub use super::state::BatchNumber;
-use super::state::State;
+use super::state::{Rollup, State};
 use super::sum::Sums;
 use crate::defect::Defect;
 use crate::units::Timestamp;
@@ -317,7 +317,7 @@ impl<C: Clock> Collector<C> {
     /// Rough memory held by buffer, totals and cache, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let s = self.state.borrow();
-        let rollups: usize = s.rollups.values().map(|r| r.total.memory_bytes()).sum();
+        let rollups: usize = s.rollups.values().map(Rollup::memory_bytes).sum();
         let pending: usize = s.pending.iter().map(|b| b.key.len() + b.value.len()).sum();
         let cached: usize = s.cache.values().map(|m| m.memory_bytes()).sum();
         s.buffer.capacity() * size_of::<Record>()

@@ -115,8 +115,8 @@ impl<C: Clock> Collector<C> {
         for slot in dirty {
             let key = self.rollup_key(slot);
             let written = self.put_with_retry(kv, turn, &key, |s| {
-                let r = s.rollups.get(&slot)?;
-                Some((r.total.encode(&s.names), r.covered))
+                let r = s.rollups.get_mut(&slot)?;
+                Some((r.encode(&s.names), r.covered))
             });
             match written.await {
                 Ok(covered) => self

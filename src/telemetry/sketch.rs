@@ -39,14 +39,23 @@ impl Sketch {
     /// Counts one.
     #[inline]
     pub fn add(&mut self, ms: f64) {
+        self.add_and_tell(ms);
+    }
+
+    /// The same; tells the number of its bin, if it lies in one.
+    #[inline]
+    pub(super) fn add_and_tell(&mut self, ms: f64) -> Option<i32> {
         if ms > LEAST_MS {
             let place = ms.ln() * (1.0 / GAMMA_LN);
             // Rounded down, also below 0.
             let towards_zero = place as i32;
             let key = towards_zero - i32::from(place < f64::from(towards_zero));
-            *self.bin(key.min(*KEYS.end())) += 1;
+            let key = key.min(*KEYS.end());
+            *self.bin(key) += 1;
+            Some(key)
         } else {
             self.least += 1;
+            None
         }
     }
 

@@ -11,6 +11,7 @@ use super::rate::RateEstimate;
 use super::record::Record;
 use super::resilience::{Breaker, RetryTokens};
 use super::sum::{QueryKey, Sums};
+use super::value::Kept;
 use crate::units::Timestamp;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
@@ -78,8 +79,7 @@ impl State {
                 _ => self.buffer.iter().take_while(fits).count(),
             };
             for record in self.buffer.range(..together) {
-                rollup.total.add(record);
-                rollup.covered.add(record);
+                rollup.add(record);
             }
             self.buffer.drain(..together);
         }
@@ -92,12 +92,34 @@ impl State {
 #[derive(Default)]
 pub(super) struct Rollup {
     pub total: Aggregate,
+    /// The total as it was written last, with what has come since.
+    pub text: Kept,
     /// Records in the total, and those of them that a successful write covers.
     pub covered: Covered,
     pub stored: Covered,
 }
 
 impl Rollup {
+    /// Adds a record.
+    #[inline]
+    pub(super) fn add(&mut self, record: &Record) {
+        let (bin, latency) = self.total.add_and_tell(record);
+        if let Some(bin) = bin {
+            self.text.note(record.provider.0 as usize, bin, latency);
+        }
+        self.covered.add(record);
+    }
+
+    /// What is to be stored.
+    pub(super) fn encode(&mut self, names: &ProviderNames) -> Vec<u8> {
+        self.text.encode(&self.total, names)
+    }
+
+    /// Bytes held on the heap.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.total.memory_bytes() + self.text.memory_bytes()
+    }
+
     pub(super) fn is_dirty(&self) -> bool {
         self.covered.records > self.stored.records
     }

@@ -20,11 +20,13 @@
 //! a latency can fall into. The forms of earlier editions are read as well, see `old`.
 
 mod found;
+mod kept;
 mod old;
 
 use super::sketch::KEYS;
 use super::totals::{Corrupt, Read, Totals};
 use found::Found;
+pub(super) use kept::Kept;
 
 /// What a stored value begins with; another form would begin with another letter.
 const FORM: u8 = b'C';
@@ -58,38 +60,50 @@ const BLOCK: usize = 16;
 
 /// The value to store; providers are named, so that any reader can number them its own way.
 pub(super) fn encode<'a>(providers: impl Iterator<Item = (&'a str, &'a Totals)>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1_024);
-    out.push(FORM);
+    let mut out = begin();
     for (name, totals) in providers {
         let run = totals.latency.trimmed();
         out.reserve(name.len() + 64 + 2 * run.bins.len());
-        write(&mut out, name.len() as u64);
-        out.extend_from_slice(name.as_bytes());
-        for n in [totals.count, totals.errors, totals.tokens] {
-            write(&mut out, n);
-        }
-        let sum = totals.latency_sum_ms.to_bits();
-        out.extend((0..WIDEST).map(|i| LETTERS[(sum >> (6 * i)) as usize % 64]));
-        let first = i64::from(run.first);
-        let blocks = run.bins.len().div_ceil(BLOCK) as u64;
-        for n in [
-            totals.latency.least,
-            ((first << 1) ^ (first >> 63)) as u64,
-            blocks,
-        ] {
-            write(&mut out, n);
-        }
-        let (whole, rest) = run.bins.as_chunks::<BLOCK>();
-        for block in whole {
-            write_block(&mut out, block);
-        }
-        if !rest.is_empty() {
-            let mut block = [0; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
+        write_head(&mut out, name, totals, run.first, blocks(run.bins).len());
+        for block in blocks(run.bins) {
             write_block(&mut out, &block);
         }
     }
     out
+}
+
+fn begin() -> Vec<u8> {
+    let mut out = Vec::with_capacity(1_024);
+    out.push(FORM);
+    out
+}
+
+/// Writes all of a provider but its blocks.
+fn write_head(out: &mut Vec<u8>, name: &str, totals: &Totals, first: i32, blocks: usize) {
+    write(out, name.len() as u64);
+    out.extend_from_slice(name.as_bytes());
+    for n in [totals.count, totals.errors, totals.tokens] {
+        write(out, n);
+    }
+    let sum = totals.latency_sum_ms.to_bits();
+    out.extend((0..WIDEST).map(|i| letter_of(sum, i)));
+    let first = i64::from(first);
+    for n in [
+        totals.latency.least,
+        ((first << 1) ^ (first >> 63)) as u64,
+        blocks as u64,
+    ] {
+        write(out, n);
+    }
+}
+
+/// Bins in blocks, the last filled up with bins that hold none.
+fn blocks(bins: &[u64]) -> impl ExactSizeIterator<Item = [u64; BLOCK]> {
+    bins.chunks(BLOCK).map(|bins| {
+        let mut block = [0; BLOCK];
+        block[..bins.len()].copy_from_slice(bins);
+        block
+    })
 }
 
 fn write(out: &mut Vec<u8>, mut n: u64) {
@@ -100,9 +114,19 @@ fn write(out: &mut Vec<u8>, mut n: u64) {
     out.push(LETTERS[n as usize]);
 }
 
+/// A letter of a number that is written in a width, the lowest first.
+#[inline]
+fn letter_of(n: u64, letter: usize) -> u8 {
+    LETTERS[(n >> (6 * letter)) as usize % 64]
+}
+
+/// Letters that a number needs where all are of one width.
+fn width_of(n: u64) -> usize {
+    (u64::BITS - n.leading_zeros()).div_ceil(6) as usize
+}
+
 fn write_block(out: &mut Vec<u8>, bins: &[u64; BLOCK]) {
-    let bits = u64::BITS - bins.iter().fold(0, |all, n| all | n).leading_zeros();
-    let width = bits.div_ceil(6) as usize;
+    let width = width_of(bins.iter().fold(0, |all, n| all | n));
     match width {
         0 => out.push(LETTERS[0]),
         1 => {
@@ -124,7 +148,7 @@ fn write_block(out: &mut Vec<u8>, bins: &[u64; BLOCK]) {
         _ => {
             out.push(LETTERS[width]);
             for n in bins {
-                out.extend((0..width).map(|i| LETTERS[(n >> (6 * i)) as usize % 64]));
+                out.extend((0..width).map(|i| letter_of(*n, i)));
             }
         }
     }
