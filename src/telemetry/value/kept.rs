@@ -214,10 +214,16 @@ mod tests {
     fn records_without_a_bin_are_kept_too() {
         let mut names = ProviderNames::default();
         names.intern("a");
-        let mut rollup = Rollup::default();
-        for nanos in [0, 10, 0, 2_000, 1_500, 50_000, 0, u64::MAX, 1_001] {
-            rollup.add(&record(0, nanos));
-            assert_eq!(rollup.encode(&names), rollup.total.encode(&names), "{nanos}");
+        for nanos in [
+            [0, 10, 0, 2_000, 1_500, 50_000, 0, u64::MAX, 1_001],
+            [0, 0, 50_000_000, 60_000_000, 0, 40_000_000, 9, 30, 1_001],
+        ] {
+            let mut rollup = Rollup::default();
+            for nanos in nanos {
+                rollup.add(&record(0, nanos));
+                let whole = rollup.total.encode(&names);
+                assert_eq!(rollup.encode(&names), whole, "{nanos}");
+            }
         }
     }
 }
