@@ -12,7 +12,7 @@ use kvplan::report::write::plan::PlanReport;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::parse;
 use kvplan::study::plan::space::Search;
-use kvplan::study::plan::{Objective, Settings, plan};
+use kvplan::study::plan::{Objective, Settings, is_carried, plan, shortened, with_implied};
 
 /// Arguments of `kvplan plan`.
 #[derive(clap::Args)]
@@ -57,7 +57,14 @@ pub(crate) struct Args {
 struct Slo(Vec<Objective>);
 
 const MOST_REPLICATIONS: u32 = 20;
-const FIRST_REPLICATIONS: u32 = 4;
+const FIRST_REPLICATIONS: u32 = 6;
+/// Requests of a replication in the race, at most.
+const RACE_REQUESTS: Count = Count(5_000);
+
+/// Replications of a candidate as races go: all have the first round, and of the rest a quarter.
+fn as_a_race_goes(settings: &Settings) -> u64 {
+    u64::from(settings.first + (settings.most - settings.first).div_ceil(4))
+}
 
 /// Searches, writes the results and prints the choice.
 pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
@@ -102,21 +109,35 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let space = search.space(&args.search, &scenario, base.as_deref(), &of_policy)?;
     let settings = Settings {
         traffic,
+        requests: RACE_REQUESTS,
         first: FIRST_REPLICATIONS.min(most),
         most,
         tie: args.tie.get(),
     };
-    let policies = space.candidates.iter().map(|c| c.policy.clone());
-    let all = Scenario {
-        policies: policies.collect(),
-        ..scenario.clone()
+    let objectives = with_implied(args.slo.0);
+    let carried = |name: &str| {
+        let plan = scenario.catalog.plan(name);
+        plan.is_ok_and(|plan| is_carried(plan, traffic, &objectives))
     };
-    args.simulation.check_runs(&all, traffic, u64::from(most))?;
+    let in_race = space.candidates.iter().filter(|c| carried(&c.plan));
+    let all = Scenario {
+        policies: in_race.map(|c| c.policy.clone()).collect(),
+        ..shortened(&scenario, settings.requests)
+    };
+    args.simulation
+        .check_runs(&all, traffic, as_a_race_goes(&settings))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let (result, points) = session.compute_kept("plan.kvjournal", args.resume, |work, bar| {
         let planned = |n| bar.inc_length(n);
         let candidates = space.candidates.clone();
-        plan(&scenario, candidates, args.slo.0, &settings, &planned, work)
+        plan(
+            &scenario,
+            candidates,
+            objectives.clone(),
+            &settings,
+            &planned,
+            work,
+        )
     })?;
     let report = PlanReport {
         scenario: &scenario,

@@ -119,6 +119,19 @@ impl Bins {
         n as f64 / self.count() as f64
     }
 
+    /// How many values may be as long as `ms` milliseconds: those in its bin and above.
+    pub fn from_ms(&self, ms: f64) -> u64 {
+        let longest = |low: u64| (low + (Bin::at(low).width_ns - 1)) as f64;
+        let below = self.0.partition_point(|b| longest(b.0) < ms * 1e6);
+        self.0[below..].iter().map(|b| b.1).sum()
+    }
+
+    /// How many values are longer than `ms` milliseconds for certain: those in bins above its own.
+    pub fn above_ms(&self, ms: f64) -> u64 {
+        let upto = self.0.partition_point(|b| b.0 as f64 <= ms * 1e6);
+        self.0[upto..].iter().map(|b| b.1).sum()
+    }
+
     /// Least and largest in milliseconds of those that are not 0; none if there are none.
     pub fn range_ms(&self) -> Option<(f64, f64)> {
         let first = self.0.iter().find(|b| b.0 > 0)?;

@@ -32,7 +32,7 @@ impl<C: Clock> Collector<C> {
         covered.at_sum_ns += u128::from(records) * u128::from(now.as_nanos());
         s.counters.accepted += records;
         s.unsaved += records;
-        s.counters.buffer_high_water = s.counters.buffer_high_water.max(s.unsaved);
+        s.most_held = s.most_held.max(s.unsaved);
         Ok(records)
     }
 

@@ -70,11 +70,13 @@ const LATE: Duration = Duration::from_secs(1);
 ///
 /// Recording and cache hits are plain function calls; what needs the KV is
 /// `async` and takes the [`Kv`](super::ports::Kv) of the invocation that pays for it.
+#[repr(C)]
 pub struct Collector<C> {
     pub(super) policy: Rc<Policy>,
     pub(super) clock: C,
-    pub(super) writer: String,
+    // The next two in this order: see `State`.
     pub(super) state: RefCell<State>,
+    pub(super) writer: String,
     /// Held by the write in the background, so that an older total never overtakes a newer one.
     pub(super) writing: Lease,
 }
@@ -120,6 +122,7 @@ impl<C: Clock> Collector<C> {
                 rollups: BTreeMap::new(),
                 pending: VecDeque::new(),
                 unsaved: 0,
+                most_held: 0,
                 waiting: BTreeMap::new(),
                 waits: 0,
                 full_at: match &policy.batch.adaptive {
@@ -243,6 +246,7 @@ impl<C: Clock> Collector<C> {
     pub fn counters(&self) -> Counters {
         let s = self.state.borrow();
         let mut counters = s.counters.clone();
+        counters.buffer_high_water = s.most_held;
         counters.cache = s.cache.counters();
         counters.breaker_changes = s.breaker.changes;
         counters.breaker_rejected = s.breaker.rejected;
@@ -347,7 +351,7 @@ impl State {
     fn take(&mut self, record: Record, now: Timestamp, policy: &Policy) -> Recorded {
         self.buffer.push_back(record);
         let held = self.buffer.len() as u64 + self.unsaved;
-        self.counters.buffer_high_water = self.counters.buffer_high_water.max(held);
+        self.most_held = self.most_held.max(held);
         if self.buffer.len() >= self.full_at as usize {
             Recorded::Full(self.batch)
         } else if self.is_due(now) {

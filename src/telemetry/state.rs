@@ -18,32 +18,37 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-/// Everything that changes; borrowed for a moment, never over an `await`.
+/// Everything that changes; borrowed for a moment, never over an `await`. What each record looks at comes first, close
+/// together: where many isolates take turns, nothing of theirs is in the nearest cache.
+#[repr(C)]
 pub(super) struct State {
-    pub names: ProviderNames,
+    /// When the last record came; a clock that is set back does not go back here.
+    pub latest: Timestamp,
     pub buffer: VecDeque<Record>,
     /// Number of the batch that is being filled.
     pub batch: BatchNumber,
-    /// The last batch whose write was asked for.
-    pub asked: Option<BatchNumber>,
     /// The batch whose flush at its age is under way, and until when to believe that.
     pub due: Option<(BatchNumber, Timestamp)>,
+    /// Records in `rollups` or `pending` that no successful write covers.
+    pub unsaved: u64,
+    /// Most records in memory at once, in the buffer or not yet stored.
+    pub most_held: u64,
+    /// Requests that wait for room, by the order in which they came, and when each gives up.
+    pub waiting: BTreeMap<u64, Timestamp>,
+    /// Records that make a full batch now, and how many come.
+    pub full_at: u32,
+    pub counters: Counters,
+    pub record_rate: RateEstimate,
+    pub names: ProviderNames,
+    /// The last batch whose write was asked for.
+    pub asked: Option<BatchNumber>,
     /// Running totals (layout `rollup`), or what is to be added to those stored (`shared`).
     pub rollups: BTreeMap<Slot, Rollup>,
     /// Batches taken from the buffer and not yet stored (layout `batch_keys`).
     pub pending: VecDeque<PendingBatch>,
-    /// Records in `rollups` or `pending` that no successful write covers.
-    pub unsaved: u64,
-    /// Requests that wait for room, by the order in which they came, and when each gives up.
-    pub waiting: BTreeMap<u64, Timestamp>,
     pub waits: u64,
-    /// Records that make a full batch now, and how many come.
-    pub full_at: u32,
-    pub record_rate: RateEstimate,
     pub batches_written: u64,
     pub last_write: Option<Timestamp>,
-    /// When the last record came; a clock that is set back does not go back here.
-    pub latest: Timestamp,
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     /// What was read for the windows that were asked for lately.
     pub sums: Sums,
@@ -57,7 +62,6 @@ pub(super) struct State {
     pub breaker: Breaker,
     pub retry_tokens: RetryTokens,
     pub rng: Xoshiro256PlusPlus,
-    pub counters: Counters,
 }
 
 impl State {

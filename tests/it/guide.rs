@@ -260,6 +260,29 @@ fn renewed(shown: &[&str], printed: &[&str]) -> Result<Vec<String>, String> {
     Ok(renewed)
 }
 
+/// Whether work would be done without `--max-work`, by what holds it back: "found work of about 585M events, 7.0 GB of
+/// memory and 14 GB of files, expected at most 1.0 events, 4.0 GB of memory and 10 GB of files".
+fn is_let_through(held: &str) -> bool {
+    let bytes = |before: &str| {
+        let mut words = before.split_whitespace().rev();
+        let last = words.next().unwrap();
+        let unit = match last {
+            "kB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            "TB" => 1e12,
+            bytes => return bytes.parse().unwrap(),
+        };
+        words.next().unwrap().parse::<f64>().unwrap() * unit
+    };
+    let of = |name: &str| {
+        let all: Vec<f64> = held.split(name).take(2).map(bytes).collect();
+        (all[0], all[1])
+    };
+    let ((memory, most_memory), (files, most_files)) = (of(" of memory"), of(" of files"));
+    memory <= most_memory && files <= most_files
+}
+
 /// A folder in which the commands of a document are run.
 struct Place(TempDir);
 
@@ -329,8 +352,8 @@ impl Place {
             .args(["--max-work", "1"])
             .output()
             .unwrap();
-        let is_held =
-            String::from_utf8_lossy(&held.stderr).starts_with("error: --max-work: found work of");
+        let text = String::from_utf8_lossy(&held.stderr);
+        let is_held = text.starts_with("error: --max-work: found work of") && is_let_through(&text);
         if is_held { Ok(()) } else { Err(told(&held)) }
     }
 }
@@ -349,11 +372,18 @@ fn check(name: &str) {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     // From the end of the document, so that the numbers of lines before stay.
     let mut changes = Vec::new();
-    for code in inline(&text) {
-        for args in of_kvplan(&code) {
-            if let Err(why) = place.accepts(&args, false) {
-                let _ = writeln!(wrong, "{name}: {why}");
-            }
+    let commands = |text: &str| -> Vec<Vec<String>> {
+        let all = inline(text).into_iter();
+        all.flat_map(|code| of_kvplan(&code)).collect()
+    };
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    let offered: Vec<Vec<String>> = rows.flat_map(commands).collect();
+    for args in commands(&text) {
+        // What a table offers is begun, where it needs nobody's files.
+        let needs_files = args.iter().any(|a| a.contains('.'));
+        let begin = offered.contains(&args) && !needs_files;
+        if let Err(why) = place.accepts(&args, begin) {
+            let _ = writeln!(wrong, "{name}: {why}");
         }
     }
     for block in blocks(name, &text) {

@@ -31,7 +31,7 @@ const LONG: [(&str, usize); 7] = [
     ("src/cloud/kv/store.rs", 590),
     ("src/report/write/claims.rs", 570),
     ("src/study/fit/workload.rs", 550),
-    ("src/study/plan/race.rs", 770),
+    ("src/study/plan/race.rs", 610),
     ("src/study/sensitivity.rs", 790),
     ("src/study/stats/pool.rs", 770),
     ("src/workload/trace/reader.rs", 680),

@@ -10,8 +10,8 @@ use kvplan::run::scenario::Scenario;
 use kvplan::run::{Point, simulate};
 use kvplan::study::grid::pooled;
 use kvplan::study::plan::objective::parse;
-use kvplan::study::plan::race::with_implied;
 use kvplan::study::plan::space::Search;
+use kvplan::study::plan::with_implied;
 use kvplan::study::plan::{Candidate, Objective, Settings, Status, plan};
 use kvplan::study::replicate::Work;
 use kvplan::study::stats::pool::Pooled;
@@ -126,6 +126,7 @@ fn the_planner_agrees_with_exhaustive_search() {
     let scenario = quick();
     let settings = Settings {
         traffic: TRAFFIC,
+        requests: Count(50_000),
         first: 4,
         most: 8,
         tie: 0.01,
@@ -182,6 +183,7 @@ fn what_binds_is_the_objective_whose_absence_is_cheaper() {
     let scenario = quick();
     let settings = Settings {
         traffic: TRAFFIC,
+        requests: Count(50_000),
         first: 4,
         most: 4,
         tie: 0.01,

@@ -5,6 +5,8 @@ pub mod objective;
 pub mod pareto;
 pub mod race;
 pub mod space;
+pub mod trial;
 
 pub use objective::Objective;
-pub use race::{Candidate, Certainty, Planned, Settings, Status, Trial, error_of_objective, plan};
+pub use race::{Planned, Settings, is_carried, plan, shortened, with_implied};
+pub use trial::{Candidate, Certainty, Status, Trial, error_of_objective};

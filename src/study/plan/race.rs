@@ -6,39 +6,34 @@
 //! candidates, objectives and rounds (Bonferroni). Maron and Moore, "The racing algorithm",
 //! Artificial Intelligence Review 11 (1997). What wins is then tried once more on fresh
 //! replications, which the choice has not seen.
+//!
+//! The replications of the race are short: what decides is how much candidates differ, and many short replications tell more
+//! of that than a few long ones of the same length together, as Student's factor of four is four times that of
+//! ten where the error is shared among thousands. Those that try the choice have the scenario's own period.
 
 use super::objective::Objective;
+use super::trial::{Candidate, Certainty, Status, Trial, error_of_objective};
 use crate::models::quantity::Count;
 use crate::pricing::{MeterItem, Plan};
 use crate::run::Point;
-use crate::run::measure::{Calls, Get, LEAST_BEYOND, Outcome, calls_of};
-use crate::run::metric::{self, METRICS, index_of};
+use crate::run::measure::Outcome;
+use crate::run::metric::{self, index_of};
 use crate::run::scenario::Scenario;
 use crate::study::cheapest::{BOUNDED, TOLERATED};
 use crate::study::error::StudyError;
 use crate::study::grid::pooled;
 use crate::study::replicate::Work;
-use crate::study::stats::pool::{Billing, Bounds, Column, Pooled, one_sided};
-use crate::study::stats::{CONFIDENCE, Estimate};
-use crate::telemetry::policy::Policy;
+use crate::study::stats::CONFIDENCE;
+use crate::study::stats::pool::Pooled;
 use crate::telemetry::ports::OpKind;
-
-/// A policy under a plan.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
-    /// The label of its option in each dimension.
-    pub options: Vec<String>,
-    /// The policy, with the settings of its choices.
-    pub policy: Policy,
-    /// Name of the plan.
-    pub plan: String,
-}
 
 /// How to race.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Recorded requests a month.
     pub traffic: Count,
+    /// Requests of a replication in the race, at most; what wins is tried on the scenario's own.
+    pub requests: Count,
     /// Replications of every candidate in the first round.
     pub first: u32,
     /// Replications of a candidate at most.
@@ -46,39 +41,6 @@ pub struct Settings {
     /// Costs that differ by no more than this share of the lower one count as equal: then the
     /// fresher answer wins.
     pub tie: f64,
-}
-
-/// What became of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// The plan's quotas cannot carry this traffic: not simulated.
-    Refused,
-    /// Certainly misses this objective (a position among them).
-    Misses(usize),
-    /// Certainly worse than one that certainly meets all objectives.
-    Worse,
-    /// No different from the best within the tie.
-    Equivalent,
-    /// Raced to the end.
-    Raced,
-}
-
-/// A candidate with its replications.
-#[derive(Debug, Clone)]
-pub struct Trial {
-    /// What was tried.
-    pub candidate: Candidate,
-    /// The prices of its plan.
-    pricing: Plan,
-    outcomes: Vec<Outcome>,
-    /// The error of each objective with which `meets` was decided.
-    pub error: f64,
-    /// Its replications taken together; none before the first.
-    pooled: Option<Pooled>,
-    /// What became of it.
-    pub status: Status,
-    /// Whether the upper confidence bounds of all objectives are within their bounds.
-    pub meets: bool,
 }
 
 /// The outcome.
@@ -130,11 +92,6 @@ const COST: &str = "cost_usd";
 const STALENESS: &str = "answer_age_p99_s";
 const RUNNERS_UP: usize = 5;
 
-/// The error of each objective of one candidate by itself, so that all together err in 5% at most.
-pub fn error_of_objective(objectives: usize) -> f64 {
-    (1.0 - CONFIDENCE) / objectives as f64
-}
-
 /// Bounds on what the plan refuses and on what is lost, for objectives that have none.
 pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
     for name in BOUNDED {
@@ -151,137 +108,16 @@ pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
     objectives
 }
 
-/// What the replications say of an objective at a confidence.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Certainty {
-    /// The one-sided bound of the measure, which is given, is within the objective's.
-    Met(f64),
-    /// The measure is beyond the objective's bound even at its other one-sided bound.
-    Missed,
-    /// Neither: the one-sided bound, which is given, is beyond the objective's.
-    Open(f64),
-    /// So many calls came, too few to state this percentile, which needs so many.
-    TooFew {
-        /// Calls that came, in all replications.
-        came: u64,
-        /// Calls that are needed.
-        needed: u64,
-    },
-    /// There is no such measure here.
-    NoValue,
-}
-
-impl Trial {
-    /// How many replications it has had.
-    pub fn replications(&self) -> usize {
-        self.outcomes.len()
-    }
-
-    /// A measure over all replications, with its 95% interval.
-    pub fn estimate(&self, metric: usize) -> Estimate {
-        let pooled = self.pooled.as_ref();
-        pooled.map_or_else(|| Estimate::of([]), |p| p.estimates[metric])
-    }
-
-    /// Whether there are values, but too few for this percentile.
-    pub fn is_too_few(&self, name: &str) -> bool {
-        let pooled = self.pooled.as_ref().zip(index_of(name));
-        pooled.is_some_and(|(p, metric)| p.too_few[metric])
-    }
-
-    /// A measure's column, for bounds with this error.
-    fn column(&self, metric: usize, error: f64) -> Column {
-        let pooled = self.pooled.as_ref();
-        match METRICS[metric].get {
-            Get::Bill(of) => {
-                let usages = self.outcomes.iter().map(|o| &o.usage).collect();
-                Billing::new(&self.pricing, usages).lines(of, error)
-            }
-            _ => pooled.map_or_else(Column::default, |p| p.column(metric)),
-        }
-    }
-
-    fn bounds(&self, metric: usize, error: f64) -> Bounds {
-        let outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
-        let own = one_sided(METRICS, metric, &self.pricing, &outcomes, error);
-        own.unwrap_or_else(|| self.column(metric, error).bounds(error))
-    }
-
-    /// Bounds of what a measure is more here than in `other`, over common replications.
-    fn difference(&self, other: &Trial, metric: usize, error: f64) -> Bounds {
-        let of = |trial: &Trial| trial.column(metric, error);
-        of(self).less(&of(other)).bounds(error)
-    }
-
-    /// What is known of an objective, with at most this error on either side.
-    pub fn certainty(&self, o: &Objective, error: f64) -> Certainty {
-        if self.estimate(o.metric).n == 0 {
-            let too_few = self.pooled.as_ref().is_some_and(|p| p.too_few[o.metric]);
-            return match METRICS[o.metric].get {
-                Get::Quantile { of, q, .. } if too_few => Certainty::TooFew {
-                    came: self.calls(of),
-                    needed: (LEAST_BEYOND / q.min(1.0 - q)).round() as u64,
-                },
-                _ => Certainty::NoValue,
-            };
-        }
-        let b = self.bounds(o.metric, error);
-        let (best, worst) = match o.below {
-            true => (b.low, b.high),
-            false => (b.high, b.low),
-        };
-        if o.excess(worst) < 0.0 {
-            Certainty::Met(worst)
-        } else if o.excess(best) >= 0.0 {
-            Certainty::Missed
-        } else {
-            Certainty::Open(worst)
-        }
-    }
-
-    /// How many of these calls came in all replications.
-    fn calls(&self, of: Calls) -> u64 {
-        let at = calls_of(METRICS).into_iter().position(|c| c == of);
-        let bins = self.outcomes.iter().filter_map(|o| o.latencies.get(at?));
-        bins.map(|b| b.count()).sum()
-    }
-
-    /// The objectives (positions among them) of which it is not certain whether it meets them; `None`
-    /// if it certainly misses any.
-    pub fn open(&self, objectives: &[Objective]) -> Option<Vec<usize>> {
-        let all = objectives.iter().enumerate();
-        let all = all.map(|(k, o)| (k, self.certainty(o, self.error)));
-        let mut open = Vec::new();
-        for (k, certainty) in all {
-            match certainty {
-                Certainty::Met(_) => {}
-                Certainty::Open(_) | Certainty::TooFew { .. } => open.push(k),
-                Certainty::Missed | Certainty::NoValue => return None,
-            }
-        }
-        Some(open)
-    }
-
-    /// Whether the objective is met with at most this error. A measure without a value does not
-    /// meet any, nor does one with too few.
-    fn meets(&self, o: &Objective, error: f64) -> bool {
-        matches!(self.certainty(o, error), Certainty::Met(_))
-    }
-
-    /// Whether the objective is missed with at most this error. A measure that has no value after
-    /// `patience` replications will have none.
-    fn misses(&self, o: &Objective, error: f64, patience: usize) -> bool {
-        match self.certainty(o, error) {
-            Certainty::Missed => true,
-            Certainty::NoValue => self.replications() > patience,
-            _ => false,
-        }
-    }
-
-    fn mean(&self, name: &str) -> f64 {
-        let mean = self.estimate(metric::position(name)).mean;
-        if mean.is_nan() { f64::INFINITY } else { mean }
-    }
+/// Whether a plan carries this traffic: not if its limit on requests a day turns away more than the objectives
+/// allow, whatever the policy; each recorded request is one, so that of x a day at least 1 - limit / x are refused.
+pub fn is_carried(plan: &Plan, traffic: Count, objectives: &[Objective]) -> bool {
+    let Some(limit) = plan.daily_limit(MeterItem::WorkersRequests) else {
+        return true;
+    };
+    let refused = 1.0 - limit as f64 * 30.0 / traffic.0 as f64;
+    let metric = metric::position("requests_refused_share");
+    let mut bounds = objectives.iter().filter(|o| o.metric == metric && o.below);
+    bounds.all(|o| refused <= o.bound)
 }
 
 /// Finds the cheapest candidate that meets all objectives with 95% confidence. `planned` is
@@ -314,14 +150,44 @@ pub fn plan(
 }
 
 struct Race<'a> {
-    /// The scenario under each plan.
-    worlds: Vec<Scenario>,
+    /// The scenario under each plan, with the period of the race and with its own.
+    worlds: Vec<World>,
+    /// Candidates in the race at first.
+    starters: usize,
     objectives: Vec<Objective>,
     settings: &'a Settings,
     trials: Vec<Trial>,
     rounds: u32,
     simulated: usize,
     work: &'a Work<'a>,
+}
+
+/// The scenario under a plan.
+struct World {
+    /// With the period of the race.
+    short: Scenario,
+    /// With its own.
+    whole: Scenario,
+}
+
+impl World {
+    fn of(scenario: &Scenario, plan: &str, requests: Count) -> Self {
+        let whole = Scenario {
+            plan: plan.to_owned(),
+            ..scenario.clone()
+        };
+        World {
+            short: shortened(&whole, requests),
+            whole,
+        }
+    }
+}
+
+/// A scenario with the period of the race: of so many requests, if it is not shorter itself.
+pub fn shortened(scenario: &Scenario, requests: Count) -> Scenario {
+    let mut short = scenario.clone();
+    short.period.requests = short.period.requests.min(requests);
+    short
 }
 
 impl<'a> Race<'a> {
@@ -332,17 +198,15 @@ impl<'a> Race<'a> {
         settings: &'a Settings,
         work: &'a Work<'a>,
     ) -> Self {
-        let mut worlds: Vec<Scenario> = Vec::new();
+        let mut worlds: Vec<World> = Vec::new();
         for c in &candidates {
-            if worlds.iter().all(|w| w.plan != c.plan) {
-                worlds.push(Scenario {
-                    plan: c.plan.clone(),
-                    ..scenario.clone()
-                });
+            if worlds.iter().all(|w| w.whole.plan != c.plan) {
+                worlds.push(World::of(scenario, &c.plan, settings.requests));
             }
         }
         let mut race = Race {
             worlds,
+            starters: 0,
             objectives,
             settings,
             trials: Vec::new(),
@@ -353,12 +217,15 @@ impl<'a> Race<'a> {
         race.trials = candidates
             .into_iter()
             .map(|candidate| Trial {
-                status: if race.cannot_carry(&candidate.plan) {
-                    Status::Refused
-                } else {
-                    Status::Raced
+                status: match is_carried(
+                    race.pricing(&candidate.plan),
+                    settings.traffic,
+                    &race.objectives,
+                ) {
+                    true => Status::Raced,
+                    false => Status::Refused,
                 },
-                pricing: race.world(&candidate.plan).plan().clone(),
+                pricing: race.pricing(&candidate.plan).clone(),
                 candidate,
                 outcomes: Vec::new(),
                 error: error_of_objective(race.objectives.len()),
@@ -366,29 +233,17 @@ impl<'a> Race<'a> {
                 meets: false,
             })
             .collect();
+        race.starters = race.racing().len();
         race
     }
 
-    fn world(&self, plan: &str) -> &Scenario {
-        let found = self.worlds.iter().find(|w| w.plan == plan);
+    fn world(&self, plan: &str) -> &World {
+        let found = self.worlds.iter().find(|w| w.whole.plan == plan);
         found.expect("there is a world for each plan of a candidate")
     }
 
-    /// Whether a plan's limit on requests a day turns away more than is allowed, whatever the
-    /// policy: each recorded request is one, so that of x a day at least 1 - limit / x are refused.
-    fn cannot_carry(&self, plan: &str) -> bool {
-        let Some(limit) = self
-            .world(plan)
-            .plan()
-            .daily_limit(MeterItem::WorkersRequests)
-        else {
-            return false;
-        };
-        let refused = 1.0 - limit as f64 * 30.0 / self.settings.traffic.0 as f64;
-        let metric = index_of("requests_refused_share");
-        self.objectives
-            .iter()
-            .any(|o| Some(o.metric) == metric && o.below && refused > o.bound)
+    fn pricing(&self, plan: &str) -> &Plan {
+        self.world(plan).whole.plan()
     }
 
     /// Whether what the same policy does without quotas is beyond the plan's quotas: then the rest
@@ -402,7 +257,7 @@ impl<'a> Race<'a> {
         let Some(allowed) = bound.map(|o| o.bound) else {
             return false;
         };
-        let plan = self.world(plan).plan();
+        let plan = self.pricing(plan);
         let per_month = |kind: OpKind| trial.mean(&format!("kv_{}_per_month", kind.plural()));
         let all: f64 = OpKind::ALL.into_iter().map(per_month).sum();
         let refused: f64 = OpKind::ALL
@@ -431,7 +286,7 @@ impl<'a> Race<'a> {
     /// which tell what the others would need.
     fn simulate_to(&mut self, wanted: usize) -> Result<(), StudyError> {
         let limited = |race: &Self, i: usize| {
-            let plan = race.world(&race.trials[i].candidate.plan).plan();
+            let plan = race.pricing(&race.trials[i].candidate.plan);
             plan.items.iter().any(|item| item.daily_limit.is_some())
         };
         let (with, without): (Vec<usize>, Vec<usize>) =
@@ -460,7 +315,8 @@ impl<'a> Race<'a> {
             .flat_map(|i| (self.trials[*i].replications()..wanted).map(move |r| (*i, r)))
             .collect();
         let outcomes = self.work.map(&jobs, |(i, r)| {
-            self.replicate(&self.trials[*i].candidate, *r as u64)
+            let candidate = &self.trials[*i].candidate;
+            self.replicate(candidate, &self.world(&candidate.plan).short, *r as u64)
         })?;
         self.simulated += outcomes.len();
         for ((i, _), outcome) in jobs.into_iter().zip(outcomes) {
@@ -476,12 +332,17 @@ impl<'a> Race<'a> {
     /// Takes the replications of a candidate together.
     fn pool(&self, trial: &Trial) -> Pooled {
         let outcomes: Vec<&Outcome> = trial.outcomes.iter().collect();
-        pooled(self.world(&trial.candidate.plan), &outcomes)
+        pooled(&self.world(&trial.candidate.plan).whole, &outcomes)
     }
 
-    fn replicate(&self, candidate: &Candidate, replication: u64) -> Result<Outcome, StudyError> {
+    fn replicate(
+        &self,
+        candidate: &Candidate,
+        scenario: &Scenario,
+        replication: u64,
+    ) -> Result<Outcome, StudyError> {
         let point = Point {
-            scenario: self.world(&candidate.plan),
+            scenario,
             policy: &candidate.policy,
             traffic: self.settings.traffic,
             replication,
@@ -493,7 +354,7 @@ impl<'a> Race<'a> {
     fn error_of_one(&self) -> f64 {
         let n = self.settings.most as f64 / self.settings.first.max(1) as f64;
         let rounds = n.ln().max(0.0) / 1.5_f64.ln() + 2.0;
-        let comparisons = self.trials.len() * (self.objectives.len() + 2);
+        let comparisons = self.starters.max(1) * (self.objectives.len() + 2);
         (1.0 - CONFIDENCE) / (comparisons as f64 * rounds)
     }
 
@@ -502,9 +363,10 @@ impl<'a> Race<'a> {
         for i in self.racing() {
             let trial = &self.trials[i];
             let patience = self.settings.first as usize;
-            let missed = |o: &Objective| trial.misses(o, error, patience);
+            let missed = |o: &Objective| trial.surely_misses(o, error, patience);
             let missed = self.objectives.iter().position(missed);
-            let meets = self.objectives.iter().all(|o| trial.meets(o, error));
+            let sure = |o: &Objective| trial.surely_meets(o, error);
+            let meets = self.objectives.iter().all(sure);
             let trial = &mut self.trials[i];
             trial.meets = meets;
             if let Some(o) = missed {
@@ -601,7 +463,10 @@ impl<'a> Race<'a> {
             planned(fresh);
             let candidate = self.trials[*i].candidate.clone();
             let jobs: Vec<u64> = (fresh..2 * fresh).collect();
-            let outcomes = self.work.map(jobs, |r| self.replicate(&candidate, r))?;
+            let whole = &self.world(&candidate.plan).whole;
+            let outcomes = self
+                .work
+                .map(jobs, |r| self.replicate(&candidate, whole, r))?;
             self.simulated += outcomes.len();
             let mut trial = Trial {
                 outcomes,
@@ -700,61 +565,40 @@ impl<'a> Race<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::objective::parse;
     use super::*;
-    use crate::pricing::Usage;
-
-    /// A candidate that writes so often in each replication, under the paid plan.
-    fn trial(writes: &[f64]) -> Trial {
-        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
-        let outcome = |w: &f64| {
-            let mut outcome = Outcome::of_values(METRICS, &vec![0.0; METRICS.len()]);
-            outcome.usage = Usage::default();
-            outcome.usage.add(MeterItem::KvWrites, w.round() as u128);
-            outcome
-        };
-        let outcomes: Vec<Outcome> = writes.iter().map(outcome).collect();
-        Trial {
-            candidate: Candidate {
-                options: Vec::new(),
-                policy: scenario.policies[0].clone(),
-                plan: "paid".into(),
-            },
-            pricing: scenario.plan().clone(),
-            error: 0.0125,
-            pooled: Some(pooled(&scenario, &outcomes.iter().collect::<Vec<_>>())),
-            outcomes,
-            status: Status::Raced,
-            meets: false,
-        }
-    }
-
-    /// As in the pool's test: within the allowance at 2.5%, beyond it at 1.25%.
-    #[test]
-    fn costs_are_judged_at_the_error_of_the_race() {
-        let off = 6_870.0 * 5_f64.sqrt();
-        let writes = [off, -off, off, -off, off, -off].map(|o| 980_672.0 + o);
-        let naive = trial(&writes);
-        let parse = super::super::objective::parse;
-        let objective = &parse("cost<5.01USD").unwrap()[0];
-        let Certainty::Open(worst) = naive.certainty(objective, 0.0125) else {
-            panic!("{:?}", naive.certainty(objective, 0.0125))
-        };
-        assert!((worst - 5.012).abs() < 1e-4, "{worst}");
-        assert_eq!(naive.certainty(objective, 0.025), Certainty::Met(5.0));
-        // What certainly stays within the allowance costs no less for certain.
-        let idle = trial(&[0.0; 6]);
-        let cost = metric::position(COST);
-        assert_eq!(naive.difference(&idle, cost, 0.025).high, 0.0);
-        assert!(naive.difference(&idle, cost, 0.0125).high > 0.01);
-    }
 
     #[test]
     fn what_is_refused_or_lost_is_bounded_unless_an_objective_says_otherwise() {
-        let parse = super::super::objective::parse;
         assert_eq!(with_implied(parse("cost<5USD").unwrap()).len(), 4);
         let own = with_implied(parse("refused<50%").unwrap());
         assert_eq!((own.len(), own[0].bound), (3, 0.5));
         let own = with_implied(parse("loss<2%").unwrap());
         assert_eq!((own.len(), own[0].bound), (3, 0.02));
+    }
+
+    /// 100,000 requests a day are 3M in 30 days; of 6M half are refused.
+    #[test]
+    fn a_plan_carries_what_its_requests_and_the_objectives_allow() {
+        let of = |plan| Scenario::load("default", &[], Some(plan), &[]).unwrap();
+        let (free, paid) = (of("free"), of("paid"));
+        let strict = with_implied(Vec::new());
+        let half = with_implied(parse("refused<50%").unwrap());
+        let carried = |scenario: &Scenario, traffic, objectives: &[Objective]| {
+            is_carried(scenario.plan(), Count(traffic), objectives)
+        };
+        assert!(carried(&free, 3_000_000, &strict));
+        assert!(!carried(&free, 3_010_000, &strict));
+        assert!(carried(&free, 6_000_000, &half));
+        assert!(!carried(&free, 6_100_000, &half));
+        assert!(carried(&paid, 1_000_000_000, &strict));
+    }
+
+    #[test]
+    fn a_race_is_no_longer_than_the_scenario() {
+        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
+        let requests = |most| shortened(&scenario, Count(most)).period.requests;
+        let own = scenario.period.requests;
+        assert_eq!([requests(5_000), requests(5_000_000)], [Count(5_000), own]);
     }
 }

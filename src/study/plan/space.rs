@@ -1,7 +1,7 @@
 //! The policies among which a plan is searched.
 
 use super::fields::by_path;
-use super::race::Candidate;
+use super::trial::Candidate;
 use crate::models::{self, ConfigError, FieldError, Model, Override};
 use crate::run::scenario::Scenario;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};

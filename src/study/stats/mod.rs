@@ -1,5 +1,6 @@
 //! Replications taken together: estimates with intervals, quantiles, roots, and when to stop.
 
+pub mod beyond;
 mod column;
 pub mod crossing;
 mod estimate;

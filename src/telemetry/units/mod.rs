@@ -46,6 +46,7 @@ impl Timestamp {
     }
 
     /// Time since `earlier`; zero if `earlier` is later than `self`.
+    #[inline]
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_nanos(self.nanos_since(earlier))
     }
@@ -84,6 +85,7 @@ pub fn whole_nanos(ns: f64) -> u64 {
 
 impl Add<Duration> for Timestamp {
     type Output = Timestamp;
+    #[inline]
     fn add(self, d: Duration) -> Timestamp {
         Timestamp(self.0.saturating_add(nanos(d)))
     }
@@ -91,6 +93,7 @@ impl Add<Duration> for Timestamp {
 
 impl Sub<Duration> for Timestamp {
     type Output = Timestamp;
+    #[inline]
     fn sub(self, d: Duration) -> Timestamp {
         Timestamp(self.0.saturating_sub(nanos(d)))
     }

@@ -17,18 +17,14 @@ pub(in super::super) struct Kept {
 impl Kept {
     /// What is to be stored of a total: one that is the same as when it was written last but for what was
     /// [noted](Kept::note).
-    pub(in super::super) fn encode(
-        &mut self,
-        total: &Aggregate,
-        names: &ProviderNames,
-    ) -> Vec<u8> {
+    pub(in super::super) fn encode(&mut self, total: &Aggregate, names: &ProviderNames) -> Vec<u8> {
         let mut out = begin();
         for (index, name, totals) in total.numbered(names) {
             if self.providers.len() <= index {
                 self.providers.resize_with(index + 1, || None);
             }
-            let blocks = self.providers[index]
-                .get_or_insert_with(|| Blocks::of(totals.latency.trimmed()));
+            let blocks =
+                self.providers[index].get_or_insert_with(|| Blocks::of(totals.latency.trimmed()));
             out.reserve(name.len() + 64 + blocks.text.len());
             write_head(&mut out, name, totals, blocks.first, blocks.starts.len());
             out.extend_from_slice(&blocks.text);
@@ -155,7 +151,7 @@ mod tests {
             at: Timestamp::EPOCH,
             provider: ProviderId(provider),
             latency: Duration::from_nanos(nanos),
-            success: nanos % 3 > 0,
+            success: !nanos.is_multiple_of(3),
             tokens: (nanos % 1_000) as u32,
         }
     }

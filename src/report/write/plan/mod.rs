@@ -470,9 +470,10 @@ impl PlanReport<'_> {
     /// What the search took.
     pub fn effort(&self) -> String {
         let r = self.result;
+        let own = self.scenario.period.requests;
         let count = |f: fn(&Status) -> bool| r.trials.iter().filter(|t| f(&t.status)).count();
         let mut text = format!(
-            "{} candidates: {} refused by their plan's quotas without a simulation of their own, {} miss an objective, {} worse, {} equivalent.\n{} replications in {} rounds; all candidates with as many replications as the choice would have taken {}.",
+            "{} candidates: {} refused by their plan's quotas without a simulation of their own, {} miss an objective, {} worse, {} equivalent.\n{} replications in {} rounds, of about {} requests each, and of {} those on which the choice was tried again; all candidates with as many replications as the choice would have taken {}.",
             r.trials.len(),
             count(|s| *s == Status::Refused),
             count(|s| matches!(s, Status::Misses(_))),
@@ -480,6 +481,8 @@ impl PlanReport<'_> {
             count(|s| *s == Status::Equivalent),
             r.simulated,
             r.rounds,
+            self.settings.requests.min(own),
+            own,
             r.enumeration,
         );
         if self.space.invalid + self.space.without_history > 0 {
