@@ -26,6 +26,7 @@ use kvplan::study::plan::{Objective, Settings, is_carried, plan, shortened, with
 Measures: cost, loss, errors, hit, staleness_p50, staleness_p99, store_delay, refused, lost_updates, p95_query (p50, p99;
 record, metrics, health), and every column of sweep.csv. A plan may not refuse more than 0.1% of requests or KV
 operations, nor lose more than 0.1% of the records (lost updates among them), unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
+Replications of the search have 5k requests at most; those on which the choice is tried again, the scenario's own period.
 
 Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. While it works, every finished
 replication is kept in DIR/plan.kvjournal for --resume. Exit code 1 if nothing meets the objectives.")]
