@@ -9,10 +9,13 @@ use kvplan::models::quantity::{Count, Probability};
 use kvplan::models::{self, Override, parse_overrides};
 use kvplan::report::table::Answer;
 use kvplan::report::write::plan::PlanReport;
+use kvplan::run::effort::Effort;
 use kvplan::run::scenario::Scenario;
 use kvplan::study::plan::objective::parse;
 use kvplan::study::plan::space::Search;
-use kvplan::study::plan::{Objective, Settings, is_carried, plan, shortened, with_implied};
+use kvplan::study::plan::{
+    Objective, Settings, is_carried, look_back, plan, shortened, with_implied,
+};
 
 /// Arguments of `kvplan plan`.
 #[derive(clap::Args)]
@@ -26,7 +29,7 @@ use kvplan::study::plan::{Objective, Settings, is_carried, plan, shortened, with
 Measures: cost, loss, errors, hit, staleness_p50, staleness_p99, store_delay, refused, lost_updates, p95_query (p50, p99;
 record, metrics, health), and every column of sweep.csv. A plan may not refuse more than 0.1% of requests or KV
 operations, nor lose more than 0.1% of the records (lost updates among them), unless an objective says otherwise. With -n, replications of a candidate at most [default: 20].
-Replications of the search have 5k requests at most; those on which the choice is tried again, the scenario's own period.
+Replications of the search have a period.requests of 5k at most; those on which the choice is tried again, the scenario's own.
 
 Writes plan.csv (all candidates), pareto.csv, plan-policy.toml and charts. While it works, every finished
 replication is kept in DIR/plan.kvjournal for --resume. Exit code 1 if nothing meets the objectives.")]
@@ -59,7 +62,7 @@ struct Slo(Vec<Objective>);
 
 const MOST_REPLICATIONS: u32 = 20;
 const FIRST_REPLICATIONS: u32 = 6;
-/// Requests of a replication in the race, at most.
+/// `period.requests` of the race, at most.
 const RACE_REQUESTS: Count = Count(5_000);
 
 /// Replications of a candidate as races go: all have the first round, and of the rest a quarter.
@@ -123,10 +126,18 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let in_race = space.candidates.iter().filter(|c| carried(&c.plan));
     let all = Scenario {
         policies: in_race.map(|c| c.policy.clone()).collect(),
-        ..shortened(&scenario, settings.requests)
+        ..scenario.clone()
     };
-    args.simulation
-        .check_runs(&all, traffic, as_a_race_goes(&settings))?;
+    let short = Scenario {
+        policies: all.policies.clone(),
+        ..shortened(&scenario, &settings, look_back(&space.candidates))
+    };
+    // Those under a plan with daily limits have whole days; most of them are refused by what their twins use.
+    let threads = rayon::current_num_threads();
+    let race = Effort::of(&short, &[traffic], as_a_race_goes(&settings), threads);
+    let one = 1.0 / all.policies.len().max(1) as f64;
+    let tried = Effort::of(&all, &[traffic], u64::from(most), threads).times(one);
+    args.simulation.check(&race.and(tried))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;
     let (result, points) = session.compute_kept("plan.kvjournal", args.resume, |work, bar| {
         let planned = |n| bar.inc_length(n);

@@ -209,6 +209,15 @@ impl Effort {
         }
     }
 
+    /// And as much again of other work.
+    pub fn and(self, other: Effort) -> Self {
+        Effort {
+            events: self.events + other.events,
+            memory: self.memory + other.memory,
+            files: self.files + other.files,
+        }
+    }
+
     /// So many times as much to simulate.
     pub fn times(self, n: f64) -> Self {
         Effort {

@@ -121,7 +121,7 @@ impl Bins {
 
     /// How many values may be as long as `ms` milliseconds: those in its bin and above.
     pub fn from_ms(&self, ms: f64) -> u64 {
-        let longest = |low: u64| (low + (Bin::at(low).width_ns - 1)) as f64;
+        let longest = |low: u64| low.saturating_add(Bin::at(low).width_ns - 1) as f64;
         let below = self.0.partition_point(|b| longest(b.0) < ms * 1e6);
         self.0[below..].iter().map(|b| b.1).sum()
     }

@@ -26,7 +26,7 @@ impl<C: Clock> Collector<C> {
             provider: None,
         };
         let rollup = s.rollups.entry(slot).or_default();
-        rollup.total.merge(&batch);
+        rollup.merge(&batch);
         let covered: &mut Covered = &mut rollup.covered;
         covered.records += records;
         covered.at_sum_ns += u128::from(records) * u128::from(now.as_nanos());

@@ -156,7 +156,7 @@ impl<C: Clock> Collector<C> {
                     Some(value) => Aggregate::decode(value, names).ok()?,
                     None => Aggregate::default(),
                 };
-                total.merge(&r.total);
+                total.merge(r.total());
                 Some((total.encode(names), r.covered))
             });
             match written.await {

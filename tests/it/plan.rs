@@ -121,6 +121,45 @@ fn exhaustive(all: &[(Candidate, Pooled)], objectives: &[Objective]) -> Option<C
         .map(|g| g.2)
 }
 
+/// The race has short replications, the last word those of the scenario's own period: both are what their points give.
+#[test]
+fn the_choice_is_tried_again_on_the_scenarios_own_period() {
+    let scenario = quick();
+    let settings = Settings {
+        traffic: TRAFFIC,
+        requests: Count(1_200),
+        first: 4,
+        most: 4,
+        tie: 0.01,
+    };
+    let objectives = parse("cost<100USD").unwrap();
+    let all = candidates(&scenario);
+    let planned = plan(
+        &scenario,
+        all,
+        objectives,
+        &settings,
+        &|_| (),
+        &Work::unwatched(),
+    )
+    .unwrap();
+    let choice = &planned.trials[planned.choice.unwrap()];
+    let writes = metric::index_of("kv_writes_per_month").unwrap();
+    let mean = |requests: u64, replications: std::ops::Range<u64>| {
+        let mut world = scenario.clone();
+        world.plan = choice.candidate.plan.clone();
+        world.period.requests = Count(requests);
+        let all: Vec<Outcome> = replications
+            .map(|r| replicate(&world, &choice.candidate, r))
+            .collect();
+        pooled(&world, &all.iter().collect::<Vec<_>>()).estimates[writes].mean
+    };
+    assert_eq!(choice.estimate(writes).mean, mean(1_200, 0..4));
+    let confirmed = planned.confirmation.as_ref().unwrap();
+    assert_eq!(confirmed.estimate(writes).mean, mean(2_000, 4..8));
+    assert_ne!(mean(1_200, 4..8), mean(2_000, 4..8));
+}
+
 #[test]
 fn the_planner_agrees_with_exhaustive_search() {
     let scenario = quick();

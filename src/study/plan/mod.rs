@@ -8,5 +8,5 @@ pub mod space;
 pub mod trial;
 
 pub use objective::Objective;
-pub use race::{Planned, Settings, is_carried, plan, shortened, with_implied};
+pub use race::{Planned, Settings, is_carried, look_back, plan, shortened, with_implied};
 pub use trial::{Candidate, Certainty, Status, Trial, error_of_objective};

@@ -26,13 +26,15 @@ use crate::study::replicate::Work;
 use crate::study::stats::CONFIDENCE;
 use crate::study::stats::pool::Pooled;
 use crate::telemetry::ports::OpKind;
+use std::time::Duration;
 
 /// How to race.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Recorded requests a month.
     pub traffic: Count,
-    /// Requests of a replication in the race, at most; what wins is tried on the scenario's own.
+    /// A replication of the race has the scenario's period, but with [`Period::requests`](crate::run::scenario::Period::requests)
+    /// of so many at most; what wins is tried on the scenario's own.
     pub requests: Count,
     /// Replications of every candidate in the first round.
     pub first: u32,
@@ -76,9 +78,12 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// What was last found of a candidate: where fresh replications turned it down, these.
+    /// What was last found of a candidate: where it was tried on fresh replications, these.
     pub fn latest(&self, i: usize) -> &Trial {
-        latest(&self.trials, &self.rejected, i)
+        match &self.confirmation {
+            Some(trial) if self.choice == Some(i) => trial,
+            _ => latest(&self.trials, &self.rejected, i),
+        }
     }
 }
 
@@ -91,6 +96,8 @@ const COST: &str = "cost_usd";
 /// What decides between equal costs.
 const STALENESS: &str = "answer_age_p99_s";
 const RUNNERS_UP: usize = 5;
+/// Candidates at most that are tried on fresh replications though the race left open whether they meet all objectives.
+const TRIES: usize = 5;
 
 /// Bounds on what the plan refuses and on what is lost, for objectives that have none.
 pub fn with_implied(mut objectives: Vec<Objective>) -> Vec<Objective> {
@@ -171,22 +178,34 @@ struct World {
 }
 
 impl World {
-    fn of(scenario: &Scenario, plan: &str, requests: Count) -> Self {
+    fn of(scenario: &Scenario, plan: &str, settings: &Settings, look_back: Duration) -> Self {
         let whole = Scenario {
             plan: plan.to_owned(),
             ..scenario.clone()
         };
         World {
-            short: shortened(&whole, requests),
+            short: shortened(&whole, settings, look_back),
             whole,
         }
     }
 }
 
-/// A scenario with the period of the race: of so many requests, if it is not shorter itself.
-pub fn shortened(scenario: &Scenario, requests: Count) -> Scenario {
+/// How far back queries look that find as many keys as there are, of all candidates.
+pub fn look_back(candidates: &[Candidate]) -> Duration {
+    let windows = candidates.iter().filter_map(|c| c.policy.listed_window());
+    windows.max().unwrap_or_default()
+}
+
+/// A scenario with the period of the race, which is no longer than its own. Where its own is as long as queries
+/// look back, that of the race is too, as fewer keys would be found.
+pub fn shortened(scenario: &Scenario, settings: &Settings, look_back: Duration) -> Scenario {
     let mut short = scenario.clone();
-    short.period.requests = short.period.requests.min(requests);
+    let (period, own) = (&mut short.period, scenario.horizon(settings.traffic));
+    period.requests = period.requests.min(settings.requests);
+    if period.before() + own >= look_back {
+        let missing = look_back.saturating_sub(period.before());
+        period.at_least = period.at_least.max(missing.min(period.at_most));
+    }
     short
 }
 
@@ -198,10 +217,11 @@ impl<'a> Race<'a> {
         settings: &'a Settings,
         work: &'a Work<'a>,
     ) -> Self {
+        let look_back = look_back(&candidates);
         let mut worlds: Vec<World> = Vec::new();
         for c in &candidates {
             if worlds.iter().all(|w| w.whole.plan != c.plan) {
-                worlds.push(World::of(scenario, &c.plan, settings.requests));
+                worlds.push(World::of(scenario, &c.plan, settings, look_back));
             }
         }
         let mut race = Race {
@@ -373,7 +393,7 @@ impl<'a> Race<'a> {
                 trial.status = Status::Misses(o);
             }
         }
-        let Some(best) = self.best(&self.racing()) else {
+        let Some(best) = self.best(self.racing()) else {
             return;
         };
         let index = |name| metric::position(name);
@@ -401,18 +421,13 @@ impl<'a> Race<'a> {
     }
 
     /// The best of those that meet all objectives, by [`Race::ranking`].
-    fn best(&self, among: &[usize]) -> Option<usize> {
+    fn best(&self, mut among: Vec<usize>) -> Option<usize> {
+        among.retain(|i| self.trials[*i].meets);
         self.ranking(among).first().copied()
     }
 
-    /// Those that meet all objectives: the cheapest and all that cost the same within the tie, the
-    /// freshest first; then the rest by cost.
-    fn ranking(&self, among: &[usize]) -> Vec<usize> {
-        let mut left: Vec<usize> = among
-            .iter()
-            .copied()
-            .filter(|i| self.trials[*i].meets)
-            .collect();
+    /// The cheapest and all that cost the same within the tie, the freshest first; then the rest by cost.
+    fn ranking(&self, mut left: Vec<usize>) -> Vec<usize> {
         let by = |name: &'static str| {
             move |a: &usize, b: &usize| {
                 let mean = |i: &usize| self.trials[*i].mean(name);
@@ -441,12 +456,17 @@ impl<'a> Race<'a> {
     /// Chooses, and tries the choice on replications that had no part in choosing it.
     fn conclude(mut self, planned: &dyn Fn(u64)) -> Result<Planned, StudyError> {
         let error = error_of_objective(self.objectives.len());
-        for trial in self.trials.iter_mut() {
-            trial.meets = !matches!(trial.status, Status::Misses(_) | Status::Refused)
-                && self.objectives.iter().all(|o| trial.meets(o, error));
+        // Short replications cannot tell of every objective what those can that try a candidate again.
+        let mut seem_good = Vec::new();
+        for (i, trial) in self.trials.iter_mut().enumerate() {
+            let objectives = || self.objectives.iter();
+            let carried = !matches!(trial.status, Status::Misses(_) | Status::Refused);
+            trial.meets = carried && objectives().all(|o| trial.surely_meets(o, error));
+            if carried && objectives().all(|o| trial.seems_to_meet(o)) {
+                seem_good.push(i);
+            }
         }
-        let all: Vec<usize> = (0..self.trials.len()).collect();
-        let mut ranking = self.ranking(&all);
+        let mut ranking = self.ranking(seem_good);
         // What was raced to the end comes before what was found worse or alike on the way.
         ranking.sort_by_key(|i| match self.trials[*i].status {
             Status::Raced => 0,
@@ -457,7 +477,15 @@ impl<'a> Race<'a> {
         let fresh = self.settings.most.max(2) as u64;
         let mut rejected = Vec::new();
         let mut error = error;
+        let mut tries = 0;
         for i in &ranking {
+            // A try takes as long as many candidates in the race.
+            if !self.trials[*i].meets {
+                if tries == TRIES {
+                    continue;
+                }
+                tries += 1;
+            }
             // Each further try would be one more chance to be wrong: all together have one error.
             error /= 2.0;
             planned(fresh);
@@ -534,6 +562,11 @@ impl<'a> Race<'a> {
             let certainty = t.certainty(o, t.error);
             matches!(certainty, Certainty::Missed | Certainty::NoValue)
         };
+        if let Status::Misses(one) = t.status {
+            let others = (0..self.objectives.len()).filter(|k| *k != one);
+            let mut others = others.filter(|k| is_missed(k));
+            return others.next().is_none().then_some(one);
+        }
         let all = 0..self.objectives.len();
         let mut missed = all.filter(|k| is_missed(&self.objectives[*k]));
         missed.next().filter(|_| missed.next().is_none())
@@ -594,11 +627,28 @@ mod tests {
         assert!(carried(&paid, 1_000_000_000, &strict));
     }
 
+    /// 50k requests of 300k a month are five days, 5k are half a day.
     #[test]
-    fn a_race_is_no_longer_than_the_scenario() {
+    fn a_race_is_no_longer_than_the_scenario_and_as_long_as_queries_look_back() {
         let scenario = Scenario::load("default", &[], None, &[]).unwrap();
-        let requests = |most| shortened(&scenario, Count(most)).period.requests;
-        let own = scenario.period.requests;
-        assert_eq!([requests(5_000), requests(5_000_000)], [Count(5_000), own]);
+        let hours = |requests, look_back: u64, scenario: &Scenario| {
+            let settings = Settings {
+                traffic: Count(300_000),
+                requests: Count(requests),
+                first: 6,
+                most: 20,
+                tie: 0.01,
+            };
+            let look_back = Duration::from_secs(3_600 * look_back);
+            let horizon = shortened(scenario, &settings, look_back).horizon(settings.traffic);
+            horizon.as_secs() / 3_600
+        };
+        assert_eq!(hours(5_000, 0, &scenario), 12);
+        assert_eq!(hours(5_000_000, 0, &scenario), 120);
+        // Less a minute of warm-up.
+        assert_eq!(hours(5_000, 24, &scenario), 23);
+        let mut day = scenario.clone();
+        day.period.requests = Count(7_000);
+        assert_eq!(hours(5_000, 24, &day), 12, "its own is too short itself");
     }
 }

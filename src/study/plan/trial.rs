@@ -50,7 +50,7 @@ pub struct Trial {
     pub(super) pooled: Option<Pooled>,
     /// What became of it.
     pub status: Status,
-    /// Whether the upper confidence bounds of all objectives are within their bounds.
+    /// Whether it certainly meets all objectives.
     pub meets: bool,
 }
 
@@ -163,6 +163,9 @@ impl Trial {
     /// The objectives (positions among them) of which it is not certain whether it meets them; `None`
     /// if it certainly misses any.
     pub fn open(&self, objectives: &[Objective]) -> Option<Vec<usize>> {
+        if matches!(self.status, Status::Misses(_)) {
+            return None;
+        }
         let all = objectives.iter().enumerate();
         let all = all.map(|(k, o)| (k, self.certainty(o, self.error)));
         let mut open = Vec::new();
@@ -194,12 +197,31 @@ impl Trial {
     /// Whether a race takes the objective for missed, with at most this error. A measure that has no value after
     /// `patience` replications will have none.
     pub(super) fn surely_misses(&self, o: &Objective, error: f64, patience: usize) -> bool {
-        match (self.beyond(o, error), self.certainty(o, error)) {
-            (Some((beyond, allowed)), _) if o.below => beyond.low > allowed,
-            (Some((beyond, allowed)), _) => beyond.high < allowed,
-            (None, Certainty::Missed) => true,
-            (None, Certainty::NoValue) => self.replications() > patience,
+        if let Some((beyond, allowed)) = self.beyond(o, error) {
+            return match o.below {
+                true => beyond.low > allowed,
+                false => beyond.high < allowed,
+            };
+        }
+        match self.certainty(o, error) {
+            Certainty::Missed => true,
+            Certainty::NoValue => self.replications() > patience,
             _ => false,
+        }
+    }
+
+    /// Whether its estimate is within the objective's bound, however sure that is; of a percentile, whether no more calls
+    /// than its share lie beyond. Not without a value.
+    pub(super) fn seems_to_meet(&self, o: &Objective) -> bool {
+        let Get::Quantile { of, q, unit_ms } = METRICS[o.metric].get else {
+            return o.excess(self.estimate(o.metric).mean) < 0.0;
+        };
+        let bound = o.bound * unit_ms;
+        let beyond: u64 = self.latencies(of).map(|b| b.from_ms(bound)).sum();
+        let share = beyond as f64 / self.calls(of) as f64;
+        match o.below {
+            true => share < 1.0 - q,
+            false => share > 1.0 - q,
         }
     }
 
@@ -308,8 +330,13 @@ mod tests {
         assert!(matches!(quick.certainty(below, error), Certainty::Open(_)));
         assert_eq!(judged(&quick, below), (true, false));
         assert_eq!(judged(&quick, above), (false, true));
-        // One in sixty is within the twentieth that may be late, but that is not sure.
+        // One in sixty is within the twentieth that may be late, but that is not sure, though all replications agree; nor is
+        // it that four in sixty are too many.
         assert_eq!(judged(&of(1), below), (false, false));
+        assert_eq!(judged(&of(4), below), (false, false));
+        let seems = [0, 1, 4].map(|slow| of(slow).seems_to_meet(below));
+        assert_eq!(seems, [true, true, false]);
+        assert!(of(4).seems_to_meet(above) && !of(0).seems_to_meet(above));
         let slow = of(60);
         assert_eq!(judged(&slow, below), (false, true));
         assert_eq!(judged(&slow, above), (true, false));

@@ -8,39 +8,47 @@
 
 use super::Estimate;
 use super::column::{Bounds, reach};
-use super::pool::poisson_upper;
 use crate::sim::latencies::Bins;
-
-/// Calls beyond below which the spread between replications says little of their share.
-const FEW: f64 = 10.0;
+use statrs::distribution::{Beta, ContinuousCDF};
 
 /// One-sided bounds of the share of calls that take longer than `ms`, each wrong with the probability `error`; `None`
-/// if there are no calls, or not in two replications. A bin that the bound lies in counts as beyond for the one, and not for the other.
+/// without calls, or if there are not two replications. What lies in the bin of the bound counts for
+/// neither side.
+///
+/// The spread between replications tells how far the estimate may be off, but no less than single calls that are
+/// independent would be: replications that happen to agree know no more than they have calls.
 pub fn share_beyond(replications: &[&Bins], ms: f64, error: f64) -> Option<Bounds> {
-    let all: f64 = replications.iter().map(|b| b.count() as f64).sum();
-    if all == 0.0 || replications.len() < 2 {
+    let counts: Vec<u64> = replications.iter().map(|b| b.count()).collect();
+    let calls: u64 = counts.iter().sum();
+    if calls == 0 || replications.len() < 2 {
         return None;
     }
-    let n = replications.len() as f64;
-    let share = |beyond: &[f64]| {
-        let r = beyond.iter().sum::<f64>() / all;
-        let each = beyond.iter().zip(replications);
-        Estimate::of(each.map(|(e, b)| r + (e - r * b.count() as f64) * n / all))
+    let (n, all) = (replications.len() as f64, calls as f64);
+    let share = |beyond: &[u64]| {
+        let r = beyond.iter().sum::<u64>() as f64 / all;
+        let each = beyond.iter().zip(&counts);
+        Estimate::of(each.map(|(e, count)| r + (*e as f64 - r * *count as f64) * n / all))
     };
-    let from: Vec<f64> = replications.iter().map(|b| b.from_ms(ms) as f64).collect();
-    let above: Vec<f64> = replications.iter().map(|b| b.above_ms(ms) as f64).collect();
+    let from: Vec<u64> = replications.iter().map(|b| b.from_ms(ms)).collect();
+    let above: Vec<u64> = replications.iter().map(|b| b.above_ms(ms)).collect();
     let (most, least) = (share(&from), share(&above));
-    let mut high = most.mean + reach(&most, error);
-    // Of few, their number is a Poisson count, of as many at once as ever.
-    let cluster = from.iter().copied().fold(1.0, f64::max);
-    let events = from.iter().sum::<f64>() / cluster;
-    if events < FEW {
-        high = high.max(cluster * poisson_upper(events, error) / all);
-    }
+    let low = least.mean - reach(&least, error);
+    let high = most.mean + reach(&most, error);
     Some(Bounds {
-        low: least.mean - reach(&least, error),
-        high,
+        low: low.min(at_least(above.iter().sum(), calls, error)).max(0.0),
+        high: high.max(at_most(from.iter().sum(), calls, error)).min(1.0),
     })
+}
+
+/// The upper bound of a share of which so many of `n` independent values were seen (Clopper and Pearson 1934).
+fn at_most(seen: u64, n: u64, error: f64) -> f64 {
+    let beta = Beta::new(seen as f64 + 1.0, (n - seen) as f64);
+    beta.map_or(1.0, |b| b.inverse_cdf(1.0 - error))
+}
+
+/// The lower bound: what is not seen is at most the rest.
+fn at_least(seen: u64, n: u64, error: f64) -> f64 {
+    1.0 - at_most(n - seen, n, error)
 }
 
 #[cfg(test)]
@@ -60,33 +68,51 @@ mod tests {
         latencies.bins()
     }
 
+    /// With none of n seen the bound is 1 - error^(1/n), with all of them the n-th root of the error.
     #[test]
-    fn none_of_many_beyond_is_told_by_how_many_there_may_be() {
+    fn none_or_all_of_many_are_told_by_how_many_there_may_be() {
         let quick = bins(&[10; 100]);
-        let bounds = share_beyond(&[&quick, &quick], 500.0, 0.01).unwrap();
-        // ln 100 = 4.60517 of 200.
-        assert!((bounds.high - 4.605_17 / 200.0).abs() < 1e-6, "{bounds:?}");
-        assert_eq!(bounds.low, 0.0);
+        for error in [0.01_f64, 1e-7] {
+            let bounds = share_beyond(&[&quick, &quick], 500.0, error).unwrap();
+            let most = 1.0 - error.powf(1.0 / 200.0);
+            assert!((bounds.high - most).abs() < 1e-6, "{bounds:?}, {most}");
+            assert_eq!(bounds.low, 0.0);
+            let bounds = share_beyond(&[&quick, &quick], 5.0, error).unwrap();
+            assert!((bounds.low - (1.0 - most)).abs() < 1e-6, "{bounds:?}");
+            assert_eq!(bounds.high, 1.0);
+        }
         assert_eq!(share_beyond(&[&quick], 500.0, 0.01), None);
         let none = Bins::default();
         assert_eq!(share_beyond(&[&none, &none], 500.0, 0.01), None);
     }
 
-    /// 12 of 100 and 18 of 100: the mean 15, the standard error 3; t(1, 0.95) = 6.313752.
+    /// So many of 100 calls beyond 500 ms.
+    fn of(beyond: usize) -> Bins {
+        let ms: Vec<u64> = (0..100)
+            .map(|i| if i < beyond { 900 } else { 10 })
+            .collect();
+        bins(&ms)
+    }
+
+    /// 22 of 100 and 28 of 100: the mean 25, the standard error 3; t(1, 0.95) = 6.313752.
     #[test]
     fn many_beyond_are_told_by_the_spread_between_replications() {
-        let of = |beyond: usize| {
-            let ms: Vec<u64> = (0..100)
-                .map(|i| if i < beyond { 900 } else { 10 })
-                .collect();
-            bins(&ms)
-        };
-        let (a, b) = (of(12), of(18));
+        let (a, b) = (of(22), of(28));
         let bounds = share_beyond(&[&a, &b], 500.0, 0.05).unwrap();
         let reach = 6.313_752 * 0.03;
-        // 30 in clusters of 18 are few as well.
-        assert!(bounds.high >= 0.15 + reach, "{bounds:?}");
-        assert!((bounds.low - (0.15 - reach)).abs() < 1e-5, "{bounds:?}");
+        assert!((bounds.high - (0.25 + reach)).abs() < 1e-5, "{bounds:?}");
+        assert!((bounds.low - (0.25 - reach)).abs() < 1e-5, "{bounds:?}");
+    }
+
+    /// Replications that agree have no spread: 15 of 100, six times. P(B >= 90) is 2.5% of 600 at 0.122376, P(B <= 90) at
+    /// 0.181121, by the sums of the binomial's terms.
+    #[test]
+    fn replications_that_agree_know_no_more_than_their_calls() {
+        let same = of(15);
+        let bounds = share_beyond(&[&same; 6], 500.0, 0.025).unwrap();
+        let expected = [0.122_376, 0.181_121];
+        assert!((bounds.low - expected[0]).abs() < 1e-5, "{bounds:?}");
+        assert!((bounds.high - expected[1]).abs() < 1e-5, "{bounds:?}");
     }
 
     /// What lies in the bin of the bound counts against whoever claims it.
@@ -96,7 +122,7 @@ mod tests {
         let bounds = share_beyond(&[&at, &at], 1_000.2, 0.05).unwrap();
         assert_eq!((bounds.low, bounds.high), (0.0, 1.0));
         let sure = share_beyond(&[&at, &at], 990.0, 0.05).unwrap();
-        assert_eq!((sure.low, sure.high), (1.0, 1.0));
+        assert!(sure.low > 0.99 && sure.high == 1.0, "{sure:?}");
     }
 
     /// Of 4,000 experiments of six replications with sixty calls each, of which 4% lie beyond, the bounds are wrong in no

@@ -167,7 +167,7 @@ fn rate_upper(outcomes: &[&Outcome], i: usize, error: f64) -> Option<f64> {
 
 /// The largest mean of a Poisson count of which so few are seen with the probability `error`
 /// (Garwood 1936).
-pub(super) fn poisson_upper(seen: f64, error: f64) -> f64 {
+fn poisson_upper(seen: f64, error: f64) -> f64 {
     let gamma = Gamma::new(seen + 1.0, 1.0);
     gamma.map_or(f64::INFINITY, |g| g.inverse_cdf(1.0 - error))
 }

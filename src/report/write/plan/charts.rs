@@ -67,11 +67,11 @@ impl Plotter<'_> {
     }
 
     fn measure(&self, i: usize, name: &str) -> f64 {
-        estimate(&self.result.trials[i], name).mean
+        estimate(self.result.latest(i), name).mean
     }
 
     fn datum(&self, i: usize, measure: &str) -> Datum {
-        let cost = estimate(&self.result.trials[i], FRONT[0]);
+        let cost = estimate(self.result.latest(i), FRONT[0]);
         Datum {
             x: self.measure(i, measure),
             y: cost.mean,

@@ -124,7 +124,7 @@ impl PlanReport<'_> {
         let columns = measures.iter();
         header.extend(columns.flat_map(|m| [(*m).to_owned(), format!("{m}_ci95")]));
         let rows = which.iter().map(|i| {
-            let t = &self.result.trials[*i];
+            let t = self.result.latest(*i);
             let mut row = vec![i.to_string(), t.candidate.plan.clone()];
             row.extend(t.candidate.options.iter().cloned());
             row.push(self.status(*i));
@@ -209,7 +209,7 @@ impl PlanReport<'_> {
     }
 
     fn choice_row(&self, role: &str, i: usize) -> Vec<Entry> {
-        let t = &self.result.trials[i];
+        let t = self.result.latest(i);
         let mut row = vec![Entry::from(role), t.candidate.plan.as_str().into()];
         row.extend(t.candidate.options.iter().map(|o| o.as_str().into()));
         row.push(Entry::usd_estimate(estimate(t, FRONT[0])));
@@ -473,7 +473,7 @@ impl PlanReport<'_> {
         let own = self.scenario.period.requests;
         let count = |f: fn(&Status) -> bool| r.trials.iter().filter(|t| f(&t.status)).count();
         let mut text = format!(
-            "{} candidates: {} refused by their plan's quotas without a simulation of their own, {} miss an objective, {} worse, {} equivalent.\n{} replications in {} rounds, of about {} requests each, and of {} those on which the choice was tried again; all candidates with as many replications as the choice would have taken {}.",
+            "{} candidates: {} refused by their plan's quotas without a simulation of their own, {} miss an objective, {} worse, {} equivalent.\n{} replications in {} rounds, with a period.requests of {}, and of {} those on which the choice was tried again; all candidates with as many replications as the choice would have taken {}.",
             r.trials.len(),
             count(|s| *s == Status::Refused),
             count(|s| matches!(s, Status::Misses(_))),
