@@ -95,9 +95,10 @@ impl State {
 /// This writer's running total of a bucket.
 #[derive(Default)]
 pub(super) struct Rollup {
-    pub total: Aggregate,
-    /// The total as it was written last, with what has come since.
-    pub text: Kept,
+    total: Aggregate,
+    /// The total as it was written last, with the records that have come since: whatever else changes the total
+    /// begins it anew.
+    text: Kept,
     /// Records in the total, and those of them that a successful write covers.
     pub covered: Covered,
     pub stored: Covered,
@@ -112,6 +113,17 @@ impl Rollup {
             self.text.note(record.provider.0 as usize, bin, latency);
         }
         self.covered.add(record);
+    }
+
+    /// Adds the records of another total.
+    pub(super) fn merge(&mut self, other: &Aggregate) {
+        self.total.merge(other);
+        self.text = Kept::default();
+    }
+
+    /// The total.
+    pub(super) fn total(&self) -> &Aggregate {
+        &self.total
     }
 
     /// What is to be stored.
