@@ -564,7 +564,7 @@ impl<'a> Race<'a> {
         };
         if let Status::Misses(one) = t.status {
             let others = (0..self.objectives.len()).filter(|k| *k != one);
-            let mut others = others.filter(|k| is_missed(k));
+            let mut others = others.filter(|k| is_missed(&self.objectives[*k]));
             return others.next().is_none().then_some(one);
         }
         let all = 0..self.objectives.len();
