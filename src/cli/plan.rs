@@ -130,7 +130,12 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     };
     let short = Scenario {
         policies: all.policies.clone(),
-        ..shortened(&scenario, &settings, look_back(&space.candidates))
+        ..shortened(
+            &scenario,
+            traffic,
+            RACE_REQUESTS,
+            look_back(&space.candidates),
+        )
     };
     // Those under a plan with daily limits have whole days; most of them are refused by what their twins use.
     let threads = rayon::current_num_threads();

@@ -3,10 +3,12 @@
 mod fields;
 pub mod objective;
 pub mod pareto;
+pub mod period;
 pub mod race;
 pub mod space;
 pub mod trial;
 
 pub use objective::Objective;
-pub use race::{Planned, Settings, is_carried, look_back, plan, shortened, with_implied};
+pub use period::{look_back, shortened};
+pub use race::{Planned, Settings, is_carried, plan, with_implied};
 pub use trial::{Candidate, Certainty, Status, Trial, error_of_objective};

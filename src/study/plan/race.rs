@@ -12,6 +12,7 @@
 //! ten where the error is shared among thousands. Those that try the choice have the scenario's own period.
 
 use super::objective::Objective;
+use super::period::{World, look_back, shortened};
 use super::trial::{Candidate, Certainty, Status, Trial, error_of_objective};
 use crate::models::quantity::Count;
 use crate::pricing::{MeterItem, Plan};
@@ -26,7 +27,6 @@ use crate::study::replicate::Work;
 use crate::study::stats::CONFIDENCE;
 use crate::study::stats::pool::Pooled;
 use crate::telemetry::ports::OpKind;
-use std::time::Duration;
 
 /// How to race.
 #[derive(Debug, Clone)]
@@ -169,46 +169,6 @@ struct Race<'a> {
     work: &'a Work<'a>,
 }
 
-/// The scenario under a plan.
-struct World {
-    /// With the period of the race.
-    short: Scenario,
-    /// With its own.
-    whole: Scenario,
-}
-
-impl World {
-    fn of(scenario: &Scenario, plan: &str, settings: &Settings, look_back: Duration) -> Self {
-        let whole = Scenario {
-            plan: plan.to_owned(),
-            ..scenario.clone()
-        };
-        World {
-            short: shortened(&whole, settings, look_back),
-            whole,
-        }
-    }
-}
-
-/// How far back queries look that find as many keys as there are, of all candidates.
-pub fn look_back(candidates: &[Candidate]) -> Duration {
-    let windows = candidates.iter().filter_map(|c| c.policy.listed_window());
-    windows.max().unwrap_or_default()
-}
-
-/// A scenario with the period of the race, which is no longer than its own. Where its own is as long as queries
-/// look back, that of the race is too, as fewer keys would be found.
-pub fn shortened(scenario: &Scenario, settings: &Settings, look_back: Duration) -> Scenario {
-    let mut short = scenario.clone();
-    let (period, own) = (&mut short.period, scenario.horizon(settings.traffic));
-    period.requests = period.requests.min(settings.requests);
-    if period.before() + own >= look_back {
-        let missing = look_back.saturating_sub(period.before());
-        period.at_least = period.at_least.max(missing.min(period.at_most));
-    }
-    short
-}
-
 impl<'a> Race<'a> {
     fn new(
         scenario: &Scenario,
@@ -221,7 +181,15 @@ impl<'a> Race<'a> {
         let mut worlds: Vec<World> = Vec::new();
         for c in &candidates {
             if worlds.iter().all(|w| w.whole.plan != c.plan) {
-                worlds.push(World::of(scenario, &c.plan, settings, look_back));
+                let (traffic, requests) = (settings.traffic, settings.requests);
+                let whole = Scenario {
+                    plan: c.plan.clone(),
+                    ..scenario.clone()
+                };
+                worlds.push(World {
+                    short: shortened(&whole, traffic, requests, look_back),
+                    whole,
+                });
             }
         }
         let mut race = Race {
@@ -625,30 +593,5 @@ mod tests {
         assert!(carried(&free, 6_000_000, &half));
         assert!(!carried(&free, 6_100_000, &half));
         assert!(carried(&paid, 1_000_000_000, &strict));
-    }
-
-    /// 50k requests of 300k a month are five days, 5k are half a day.
-    #[test]
-    fn a_race_is_no_longer_than_the_scenario_and_as_long_as_queries_look_back() {
-        let scenario = Scenario::load("default", &[], None, &[]).unwrap();
-        let hours = |requests, look_back: u64, scenario: &Scenario| {
-            let settings = Settings {
-                traffic: Count(300_000),
-                requests: Count(requests),
-                first: 6,
-                most: 20,
-                tie: 0.01,
-            };
-            let look_back = Duration::from_secs(3_600 * look_back);
-            let horizon = shortened(scenario, &settings, look_back).horizon(settings.traffic);
-            horizon.as_secs() / 3_600
-        };
-        assert_eq!(hours(5_000, 0, &scenario), 12);
-        assert_eq!(hours(5_000_000, 0, &scenario), 120);
-        // Less a minute of warm-up.
-        assert_eq!(hours(5_000, 24, &scenario), 23);
-        let mut day = scenario.clone();
-        day.period.requests = Count(7_000);
-        assert_eq!(hours(5_000, 24, &day), 12, "its own is too short itself");
     }
 }

@@ -304,11 +304,11 @@ mod tests {
             .position(|c| *c == Calls::Analytics);
         let of = |slow: usize| {
             let mut trial = trial(&[0.0; 6]);
-            for outcome in &mut trial.outcomes {
+            for (r, outcome) in trial.outcomes.iter_mut().enumerate() {
                 let mut latencies = Latencies::default();
                 for i in 0..60 {
-                    let ms = if i < slow { 900 } else { 40 + i as u64 };
-                    latencies.add(Duration::from_millis(ms));
+                    let ms = if i < slow { 900 } else { 40 + i + 7 * r };
+                    latencies.add(Duration::from_millis(ms as u64));
                 }
                 outcome.latencies[at.unwrap()] = latencies.bins();
             }
