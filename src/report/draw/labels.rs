@@ -87,7 +87,7 @@ pub(super) fn wrapped(text: &str, most: usize) -> Vec<String> {
 }
 
 /// What the names of lines that belong together begin with, and how each goes on (nothing where that is all of it):
-/// `naive p50` and `naive p95` are `naive` with `p50` and `p95`.
+/// `naive p50` and `naive p95` are `naive` with `p50` and `p95`, as `naive, p50` and `naive, p95` are.
 pub(super) fn family<'a>(names: &[&'a str]) -> (&'a str, Vec<&'a str>) {
     let Some(first) = names.first() else {
         return ("", Vec::new());
@@ -104,7 +104,8 @@ pub(super) fn family<'a>(names: &[&'a str]) -> (&'a str, Vec<&'a str>) {
     };
     let end = (0..=first.len()).rev().find(is_common).unwrap_or(0);
     let rest = |n: &&'a str| n[end..].trim_start_matches([' ', ':']);
-    (&first[..end], names.iter().map(rest).collect())
+    let name = first[..end].trim_end_matches(',');
+    (name, names.iter().map(rest).collect())
 }
 
 /// A text of at most so many characters.
@@ -170,6 +171,7 @@ mod tests {
             ("eager", vec!["", "loses"])
         );
         assert_eq!(family(&["lazy"]), ("lazy", vec![""]));
+        assert_eq!(family(&["a, b", "a, c"]), ("a", vec!["b", "c"]));
         assert_eq!(family(&["reads", "rest"]), ("", vec!["reads", "rest"]));
         assert_eq!(
             family(&["tiered", "tiered-fresh"]),

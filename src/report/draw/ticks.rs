@@ -54,8 +54,16 @@ impl Ranged for Ticks {
         match self.scale {
             Scale::Linear => self.even_points(most),
             Scale::Log => match self.log_points(most) {
-                // Within less than a decade there may be none: so narrow, a logarithm is nearly even.
-                few if few.len() < 3 => self.even_points(most),
+                few if few.len() < 3 => {
+                    let finer = self.powers(&[1.0, 3.0]);
+                    // Within less than a decade there may be none: so narrow, a logarithm is nearly even.
+                    let is_narrow = finer.len() < 3;
+                    if is_narrow {
+                        self.even_points(most)
+                    } else {
+                        finer
+                    }
+                }
                 points => points,
             },
             Scale::Floored => {
@@ -118,6 +126,12 @@ impl Ticks {
             n if n >= 2.0 => &[1.0, 3.0],
             _ => &[1.0],
         };
+        self.powers(steps)
+    }
+
+    /// These multiples of powers of ten.
+    fn powers(&self, steps: &[f64]) -> Vec<f64> {
+        let Range { start, end } = self.range;
         // An end that is no number has no decades.
         let decade = |v: f64| v.log10().clamp(-308.0, 308.0);
         let (first, last) = (decade(start).floor() as i32, decade(end).ceil() as i32);
@@ -125,5 +139,26 @@ impl Ticks {
         let slack = 1.0 + 1e-9;
         all.filter(|v| *v * slack >= start && *v <= end * slack)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plotters::coord::ranged1d::BoldPoints;
+
+    /// A narrow panel has room for three labels only: of nearly two decades two of them would be at one end.
+    #[test]
+    fn an_axis_has_three_labels_where_it_can() {
+        let labels = |start: f64, end: f64, most: usize| {
+            let ticks = Ticks {
+                range: start..end,
+                scale: Scale::Log,
+            };
+            ticks.key_points(BoldPoints(most))
+        };
+        assert_eq!(labels(4.4, 260.0, 3), [10.0, 30.0, 100.0]);
+        assert_eq!(labels(0.5, 2e3, 4), [1.0, 10.0, 100.0, 1_000.0]);
+        assert_eq!(labels(100.0, 290.0, 3), [100.0, 200.0]);
     }
 }
