@@ -2,9 +2,10 @@
 //!
 //! Between two writes few bins of a total change, and of a policy that writes each request at once only one. So the
 //! blocks of each provider are kept as they were written, and a record changes the letters of its own bin. The value is
-//! the one that [`encode`](super::encode) makes, letter by letter.
+//! the one that [`encode`](super::encode()) makes, letter by letter.
 
-use super::{BLOCK, NUMBERS, WIDEST, begin, blocks, letter_of, width_of, write_block, write_head};
+use super::encode::{begin, blocks, letter_of, width_of, write_block, write_head};
+use super::{BLOCK, NUMBERS, WIDEST};
 use crate::aggregate::{Aggregate, ProviderNames};
 use crate::sketch::{Run, Sketch};
 

@@ -19,12 +19,14 @@
 //! Whatever comes from a store is untrusted: what does not add up is [`Corrupt`], and no value makes more bins than
 //! a latency can fall into. The forms of earlier editions are read as well, see `old`.
 
+mod encode;
 mod found;
 mod kept;
 mod old;
 
 use super::sketch::KEYS;
-use super::totals::{Corrupt, Read, Totals};
+use super::totals::{Corrupt, Read};
+pub(super) use encode::encode;
 use found::Found;
 pub(super) use kept::Kept;
 
@@ -57,102 +59,6 @@ const WIDEST_SUMMED: usize = 9;
 
 /// Bins of a block.
 const BLOCK: usize = 16;
-
-/// The value to store; providers are named, so that any reader can number them its own way.
-pub(super) fn encode<'a>(providers: impl Iterator<Item = (&'a str, &'a Totals)>) -> Vec<u8> {
-    let mut out = begin();
-    for (name, totals) in providers {
-        let run = totals.latency.trimmed();
-        out.reserve(name.len() + 64 + 2 * run.bins.len());
-        write_head(&mut out, name, totals, run.first, blocks(run.bins).len());
-        for block in blocks(run.bins) {
-            write_block(&mut out, &block);
-        }
-    }
-    out
-}
-
-fn begin() -> Vec<u8> {
-    let mut out = Vec::with_capacity(1_024);
-    out.push(FORM);
-    out
-}
-
-/// Writes all of a provider but its blocks.
-fn write_head(out: &mut Vec<u8>, name: &str, totals: &Totals, first: i32, blocks: usize) {
-    write(out, name.len() as u64);
-    out.extend_from_slice(name.as_bytes());
-    for n in [totals.count, totals.errors, totals.tokens] {
-        write(out, n);
-    }
-    let sum = totals.latency_sum_ms.to_bits();
-    out.extend((0..WIDEST).map(|i| letter_of(sum, i)));
-    let first = i64::from(first);
-    for n in [
-        totals.latency.least,
-        ((first << 1) ^ (first >> 63)) as u64,
-        blocks as u64,
-    ] {
-        write(out, n);
-    }
-}
-
-/// Bins in blocks, the last filled up with bins that hold none.
-fn blocks(bins: &[u64]) -> impl ExactSizeIterator<Item = [u64; BLOCK]> {
-    bins.chunks(BLOCK).map(|bins| {
-        let mut block = [0; BLOCK];
-        block[..bins.len()].copy_from_slice(bins);
-        block
-    })
-}
-
-fn write(out: &mut Vec<u8>, mut n: u64) {
-    while n >= u64::from(MORE) {
-        out.push(LETTERS[(n % 32) as usize + usize::from(MORE)]);
-        n /= 32;
-    }
-    out.push(LETTERS[n as usize]);
-}
-
-/// A letter of a number that is written in a width, the lowest first.
-#[inline]
-fn letter_of(n: u64, letter: usize) -> u8 {
-    LETTERS[(n >> (6 * letter)) as usize % 64]
-}
-
-/// Letters that a number needs where all are of one width.
-fn width_of(n: u64) -> usize {
-    (u64::BITS - n.leading_zeros()).div_ceil(6) as usize
-}
-
-fn write_block(out: &mut Vec<u8>, bins: &[u64; BLOCK]) {
-    let width = width_of(bins.iter().fold(0, |all, n| all | n));
-    match width {
-        0 => out.push(LETTERS[0]),
-        1 => {
-            let mut letters = [LETTERS[1]; 1 + BLOCK];
-            for i in 0..BLOCK {
-                letters[1 + i] = LETTERS[bins[i] as usize % 64];
-            }
-            out.extend_from_slice(&letters);
-        }
-        2 => {
-            let mut letters = [LETTERS[2]; 1 + 2 * BLOCK];
-            for i in 0..BLOCK {
-                let n = bins[i] as usize;
-                letters[1 + 2 * i] = LETTERS[n % 64];
-                letters[2 + 2 * i] = LETTERS[(n >> 6) % 64];
-            }
-            out.extend_from_slice(&letters);
-        }
-        _ => {
-            out.push(LETTERS[width]);
-            for n in bins {
-                out.extend((0..width).map(|i| letter_of(*n, i)));
-            }
-        }
-    }
-}
 
 /// Room for the bins of a value that is read; the same may serve for many, one after the other.
 #[derive(Debug, Default)]
@@ -327,6 +233,7 @@ impl<'a> Text<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::encode::{write, write_block};
     use super::*;
     use crate::aggregate::{Aggregate, ProviderNames};
     use crate::metrics::Metrics;
