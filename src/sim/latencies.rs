@@ -114,9 +114,8 @@ impl Bins {
 
     /// The share of values of up to about `ms` milliseconds (to the end of its bin); NaN if there are none.
     pub fn share_up_to(&self, ms: f64) -> f64 {
-        let upto = self.0.partition_point(|b| b.0 as f64 <= ms * 1e6);
-        let n: u64 = self.0[..upto].iter().map(|b| b.1).sum();
-        n as f64 / self.count() as f64
+        let n = self.count();
+        (n - self.above_ms(ms)) as f64 / n as f64
     }
 
     /// How many values may be as long as `ms` milliseconds: those in its bin and above.

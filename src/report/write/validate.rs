@@ -185,9 +185,9 @@ impl Report<'_> {
         let (low, high) = (low / 1.1, high * 1.1);
         let at = |i: usize| low * (high / low).powf(i as f64 / (POINTS - 1) as f64);
         let series = waited.iter().enumerate().flat_map(|(colour, d)| {
-            let n = d.real.count() as f64 * (1.0 - d.real.share_up_to(0.0));
+            let n = d.real.above_ms(0.0);
             let line = |which: &str, dash: usize, point: &dyn Fn(f64) -> [f64; 3]| Series {
-                name: format!("{} ({n:.0} calls), {which}", d.name),
+                name: format!("{} ({n} calls), {which}", d.name),
                 data: (0..POINTS)
                     .map(|i| {
                         let [y, low, high] = point(at(i));

@@ -56,7 +56,7 @@ pub struct Planned {
     pub choice: Option<usize>,
     /// The choice on fresh replications.
     pub confirmation: Option<Trial>,
-    /// Those that met all objectives in the race but not on fresh replications: position, and what
+    /// Those that seemed to meet all objectives in the race but did not on fresh replications: position, and what
     /// these gave.
     pub rejected: Vec<(usize, Trial)>,
     /// The next best that meet all objectives.
