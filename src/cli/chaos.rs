@@ -10,11 +10,12 @@ use super::{EXIT_NO, EXIT_OK};
 use clap::ValueEnum;
 use kvplan::models::quantity::Count;
 use kvplan::models::{ConfigError, Override};
-use kvplan::report::settings::settings;
+use kvplan::report::settings::{is_requests, settings};
 use kvplan::report::shell;
 use kvplan::report::table::Answer;
 use kvplan::report::write::chaos as report;
 use kvplan::run::scenario::Scenario;
+use kvplan::study::chaos::draft::Setting;
 use kvplan::study::chaos::invariants::ALL;
 use kvplan::study::chaos::look::MetricsSystem;
 use kvplan::study::chaos::search::search;
@@ -22,6 +23,7 @@ use kvplan::study::chaos::trial::first_broken;
 use kvplan::study::chaos::worst::goal::Goal;
 use kvplan::study::chaos::worst::range::Range;
 use kvplan::study::chaos::worst::search::{Task, Worst, search as search_worst, steps};
+use kvplan::study::error::StudyError;
 use std::panic;
 use std::path::PathBuf;
 
@@ -233,9 +235,16 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
         replications: TRIED.min(scenario.replications),
         seed: scenario.seed,
     };
+    let is_varied = |r: &Range| r.path == "traffic_per_month" || r.path.starts_with("period.");
+    if !args.ranges.iter().any(is_varied) {
+        let point = load(&[]).map_err(StudyError::from)?;
+        args.simulation
+            .refuse_idle_requests([(&point, point.traffic_per_month)])?;
+    }
     let session = Session::prepare_folder(&args.out, args.simulation.quiet)?;
     let steps = steps(&task, &scenario);
     let worst = session.compute(steps, |work, _| search_worst(&task, work))?;
+    let is_idle = is_idle_at(&worst, args, &scenario, &load)?;
     session.answer(
         &args.shape.shape(),
         |out| {
@@ -262,24 +271,43 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
                 "The worst {} found in {} points, which is not to say the worst there is. Again:\n  {}\n",
                 goal.measure(),
                 worst.tried.len(),
-                again(args, &scenario, &worst)
+                again(args, &scenario, &worst, is_idle)
             ))
         },
     )?;
     Ok(EXIT_OK)
 }
 
-/// The command that runs the worst point again.
-fn again(args: &Args, scenario: &Scenario, worst: &Worst) -> String {
+/// Whether a `period.requests` that an option or a range gives decides nothing at the worst point.
+fn is_idle_at(
+    worst: &Worst,
+    args: &Args,
+    scenario: &Scenario,
+    load: &dyn Fn(&[Override]) -> Result<Scenario, ConfigError>,
+) -> Result<bool, Failure> {
+    let is_varied = args.ranges.iter().any(|r| is_requests(&r.path));
+    let given = args.simulation.requests()?.map(|r| r.own);
+    let own = given.or(is_varied.then_some(scenario.period.requests));
+    let all: Vec<Override> = worst.settings.iter().map(Setting::to_override).collect();
+    let point = load(&all).map_err(StudyError::from)?;
+    Ok(own.is_some_and(|own| point.is_idle(own, point.traffic_per_month)))
+}
+
+/// The command that runs the worst point again; without a `period.requests` that is idle there, as it would be refused.
+fn again(args: &Args, scenario: &Scenario, worst: &Worst, is_idle: bool) -> String {
     let mut words = vec!["kvplan".to_owned(), "run".to_owned()];
-    words.extend(args.simulation.arguments());
+    let arguments = args.simulation.arguments();
+    let is_told = |field: &str| !(is_idle && is_requests(field));
+    let told = arguments.chunks_exact(2);
+    let told = told.filter(|p| is_told(p[1].split('=').next().unwrap_or_default()));
+    words.extend(told.flatten().cloned());
     if args.simulation.policies.is_empty() {
         words.extend(["--policy".into(), scenario.policies[0].name.clone()]);
     }
     if let Some(traffic) = args.traffic {
         words.extend(["--traffic".into(), traffic.to_string()]);
     }
-    for s in &worst.settings {
+    for s in worst.settings.iter().filter(|s| is_told(&s.path)) {
         words.extend(["--set".into(), format!("{}={}", s.path, s.value)]);
     }
     shell::command(&words)

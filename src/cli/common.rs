@@ -122,8 +122,10 @@ impl SimulationArgs {
         )))
     }
 
-    /// The same for all replications of the scenario's policies at each of the levels.
+    /// The same for all replications of the scenario's policies at each of the levels; refuses a `period.requests`
+    /// that decides nothing at any of them, too.
     pub(crate) fn check_sweep(&self, scenario: &Scenario, levels: &[Count]) -> Result<(), Failure> {
+        self.refuse_idle_requests(levels.iter().map(|l| (scenario, *l)))?;
         let threads = rayon::current_num_threads();
         self.check(&Effort::of_sweep(scenario, levels, threads))
     }

@@ -46,6 +46,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     let traffic = traffic_of(args.traffic, &scenario)?;
     let steps = u64::from(args.experiments) * u64::from(scenario.replications);
+    args.simulation
+        .refuse_idle_requests([(&scenario, traffic)])?;
     args.simulation.check_runs(&scenario, traffic, steps)?;
     let found = compute(steps, args.simulation.quiet, |work, _| {
         coverage(&scenario, traffic, args.experiments, work)

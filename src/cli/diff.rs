@@ -169,6 +169,7 @@ fn of_models(args: &Args, kind: Kind) -> Result<Compared, Failure> {
             vec![[old?, new?]]
         }
     };
+    refuse_idle_requests(args, kind, &scenarios, &levels)?;
     for (side, scenario) in scenarios.iter().enumerate() {
         let levels: Vec<Count> = levels.iter().map(|l| l[side]).collect();
         let of_one = Effort::of_sweep(scenario, &levels, rayon::current_num_threads());
@@ -198,8 +199,34 @@ fn of_models(args: &Args, kind: Kind) -> Result<Compared, Failure> {
     })
 }
 
+/// Refuses a `period.requests` that decides nothing at any level of either side.
+fn refuse_idle_requests(
+    args: &Args,
+    kind: Kind,
+    scenarios: &[Scenario; 2],
+    levels: &[[Count; 2]],
+) -> Result<(), Failure> {
+    for (side, name) in [&args.old, &args.new].into_iter().enumerate() {
+        let points = || levels.iter().map(|level| (&scenarios[side], level[side]));
+        match of_side(args, kind, name)?.requests()? {
+            Some(given) if points().all(|point| given.is_idle(point)) => {}
+            _ => return Ok(()),
+        }
+    }
+    let points = levels.iter().flat_map(|level| scenarios.iter().zip(*level));
+    args.simulation.refuse_idle_requests(points)
+}
+
 /// A side's scenario: itself, or the one of `--scenario` with its policy or its prices.
 fn load(args: &Args, kind: Kind, name: &str) -> Result<Scenario, Failure> {
+    let mut scenario = of_side(args, kind, name)?.load_alone()?;
+    // As they were given: what both sides are is told by themselves.
+    scenario.arguments = args.simulation.arguments();
+    Ok(scenario)
+}
+
+/// The arguments that make a side.
+fn of_side(args: &Args, kind: Kind, name: &str) -> Result<SimulationArgs, Failure> {
     let mut simulation = args.simulation.clone();
     match kind {
         Kind::Scenario if simulation.scenario != "default" => {
@@ -225,10 +252,7 @@ fn load(args: &Args, kind: Kind, name: &str) -> Result<Scenario, Failure> {
             simulation.overrides.push(format!("billing.catalog={path}"));
         }
     }
-    let mut scenario = simulation.load_alone()?;
-    // As they were given: what both sides are is told by themselves.
-    scenario.arguments = args.simulation.arguments();
-    Ok(scenario)
+    Ok(simulation)
 }
 
 /// The arguments, as they can be given again.

@@ -7,6 +7,8 @@ use super::shape::ShapeArgs;
 use super::vary;
 use kvplan::models::quantity::Count;
 use kvplan::models::{self, Override, embedded_names, source_text};
+use kvplan::report::explored::Commands;
+use kvplan::report::settings::is_requests;
 use kvplan::report::table::Answer;
 use kvplan::report::write::explore::ExploreReport;
 use kvplan::run::scenario::{Scenario, ScenarioFile};
@@ -79,6 +81,10 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         Ok(loaded)
     };
     let grid = Grid::new(settings, traffic, &load)?;
+    let requests = args.simulation.requests()?;
+    if let Some(requests) = &requests {
+        requests.refuse_if_idle(grid.able().map(|(_, p)| (&p.scenario, p.traffic)))?;
+    }
     let threads = rayon::current_num_threads();
     let effort = grid.effort(base.replications, threads);
     args.simulation.check(&effort)?;
@@ -93,6 +99,10 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     if let Some(traffic) = traffic {
         run_arguments.extend(["--traffic".into(), traffic.to_string()]);
     }
+    let is_varied = grid.settings.iter().any(|s| is_requests(&s.name));
+    let own_requests = requests.map(|r| r.own);
+    let own_requests = own_requests.or(is_varied.then_some(base.period.requests));
+    let commands = Commands::new(&run_arguments, own_requests, base.replications, base.seed);
     base.arguments.clone_from(&run_arguments);
     let varied = grid.settings.iter();
     let varied = varied.flat_map(|s| ["--vary".into(), s.argument()]);
@@ -100,7 +110,7 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let report = ExploreReport {
         scenario: &base,
         explored: &explored,
-        run_arguments: &run_arguments,
+        commands: &commands,
     };
     let page = report.page();
     let size = page.size();

@@ -17,6 +17,7 @@ mod fetch;
 mod fit;
 mod forecast;
 mod given;
+mod idle;
 mod invoice;
 mod man;
 mod merge;

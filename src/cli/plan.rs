@@ -137,6 +137,19 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
             look_back(&space.candidates),
         )
     };
+    if let Some(requests) = args.simulation.requests()? {
+        // Of plans with daily allowances and without.
+        let of_any_plan = |s: &Scenario| {
+            let mut s = s.clone();
+            s.period.whole_days = false;
+            s
+        };
+        let race = of_any_plan(&short);
+        let own = requests.own.min(RACE_REQUESTS);
+        if race.horizon_of(own, traffic) == race.horizon(traffic) {
+            requests.refuse_if_idle([(&of_any_plan(&scenario), traffic)])?;
+        }
+    }
     // Those under a plan with daily limits have whole days; most of them are refused by what their twins use.
     let threads = rayon::current_num_threads();
     let race = Effort::of(&short, &[traffic], as_a_race_goes(&settings), threads);

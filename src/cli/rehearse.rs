@@ -67,6 +67,8 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     if args.simulation.scenario == "default" {
         args.simulation.scenario = "first-48-hours".into();
     }
+    args.simulation
+        .without_requests("--length decides how long is simulated")?;
     let scenario = args.simulation.load()?;
     let traffic = traffic_of(args.traffic, &scenario)?;
     let checklist: Checklist = models::load(&args.checklist, None, &[])?;

@@ -131,6 +131,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             "--precision: the log is read once, for a number of replications that is known before; expected -n",
         ));
     }
+    args.simulation
+        .without_requests("the log decides how long is simulated: --from and --to")?;
     let scenario = args.simulation.load()?;
     let quiet = args.simulation.quiet;
     let spec = ReplaySpec {

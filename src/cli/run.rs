@@ -87,6 +87,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         )));
     }
     let traffic = traffic_of(args.traffic, &scenario)?;
+    args.simulation
+        .refuse_idle_requests([(&scenario, traffic)])?;
     let replications = u64::from(scenario.replications);
     let mut effort = Effort::of_sweep(&scenario, &[traffic], rayon::current_num_threads());
     if args.out.is_some() {

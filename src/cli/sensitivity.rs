@@ -92,6 +92,13 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let mut base = load(&inputs.at_base())?;
     base.arguments.clone_from(&scenario.arguments);
+    let varied = |field: &str| inputs.inputs.iter().find(|i| i.field.starts_with(field));
+    if varied("period.").is_none() {
+        let ends = varied("traffic_per_month").map(|i| [i.low, i.high].map(|l| Count(l as u64)));
+        let levels = ends.into_iter().flatten().chain([base.traffic_per_month]);
+        args.simulation
+            .refuse_idle_requests(levels.map(|level| (&base, level)))?;
+    }
     let settings = Settings {
         metric: args.measure.0,
         replications: scenario.replications,

@@ -77,13 +77,13 @@ pub(crate) fn compute<T, E: Into<Failure>>(
     watched(steps, quiet, study).map_err(Into::into)
 }
 
-/// Says so to whoever sits at a terminal if `period.requests` was given and decides nothing.
+/// Says so to whoever sits at a terminal if `period.requests` was given and is less than what is simulated anyway.
 pub(crate) fn remark_idle_requests(scenario: &Scenario, levels: &[Count], quiet: bool) {
     let is_told = !quiet && std::io::stderr().is_terminal();
     if let Some(idle) = idle_requests(scenario, levels).filter(|_| is_told) {
         let (given, period) = (idle.given, format_duration(idle.period));
         remark(&format!(
-            "--set {given}: has no effect, as {period} or more are simulated anyway"
+            "--set {given}: {period} or more are simulated anyway, as period.at_least or whole days want it"
         ));
     }
 }

@@ -69,6 +69,8 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
     let levels = args
         .traffic
         .map_or_else(|| scenario.sweep_per_month.clone(), |l| l.0);
+    let points = levels.iter().map(|l| (&scenario, *l));
+    args.simulation.refuse_idle_requests(points)?;
     let of_one = Effort::of_sweep(&scenario, &levels, rayon::current_num_threads());
     args.simulation.check(&of_one.times(stores.len() as f64))?;
     let session = Session::prepare(&args.output, args.simulation.quiet)?;

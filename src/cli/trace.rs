@@ -3,6 +3,7 @@
 use super::EXIT_OK;
 use super::common::{Failure, catch_interrupts, interrupt_flag, interrupted, traffic_of};
 use super::given;
+use super::idle::Requests;
 use super::number::seed;
 use kvplan::models::files::words;
 use kvplan::models::parse_overrides;
@@ -72,6 +73,15 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         scenario.seed = seed;
     }
     let traffic = traffic_of(args.traffic, &scenario)?;
+    let requests = Requests::given(&overrides, |others| {
+        Ok(Scenario::load(&args.scenario, &[], None, others)?)
+    })?;
+    match requests {
+        Some(given) if args.length.is_some() => return Err(given.refuse("--length decides")),
+        Some(given) if args.requests.is_some() => return Err(given.refuse("--requests decides")),
+        Some(given) => given.refuse_if_idle([(&scenario, traffic)])?,
+        None => {}
+    }
     let point = Point {
         scenario: &scenario,
         policy: &scenario.policies[0],

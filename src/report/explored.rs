@@ -2,8 +2,10 @@
 //! words, and the command that gives a point again.
 
 use super::format;
+use super::settings::is_requests;
 use super::shell;
-use crate::study::explore::grid::Grid;
+use crate::models::quantity::Count;
+use crate::study::explore::grid::{Grid, Point};
 use crate::study::stats::Estimate;
 use crate::study::sweep::Cell;
 
@@ -125,8 +127,59 @@ pub fn point_words(grid: &Grid, number: usize) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// The beginning of every point's command: what is the same for all, `arguments` among it.
-pub fn command_head(arguments: &[String], replications: u32, seed: u64) -> String {
+/// The commands of `kvplan run` that give points again. It refuses a `period.requests` that decides nothing, which is at
+/// some points of a grid and not at others.
+pub struct Commands {
+    /// The beginning that they have in common.
+    pub head: String,
+    /// The same for points where `period.requests` decides nothing: without it.
+    pub bare: String,
+    /// What that number is where no option sets it; none if none does.
+    own_requests: Option<Count>,
+}
+
+impl Commands {
+    /// With these arguments, each an option and its value. `own_requests` is the scenario's own `period.requests`, if
+    /// they or a setting that is varied give another.
+    pub fn new(
+        arguments: &[String],
+        own_requests: Option<Count>,
+        replications: u32,
+        seed: u64,
+    ) -> Self {
+        let pairs = arguments.chunks_exact(2);
+        let field = |p: &[String]| p[1].split('=').next().unwrap_or_default().to_owned();
+        let is_other = |p: &&[String]| !(p[0] == "--set" && is_requests(&field(p)));
+        let bare: Vec<String> = pairs.filter(is_other).flatten().cloned().collect();
+        Commands {
+            head: command_head(arguments, replications, seed),
+            bare: command_head(&bare, replications, seed),
+            own_requests,
+        }
+    }
+
+    /// Whether a point's command is without `period.requests`.
+    pub fn is_bare(&self, point: &Point) -> bool {
+        let own = self.own_requests;
+        own.is_some_and(|own| point.scenario.is_idle(own, point.traffic))
+    }
+
+    /// That of a point, for a shell.
+    pub fn of(&self, grid: &Grid, number: usize) -> String {
+        let point = grid.points[number].as_ref();
+        let is_bare = point.is_ok_and(|point| self.is_bare(point));
+        let mut command = if is_bare { &self.bare } else { &self.head }.clone();
+        for (setting, place) in grid.settings.iter().zip(grid.places(number)) {
+            if !(is_bare && is_requests(&setting.name)) {
+                command.push(' ');
+                command.push_str(&shell::command(&setting.values[place].option));
+            }
+        }
+        command
+    }
+}
+
+fn command_head(arguments: &[String], replications: u32, seed: u64) -> String {
     let mut words = vec!["kvplan".to_owned(), "run".to_owned()];
     words.extend_from_slice(arguments);
     let effort = [
@@ -139,15 +192,4 @@ pub fn command_head(arguments: &[String], replications: u32, seed: u64) -> Strin
         }
     }
     shell::command(&words)
-}
-
-/// The command of `kvplan run` that gives a point again, for a shell.
-pub fn command(grid: &Grid, head: &str, number: usize) -> String {
-    let at = grid.settings.iter().zip(grid.places(number));
-    let mut command = head.to_owned();
-    for (setting, place) in at {
-        command.push(' ');
-        command.push_str(&shell::command(&setting.values[place].option));
-    }
-    command
 }

@@ -180,7 +180,7 @@ impl Settings<'_> {
         let told = |p: &[String]| match &idle {
             Some(idle) if idle.given == p[1] => {
                 let period = format_duration(idle.period);
-                format!("{} (no effect: {period} or more anyway)", p.join(" "))
+                format!("{} (at least {period})", p.join(" "))
             }
             _ => p.join(" "),
         };
@@ -193,7 +193,12 @@ impl Settings<'_> {
     }
 }
 
-/// A `period.requests` that was given and decides nothing.
+/// The field that a `--set` of this name sets: how many requests are simulated.
+pub fn is_requests(field: &str) -> bool {
+    field.trim() == "period.requests"
+}
+
+/// A `period.requests` that was given and is less than what is simulated anyway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IdleRequests {
     /// As it was given: `period.requests=5k`.
@@ -206,12 +211,14 @@ pub struct IdleRequests {
 /// whole days are simulated. No levels stand for the scenario's own traffic.
 pub fn idle_requests(scenario: &Scenario, levels: &[Count]) -> Option<IdleRequests> {
     let mut arguments = scenario.arguments.iter();
-    let given = arguments.find(|o| o.trim_start().starts_with("period.requests"))?;
+    let given = arguments.find(|o| {
+        o.split_once('=')
+            .is_some_and(|(field, _)| is_requests(field))
+    })?;
     let own = [scenario.traffic_per_month];
     let levels = if levels.is_empty() { &own } else { levels };
-    let mut without = scenario.clone();
-    without.period.requests = Count(1);
-    let is_idle = |level: &Count| scenario.horizon(*level) == without.horizon(*level);
+    let none = |level: &Count| scenario.horizon_of(Count(0), *level);
+    let is_idle = |level: &Count| scenario.horizon(*level) == none(level);
     let period = levels.iter().map(|l| scenario.horizon(*l)).min()?;
     levels.iter().all(is_idle).then(|| IdleRequests {
         given: given.clone(),
@@ -303,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_requests_that_decides_nothing_is_told() {
+    fn a_number_of_requests_that_the_least_period_exceeds_is_told() {
         let told = |requests: u64, plan: &str, levels: &[u64]| {
             let given = format!("period.requests={requests}");
             let overrides = parse_overrides(std::slice::from_ref(&given)).unwrap();
@@ -313,13 +320,13 @@ mod tests {
             settings(&scenario).at(&levels).line()
         };
         let line = told(300, "paid", &[1_000_000]);
-        let said = "; with --set period.requests=300 (no effect: 1 h or more anyway); ";
+        let said = "; with --set period.requests=300 (at least 1 h); ";
         assert!(line.contains(said), "{line}");
         // Daily allowances: whole days are simulated.
         let line = told(5_000, "free", &[20_000_000]);
-        assert!(line.contains("(no effect: 1 d or more anyway); "), "{line}");
-        assert!(!told(3_000, "paid", &[1_000_000]).contains("no effect"));
+        assert!(line.contains("(at least 1 d); "), "{line}");
+        assert!(!told(3_000, "paid", &[1_000_000]).contains("(at least "));
         // It decides at one of the levels.
-        assert!(!told(300, "paid", &[10_000, 1_000_000]).contains("no effect"));
+        assert!(!told(300, "paid", &[10_000, 1_000_000]).contains("(at least "));
     }
 }

@@ -396,7 +396,20 @@ impl Scenario {
     /// days if the rate has a daily shape or the plan daily limits, whole weeks if it has a
     /// weekly one (then also beyond the upper bound, if that is less).
     pub fn horizon(&self, traffic: Count) -> Duration {
-        let wanted = MONTH.as_secs_f64() * self.period.requests.0 as f64 / traffic.0.max(1) as f64;
+        self.horizon_of(self.period.requests, traffic)
+    }
+
+    /// Whether it makes no difference at a traffic level that [`Period::requests`] is what it is: as long is simulated
+    /// with `own`, another number, and if that is the same, with none.
+    pub fn is_idle(&self, own: Count, traffic: Count) -> bool {
+        let given = self.period.requests;
+        let other = if own == given { Count(0) } else { own };
+        self.horizon_of(given, traffic) == self.horizon_of(other, traffic)
+    }
+
+    /// The stretch of time with another number of requests.
+    pub fn horizon_of(&self, requests: Count, traffic: Count) -> Duration {
+        let wanted = MONTH.as_secs_f64() * requests.0 as f64 / traffic.0.max(1) as f64;
         let records_per_s = Rate::per_month(traffic.0 as f64).as_per_second();
         let w = &self.workload;
         let rarest = [w.metrics_reads, w.analytics_queries, w.health_checks]

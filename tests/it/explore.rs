@@ -27,7 +27,7 @@ pub(crate) const GRID: [&str; 10] = [
     "7",
 ];
 
-fn explore(args: &[&str], out: &Path) -> std::process::Output {
+pub(crate) fn explore(args: &[&str], out: &Path) -> std::process::Output {
     let mut command = Command::cargo_bin("kvplan").unwrap();
     command.arg("explore").args(args).arg("--out").arg(out);
     command.output().unwrap()
@@ -129,6 +129,49 @@ fn a_command_holds_settings_that_a_shell_would_read_otherwise() {
     // The settings have an effect.
     assert!(number(&points[2]["hit_ratio"]) > number(&points[0]["hit_ratio"]));
     assert!(number(&points[3]["kv_unavailable_share"]) > 0.0);
+}
+
+/// At 3M ten minutes are simulated whatever the number of requests, which `run` would refuse; at 300M it decides.
+pub(crate) const IDLE_AT_3M: [&str; 10] = [
+    "--vary",
+    "traffic=3M,300M",
+    "--policy",
+    "optimised",
+    "-n",
+    "1",
+    "--set",
+    "period.at_least=\"1 min\"",
+    "--set",
+    "period.at_most=\"10 min\"",
+];
+
+#[cfg(unix)]
+#[test]
+fn a_command_leaves_out_what_decides_nothing_at_its_point() {
+    let dir = TempDir::new().unwrap();
+    for requests in [
+        &["--set", "period.requests=5k"][..],
+        &["--vary", "period.requests=5k,6k"],
+    ] {
+        let output = explore(&[&IDLE_AT_3M[..], requests].concat(), dir.path());
+        assert!(output.status.success(), "{output:?}");
+        let points = rows(&dir.path().join("explore.csv"));
+        let at = |traffic: &'static str| {
+            points
+                .iter()
+                .filter(move |p| p["traffic_per_month"] == traffic)
+        };
+        assert!(at("3000000").all(|p| !p["command"].contains("period.requests")));
+        assert!(
+            at("300000000").all(|p| p["command"].contains("period.requests=5k")
+                || p["command"].contains("period.requests=6k"))
+        );
+        for point in &points {
+            let again = run_again(&point["command"]);
+            let cost = again.iter().find(|m| m["measure"] == "cost_usd").unwrap();
+            assert_eq!(cost["mean"], point["cost_usd"], "{}", point["command"]);
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! dark, without scripts, by a link, and as a screen reader is told of it.
 
 use crate::browser::{Browser, DESK, PHONE, Screen, assert_quiet, harness, installed};
-use crate::explore::EXPLORED;
+use crate::explore::{EXPLORED, IDLE_AT_3M, explore};
 use crate::setup::rows;
 use kvplan::models::parse_overrides;
 use kvplan::models::quantity::Count;
@@ -176,6 +176,35 @@ fn a_chart_has_a_mark_for_each_simulated_point_and_nothing_between() {
         fragment.as_str().unwrap().ends_with("&show=query_p95_ms"),
         "{fragment}"
     );
+    assert_quiet(&browser);
+}
+
+/// Where a number of requests decides nothing, and `kvplan run` would refuse it, the page's command is without it, as
+/// that of the table.
+#[test]
+fn the_command_is_that_of_the_table_at_every_point() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let varied = ["--vary", "period.requests=5k,6k"];
+    let output = explore(&[&IDLE_AT_3M[..], &varied].concat(), dir.path());
+    assert!(output.status.success(), "{output:?}");
+    let Some(program) = installed() else {
+        return;
+    };
+    let mut browser = Browser::start(&program);
+    browser.open(&dir.path().join("explore.html"), DESK);
+    for point in rows(&dir.path().join("explore.csv")) {
+        let traffic = match point["traffic_per_month"].as_str() {
+            "3000000" => "3M",
+            _ => "300M",
+        };
+        let requests = &point["period.requests"];
+        go(
+            &mut browser,
+            &format!("traffic={traffic}&period.requests={requests}"),
+        );
+        let shown = browser.js("document.getElementById('command').textContent");
+        assert_eq!(shown, json!(point["command"]));
+    }
     assert_quiet(&browser);
 }
 

@@ -116,7 +116,16 @@ fn every_command_leaves_what_gives_its_results_again() {
     inputs(dir.path());
     for (i, (line, simulates)) in COMMANDS.into_iter().enumerate() {
         let out = format!("out-{i}");
-        let more = if simulates { SHORT } else { "" };
+        // How long these simulate is given otherwise, and a number of requests refused.
+        let has_own_length = line.starts_with("rehearse") || line.starts_with("replay");
+        let (more, told) = match (simulates, has_own_length) {
+            (false, _) => ("", ""),
+            (_, true) => (
+                "-n 2 --set failures.read.error=1%",
+                "failures.read.error=1%",
+            ),
+            _ => (SHORT, "period.requests=300"),
+        };
         let given: Vec<&str> = line.split(' ').chain(more.split_whitespace()).collect();
         kvplan(
             dir.path(),
@@ -134,10 +143,7 @@ fn every_command_leaves_what_gives_its_results_again() {
             let replications = &scenario.unwrap()["replications"];
             assert!(replications.is_u64(), "{line}: {replications}");
             let settings = run["settings"].as_str().unwrap();
-            assert!(
-                settings.contains("period.requests=300"),
-                "{line}: {settings}"
-            );
+            assert!(settings.contains(told), "{line}: {settings}");
         }
         // A page has all of it: assumptions and the command.
         kvplan(dir.path(), &["report", &out]);

@@ -1,5 +1,6 @@
 //! What a person at a terminal sees: tables in its width, other forms, messages in plain words.
 
+use crate::setup::rows;
 use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
@@ -106,7 +107,10 @@ fn commands(dir: &Path) -> Vec<Vec<&'static str>> {
         &["calibrate", "latencies.csv"],
         &["invoice", "--plan", "free", "kv.storage=1.5GB"],
     ];
-    let simulated = simulated.iter().map(|c| [*c, &SHORT].concat());
+    // How long these simulate is given otherwise.
+    let has_own_length = |c: &[&str]| ["rehearse", "replay"].contains(&c[0]);
+    let effort = |c: &[&str]| &SHORT[..if has_own_length(c) { 2 } else { 6 }];
+    let simulated = simulated.iter().map(|c| [*c, effort(c)].concat());
     simulated.chain(other.iter().map(|c| c.to_vec())).collect()
 }
 
@@ -389,6 +393,88 @@ fn flags_that_do_nothing_are_refused() {
     assert!(said(&["plan", "--slo", "cost<20"]).contains("with its unit"));
     assert!(
         said(&["run", "-n", "1000000000"]).contains("expected a whole number from 1 to 1000000")
+    );
+}
+
+/// Ten minutes are simulated, whether they hold 5k requests or not.
+const IDLE: [&str; 6] = [
+    "--set",
+    "period.at_least=\"1 min\"",
+    "--set",
+    "period.at_most=\"10 min\"",
+    "--set",
+    "period.requests=5k",
+];
+
+#[test]
+fn a_number_of_requests_that_decides_nothing_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let log = dir.path().join("log.csv");
+    std::fs::write(&log, "").unwrap();
+    let log = log.to_str().unwrap();
+    let at = ["--traffic", "3M"];
+    let ttl = "policy.cache.ttl=1 s..60 s";
+    let of_period =
+        "--set period.requests=5k: has no effect, as 10 min is simulated with it and without it";
+    for command in [
+        &["run"][..],
+        &["sweep"],
+        &["sweep", "--shard", "1/2"],
+        &["compare", "naive", "optimised"],
+        &["breakeven"],
+        &["forecast", "--growth", "10%/month", "--months", "2"],
+        &["plan", "--slo", "cost<20USD"],
+        &["coverage"],
+        &["compare-stores"],
+        &["diff", "naive", "optimised"],
+        &["trace"],
+        &["sensitivity", "--policy", "optimised"],
+        &["explore", "--vary", "ttl=1 s,5 s", "--policy", "optimised"],
+        &["chaos", "--worst", "cost", "--range", ttl],
+    ] {
+        let said = refused(&[command, &at, &IDLE].concat());
+        assert!(said.contains(of_period), "{command:?}: {said}");
+    }
+    for (command, instead) in [
+        (
+            &["replay", log][..],
+            "the log decides how long is simulated",
+        ),
+        (
+            &["validate", "--against", "127.0.0.1:1"],
+            "--duration decides",
+        ),
+        (&["trace", "--length", "1 min"], "--length decides"),
+        (&["rehearse"], "--length decides how long is simulated"),
+        (&["trace", "--requests", "10"], "--requests decides"),
+    ] {
+        let said = refused(&[command, &IDLE].concat());
+        let expected = format!("--set period.requests=5k: has no effect here, {instead}");
+        assert!(said.contains(&expected), "{command:?}: {said}");
+    }
+    // It decides at one of the levels: 173 s of 300M requests a month.
+    let folder = dir.path().join("out");
+    let levels = [
+        "sweep",
+        "--traffic",
+        "3M,300M",
+        "-n",
+        "1",
+        "--policy",
+        "optimised",
+    ];
+    printed(
+        dir.path(),
+        &[&levels[..], &IDLE, &["--out", "out"]].concat(),
+    );
+    let periods = rows(&folder.join("sweep.csv"));
+    let hours: Vec<f64> = periods
+        .iter()
+        .map(|r| r["simulated_hours"].parse().unwrap())
+        .collect();
+    assert!(
+        (hours[0] - 1.0 / 6.0).abs() < 1e-4 && hours[1] < 0.05,
+        "{hours:?}"
     );
 }
 

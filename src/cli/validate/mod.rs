@@ -95,6 +95,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             "--precision: a real run is compared with single simulations, of which no mean is taken; expected -n",
         ));
     }
+    args.simulation
+        .without_requests("--duration decides how long is played")?;
     let mut scenario = args.simulation.load()?;
     scenario.replications = args.simulation.replications.unwrap_or(SIMULATIONS);
     if scenario.replications < FEWEST {

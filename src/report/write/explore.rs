@@ -5,7 +5,7 @@ use crate::models::quantity::Count;
 use crate::report::artefacts;
 use crate::report::cells::csv_bytes;
 use crate::report::error::WriteError;
-use crate::report::explored::{SHOWN, command, command_head, point_words};
+use crate::report::explored::{Commands, SHOWN, point_words};
 use crate::report::format;
 use crate::report::html::explore::{Page, page};
 use crate::report::output::{OutputDir, json};
@@ -27,8 +27,8 @@ pub struct ExploreReport<'a> {
     pub scenario: &'a Scenario,
     /// The points.
     pub explored: &'a Explored<'a>,
-    /// Arguments of `kvplan run` that are the same for all points.
-    pub run_arguments: &'a [String],
+    /// What gives a point again.
+    pub commands: &'a Commands,
 }
 
 /// What `run.json` holds: enough to repeat the command.
@@ -53,7 +53,7 @@ impl ExploreReport<'_> {
     /// The page.
     pub fn page(&self) -> Page {
         let settings = self.settings();
-        page(self.scenario, self.explored, self.run_arguments, settings)
+        page(self.scenario, self.explored, self.commands, settings)
     }
 
     /// Writes the page, the points as CSV and what it takes to repeat it.
@@ -116,7 +116,6 @@ impl ExploreReport<'_> {
             measures.flat_map(|m| ["", "_low", "_high"].map(|end| format!("{}{end}", m.name))),
         );
         header.push("command".into());
-        let head = self.command_head();
         let rows = grid.points.iter().enumerate().map(|(number, point)| {
             let of = |column: &str| self.value(number, column);
             let result = self.explored.results[number].as_ref();
@@ -149,17 +148,12 @@ impl ExploreReport<'_> {
                 None => row.extend(vec![String::new(); 3 * METRICS.len()]),
             }
             row.push(match result {
-                Some(_) => command(grid, &head, number),
+                Some(_) => self.commands.of(grid, number),
                 None => String::new(),
             });
             row
         });
         csv_bytes(header, rows)
-    }
-
-    fn command_head(&self) -> String {
-        let scenario = self.scenario;
-        command_head(self.run_arguments, scenario.replications, scenario.seed)
     }
 
     /// What a point has in the column of a setting; nothing if that is not varied.
@@ -201,7 +195,7 @@ impl ExploreReport<'_> {
         if let Some(least) = levels.iter().rev().find_map(|l| l.least) {
             answer = answer.gap().say(format!(
                 "The cheapest at the highest traffic again, with its invoice:\n  {}",
-                command(grid, &self.command_head(), least)
+                self.commands.of(grid, least)
             ));
         }
         answer

@@ -1,6 +1,7 @@
 //! What the page's script moves through, as JSON: the settings with their values, and the measures of every point.
 
-use crate::report::explored::SHOWN;
+use crate::report::explored::{Commands, SHOWN};
+use crate::report::settings::is_requests;
 use crate::report::shell;
 use crate::run::metric;
 use crate::study::explore::points::{Explored, Result};
@@ -19,7 +20,7 @@ pub fn is_paired(explored: &Explored, replications: u32) -> bool {
 }
 
 /// The JSON, fit to stand in a `script` of a page.
-pub fn json(explored: &Explored, head: &str, replications: u32, start: usize) -> String {
+pub fn json(explored: &Explored, commands: &Commands, replications: u32, start: usize) -> String {
     let paired = is_paired(explored, replications);
     let settings = explored.grid.settings.iter().map(|s| {
         let values = s.values.iter();
@@ -28,19 +29,22 @@ pub fn json(explored: &Explored, head: &str, replications: u32, start: usize) ->
             "name": s.name,
             "values": values.map(|v| v.text.as_str()).collect::<Vec<_>>(),
             "words": words.collect::<Vec<_>>(),
+            "requests": is_requests(&s.name),
         })
     });
     let measures = SHOWN.map(
         |m| json!({"name": m.name, "label": m.label, "unit": m.unit.name(), "said": m.is_said}),
     );
-    let points = explored.results.iter().map(|r| match r {
-        None => Value::Null,
-        Some(result) => point(result, paired),
+    let asked = explored.grid.points.iter().zip(&explored.results);
+    let points = asked.map(|(asked, result)| match (asked, result) {
+        (Ok(asked), Some(result)) => point(result, paired, commands.is_bare(asked)),
+        _ => Value::Null,
     });
     let data = json!({
         "settings": settings.collect::<Vec<_>>(),
         "measures": measures,
-        "head": head,
+        "head": commands.head,
+        "bare": commands.bare,
         "replications": replications,
         "t": paired.then(|| short(t_quantile(replications as usize - 1), 7)),
         "start": explored.grid.places(start),
@@ -50,8 +54,9 @@ pub fn json(explored: &Explored, head: &str, replications: u32, start: usize) ->
     data.to_string().replace('<', "\\u003c")
 }
 
-/// A point: its measures, whether its bill is for the whole work, and the lines of its invoice.
-fn point(result: &Result, paired: bool) -> Value {
+/// A point: its measures, whether its bill is for the whole work, the lines of its invoice, and whether its command is
+/// without `period.requests`.
+fn point(result: &Result, paired: bool, is_bare: bool) -> Value {
     let values = SHOWN.map(|m| value(&result.cell, m.name, paired));
     let lines = result.cell.pooled.invoice.lines.iter();
     let lines = lines.filter(|l| l.used > 0 || l.item.is_none());
@@ -68,6 +73,7 @@ fn point(result: &Result, paired: bool) -> Value {
         "v": values,
         "part": u8::from(result.standing.excluded().is_some()),
         "bill": invoice.collect::<Vec<_>>(),
+        "bare": u8::from(is_bare),
     })
 }
 

@@ -7,7 +7,7 @@
     element.append(...children);
     return element;
   };
-  const { settings, measures, points, head, replications, t, start } = JSON.parse(byId("data").textContent);
+  const { settings, measures, points, head, bare, replications, t, start } = JSON.parse(byId("data").textContent);
   const rows = [...byId("points").tBodies[0].rows];
   const sliders = settings.map((_, i) => byId(`setting-${i}`));
   const number = (at) => settings.reduce((n, s, i) => n * s.values.length + at[i], 0);
@@ -108,7 +108,12 @@
     later = setTimeout(() => history.replaceState(null, "", hash()), 150);
   };
 
-  const command = () => [head, ...settings.map((s, i) => s.words[at[i]])].join(" ");
+  const command = () => {
+    // A number of requests that decides nothing at this point would be refused.
+    const isBare = points[number(at)]?.bare === 1;
+    const own = settings.flatMap((s, i) => (isBare && s.requests ? [] : [s.words[at[i]]]));
+    return [isBare ? bare : head, ...own].join(" ");
+  };
   const showPoint = () => {
     const n = number(at), point = points[n];
     settings.forEach((s, i) => {

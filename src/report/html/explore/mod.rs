@@ -3,7 +3,7 @@
 pub mod data;
 
 use super::policy;
-use crate::report::explored::{SHOWN, Shown, command_head};
+use crate::report::explored::{Commands, SHOWN, Shown};
 use crate::report::format;
 use crate::report::reason::reason_words;
 use crate::report::shell;
@@ -86,17 +86,16 @@ struct Row<'a> {
     why: String,
 }
 
-/// The page of a grid. `arguments` are those of `kvplan run` for all points, `settings` is the line that says what is in
+/// The page of a grid. `commands` give its points again, `settings` is the line that says what is in
 /// force. The same grid and results give the same bytes.
 pub fn page(
     scenario: &Scenario,
     explored: &Explored,
-    arguments: &[String],
+    commands: &Commands,
     settings: String,
 ) -> Page {
     let grid = explored.grid;
     let n = scenario.replications;
-    let head = command_head(arguments, n, scenario.seed);
     let start = start(explored);
     let places = grid.places(start);
     let controls: Vec<Control> = grid.settings.iter().zip(places).map(control).collect();
@@ -149,7 +148,7 @@ pub fn page(
             rows: &rows,
             long: rows.len() > MOST_ON_PAPER,
             compared,
-            data: &data::json(explored, &head, n, start),
+            data: &data::json(explored, commands, n, start),
             facts: &facts,
             command: &shell::command(&words),
             size,
