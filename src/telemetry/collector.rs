@@ -135,7 +135,7 @@ impl<C: Clock> Collector<C> {
                 latest: Timestamp::EPOCH,
                 cache,
                 sums: Sums::default(),
-                own_keys: VecDeque::new(),
+                named: VecDeque::new(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),
                 warming: BTreeMap::new(),

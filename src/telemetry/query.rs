@@ -8,7 +8,7 @@ use super::metrics::Metrics;
 use super::policy::{Discover, KeyLayout};
 use super::ports::{Clock, Kv, KvError, ReadOptions};
 use super::record::ProviderId;
-use super::state::{Flight, State};
+use super::state::{Flight, Keys, State};
 use super::sum::{QueryKey, Stored, Sum, WINDOWS};
 use crate::units::Timestamp;
 use std::cell::RefCell;
@@ -233,9 +233,34 @@ impl<C: Clock> Collector<C> {
         kv: &K,
         query: QueryKey,
     ) -> Result<Stored, KvError> {
-        let length = self.policy.layout.bucket;
-        let buckets = Bucket::of_window(self.clock.now(), query.window, length);
-        self.values_of(kv, &buckets, query.provider).await
+        let keys = self.keys_of_window(kv, query).await?;
+        self.read_all(kv, &keys).await
+    }
+
+    /// The keys of a window that ends now. Where they follow from the time alone, they are named once in a bucket.
+    async fn keys_of_window<K: Kv>(&self, kv: &K, query: QueryKey) -> Result<Keys, KvError> {
+        let layout = &self.policy.layout;
+        let (now, window) = (self.clock.now(), query.window);
+        let current = Bucket::of(now, layout.bucket);
+        let follow_from_time = match (layout.keys, layout.discover) {
+            (KeyLayout::Shared, _) => true,
+            (KeyLayout::Rollup, Discover::Own) => !layout.per_provider,
+            _ => false,
+        };
+        if follow_from_time {
+            let named = &self.state.borrow().named;
+            if let Some((.., keys)) = named.iter().find(|n| (n.0, n.1) == (window, current)) {
+                return Ok(keys.clone());
+            }
+        }
+        let buckets = Bucket::of_window(now, window, layout.bucket);
+        let keys = self.keys_of(kv, &buckets, query.provider).await?;
+        if follow_from_time {
+            let named = &mut self.state.borrow_mut().named;
+            named.truncate(WINDOWS - 1);
+            named.push_front((window, current, keys.clone()));
+        }
+        Ok(keys)
     }
 
     /// What is stored of some buckets, of one provider or all.
@@ -245,8 +270,18 @@ impl<C: Clock> Collector<C> {
         buckets: &[Bucket],
         provider: Option<ProviderId>,
     ) -> Result<Stored, KvError> {
+        let keys = self.keys_of(kv, buckets, provider).await?;
+        self.read_all(kv, &keys).await
+    }
+
+    async fn keys_of<K: Kv>(
+        &self,
+        kv: &K,
+        buckets: &[Bucket],
+        provider: Option<ProviderId>,
+    ) -> Result<Keys, KvError> {
         let layout = &self.policy.layout;
-        let keys: Rc<[String]> = match (layout.keys, layout.discover) {
+        let names: Rc<[String]> = match (layout.keys, layout.discover) {
             (KeyLayout::Rollup, Discover::Own) => self.own_keys(buckets, provider),
             (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
             (KeyLayout::Rollup, Discover::List) => {
@@ -265,22 +300,25 @@ impl<C: Clock> Collector<C> {
                 self.list_all(kv, prefixes).await?.into()
             }
         };
+        let is_past = |key: &String| buckets.last().is_none_or(|last| !last.has(key));
+        let past = names.partition_point(is_past);
+        Ok(Keys { names, past })
+    }
+
+    async fn read_all<K: Kv>(&self, kv: &K, keys: &Keys) -> Result<Stored, KvError> {
         let retry = &self.policy.queries.retry;
-        let bulks = keys.chunks(BULK).map(|bulk| async move {
+        let bulks = keys.names.chunks(BULK).map(|bulk| async move {
             let bulk: Vec<&str> = bulk.iter().map(String::as_str).collect();
             self.with_retries(retry, async |_| {
                 Box::pin(kv.read(&bulk, self.read_options())).await
             })
             .await
         });
-        // Keys are in the order of their buckets.
-        let before_last = |key: &String| buckets.last().is_none_or(|last| !last.has(key));
-        let before_last = keys.partition_point(before_last);
         let mut stored = Stored::default();
         let mut seen = 0;
         for bulk in join_all(bulks).await {
             for value in bulk? {
-                stored.past += usize::from(value.is_some() && seen < before_last);
+                stored.past += usize::from(value.is_some() && seen < keys.past);
                 stored.values.extend(value);
                 seen += 1;
             }
@@ -288,16 +326,9 @@ impl<C: Clock> Collector<C> {
         Ok(stored)
     }
 
-    /// The keys of this writer's own totals; those of a window are named once in a bucket.
+    /// The keys of this writer's own totals.
     fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Rc<[String]> {
-        let per_provider = self.policy.layout.per_provider;
-        if !per_provider {
-            let known = &self.state.borrow().own_keys;
-            if let Some((_, keys)) = known.iter().find(|k| k.0 == buckets) {
-                return Rc::clone(keys);
-            }
-        }
-        let providers: Vec<Option<ProviderId>> = match (per_provider, provider) {
+        let providers: Vec<Option<ProviderId>> = match (self.policy.layout.per_provider, provider) {
             (false, _) => vec![None],
             (true, Some(p)) => vec![Some(p)],
             (true, None) => self.state.borrow().names.ids().map(Some).collect(),
@@ -309,13 +340,7 @@ impl<C: Clock> Collector<C> {
             };
             providers.iter().map(slot)
         });
-        let keys: Rc<[String]> = slots.map(|slot| self.rollup_key(slot)).collect();
-        if !per_provider {
-            let known = &mut self.state.borrow_mut().own_keys;
-            known.truncate(WINDOWS - 1);
-            known.push_front((buckets.to_vec(), Rc::clone(&keys)));
-        }
-        keys
+        slots.map(|slot| self.rollup_key(slot)).collect()
     }
 
     /// All keys under the prefixes, in order.

@@ -17,6 +17,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Everything that changes; borrowed for a moment, never over an `await`. What each record looks at comes first, close
 /// together: where many isolates take turns, nothing of theirs is in the nearest cache.
@@ -52,8 +53,9 @@ pub(super) struct State {
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     /// What was read for the windows that were asked for lately.
     pub sums: Sums,
-    /// The names of this writer's own keys, by the buckets that they are of, the latest first.
-    pub own_keys: VecDeque<(Vec<Bucket>, Rc<[String]>)>,
+    /// The keys of windows, where they follow from the time alone: the latest first, each with its window and the
+    /// bucket that is current.
+    pub named: VecDeque<(Duration, Bucket, Keys)>,
     /// Reads of the KV under way that other queries may share.
     pub flights: BTreeMap<QueryKey, Rc<Flight>>,
     /// How often each entry is looked up, and which are kept fresh, until when to believe that.
@@ -173,6 +175,14 @@ impl Covered {
         self.records += 1;
         self.at_sum_ns += u128::from(record.at.as_nanos());
     }
+}
+
+/// Keys to be read, in the order of their buckets.
+#[derive(Clone)]
+pub(super) struct Keys {
+    pub names: Rc<[String]>,
+    /// How many of them are of buckets before the last.
+    pub past: usize,
 }
 
 /// A read of the KV whose answer other queries look out for.

@@ -4,9 +4,13 @@ use crate::sim::executor::{SimHandle, TaskId};
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::rc::Rc;
+
+/// Later than any end.
+const NEVER: Timestamp = Timestamp::from_nanos(u64::MAX);
+
+/// Requests that are noted before those that are over are counted out.
+const MOST_NOTED: u32 = 16;
 
 /// Why an isolate ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +46,10 @@ pub struct Isolate<T> {
     /// From when on it can serve; before that it starts.
     pub ready_at: Timestamp,
     pub(super) last_use: Cell<Timestamp>,
-    /// Ends of the requests under way whose length is known, the earliest first, and of some that
-    /// are over.
-    ends: RefCell<BinaryHeap<Reverse<Timestamp>>>,
+    /// Ends of the requests under way whose length is known, and of some that are over.
+    ends: RefCell<Vec<Timestamp>>,
+    /// Not after the earliest of them.
+    next_end: Cell<Timestamp>,
     /// Invocations under way that end on their own.
     open: Cell<u32>,
     tasks: RefCell<Vec<TaskId>>,
@@ -67,6 +72,7 @@ impl<T> Isolate<T> {
             ready_at,
             last_use: Cell::new(now),
             ends: RefCell::default(),
+            next_end: Cell::new(NEVER),
             open: Cell::new(0),
             tasks: RefCell::default(),
             draining: Cell::new(false),
@@ -78,15 +84,25 @@ impl<T> Isolate<T> {
     #[inline]
     pub fn concurrency(&self, now: Timestamp) -> u32 {
         let mut ends = self.ends.borrow_mut();
-        while ends.peek().is_some_and(|end| end.0 <= now) {
-            ends.pop();
+        if self.next_end.get() <= now {
+            ends.retain(|end| *end > now);
+            self.next_end
+                .set(ends.iter().copied().min().unwrap_or(NEVER));
         }
         ends.len() as u32 + self.open.get()
     }
 
+    /// Whether fewer than `most` requests are under way at `now`; what is over is counted out only where that decides.
+    #[inline]
+    pub(super) fn has_room(&self, most: u32, now: Timestamp) -> bool {
+        let noted = self.ends.borrow().len() as u32 + self.open.get();
+        noted < most.min(MOST_NOTED) || self.concurrency(now) < most
+    }
+
     /// Notes a request that ends at `end`.
     pub(super) fn occupy_until(&self, end: Timestamp) {
-        self.ends.borrow_mut().push(Reverse(end));
+        self.ends.borrow_mut().push(end);
+        self.next_end.set(self.next_end.get().min(end));
         self.last_use.set(self.last_use.get().max(end));
     }
 

@@ -171,7 +171,7 @@ impl<T: 'static> Fleet<T> {
             Routing::Shard => self.shard(machines, now, spill_at),
         };
         let isolates = &self.machines[machine];
-        let free = isolates.iter().find(|i| i.concurrency(now) < most);
+        let free = isolates.iter().find(|i| i.has_room(most, now));
         let isolate = match free {
             Some(i) => Rc::clone(i),
             None => self.start(place, machine),
