@@ -6,7 +6,7 @@ use super::lease::SILENCE;
 use super::load::join_all;
 use super::metrics::Metrics;
 use super::policy::{Discover, KeyLayout};
-use super::ports::{Clock, Kv, KvError, ReadOptions};
+use super::ports::{Clock, Kv, KvError, ReadOptions, Value};
 use super::record::ProviderId;
 use super::state::{Flight, Keys, State};
 use super::sum::{QueryKey, Stored, Sum, WINDOWS};
@@ -306,24 +306,36 @@ impl<C: Clock> Collector<C> {
     }
 
     async fn read_all<K: Kv>(&self, kv: &K, keys: &Keys) -> Result<Stored, KvError> {
-        let retry = &self.policy.queries.retry;
-        let bulks = keys.names.chunks(BULK).map(|bulk| async move {
-            let bulk: Vec<&str> = bulk.iter().map(String::as_str).collect();
-            self.with_retries(retry, async |_| {
-                Box::pin(kv.read(&bulk, self.read_options())).await
-            })
-            .await
-        });
+        let names = &keys.names;
+        let bulks = match names.len() {
+            // Nearly always: nothing to wait for side by side.
+            ..=BULK => vec![self.read_bulk(kv, names).await],
+            _ => join_all(names.chunks(BULK).map(|bulk| self.read_bulk(kv, bulk))).await,
+        };
         let mut stored = Stored::default();
         let mut seen = 0;
-        for bulk in join_all(bulks).await {
+        for bulk in bulks {
             for value in bulk? {
-                stored.past += usize::from(value.is_some() && seen < keys.past);
-                stored.values.extend(value);
+                if let Some(value) = value {
+                    stored.past += usize::from(seen < keys.past);
+                    stored.values.push(value);
+                }
                 seen += 1;
             }
         }
         Ok(stored)
+    }
+
+    async fn read_bulk<K: Kv>(
+        &self,
+        kv: &K,
+        names: &[String],
+    ) -> Result<Vec<Option<Value>>, KvError> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.with_retries(&self.policy.queries.retry, async |_| {
+            Box::pin(kv.read(&names, self.read_options())).await
+        })
+        .await
     }
 
     /// The keys of this writer's own totals.
