@@ -68,12 +68,13 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         fixed_cost: args.fixed_cost,
         refused: args.refused.get(),
     };
-    // As they are searched: for no number of calls, under plans with daily allowances and without.
-    let mut searched = scenario.clone();
-    searched.period.calls = Count(0);
-    searched.period.whole_days = false;
-    let points = settings.levels.iter().map(|l| (&searched, *l));
-    args.simulation.refuse_idle_requests(points)?;
+    if let Some(requests) = args.simulation.requests()? {
+        // As they are searched: for no number of calls, under plans with daily allowances and without.
+        let mut searched = scenario.clone();
+        searched.period.calls = Count(0);
+        searched.period.whole_days &= searched.workload.shape.is_some();
+        requests.refuse_if_idle_between(settings.levels.iter().map(|l| (&searched, *l)))?;
+    }
     // Each question is searched between the levels; the highest takes most.
     let highest = settings.levels.last().copied().unwrap_or(Count(1));
     args.simulation

@@ -2,6 +2,7 @@
 
 use super::common::{Failure, SimulationArgs, traffic_of};
 use super::given;
+use super::idle::decides_period;
 use super::number::whole;
 use super::print::say;
 use super::session::{Session, compute};
@@ -235,8 +236,7 @@ fn worst_of(goal: Goal, args: &Args) -> Result<u8, Failure> {
         replications: TRIED.min(scenario.replications),
         seed: scenario.seed,
     };
-    let is_varied = |r: &Range| r.path == "traffic_per_month" || r.path.starts_with("period.");
-    if !args.ranges.iter().any(is_varied) {
+    if !args.ranges.iter().any(|r| decides_period(&r.path)) {
         let point = load(&[]).map_err(StudyError::from)?;
         args.simulation
             .refuse_idle_requests([(&point, point.traffic_per_month)])?;

@@ -206,15 +206,18 @@ fn refuse_idle_requests(
     scenarios: &[Scenario; 2],
     levels: &[[Count; 2]],
 ) -> Result<(), Failure> {
+    let mut refused = Ok(());
     for (side, name) in [&args.old, &args.new].into_iter().enumerate() {
-        let points = || levels.iter().map(|level| (&scenarios[side], level[side]));
-        match of_side(args, kind, name)?.requests()? {
-            Some(given) if points().all(|point| given.is_idle(point)) => {}
-            _ => return Ok(()),
+        let points = levels.iter().map(|level| (&scenarios[side], level[side]));
+        refused = match of_side(args, kind, name)?.requests()? {
+            Some(given) => given.refuse_if_idle(points),
+            None => Ok(()),
+        };
+        if refused.is_ok() {
+            break;
         }
     }
-    let points = levels.iter().flat_map(|level| scenarios.iter().zip(*level));
-    args.simulation.refuse_idle_requests(points)
+    refused
 }
 
 /// A side's scenario: itself, or the one of `--scenario` with its policy or its prices.

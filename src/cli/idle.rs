@@ -1,10 +1,31 @@
 //! A `--set period.requests` that decides nothing is refused: whoever gives it expects another period.
 
 use super::common::{Failure, SimulationArgs};
-use kvplan::models::Override;
 use kvplan::models::quantity::{Count, format_duration};
+use kvplan::models::{self, Override};
 use kvplan::report::settings::is_requests;
-use kvplan::run::scenario::Scenario;
+use kvplan::run::scenario::{Scenario, ScenarioFile};
+
+/// Whether how long is simulated depends on a field.
+pub(crate) fn decides_period(field: &str) -> bool {
+    const FIELDS: [&str; 9] = [
+        "traffic_per_month",
+        "workload",
+        "billing",
+        "prices",
+        "period.requests",
+        "period.calls",
+        "period.at_least",
+        "period.at_most",
+        "period.whole_days",
+    ];
+    let is_of = |f: &&str| {
+        field
+            .strip_prefix(*f)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    FIELDS.iter().any(|f| is_of(&f))
+}
 
 /// A point that is simulated: its scenario, and recorded requests a month.
 pub(crate) type Point<'a> = (&'a Scenario, Count);
@@ -18,19 +39,17 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// The option among `settings`, if it is there; `load` gives the scenario with other settings.
-    pub(crate) fn given(
-        settings: &[Override],
-        load: impl FnOnce(&[Override]) -> Result<Scenario, Failure>,
-    ) -> Result<Option<Self>, Failure> {
+    /// The option among the `settings` of a scenario, if it is there.
+    pub(crate) fn given(settings: &[Override], scenario: &str) -> Result<Option<Self>, Failure> {
         let is_given = |o: &&Override| is_requests(&o.path.join("."));
         let Some(last) = settings.iter().rfind(is_given) else {
             return Ok(None);
         };
-        let others: Vec<Override> = settings.iter().filter(|o| !is_given(o)).cloned().collect();
+        // Of the file alone: no other model has a part in it.
+        let file: ScenarioFile = models::load(scenario, None, &[])?;
         Ok(Some(Requests {
             option: last.text.clone(),
-            own: load(&others)?.period.requests,
+            own: file.period.requests,
         }))
     }
 
@@ -60,9 +79,24 @@ impl Requests {
             false => format!("{low} to {high} are simulated"),
         };
         Err(Failure::usage(format!(
-            "{}: has no effect, as {simulated} with it and without it: period.at_least and period.at_most decide, and whole days where the load or an allowance is daily",
+            "{}: has no effect, as {simulated} with it and without it: of period.at_least, period.at_most, period.calls and whole days (where the load or an allowance is daily) one decides",
             self.option
         )))
+    }
+
+    /// The same for a command that tries what lies between the points, too: as long is simulated at all of them. The
+    /// period does not grow with traffic, or with any other number, and shrink again.
+    pub(crate) fn refuse_if_idle_between<'a>(
+        &self,
+        points: impl IntoIterator<Item = Point<'a>>,
+    ) -> Result<(), Failure> {
+        let points: Vec<Point> = points.into_iter().collect();
+        let mut periods = points.iter().map(|(s, level)| s.horizon(*level));
+        let first = periods.next();
+        match periods.all(|period| Some(period) == first) {
+            true => self.refuse_if_idle(points),
+            false => Ok(()),
+        }
     }
 
     /// Refuses it in a command that it would not move.
@@ -74,15 +108,7 @@ impl Requests {
 impl SimulationArgs {
     /// The option, if it was given.
     pub(crate) fn requests(&self) -> Result<Option<Requests>, Failure> {
-        Requests::given(&self.settings()?, |others| {
-            let plan = self.plan.as_deref();
-            Ok(Scenario::load(
-                &self.scenario,
-                &self.policies,
-                plan,
-                others,
-            )?)
-        })
+        Requests::given(&self.settings()?, &self.scenario)
     }
 
     /// Refuses the option where it makes no difference at any of the points.

@@ -16,6 +16,7 @@ use kvplan::study::plan::space::Search;
 use kvplan::study::plan::{
     Objective, Settings, is_carried, look_back, plan, shortened, with_implied,
 };
+use std::collections::BTreeSet;
 
 /// Arguments of `kvplan plan`.
 #[derive(clap::Args)]
@@ -138,16 +139,18 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         )
     };
     if let Some(requests) = args.simulation.requests()? {
-        // Of plans with daily allowances and without.
-        let of_any_plan = |s: &Scenario| {
-            let mut s = s.clone();
-            s.period.whole_days = false;
-            s
+        let plans: BTreeSet<&str> = space.candidates.iter().map(|c| c.plan.as_str()).collect();
+        let of_plans = |s: &Scenario| -> Vec<Scenario> {
+            let of_plan = |plan: &&str| Scenario {
+                plan: (*plan).to_owned(),
+                ..s.clone()
+            };
+            plans.iter().map(of_plan).collect()
         };
-        let race = of_any_plan(&short);
         let own = requests.own.min(RACE_REQUESTS);
-        if race.horizon_of(own, traffic) == race.horizon(traffic) {
-            requests.refuse_if_idle([(&of_any_plan(&scenario), traffic)])?;
+        let is_idle = |s: &Scenario| s.horizon_of(own, traffic) == s.horizon(traffic);
+        if of_plans(&short).iter().all(is_idle) {
+            requests.refuse_if_idle(of_plans(&scenario).iter().map(|s| (s, traffic)))?;
         }
     }
     // Those under a plan with daily limits have whole days; most of them are refused by what their twins use.

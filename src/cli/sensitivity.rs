@@ -3,6 +3,7 @@
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs};
 use super::given;
+use super::idle::decides_period;
 use super::number::whole;
 use super::session::Session;
 use super::shape::ShapeArgs;
@@ -92,12 +93,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     };
     let mut base = load(&inputs.at_base())?;
     base.arguments.clone_from(&scenario.arguments);
-    let varied = |field: &str| inputs.inputs.iter().find(|i| i.field.starts_with(field));
-    if varied("period.").is_none() {
-        let ends = varied("traffic_per_month").map(|i| [i.low, i.high].map(|l| Count(l as u64)));
-        let levels = ends.into_iter().flatten().chain([base.traffic_per_month]);
-        args.simulation
-            .refuse_idle_requests(levels.map(|level| (&base, level)))?;
+    if let Some(requests) = args.simulation.requests()?
+        && let Some(corners) = corners(&inputs)
+    {
+        let loaded = corners.iter().map(|settings| load(settings));
+        let loaded: Vec<Scenario> = loaded.collect::<Result<_, _>>()?;
+        requests.refuse_if_idle_between(loaded.iter().map(|s| (s, s.traffic_per_month)))?;
     }
     let settings = Settings {
         metric: args.measure.0,
@@ -136,4 +137,29 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         },
     )?;
     Ok(EXIT_OK)
+}
+
+/// Most inputs on which it depends how long is simulated, whose ends are looked at in all combinations.
+const MOST_DECIDING: usize = 6;
+
+/// The settings at all combinations of the ends of such inputs, the others at their base; none if they are too many.
+fn corners(inputs: &Inputs) -> Option<Vec<Vec<Override>>> {
+    let all = inputs.inputs.iter().enumerate();
+    let deciding = all.filter(|(_, input)| decides_period(&input.field));
+    let deciding: Vec<usize> = deciding.map(|(i, _)| i).collect();
+    (deciding.len() <= MOST_DECIDING).then(|| {
+        let corner = |number: usize| {
+            let mut inputs = inputs.clone();
+            for (bit, i) in deciding.iter().enumerate() {
+                let input = &mut inputs.inputs[*i];
+                input.base = if number >> bit & 1 == 0 {
+                    input.low
+                } else {
+                    input.high
+                };
+            }
+            inputs.at_base()
+        };
+        (0..1 << deciding.len()).map(corner).collect()
+    })
 }

@@ -73,9 +73,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         scenario.seed = seed;
     }
     let traffic = traffic_of(args.traffic, &scenario)?;
-    let requests = Requests::given(&overrides, |others| {
-        Ok(Scenario::load(&args.scenario, &[], None, others)?)
-    })?;
+    let requests = Requests::given(&overrides, &args.scenario)?;
     match requests {
         Some(given) if args.length.is_some() => return Err(given.refuse("--length decides")),
         Some(given) if args.requests.is_some() => return Err(given.refuse("--requests decides")),

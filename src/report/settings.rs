@@ -180,7 +180,7 @@ impl Settings<'_> {
         let told = |p: &[String]| match &idle {
             Some(idle) if idle.given == p[1] => {
                 let period = format_duration(idle.period);
-                format!("{} (at least {period})", p.join(" "))
+                format!("{} ({period} or more anyway)", p.join(" "))
             }
             _ => p.join(" "),
         };
@@ -320,13 +320,37 @@ mod tests {
             settings(&scenario).at(&levels).line()
         };
         let line = told(300, "paid", &[1_000_000]);
-        let said = "; with --set period.requests=300 (at least 1 h); ";
+        let said = "; with --set period.requests=300 (1 h or more anyway); ";
         assert!(line.contains(said), "{line}");
         // Daily allowances: whole days are simulated.
         let line = told(5_000, "free", &[20_000_000]);
-        assert!(line.contains("(at least 1 d); "), "{line}");
-        assert!(!told(3_000, "paid", &[1_000_000]).contains("(at least "));
+        assert!(line.contains("(1 d or more anyway); "), "{line}");
+        assert!(!told(3_000, "paid", &[1_000_000]).contains(" or more anyway)"));
         // It decides at one of the levels.
-        assert!(!told(300, "paid", &[10_000, 1_000_000]).contains("(at least "));
+        assert!(!told(300, "paid", &[10_000, 1_000_000]).contains(" or more anyway)"));
+    }
+
+    #[test]
+    fn a_number_is_idle_where_as_long_is_simulated_with_the_other() {
+        let is_idle = |settings: &[&str], own: u64, level: u64| {
+            let given: Vec<String> = settings.iter().map(|s| (*s).into()).collect();
+            let overrides = parse_overrides(&given).unwrap();
+            let scenario = Scenario::load("default", &[], None, &overrides).unwrap();
+            scenario.is_idle(Count(own), Count(level))
+        };
+        let five = &["period.requests=5k"];
+        // An hour holds more of either.
+        assert!(is_idle(five, 50_000, 1_000_000_000));
+        assert!(!is_idle(five, 50_000, 1_000_000));
+        // The scenario's own number is given again: it is idle if none would do as well.
+        assert!(is_idle(five, 5_000, 1_000_000_000));
+        assert!(!is_idle(five, 5_000, 1_000_000));
+        // The least number there is decides, where no more is simulated.
+        let one = [
+            "period.requests=1",
+            "period.at_least=\"1 s\"",
+            "period.calls=0",
+        ];
+        assert!(!is_idle(&one, 1, 1_000_000));
     }
 }

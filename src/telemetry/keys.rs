@@ -30,13 +30,18 @@ impl Bucket {
 
     /// The buckets of a window that ends now: as many as cover it, the current one included.
     pub fn of_window(now: Timestamp, window: Duration, length: Duration) -> Vec<Bucket> {
-        let n = window.as_nanos().div_ceil(length.as_nanos()) as u64;
+        let n = Bucket::number_in(window, length);
         let current = Bucket::of(now, length).0;
         let step = length.as_secs();
         (0..n)
             .rev()
             .filter_map(|i| current.checked_sub(i * step).map(Bucket))
             .collect()
+    }
+
+    /// How many buckets a window has.
+    pub fn number_in(window: Duration, length: Duration) -> u64 {
+        window.as_nanos().div_ceil(length.as_nanos()) as u64
     }
 
     /// The buckets that begin in a span of time.

@@ -242,6 +242,7 @@ impl<C: Clock> Collector<C> {
         let layout = &self.policy.layout;
         let (now, window) = (self.clock.now(), query.window);
         let current = Bucket::of(now, layout.bucket);
+        let number = Bucket::number_in(window, layout.bucket);
         let follow_from_time = match (layout.keys, layout.discover) {
             (KeyLayout::Shared, _) => true,
             (KeyLayout::Rollup, Discover::Own) => !layout.per_provider,
@@ -249,7 +250,7 @@ impl<C: Clock> Collector<C> {
         };
         if follow_from_time {
             let named = &self.state.borrow().named;
-            if let Some((.., keys)) = named.iter().find(|n| (n.0, n.1) == (window, current)) {
+            if let Some((.., keys)) = named.iter().find(|n| (n.0, n.1) == (number, current)) {
                 return Ok(keys.clone());
             }
         }
@@ -258,7 +259,7 @@ impl<C: Clock> Collector<C> {
         if follow_from_time {
             let named = &mut self.state.borrow_mut().named;
             named.truncate(WINDOWS - 1);
-            named.push_front((window, current, keys.clone()));
+            named.push_front((number, current, keys.clone()));
         }
         Ok(keys)
     }
@@ -308,6 +309,7 @@ impl<C: Clock> Collector<C> {
     async fn read_all<K: Kv>(&self, kv: &K, keys: &Keys) -> Result<Stored, KvError> {
         let names = &keys.names;
         let bulks = match names.len() {
+            0 => Vec::new(),
             // Nearly always: nothing to wait for side by side.
             ..=BULK => vec![self.read_bulk(kv, names).await],
             _ => join_all(names.chunks(BULK).map(|bulk| self.read_bulk(kv, bulk))).await,
@@ -399,68 +401,4 @@ impl Drop for Warming<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::Policy;
-    use crate::ports::{ListPage, PutOptions, Value};
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    /// A clock that stands still.
-    struct Still(Timestamp);
-
-    impl Clock for Still {
-        fn now(&self) -> Timestamp {
-            self.0
-        }
-
-        async fn sleep(&self, _: Duration) {
-            std::future::pending().await
-        }
-    }
-
-    /// A KV in which each key holds itself, but for one that is not there.
-    struct Itself(&'static str);
-
-    impl Kv for Itself {
-        async fn read(&self, keys: &[&str], _: ReadOptions) -> Result<Vec<Option<Value>>, KvError> {
-            let value =
-                |key: &&str| -> Option<Value> { (*key != self.0).then(|| key.as_bytes().into()) };
-            Ok(keys.iter().map(value).collect())
-        }
-
-        async fn put(&self, _: &str, _: Vec<u8>, _: PutOptions) -> Result<(), KvError> {
-            Err(KvError::Unavailable)
-        }
-
-        async fn delete(&self, _: &str) -> Result<(), KvError> {
-            Err(KvError::Unavailable)
-        }
-
-        async fn list(&self, _: &str, _: Option<&str>, _: usize) -> Result<ListPage, KvError> {
-            Err(KvError::Unavailable)
-        }
-    }
-
-    /// Four hours: the last is current, the others are past.
-    #[test]
-    fn what_is_read_of_buckets_before_the_last_is_past() {
-        let policy: Policy =
-            toml::from_str("name = \"plain\"\n[layout]\nkeys = \"shared\"").unwrap();
-        let now = Timestamp::from_secs(100 * 3_600);
-        let collector = Collector::new(Rc::new(policy), Still(now), "writer", 1);
-        let hour = Duration::from_secs(3_600);
-        let buckets = Bucket::of_window(now, 4 * hour, hour);
-        let read = |absent: &'static str| {
-            let kv = Itself(absent);
-            let mut cx = Context::from_waker(Waker::noop());
-            match pin!(collector.values_of(&kv, &buckets, None)).poll(&mut cx) {
-                Poll::Ready(stored) => stored.map(|s| (s.values.len(), s.past)),
-                Poll::Pending => unreachable!("nothing of it waits"),
-            }
-        };
-        assert_eq!(read("none"), Ok((4, 3)));
-        assert_eq!(read("s/000000352800"), Ok((3, 2)));
-        assert_eq!(read("s/000000360000"), Ok((3, 3)));
-    }
-}
+mod tests;

@@ -17,7 +17,6 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Everything that changes; borrowed for a moment, never over an `await`. What each record looks at comes first, close
 /// together: where many isolates take turns, nothing of theirs is in the nearest cache.
@@ -53,9 +52,9 @@ pub(super) struct State {
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     /// What was read for the windows that were asked for lately.
     pub sums: Sums,
-    /// The keys of windows, where they follow from the time alone: the latest first, each with its window and the
-    /// bucket that is current.
-    pub named: VecDeque<(Duration, Bucket, Keys)>,
+    /// The keys of windows, where they follow from the time alone: the latest first, each with its number of
+    /// buckets and the one that is current.
+    pub named: VecDeque<(u64, Bucket, Keys)>,
     /// Reads of the KV under way that other queries may share.
     pub flights: BTreeMap<QueryKey, Rc<Flight>>,
     /// How often each entry is looked up, and which are kept fresh, until when to believe that.

@@ -166,6 +166,8 @@ fn a_command_leaves_out_what_decides_nothing_at_its_point() {
             at("300000000").all(|p| p["command"].contains("period.requests=5k")
                 || p["command"].contains("period.requests=6k"))
         );
+        let each = points.len() / 2;
+        assert!(each > 0 && at("3000000").count() == each && at("300000000").count() == each);
         for point in &points {
             let again = run_again(&point["command"]);
             let cost = again.iter().find(|m| m["measure"] == "cost_usd").unwrap();

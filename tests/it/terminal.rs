@@ -414,8 +414,7 @@ fn a_number_of_requests_that_decides_nothing_is_refused() {
     let log = log.to_str().unwrap();
     let at = ["--traffic", "3M"];
     let ttl = "policy.cache.ttl=1 s..60 s";
-    let of_period =
-        "--set period.requests=5k: has no effect, as 10 min is simulated with it and without it";
+    let of_period = "--set period.requests=5k: has no effect, as 10 min ";
     for command in [
         &["run"][..],
         &["sweep"],
@@ -475,6 +474,88 @@ fn a_number_of_requests_that_decides_nothing_is_refused() {
     assert!(
         (hours[0] - 1.0 / 6.0).abs() < 1e-4 && hours[1] < 0.05,
         "{hours:?}"
+    );
+}
+
+/// Not at the points that are named alone, but at those that are tried, under the plans and from the files that they have.
+#[test]
+fn a_number_of_requests_is_refused_by_what_a_command_tries() {
+    let dir = TempDir::new().unwrap();
+    let file = r#"title = "Short"
+workload = "gateway"
+policies = ["optimised"]
+latency = "kv-2025"
+billing = { catalog = "cloudflare", plan = "paid" }
+traffic_per_month = "3M"
+[period]
+requests = "1k"
+calls = "0"
+"#;
+    let names = ["a.toml", "b.toml"].map(|name| dir.path().join(name));
+    for name in &names {
+        fs::write(name, file).unwrap();
+    }
+    let [a, b] = names.each_ref().map(|name| name.to_str().unwrap());
+    let two_hours = ["--traffic", "60M", "--set", "period.at_least=\"2 h\""];
+    let no_work = ["--max-work", "1"];
+    let daily = "workload=gateway-daily";
+    for (command, requests, expected) in [
+        // At 10k both numbers take all the time there is, at 100M both the least; between them one decides.
+        (
+            &["breakeven", "--traffic", "10k,100M"][..],
+            "5k",
+            "--max-work: ",
+        ),
+        // With few queries the hours of the number decide.
+        (
+            &[&["sensitivity"], &two_hours[..]].concat(),
+            "40k",
+            "--max-work: ",
+        ),
+        (&["diff", a, b], "4k", "as 1 h is simulated"),
+        (
+            &[
+                "plan",
+                "--plan",
+                "free",
+                "--traffic",
+                "3M",
+                "--slo",
+                "cost<20USD",
+            ],
+            "20k",
+            "as 1 d is simulated",
+        ),
+        (
+            &["run", "--set", daily, "--traffic", "1M"],
+            "40k",
+            "as 7 d is simulated",
+        ),
+    ] {
+        let requests = format!("period.requests={requests}");
+        let said = refused(&[command, &["--set", &requests], &no_work].concat());
+        assert!(said.contains(expected), "{command:?}: {said}");
+    }
+    // A range may move the period; the command that is told leaves out what decides nothing at the worst point.
+    let worst = [
+        "chaos",
+        "--worst",
+        "cost",
+        "--policy",
+        "optimised",
+        "--traffic",
+        "3M",
+    ];
+    let range = ["--range", "workload.analytics_queries.rate=10/h..40/h"];
+    let little = ["--seeds", "2", "-n", "1"];
+    let said = printed(dir.path(), &[&worst[..], &range, &little, &IDLE].concat());
+    let again = said
+        .lines()
+        .find(|l| l.starts_with("  kvplan run "))
+        .unwrap();
+    assert!(
+        !again.contains("period.requests") && again.contains("period.at_most"),
+        "{again}"
     );
 }
 

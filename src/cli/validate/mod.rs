@@ -95,8 +95,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             "--precision: a real run is compared with single simulations, of which no mean is taken; expected -n",
         ));
     }
-    args.simulation
-        .without_requests("--duration decides how long is played")?;
+    args.simulation.without_requests(match &args.trace {
+        None => "--duration decides how long is played",
+        Some(_) => "the log and --duration decide how long is played",
+    })?;
     let mut scenario = args.simulation.load()?;
     scenario.replications = args.simulation.replications.unwrap_or(SIMULATIONS);
     if scenario.replications < FEWEST {

@@ -181,4 +181,37 @@ mod tests {
         assert!(tasks.len() <= 16, "{}", tasks.len());
         assert!(tasks.contains(&waits), "it is not done");
     }
+
+    /// Against all ends that were ever noted, whatever their order, with calls that ask and calls that do not.
+    #[test]
+    fn requests_under_way_are_those_whose_end_is_to_come() {
+        let executor = Executor::new(Timestamp::EPOCH);
+        let sim = executor.handle();
+        let isolate = Rc::new(Isolate::new(0, 0, (), Timestamp::EPOCH, Timestamp::EPOCH));
+        let mut all = Vec::new();
+        let mut open = Vec::new();
+        for i in 0..3_000_u64 {
+            let now = Timestamp::from_nanos(i);
+            // A later request may end earlier, and one just now.
+            let end = Timestamp::from_nanos(i + (i * 37) % 211 % (1 + i / 10));
+            all.push(end);
+            isolate.occupy_until(end);
+            if i % 500 == 0 {
+                open.push(isolate.enter(&sim));
+            }
+            let under_way = all.iter().filter(|end| **end > now).count() + open.len();
+            for most in [1, 15, 16, 17, 60, 200] {
+                let room = isolate.has_room(most, now);
+                assert_eq!(
+                    room,
+                    under_way < most as usize,
+                    "{i}: {under_way} of {most}"
+                );
+            }
+            if i % 7 == 0 {
+                assert_eq!(isolate.concurrency(now) as usize, under_way, "{i}");
+            }
+        }
+        assert!(all.iter().filter(|end| end.as_nanos() > 2_999).count() > 60);
+    }
 }
