@@ -24,7 +24,7 @@ pub(crate) fn decides_period(field: &str) -> bool {
             .strip_prefix(*f)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    FIELDS.iter().any(|f| is_of(&f))
+    FIELDS.iter().any(is_of)
 }
 
 /// A point that is simulated: its scenario, and recorded requests a month.

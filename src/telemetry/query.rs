@@ -311,7 +311,7 @@ impl<C: Clock> Collector<C> {
         let bulks = match names.len() {
             0 => Vec::new(),
             // Nearly always: nothing to wait for side by side.
-            ..=BULK => vec![self.read_bulk(kv, names).await],
+            1..=BULK => vec![self.read_bulk(kv, names).await],
             _ => join_all(names.chunks(BULK).map(|bulk| self.read_bulk(kv, bulk))).await,
         };
         let mut stored = Stored::default();

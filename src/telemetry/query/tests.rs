@@ -7,12 +7,13 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// A clock that stands still.
-struct Still(Timestamp);
+/// A clock that is set.
+#[derive(Clone)]
+struct Set(Rc<Cell<Timestamp>>);
 
-impl Clock for Still {
+impl Clock for Set {
     fn now(&self) -> Timestamp {
-        self.0
+        self.0.get()
     }
 
     async fn sleep(&self, _: Duration) {
@@ -49,7 +50,7 @@ fn what_is_read_of_buckets_before_the_last_is_past() {
     let policy: Policy =
         toml::from_str("name = \"plain\"\n[layout]\nkeys = \"shared\"").expect("a policy");
     let now = Timestamp::from_secs(100 * 3_600);
-    let collector = Collector::new(Rc::new(policy), Still(now), "writer", 1);
+    let collector = Collector::new(Rc::new(policy), Set(Rc::new(Cell::new(now))), "writer", 1);
     let hour = Duration::from_secs(3_600);
     let buckets = Bucket::of_window(now, 4 * hour, hour);
     let read = |absent: &'static str| {
@@ -63,20 +64,6 @@ fn what_is_read_of_buckets_before_the_last_is_past() {
     assert_eq!(read("none"), Ok((4, 3)));
     assert_eq!(read("s/000000352800"), Ok((3, 2)));
     assert_eq!(read("s/000000360000"), Ok((3, 3)));
-}
-
-/// A clock that is set.
-#[derive(Clone)]
-struct Set(Rc<Cell<Timestamp>>);
-
-impl Clock for Set {
-    fn now(&self) -> Timestamp {
-        self.0.get()
-    }
-
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
 }
 
 /// A KV without a key, and what was read of it.

@@ -407,7 +407,7 @@ impl PlanReport<'_> {
         }
         if !self.result.rejected.is_empty() {
             lines.push(format!(
-                "{} met all objectives in the race, but not on fresh replications: they are too close to a bound, or -n is too small.",
+                "{} seemed to meet all objectives in the race, and did not on fresh replications: they are too close to a bound, or -n is too small.",
                 self.result.rejected.len()
             ));
         }
