@@ -2,7 +2,7 @@
 
 use super::common::{Failure, SimulationArgs, traffic_of};
 use super::given;
-use super::idle::decides_period;
+use super::idle::{decides_period, own_requests};
 use super::number::whole;
 use super::print::say;
 use super::session::{Session, compute};
@@ -11,7 +11,7 @@ use super::{EXIT_NO, EXIT_OK};
 use clap::ValueEnum;
 use kvplan::models::quantity::Count;
 use kvplan::models::{ConfigError, Override};
-use kvplan::report::settings::{is_requests, settings};
+use kvplan::report::settings::{is_requests, settings, without_requests};
 use kvplan::report::shell;
 use kvplan::report::table::Answer;
 use kvplan::report::write::chaos as report;
@@ -286,8 +286,8 @@ fn is_idle_at(
     load: &dyn Fn(&[Override]) -> Result<Scenario, ConfigError>,
 ) -> Result<bool, Failure> {
     let is_varied = args.ranges.iter().any(|r| is_requests(&r.path));
-    let given = args.simulation.requests()?.map(|r| r.own);
-    let own = given.or(is_varied.then_some(scenario.period.requests));
+    let given = args.simulation.requests()?;
+    let own = own_requests(given.as_ref(), is_varied, scenario);
     let all: Vec<Override> = worst.settings.iter().map(Setting::to_override).collect();
     let point = load(&all).map_err(StudyError::from)?;
     Ok(own.is_some_and(|own| point.is_idle(own, point.traffic_per_month)))
@@ -297,17 +297,18 @@ fn is_idle_at(
 fn again(args: &Args, scenario: &Scenario, worst: &Worst, is_idle: bool) -> String {
     let mut words = vec!["kvplan".to_owned(), "run".to_owned()];
     let arguments = args.simulation.arguments();
-    let is_told = |field: &str| !(is_idle && is_requests(field));
-    let told = arguments.chunks_exact(2);
-    let told = told.filter(|p| is_told(p[1].split('=').next().unwrap_or_default()));
-    words.extend(told.flatten().cloned());
+    words.extend(match is_idle {
+        true => without_requests(&arguments),
+        false => arguments,
+    });
     if args.simulation.policies.is_empty() {
         words.extend(["--policy".into(), scenario.policies[0].name.clone()]);
     }
     if let Some(traffic) = args.traffic {
         words.extend(["--traffic".into(), traffic.to_string()]);
     }
-    for s in worst.settings.iter().filter(|s| is_told(&s.path)) {
+    let told = worst.settings.iter();
+    for s in told.filter(|s| !(is_idle && is_requests(&s.path))) {
         words.extend(["--set".into(), format!("{}={}", s.path, s.value)]);
     }
     shell::command(&words)

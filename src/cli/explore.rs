@@ -2,6 +2,7 @@
 
 use super::EXIT_OK;
 use super::common::{Failure, OutputArgs, SimulationArgs, traffic_of};
+use super::idle::own_requests;
 use super::session::Session;
 use super::shape::ShapeArgs;
 use super::vary;
@@ -100,9 +101,8 @@ pub(crate) fn run(mut args: Args) -> Result<u8, Failure> {
         run_arguments.extend(["--traffic".into(), traffic.to_string()]);
     }
     let is_varied = grid.settings.iter().any(|s| is_requests(&s.name));
-    let own_requests = requests.map(|r| r.own);
-    let own_requests = own_requests.or(is_varied.then_some(base.period.requests));
-    let commands = Commands::new(&run_arguments, own_requests, base.replications, base.seed);
+    let own = own_requests(requests.as_ref(), is_varied, &base);
+    let commands = Commands::new(&run_arguments, own, base.replications, base.seed);
     base.arguments.clone_from(&run_arguments);
     let varied = grid.settings.iter();
     let varied = varied.flat_map(|s| ["--vary".into(), s.argument()]);

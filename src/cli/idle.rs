@@ -105,6 +105,16 @@ impl Requests {
     }
 }
 
+/// What `period.requests` is where neither an option sets it nor it is varied; none if neither does.
+pub(crate) fn own_requests(
+    given: Option<&Requests>,
+    is_varied: bool,
+    scenario: &Scenario,
+) -> Option<Count> {
+    let of_file = is_varied.then_some(scenario.period.requests);
+    given.map(|requests| requests.own).or(of_file)
+}
+
 impl SimulationArgs {
     /// The option, if it was given.
     pub(crate) fn requests(&self) -> Result<Option<Requests>, Failure> {

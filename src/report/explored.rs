@@ -2,7 +2,7 @@
 //! words, and the command that gives a point again.
 
 use super::format;
-use super::settings::is_requests;
+use super::settings::{is_requests, without_requests};
 use super::shell;
 use crate::models::quantity::Count;
 use crate::study::explore::grid::{Grid, Point};
@@ -147,13 +147,9 @@ impl Commands {
         replications: u32,
         seed: u64,
     ) -> Self {
-        let pairs = arguments.chunks_exact(2);
-        let field = |p: &[String]| p[1].split('=').next().unwrap_or_default().to_owned();
-        let is_other = |p: &&[String]| !(p[0] == "--set" && is_requests(&field(p)));
-        let bare: Vec<String> = pairs.filter(is_other).flatten().cloned().collect();
         Commands {
             head: command_head(arguments, replications, seed),
-            bare: command_head(&bare, replications, seed),
+            bare: command_head(&without_requests(arguments), replications, seed),
             own_requests,
         }
     }

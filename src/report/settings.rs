@@ -193,9 +193,17 @@ impl Settings<'_> {
     }
 }
 
-/// The field that a `--set` of this name sets: how many requests are simulated.
-pub fn is_requests(field: &str) -> bool {
+/// Whether a field, or a `field=value`, is `period.requests`: how many requests are simulated.
+pub fn is_requests(setting: &str) -> bool {
+    let field = setting.split('=').next().unwrap_or_default();
     field.trim() == "period.requests"
+}
+
+/// Arguments, each an option and its value, without those that set `period.requests`.
+pub fn without_requests(arguments: &[String]) -> Vec<String> {
+    let pairs = arguments.chunks_exact(2);
+    let others = pairs.filter(|p| !(p[0] == "--set" && is_requests(&p[1])));
+    others.flatten().cloned().collect()
 }
 
 /// A `period.requests` that was given and is less than what is simulated anyway.
@@ -211,10 +219,7 @@ pub struct IdleRequests {
 /// whole days are simulated. No levels stand for the scenario's own traffic.
 pub fn idle_requests(scenario: &Scenario, levels: &[Count]) -> Option<IdleRequests> {
     let mut arguments = scenario.arguments.iter();
-    let given = arguments.find(|o| {
-        o.split_once('=')
-            .is_some_and(|(field, _)| is_requests(field))
-    })?;
+    let given = arguments.find(|o| is_requests(o))?;
     let own = [scenario.traffic_per_month];
     let levels = if levels.is_empty() { &own } else { levels };
     let none = |level: &Count| scenario.horizon_of(Count(0), *level);
