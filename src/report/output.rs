@@ -8,7 +8,7 @@
 use super::draw::drawing::Picture;
 use super::draw::look::Look;
 use super::error::WriteError;
-use crate::models::disk;
+use crate::disk;
 use crate::models::files::{self, FILE_BYTES};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

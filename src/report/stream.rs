@@ -3,7 +3,7 @@
 use super::artefacts::RUN_JSON;
 use super::error::WriteError;
 use super::output::OutputDir;
-use crate::models::disk;
+use crate::disk;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::ffi::OsStr;

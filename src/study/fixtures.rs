@@ -1,13 +1,43 @@
-//! Cells of a sweep that tests make up.
+//! Outcomes of runs, and cells of a sweep, that tests make up.
 
 use super::stats::pool::Pooled;
 use super::stats::{Estimate, Resolution};
 use super::sweep::Cell;
 use crate::models::quantity::Count;
-use crate::pricing::Usage;
+use crate::pricing::{MeterItem, Usage};
+use crate::run::measure::{Outcome, Term, calls_of};
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
+use crate::sim::latencies::Latencies;
 use std::time::Duration;
+
+/// The outcome of a run with these values, in the order of the measures.
+pub(crate) fn outcome(values: &[f64]) -> Outcome {
+    let mut latencies = Latencies::default();
+    for v in values {
+        latencies.add(Duration::from_nanos(v.to_bits()));
+    }
+    let mut usage = Usage::default();
+    usage.add(MeterItem::KvReads, 7);
+    usage.add(MeterItem::R2Storage, 10_u128.pow(20));
+    let term = |v: &f64| Term {
+        value: *v,
+        numerator: *v,
+        denominator: 1.0,
+        cluster: 1.0,
+    };
+    Outcome {
+        terms: values.iter().map(term).collect(),
+        latencies: vec![latencies.bins(); calls_of(METRICS).len()],
+        usage,
+        short_history: false,
+    }
+}
+
+/// The bits of its values.
+pub(crate) fn bits(outcome: &Outcome) -> Vec<u64> {
+    outcome.values().iter().map(|v| v.to_bits()).collect()
+}
 
 /// A policy with these costs by replication, that refuses and loses so much.
 pub(crate) fn cell(costs: &[f64], refused: f64, lost: f64) -> Cell {

@@ -6,6 +6,7 @@ use crate::run::measure::Outcome;
 use crate::run::metric::METRICS;
 use crate::run::scenario::Scenario;
 use crate::study::stats::pool::{Pooled, pool};
+use crate::study::stats::stopping::Stopping;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +84,7 @@ impl Grid<'_> {
     fn start(&self) -> u32 {
         let n = self.scenario.replications;
         let precision = self.scenario.precision.as_ref();
-        precision.map_or(n, |p| p.start(n))
+        precision.map_or(n, |p| Stopping(p).start(n))
     }
 
     /// Units that are simulated in any case.
@@ -131,14 +132,14 @@ impl Grid<'_> {
     ///
     /// Policies of a level have the same number, so that their differences stay paired.
     fn next_round(&self, level: u32, n: u32, measured: &Measured) -> Option<u32> {
-        let precision = self.scenario.precision.as_ref()?;
+        let rule = Stopping(self.scenario.precision.as_ref()?);
         let policies = self.scenario.policies.len() as u32;
         let worst = |policy| {
             let pooled = pooled(self.scenario, &replications(measured, level, policy));
-            precision.worst(&pooled).map_or(0.0, |w| w.1)
+            rule.worst(&pooled).map_or(0.0, |w| w.1)
         };
         let worst = (0..policies).map(worst).fold(0.0, f64::max);
-        precision.next_round(n, worst)
+        rule.next_round(n, worst)
     }
 
     /// All units of a part with their outcomes: those in `known`, and for the others what `compute`

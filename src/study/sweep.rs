@@ -13,7 +13,7 @@ use crate::run::measure::Outcome;
 use crate::run::metric;
 use crate::run::scenario::Scenario;
 use crate::study::stats::pool::Pooled;
-use crate::study::stats::stopping::Attained;
+use crate::study::stats::stopping::{Attained, Stopping};
 use crate::telemetry::alerts::AlertInputs;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Cell {
             traffic,
             policy: scenario.policies[policy].name.clone(),
             period: scenario.horizon(traffic),
-            attained: precision.map(|p| p.attained(&pooled)),
+            attained: precision.map(|p| Stopping(p).attained(&pooled)),
             replications: outcomes.iter().map(|o| o.values()).collect(),
             pooled,
         }

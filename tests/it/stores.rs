@@ -333,7 +333,8 @@ fn queues_bill_messages_and_the_consumer_writes_within_the_limits_of_the_kv() {
     let writes = r.usage.get(MeterItem::KvWrites) as f64 / MONTH.as_secs_f64();
     assert!(writes <= 1.0 && writes > 0.1, "{writes}");
     // Invocations of the consumer come on top: a batch takes 5 s, or 100 messages.
-    let extra = r.usage.get(MeterItem::WorkersRequests) - monthly(&r, r.arrived.requests());
+    let extra = r.usage.get(MeterItem::WorkersRequests)
+        - monthly(&r, r.arrived.records + r.arrived.records_refused);
     let batches = extra as f64 * r.period.as_secs_f64() / MONTH.as_secs_f64();
     let expected = r.period.as_secs_f64() / 5.0;
     assert!(
@@ -453,6 +454,9 @@ fn a_comparison_has_what_a_run_has() {
         let r = run(&free, &store, 0, 20_000_000);
         let refused = measured(&r, "requests_refused_share");
         assert!((refused - 0.85).abs() < 0.01, "{name}: {refused}");
+        // Nobody keeps asking while a quota is used up: 400 events a record, where a queue's consumers did.
+        let records = r.arrived.records + r.arrived.records_refused;
+        assert!(r.events < 10 * records, "{name}: {}", r.events);
     }
 }
 

@@ -6,7 +6,7 @@ use super::look::{Form, Look, Sheet};
 use super::png;
 use super::style::{FONT, GREY, INK, PNG_SCALE, use_own_font};
 use super::svg::{self, Said, shapes, written};
-use crate::models::disk;
+use crate::disk;
 use crate::report::error::{NotDrawn, WriteError};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -223,7 +223,7 @@ fn heading<DB: DrawingBackend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::disk::failing;
+    use crate::disk::failing;
 
     struct Blank;
 

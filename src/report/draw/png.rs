@@ -1,6 +1,6 @@
 //! PNG files.
 
-use crate::models::disk;
+use crate::disk;
 use crate::report::error::NotDrawn;
 use png::{AdaptiveFilterType, BitDepth, ColorType, Compression, Encoder, FilterType};
 use std::path::Path;

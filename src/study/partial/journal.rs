@@ -137,10 +137,11 @@ fn read(bytes: &[u8]) -> Option<Result<Content, PartialError>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::disk;
+    use crate::disk;
     use crate::models::quantity::Count;
     use crate::run::metric::METRICS;
     use crate::run::scenario::Scenario;
+    use crate::study::fixtures;
     use std::path::PathBuf;
     use tempfile::TempDir;
 
@@ -160,7 +161,7 @@ mod tests {
 
     fn outcome(replication: u32) -> Outcome {
         let values = vec![f64::from(replication); METRICS.len()];
-        Outcome::of_values(METRICS, &values)
+        fixtures::outcome(&values)
     }
 
     /// A journal with three units.

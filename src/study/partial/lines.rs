@@ -1,7 +1,7 @@
 //! A file of lines that grows while it is locked: what journals are kept in.
 
 use super::error::PartialError;
-use crate::models::disk;
+use crate::disk;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};

@@ -197,11 +197,12 @@ mod tests {
     use crate::models::quantity::Count;
     use crate::run::scenario::Scenario;
     use crate::study::error::StudyError;
+    use crate::study::fixtures;
     use std::cell::Cell;
     use tempfile::TempDir;
 
     fn outcome(n: f64) -> Outcome {
-        Outcome::of_values(METRICS, &vec![n; METRICS.len()])
+        fixtures::outcome(&vec![n; METRICS.len()])
     }
 
     fn point(scenario: &Scenario, policy: usize, traffic: u64, replication: u64) -> Point<'_> {

@@ -347,6 +347,7 @@ impl Closing {
 mod tests {
     use super::*;
     use crate::models::embedded_names;
+    use crate::study::fixtures;
     use proptest::prelude::*;
 
     fn default_header() -> Header {
@@ -417,12 +418,12 @@ mod tests {
             let [level, policy, replication] = unit;
             let unit = Unit { level, policy, replication };
             let values: Vec<f64> = bits.iter().map(|b| f64::from_bits(*b)).collect();
-            let outcome = Outcome::of_values(METRICS, &values);
+            let outcome = fixtures::outcome(&values);
             let line = entry_line("abc", unit, &outcome);
             prop_assert!(line.ends_with('\n'));
             let (read, again) = parse_entry("abc", line.trim_end()).unwrap();
             prop_assert_eq!(read, unit);
-            prop_assert_eq!(again.bits(), bits);
+            prop_assert_eq!(fixtures::bits(&again), bits);
             prop_assert_eq!(&again.latencies, &outcome.latencies);
             prop_assert_eq!(&again.usage, &outcome.usage);
             prop_assert!(parse_entry("abd", line.trim_end()).is_err());
@@ -436,7 +437,7 @@ mod tests {
             byte in 0x20u8..0x7f,
         ) {
             let unit = Unit { level: 1, policy: 0, replication: 7 };
-            let line = entry_line("abc", unit, &Outcome::of_values(METRICS, &values));
+            let line = entry_line("abc", unit, &fixtures::outcome(&values));
             let line = line.trim_end();
             let at = at.index(line.len());
             prop_assert!(parse_entry("abc", &line[..at]).is_err());

@@ -204,6 +204,7 @@ mod tests {
     use crate::run::measure::Outcome;
     use crate::run::metric::METRICS;
     use crate::sim::random::Streams;
+    use crate::study::fixtures;
     use proptest::prelude::*;
     use rand_distr::{Distribution, Normal};
 
@@ -221,7 +222,7 @@ mod tests {
         let normal = Normal::new(1.0, 0.1 * f64::from(1 + unit.level)).unwrap();
         let mut values: Vec<f64> = METRICS.iter().map(|_| normal.sample(&mut rng)).collect();
         values[3] = f64::NAN;
-        Outcome::of_values(METRICS, &values)
+        fixtures::outcome(&values)
     }
 
     fn measure(grid: &Grid, part: Part) -> Measured {
@@ -244,7 +245,10 @@ mod tests {
     }
 
     fn bits(measured: &Measured) -> Vec<(Unit, Vec<u64>)> {
-        measured.iter().map(|(u, o)| (*u, o.bits())).collect()
+        measured
+            .iter()
+            .map(|(u, o)| (*u, fixtures::bits(o)))
+            .collect()
     }
 
     /// However many parts there are, more than units among them, with a fixed number of

@@ -247,6 +247,7 @@ mod tests {
     use crate::pricing::{MeterItem, Usage};
     use crate::run::scenario::Scenario;
     use crate::sim::latencies::Latencies;
+    use crate::study::fixtures;
     use crate::study::grid::pooled;
     use crate::study::plan::objective::parse;
     use std::time::Duration;
@@ -255,7 +256,7 @@ mod tests {
     fn trial(writes: &[f64]) -> Trial {
         let scenario = Scenario::load("default", &[], None, &[]).unwrap();
         let outcome = |w: &f64| {
-            let mut outcome = Outcome::of_values(METRICS, &vec![0.0; METRICS.len()]);
+            let mut outcome = fixtures::outcome(&vec![0.0; METRICS.len()]);
             outcome.usage = Usage::default();
             outcome.usage.add(MeterItem::KvWrites, w.round() as u128);
             outcome

@@ -17,6 +17,7 @@ mod tests {
     use super::*;
     use crate::run::metric::{METRICS, position};
     use crate::run::scenario::Scenario;
+    use crate::study::fixtures;
     use crate::study::stats::pool::pool;
 
     #[test]
@@ -26,7 +27,7 @@ mod tests {
             let outcomes = requests.map(|n| {
                 let mut values = vec![0.0; METRICS.len()];
                 values[position(ARRIVALS)] = n;
-                Outcome::of_values(METRICS, &values)
+                fixtures::outcome(&values)
             });
             let pooled = pool(METRICS, scenario.plan(), &outcomes.each_ref());
             ["cost_usd", "kv_writes_per_month"].map(|name| pooled.estimates[position(name)])

@@ -11,10 +11,14 @@ use super::pool::Pooled;
 use crate::run::metric;
 use crate::run::precision::{LEAST_START, Precision};
 
-impl Precision {
+/// The rule of a scenario that asks for precision.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopping<'a>(pub &'a Precision);
+
+impl Stopping<'_> {
     /// Replications of the first round.
     pub fn start(&self, replications: u32) -> u32 {
-        replications.max(LEAST_START).min(self.max_replications)
+        replications.max(LEAST_START).min(self.0.max_replications)
     }
 
     /// The chosen measure whose half-width is the largest share of its mean, and that share.
@@ -23,7 +27,7 @@ impl Precision {
     /// seen to happen there is no share of a mean: it is left out. A percentile with too few calls is
     /// not.
     pub fn worst(&self, pooled: &Pooled) -> Option<(usize, f64)> {
-        let chosen = self.measures.iter().filter_map(|m| metric::index_of(m));
+        let chosen = self.0.measures.iter().filter_map(|m| metric::index_of(m));
         chosen
             .filter_map(|i| Some((i, share_of_mean(pooled, i, &pooled.estimates[i])?)))
             .max_by(|a, b| a.1.total_cmp(&b.1))
@@ -36,31 +40,31 @@ impl Precision {
     /// number at most doubles at once, because an estimate from few is rough, and grows
     /// by a tenth at least, because every look at the data costs some coverage.
     pub fn next_round(&self, n: u32, worst: f64) -> Option<u32> {
-        let ratio = worst / self.relative.get();
-        if ratio <= 1.0 || n >= self.max_replications {
+        let ratio = worst / self.0.relative.get();
+        if ratio <= 1.0 || n >= self.0.max_replications {
             return None;
         }
         let needed = (f64::from(n) * ratio * ratio).ceil();
         let least = n + (n / 10).max(1);
         let next = needed.clamp(f64::from(least), 2.0 * f64::from(n).max(1.0)) as u32;
-        Some(next.min(self.max_replications))
+        Some(next.min(self.0.max_replications))
     }
 
     /// How precise a point has become.
     pub fn attained(&self, pooled: &Pooled) -> Attained {
         let replications = &pooled.contributions;
         let met_with = |n: usize| {
-            let chosen = self.measures.iter().filter_map(|m| metric::index_of(m));
+            let chosen = self.0.measures.iter().filter_map(|m| metric::index_of(m));
             chosen
                 .filter_map(|i| {
                     let first = replications[..n].iter().map(|values| values[i]);
                     let e = Estimate::within(first, pooled.resolution[i]);
                     share_of_mean(pooled, i, &e)
                 })
-                .all(|share| share <= self.relative.get())
+                .all(|share| share <= self.0.relative.get())
         };
         let worst = self.worst(pooled);
-        let met = worst.is_none_or(|w| w.1 <= self.relative.get());
+        let met = worst.is_none_or(|w| w.1 <= self.0.relative.get());
         let start = (LEAST_START as usize).min(replications.len());
         Attained {
             needed: (start..=replications.len()).find(|n| met && met_with(*n)),
@@ -75,7 +79,7 @@ pub struct Attained {
     /// Replications that would have done for this policy by itself; `None` if the bound is
     /// not met.
     pub needed: Option<usize>,
-    /// As [`Precision::worst`].
+    /// As [`Stopping::worst`].
     pub worst: Option<(usize, f64)>,
 }
 
@@ -86,7 +90,7 @@ impl Attained {
     }
 }
 
-/// The half-width of measure `i` as a share of its mean, if it has one; see [`Precision::worst`].
+/// The half-width of measure `i` as a share of its mean, if it has one; see [`Stopping::worst`].
 fn share_of_mean(pooled: &Pooled, i: usize, e: &Estimate) -> Option<f64> {
     let never = e.mean == 0.0 && e.half_width == pooled.resolution[i].around(0.0);
     match e.mean.is_nan() {
@@ -125,7 +129,8 @@ mod tests {
 
     #[test]
     fn rounds_grow_by_what_is_needed_within_bounds() {
-        let p = precision("2%");
+        let asked = precision("2%");
+        let p = Stopping(&asked);
         assert_eq!(p.next_round(10, 0.02), None);
         assert_eq!(p.next_round(10, 0.024), Some(15)); // 10 * 1.44
         assert_eq!(p.next_round(10, 0.0201), Some(11));
@@ -149,7 +154,8 @@ mod tests {
 
     /// Rounds of normal values with mean 1 until the interval is narrow enough; the estimate.
     fn sequential(seed: u64, deviation: f64, relative: &str, start: u32) -> Estimate {
-        let p = precision(relative);
+        let asked = precision(relative);
+        let p = Stopping(&asked);
         let mut rng = Streams::new(seed, 0).stream("sequential");
         let normal = Normal::new(1.0, deviation).unwrap();
         let mut values: Vec<f64> = Vec::new();

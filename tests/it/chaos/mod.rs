@@ -23,6 +23,7 @@ use kvplan::telemetry::policy::Policy;
 use kvplan::telemetry::ports::OpKind;
 use plants::{Altered, Elsewhere, Misread, Panics, Tampered, Twins};
 use semaphore::Semaphored;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -69,12 +70,17 @@ fn a_full_buffer_is_written_once_the_kv_is_well() {
     }
 }
 
-/// The first seed whose case breaks a promise, and how.
+/// The first of the seeds below `within` whose case breaks a promise, and how.
 #[track_caller]
 fn is_found(what: &str, subject: &dyn Subject, invariant: &str, within: u64) {
-    let first = (0..within).find_map(|seed| Some((seed, broken_by(seed, subject)?)));
+    is_found_among(what, subject, invariant, 0..within);
+}
+
+#[track_caller]
+fn is_found_among(what: &str, subject: &dyn Subject, invariant: &str, mut seeds: Range<u64>) {
+    let first = seeds.find_map(|seed| Some((seed, broken_by(seed, subject)?)));
     let Some((seed, broken)) = first else {
-        panic!("{what}: not found within {within} seeds");
+        panic!("{what}: not found up to seed {}", seeds.end);
     };
     println!("{what}: seed {seed}, {}: {}", broken.invariant, broken.what);
     assert_eq!(
@@ -173,7 +179,8 @@ fn an_adaptive_batch_that_ignores_its_age_is_found() {
 #[test]
 fn a_reader_whose_cache_ttl_is_ignored_is_found() {
     let deaf = Altered(|policy| policy.queries.cache_ttl = None);
-    is_found("cacheTtl ignored", &deaf, "freshness", 400);
+    // Seed 303 is the first that shows it.
+    is_found_among("cacheTtl ignored", &deaf, "freshness", 290..400);
 }
 
 #[test]

@@ -10,10 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What is built: the unit tests of both packages, and the integration tests with the program.
-const TARGETS: [&str; 7] = [
+/// What is built: the unit tests of three packages, and the integration tests with the program.
+const TARGETS: [&str; 9] = [
     "-p",
     "kvplan",
+    "-p",
+    "kvplan-simulator",
     "-p",
     "kvplan-telemetry",
     "--lib",

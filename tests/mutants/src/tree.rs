@@ -12,9 +12,9 @@ use std::process::Command;
 /// The folders whose functions are changed.
 const PARTS: [&str; 5] = [
     "src/telemetry/",
-    "src/cloud/",
-    "src/pricing/",
-    "src/run/",
+    "src/simulator/cloud/",
+    "src/simulator/pricing/",
+    "src/simulator/run/",
     "src/study/stats/",
 ];
 

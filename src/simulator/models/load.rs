@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
 /// The files that come with kvplan, inside the binary.
-static MODELS: Dir = include_dir!("$CARGO_MANIFEST_DIR/models");
+static MODELS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../models");
 
 /// A kind of model file.
 pub trait Model: DeserializeOwned {
@@ -226,7 +226,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 }
 
 /// The line on which a field, or the nearest table around it, stands.
-pub(crate) fn line_of_field(text: &str, field: &str) -> Option<usize> {
+pub fn line_of_field(text: &str, field: &str) -> Option<usize> {
     use toml::de::{DeTable, DeValue};
     let document = DeTable::parse(text).ok()?;
     let mut offset = None;

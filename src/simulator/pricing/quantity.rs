@@ -163,7 +163,7 @@ fn grouped(n: u128) -> String {
 }
 
 /// Digits with their thousands apart: `1,234,567`.
-pub(crate) fn thousands(digits: &str) -> String {
+pub fn thousands(digits: &str) -> String {
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {

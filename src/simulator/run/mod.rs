@@ -5,8 +5,8 @@
 //! comes to, `account` the checks and the bill at the end.
 //!
 //! ```
-//! use kvplan::models::{parse_overrides, quantity::Count};
-//! use kvplan::run::{Point, scenario::Scenario, simulate};
+//! use kvplan_simulator::models::{parse_overrides, quantity::Count};
+//! use kvplan_simulator::run::{Point, scenario::Scenario, simulate};
 //!
 //! let small = parse_overrides(&["period.requests=500".to_owned()]).unwrap();
 //! let scenario = Scenario::load("default", &["optimised".to_owned()], None, &small).unwrap();

@@ -15,7 +15,7 @@ use crate::telemetry::ports::OpKind;
 pub type Metric = Measure<RunResult>;
 
 /// A quantile in milliseconds.
-pub(crate) const fn ms<R>(of: Calls, q: f64) -> Get<R> {
+pub const fn ms<R>(of: Calls, q: f64) -> Get<R> {
     Get::Quantile {
         of,
         q,
@@ -158,7 +158,7 @@ pub const ALLOWANCES: [(&str, &str); 5] = [
 ];
 
 /// The two parts of a ratio of counts.
-pub(crate) fn share(a: u64, b: u64) -> (f64, f64) {
+pub fn share(a: u64, b: u64) -> (f64, f64) {
     (a as f64, b as f64)
 }
 

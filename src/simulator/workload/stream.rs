@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     fn spec() -> WorkloadSpec {
-        toml::from_str(include_str!("../../models/workloads/gateway.toml")).unwrap()
+        toml::from_str(include_str!("../../../models/workloads/gateway.toml")).unwrap()
     }
 
     fn stream(spec: &WorkloadSpec, per_second: f64, seed: u64) -> WorkloadStream {

@@ -1,4 +1,4 @@
-//! How precise the estimates of a scenario are to be: data; the rule is in [`crate::study::stats::stopping`].
+//! How precise the estimates of a scenario are to be: data; the rule is in `kvplan::study::stats::stopping`.
 
 use super::metric::{self, METRICS};
 use crate::models::FieldError;

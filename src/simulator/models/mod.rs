@@ -1,6 +1,5 @@
 //! Reading TOML and CSV with errors that name file, line and field.
 
-pub mod disk;
 pub mod dist;
 pub mod encoding;
 mod error;
@@ -14,7 +13,7 @@ mod telemetry;
 pub use crate::telemetry::field::{FieldError, ValueError};
 pub use crate::telemetry::units::quantity;
 pub use error::ConfigError;
-pub(crate) use load::line_of_field;
+pub use load::line_of_field;
 pub use load::{
     Model, Override, embedded_names, load, parse_overrides, read_durations_ms, source_text,
 };

@@ -250,37 +250,3 @@ impl Outcome {
         self.terms.iter().map(|t| t.value).collect()
     }
 }
-
-#[cfg(test)]
-impl Outcome {
-    /// An outcome of a run with these values, in the order of these measures.
-    pub(crate) fn of_values<R>(measures: &[Measure<R>], values: &[f64]) -> Self {
-        use crate::pricing::MeterItem;
-        let mut latencies = Latencies::default();
-        for v in values {
-            latencies.add(std::time::Duration::from_nanos(v.to_bits()));
-        }
-        let mut usage = Usage::default();
-        usage.add(MeterItem::KvReads, 7);
-        usage.add(MeterItem::R2Storage, 10_u128.pow(20));
-        Outcome {
-            terms: values
-                .iter()
-                .map(|v| Term {
-                    value: *v,
-                    numerator: *v,
-                    denominator: 1.0,
-                    cluster: 1.0,
-                })
-                .collect(),
-            latencies: vec![latencies.bins(); calls_of(measures).len()],
-            usage,
-            short_history: false,
-        }
-    }
-
-    /// The bits of the values.
-    pub(crate) fn bits(&self) -> Vec<u64> {
-        self.terms.iter().map(|t| t.value.to_bits()).collect()
-    }
-}

@@ -272,6 +272,7 @@ pub fn recoveries(samples: &[Sample], windows: &[Window]) -> Vec<Recovery> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measure::{Term, calls_of};
     use super::*;
     use crate::models::quantity::Probability;
     use std::time::Duration;
@@ -281,17 +282,28 @@ mod tests {
         for (name, value) in set {
             values[column(name)] = *value;
         }
+        let term = |v: &f64| Term {
+            value: *v,
+            numerator: *v,
+            denominator: 1.0,
+            cluster: 1.0,
+        };
         Sample {
             start_s: end_s - 60.0,
             end_s,
-            outcome: Outcome::of_values(COLUMNS, &values),
+            outcome: Outcome {
+                terms: values.iter().map(term).collect(),
+                latencies: vec![Default::default(); calls_of(COLUMNS).len()],
+                usage: Default::default(),
+                short_history: false,
+            },
         }
     }
 
     #[test]
     fn an_alert_lasts_as_long_as_its_rule_fires() {
         let rules: AlertRules =
-            toml::from_str(include_str!("../../models/alerts/seed.toml")).unwrap();
+            toml::from_str(include_str!("../../../models/alerts/seed.toml")).unwrap();
         let hits = [
             (0.0, 0.1),
             (60.0, 0.9),
@@ -353,7 +365,7 @@ mod tests {
     #[test]
     fn an_alert_that_gets_better_is_told_as_it_was_at_its_worst() {
         let rules: AlertRules =
-            toml::from_str(include_str!("../../models/alerts/seed.toml")).unwrap();
+            toml::from_str(include_str!("../../../models/alerts/seed.toml")).unwrap();
         let hits = [(60.0, 0.65), (120.0, 0.3), (180.0, 0.4), (240.0, 0.6)];
         let samples = hits.map(|(t, h)| sample(t, &[("hit_ratio", h)]));
         let spans = alert_timeline(&samples, &rules);

@@ -14,8 +14,10 @@ use std::time::Duration;
 /// Who writes the keys that a queue's consumer writes.
 pub(super) const NAME: &str = "consumer";
 
-/// How long the consumer waits before it tries again to store a batch.
+/// How long the consumer waits before it tries again to store a batch: at first, and after each failure twice as
+/// long up to the most. An invocation that lasts for longer than 15 minutes would be ended.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(512);
 
 /// The one consumer of a queue.
 pub struct Consumer {
@@ -83,8 +85,10 @@ fn consume(
         sim.clone(),
     );
     sim.spawn(async move {
+        let mut pause = PAUSE;
         while collector.store_absorbed(&kv.invocation()).await.is_err() {
-            clock.sleep(PAUSE).await;
+            clock.sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
         }
         queue.acknowledge(&batch);
     });

@@ -30,9 +30,9 @@
 //! never comes: such a task is simply still there at the end ([`Executor::live_tasks`]).
 //!
 //! ```
-//! use kvplan::sim::executor::Executor;
-//! use kvplan::telemetry::ports::Clock;
-//! use kvplan::units::Timestamp;
+//! use kvplan_simulator::sim::executor::Executor;
+//! use kvplan_simulator::telemetry::ports::Clock;
+//! use kvplan_simulator::units::Timestamp;
 //! use std::time::Duration;
 //!
 //! let executor = Executor::new(Timestamp::EPOCH);

@@ -206,7 +206,6 @@ pub struct Bound {
 /// What a bound is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum BoundMeasure {
     /// Writes of one key in a second. What comes beyond is refused and tried again: worth
     /// knowing, but it makes the store unfit only if calls fail of it.
