@@ -7,7 +7,7 @@ work=target/peers
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check simpy==4.1.2
 # At once, or the library would be built twice: what tests need gives it other features.
-loop=$(cargo build --release --bin kvplan --bench throughput --message-format=json-render-diagnostics |
+loop=$(cargo build --profile bench --bin kvplan --bench throughput --message-format=json-render-diagnostics |
   "$work/venv/bin/python" -c '
 import json, sys
 built = [json.loads(line) for line in sys.stdin]

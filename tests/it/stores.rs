@@ -333,8 +333,7 @@ fn queues_bill_messages_and_the_consumer_writes_within_the_limits_of_the_kv() {
     let writes = r.usage.get(MeterItem::KvWrites) as f64 / MONTH.as_secs_f64();
     assert!(writes <= 1.0 && writes > 0.1, "{writes}");
     // Invocations of the consumer come on top: a batch takes 5 s, or 100 messages.
-    let extra = r.usage.get(MeterItem::WorkersRequests)
-        - monthly(&r, r.arrived.records + r.arrived.records_refused);
+    let extra = r.usage.get(MeterItem::WorkersRequests) - monthly(&r, r.arrived.requests());
     let batches = extra as f64 * r.period.as_secs_f64() / MONTH.as_secs_f64();
     let expected = r.period.as_secs_f64() / 5.0;
     assert!(
