@@ -11,19 +11,19 @@ use std::path::Path;
 ///
 /// # Errors
 /// What the system says; so for all others here.
-pub fn create_dir_all(path: &Path) -> io::Result<()> {
+pub(crate) fn create_dir_all(path: &Path) -> io::Result<()> {
     failing::step()?;
     fs::create_dir_all(path)
 }
 
 /// Makes a file, or empties the one that is there.
-pub fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     failing::step()?;
     File::create(path)
 }
 
 /// Writes all bytes; where that fails, some of them may be written.
-pub fn write_all(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_all(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     if let Err(e) = failing::step() {
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
         file.write_all(half)?;
@@ -33,18 +33,18 @@ pub fn write_all(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes a file with these bytes.
-pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_all(&create(path)?, bytes)
 }
 
 /// The bytes of a file that kvplan itself has written.
-pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     failing::step()?;
     fs::read(path)
 }
 
 /// The rest of an open file.
-pub fn read_to_end(mut file: &File) -> io::Result<Vec<u8>> {
+pub(crate) fn read_to_end(mut file: &File) -> io::Result<Vec<u8>> {
     failing::step()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
@@ -52,32 +52,32 @@ pub fn read_to_end(mut file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// Writes through to the disk what a file or a folder holds.
-pub fn sync(file: &File) -> io::Result<()> {
+pub(crate) fn sync(file: &File) -> io::Result<()> {
     failing::step()?;
     file.sync_all()
 }
 
 /// Cuts a file to a length.
-pub fn set_len(file: &File, length: u64) -> io::Result<()> {
+pub(crate) fn set_len(file: &File, length: u64) -> io::Result<()> {
     failing::step()?;
     file.set_len(length)
 }
 
 /// Gives a file another name, in the place of whatever has that.
-pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     failing::step()?;
     fs::rename(from, to)
 }
 
 /// Removes a file.
-pub fn remove_file(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     failing::step()?;
     fs::remove_file(path)
 }
 
 /// Failures on demand, on this thread.
 #[cfg(test)]
-pub mod failing {
+pub(crate) mod failing {
     use std::cell::Cell;
     use std::io;
 
@@ -87,7 +87,7 @@ pub mod failing {
 
     /// What `work` gives when its call number `n`, from 0, and all after it fail as on a full disk; and whether it
     /// came so far.
-    pub fn at<T>(n: u64, work: impl FnOnce() -> T) -> (T, bool) {
+    pub(crate) fn at<T>(n: u64, work: impl FnOnce() -> T) -> (T, bool) {
         LEFT.set(Some(n));
         let result = work();
         let failed = LEFT.replace(None) == Some(0);

@@ -33,7 +33,7 @@ pub use kvplan_telemetry as telemetry;
 pub use kvplan_telemetry::defect::Defect;
 pub use kvplan_telemetry::units;
 
-pub mod disk;
+mod disk;
 pub mod guide;
 pub mod report;
 pub mod study;

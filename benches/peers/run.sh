@@ -6,11 +6,12 @@ cd "$(dirname "$0")/../.."
 work=target/peers
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check simpy==4.1.2
-# At once, or the library would be built twice: what tests need gives it other features.
-loop=$(cargo build --profile bench --bin kvplan --bench throughput --message-format=json-render-diagnostics |
+loop=$(cargo build --profile bench --bench throughput --message-format=json-render-diagnostics |
   "$work/venv/bin/python" -c '
 import json, sys
 built = [json.loads(line) for line in sys.stdin]
 print(next(b["executable"] for b in built if b.get("target", {}).get("name") == "throughput"))')
+# As it is shipped.
+cargo build --release --bin kvplan
 cargo build --release --manifest-path benches/peers/Cargo.toml --target-dir "$work"
 "$work/venv/bin/python" benches/peers/compare.py target/release/kvplan "$loop" "$work/release/kvplan-peers" "$work"

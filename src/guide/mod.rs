@@ -31,7 +31,7 @@
 //! [`simulate`](crate::run::simulate()), one replication at a time; [`study`](crate::study) has what asks many of them
 //! (`examples/library.rs` shows both). The production code is a package of its own, `kvplan-telemetry` in `src/telemetry`, that knows two
 //! ports only, [`Kv`](crate::telemetry::ports::Kv) and [`Clock`](crate::telemetry::ports::Clock), and nothing of the simulator
-//! ([`telemetry`](crate::telemetry) is the same).
+//! ([`telemetry`](crate::telemetry) is the same). What one run is made of is a package, too, `kvplan-simulator` in `src/simulator`.
 //! Its [`run_concurrent_requests`](crate::telemetry::load::run_concurrent_requests) and
 //! [`KvStore::counting`](crate::cloud::kv::KvStore::counting) are the seed document's test helpers.
 

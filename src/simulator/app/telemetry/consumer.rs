@@ -15,7 +15,8 @@ use std::time::Duration;
 pub(super) const NAME: &str = "consumer";
 
 /// How long the consumer waits before it tries again to store a batch: at first, and after each failure twice as
-/// long up to the most. An invocation that lasts for longer than 15 minutes would be ended.
+/// long up to the most. It stands for messages that are delivered again after a delay; here that is neither billed
+/// again nor given up.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(512);
 
