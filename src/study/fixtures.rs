@@ -20,14 +20,8 @@ pub(crate) fn outcome(values: &[f64]) -> Outcome {
     let mut usage = Usage::default();
     usage.add(MeterItem::KvReads, 7);
     usage.add(MeterItem::R2Storage, 10_u128.pow(20));
-    let term = |v: &f64| Term {
-        value: *v,
-        numerator: *v,
-        denominator: 1.0,
-        cluster: 1.0,
-    };
     Outcome {
-        terms: values.iter().map(term).collect(),
+        terms: values.iter().copied().map(Term::alone).collect(),
         latencies: vec![latencies.bins(); calls_of(METRICS).len()],
         usage,
         short_history: false,

@@ -197,6 +197,18 @@ pub struct Term {
     pub cluster: f64,
 }
 
+impl Term {
+    /// A value that is no ratio.
+    pub fn alone(value: f64) -> Self {
+        Term {
+            value,
+            numerator: value,
+            denominator: 1.0,
+            cluster: 1.0,
+        }
+    }
+}
+
 /// The latencies that measures name, each once.
 pub fn calls_of<R>(measures: &[Measure<R>]) -> Vec<Calls> {
     let mut all = Vec::new();
@@ -221,19 +233,16 @@ impl Outcome {
                 let i = calls.iter().position(|c| *c == of)?;
                 Some(Cow::Borrowed(&latencies[i]))
             });
-            let (numerator, denominator) = match m.get {
-                Get::Ratio(get) | Get::Rate(get) | Get::Events(get, _) => get(run),
-                _ => (value, 1.0),
-            };
-            let cluster = match m.get {
-                Get::Events(_, cluster) => cluster(run),
-                _ => 1.0,
-            };
-            Term {
+            let shared = |(numerator, denominator), cluster| Term {
                 value,
                 numerator,
                 denominator,
                 cluster,
+            };
+            match m.get {
+                Get::Ratio(get) | Get::Rate(get) => shared(get(run), 1.0),
+                Get::Events(get, cluster) => shared(get(run), cluster(run)),
+                _ => Term::alone(value),
             }
         };
         let terms = measures.iter().map(term).collect();

@@ -282,17 +282,11 @@ mod tests {
         for (name, value) in set {
             values[column(name)] = *value;
         }
-        let term = |v: &f64| Term {
-            value: *v,
-            numerator: *v,
-            denominator: 1.0,
-            cluster: 1.0,
-        };
         Sample {
             start_s: end_s - 60.0,
             end_s,
             outcome: Outcome {
-                terms: values.iter().map(term).collect(),
+                terms: values.into_iter().map(Term::alone).collect(),
                 latencies: vec![Default::default(); calls_of(COLUMNS).len()],
                 usage: Default::default(),
                 short_history: false,
