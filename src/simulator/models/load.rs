@@ -2,6 +2,7 @@
 
 use super::files::{self, MODEL_BYTES, reason};
 use super::nearest::nearest;
+use super::place::{field_of, line_at, line_of_field};
 use super::plain::plain;
 use super::{ConfigError, FieldError};
 use crate::models::dist::{Dist, Empirical};
@@ -131,11 +132,8 @@ fn parse<T: Model>(label: &str, text: &str) -> Result<T, ConfigError> {
     let line_of = |e: &toml::de::Error| e.span().map(|span| line_at(text, span.start));
     let deserializer =
         toml::Deserializer::parse(text).map_err(|e| fail(None, line_of(&e), plain(e.message())))?;
-    let model: T = serde_path_to_error::deserialize(deserializer).map_err(|e| {
-        let path = e.path().to_string();
-        let field = Some(path).filter(|p| p != ".");
-        fail(field, line_of(e.inner()), plain(e.inner().message()))
-    })?;
+    let model: T = T::deserialize(deserializer)
+        .map_err(|e| fail(field_of(text, &e), line_of(&e), plain(e.message())))?;
     model.validate().map_err(|e| {
         let line = line_of_field(text, &e.field);
         fail(Some(e.field), line, e.message)
@@ -218,44 +216,6 @@ fn set(table: &mut toml::Table, path: &[String], value: &toml::Value) -> Result<
             }
         }
     }
-}
-
-/// Line, from 1, of a byte offset.
-fn line_at(text: &str, offset: usize) -> usize {
-    text[..offset.min(text.len())].matches('\n').count() + 1
-}
-
-/// The line on which a field, or the nearest table around it, stands.
-pub fn line_of_field(text: &str, field: &str) -> Option<usize> {
-    use toml::de::{DeTable, DeValue};
-    let document = DeTable::parse(text).ok()?;
-    let mut offset = None;
-    let mut value: Option<&DeValue> = None;
-    let mut table = Some(document.get_ref());
-    for step in field.split('.') {
-        let (name, index) = match step.strip_suffix(']').and_then(|s| s.split_once('[')) {
-            Some((name, index)) => (name, index.parse::<usize>().ok()),
-            None => (step, None),
-        };
-        let Some((key, found)) = table.and_then(|t| t.iter().find(|(k, _)| k.get_ref() == name))
-        else {
-            break;
-        };
-        offset = Some(key.span().start);
-        value = Some(found.get_ref());
-        if let (Some(i), Some(DeValue::Array(items))) = (index, value)
-            && let Some(item) = items.get(i)
-        {
-            offset = Some(item.span().start);
-            value = Some(item.get_ref());
-        }
-        table = match value {
-            Some(DeValue::Table(t)) => Some(t),
-            _ => None,
-        };
-    }
-    let _ = value;
-    Some(line_at(text, offset?))
 }
 
 /// Reads the values of an empirical distribution that names a CSV file.
