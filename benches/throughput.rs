@@ -3,18 +3,18 @@
 //!
 //! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `real N`, `hand N` and
 //! `loop N` run the real components, the loop by hand or the loop without values alone, on N requests at 100M a month,
-//! `single N` and `fleet N` recordings at 1B: for `benches/peers`, and to count instructions.
+//! `naive N` those under a policy that reads and writes for each, `single N` and `fleet N` recordings at 1B: for `benches/peers`, and to count instructions.
 
-use kvplan::models::quantity::{Count, Rate};
-use kvplan::models::{load, parse_overrides};
-use kvplan::run::scenario::Scenario;
-use kvplan::run::{ORIGIN, Point, simulate};
-use kvplan::sim::random::Streams;
-use kvplan::telemetry::aggregate::{Aggregate, ProviderNames};
-use kvplan::telemetry::record::{ProviderId, Record};
-use kvplan::telemetry::sketch::Sketch;
-use kvplan::units::Timestamp;
-use kvplan::workload::{ArrivalKind, WorkloadSpec, WorkloadStream};
+use kvplan_simulator::models::quantity::{Count, Rate};
+use kvplan_simulator::models::{load, parse_overrides};
+use kvplan_simulator::run::scenario::Scenario;
+use kvplan_simulator::run::{ORIGIN, Point, simulate};
+use kvplan_simulator::sim::random::Streams;
+use kvplan_simulator::telemetry::aggregate::{Aggregate, ProviderNames};
+use kvplan_simulator::telemetry::record::{ProviderId, Record};
+use kvplan_simulator::telemetry::sketch::Sketch;
+use kvplan_simulator::units::Timestamp;
+use kvplan_simulator::workload::{ArrivalKind, WorkloadSpec, WorkloadStream};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::hint::black_box;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// 10M requests a month: where the default scenario's two policies differ.
 const TRAFFIC: Count = Count(10_000_000);
 
-fn scenario(requests: u64) -> Scenario {
+fn scenario(policy: &str, requests: u64) -> Scenario {
     let settings = [
         format!("period.requests={requests}"),
         "period.at_most=\"3650 d\"".into(),
@@ -31,7 +31,7 @@ fn scenario(requests: u64) -> Scenario {
     ];
     Scenario::load(
         "default",
-        &["optimised".into()],
+        &[policy.into()],
         None,
         &parse_overrides(&settings).unwrap(),
     )
@@ -40,7 +40,12 @@ fn scenario(requests: u64) -> Scenario {
 
 /// Requests and seconds of a run through the real components.
 fn real(requests: u64, traffic: Count) -> (u64, f64) {
-    let mut scenario = scenario(requests);
+    with("optimised", requests, traffic)
+}
+
+/// The same under a policy.
+fn with(policy: &str, requests: u64, traffic: Count) -> (u64, f64) {
+    let mut scenario = scenario(policy, requests);
     scenario.period.at_least = Duration::from_secs_f64(
         requests as f64 / Rate::per_month(traffic.0 as f64).as_per_second(),
     );
@@ -105,9 +110,10 @@ fn tight_loop(requests: u64, traffic: Count, values: bool) -> (u64, f64) {
         Filled(usize),
     }
     let spec: WorkloadSpec = load("gateway", None, &[]).unwrap();
-    let latency: kvplan::cloud::latency::LatencyProfile = load("kv-2025", None, &[]).unwrap();
+    let latency: kvplan_simulator::cloud::latency::LatencyProfile =
+        load("kv-2025", None, &[]).unwrap();
     let latency = latency.samplers();
-    let streams = Streams::new(scenario(1).seed, 0);
+    let streams = Streams::new(scenario("optimised", 1).seed, 0);
     let rate = Rate::per_month(traffic.0 as f64);
     let end = ORIGIN + Duration::from_secs_f64(requests as f64 / rate.as_per_second());
     let start = Instant::now();
@@ -228,6 +234,7 @@ type Mode = fn(u64, Count) -> (u64, f64);
 fn mode(name: &str) -> Option<Mode> {
     Some(match name {
         "real" => real,
+        "naive" => |n, traffic| with("naive", n, traffic),
         "hand" => by_hand,
         "loop" => counters_only,
         "single" => |n, _| recordings("single", n),

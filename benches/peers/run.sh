@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 work=target/peers
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check simpy==4.1.2
-loop=$(cargo build --profile bench --bench throughput --message-format=json-render-diagnostics |
+loop=$(cargo build --profile bench -p kvplan-simulator --bench throughput --message-format=json-render-diagnostics |
   "$work/venv/bin/python" -c '
 import json, sys
 built = [json.loads(line) for line in sys.stdin]

@@ -46,10 +46,16 @@ impl CallLog {
         }
     }
 
-    /// Writes a call down, if there is room.
+    /// Whether there is room.
     #[inline]
+    pub fn is_open(&self) -> bool {
+        self.left > 0
+    }
+
+    /// Writes a call down, if there is room.
+    #[cold]
     pub fn note(&mut self, answered: Answered) {
-        if self.left > 0 {
+        if self.is_open() {
             self.left -= 1;
             self.calls.push(answered);
         }
@@ -122,6 +128,15 @@ pub struct Calls {
     pub write: CallStats,
     /// Requests and cron triggers that the runtime cancelled, as nothing of their own could have answered them.
     pub hung: u64,
+}
+
+/// What is noted of calls.
+#[derive(Clone, Default)]
+pub struct Noted {
+    /// Latencies and failures since they were last taken.
+    pub calls: Calls,
+    /// The first calls of the measurement, one by one.
+    pub log: CallLog,
 }
 
 impl Calls {

@@ -1,6 +1,6 @@
 //! What an application reaches the virtual world through, in one invocation.
 
-use super::calls::{Answered, Call, CallLog, Calls};
+use super::calls::{Answered, Call, Noted};
 use crate::cloud::analytics::AnalyticsEngine;
 use crate::cloud::durable_object::DurableObject;
 use crate::cloud::r2::R2Bucket;
@@ -28,10 +28,8 @@ pub struct Services {
     pub shared: DurableObject,
     /// The archive of old days.
     pub archive: R2Bucket,
-    /// Latencies and failures of calls since they were last taken.
-    pub calls: RefCell<Calls>,
-    /// The first calls since then, one by one.
-    pub call_log: RefCell<CallLog>,
+    /// What is noted of calls.
+    pub noted: RefCell<Noted>,
     /// Traces of the first invocations.
     pub tracer: RefCell<Tracer>,
 }
@@ -121,7 +119,7 @@ impl<M: Memory> Host<M> {
                     as_of: None,
                 };
                 services.note(call, took, failed);
-                services.calls.borrow_mut().hung += 1;
+                services.noted.borrow_mut().calls.hung += 1;
             }
         };
         let respond = async move {
@@ -132,7 +130,7 @@ impl<M: Memory> Host<M> {
             let took = services.sim.now().since(start);
             services.note(call, took, response);
             if call != Call::Record {
-                let calls = &mut *services.calls.borrow_mut();
+                let calls = &mut services.noted.borrow_mut().calls;
                 calls.fetch.add(took.saturating_sub(wait), response.ok);
             }
         };
@@ -142,7 +140,7 @@ impl<M: Memory> Host<M> {
     /// `writeDataPoint`: returns at once.
     pub fn write_point(&self, dataset: &AnalyticsEngine, record: Record) {
         dataset.write(record);
-        let calls = &mut *self.services.calls.borrow_mut();
+        let calls = &mut self.services.noted.borrow_mut().calls;
         calls.record.add(Duration::ZERO, true);
         calls.write.add(Duration::ZERO, true);
     }
@@ -160,27 +158,28 @@ impl<M: Memory> Host<M> {
     pub fn run(&self, work: impl Future<Output = ()> + 'static) {
         let services = Rc::clone(&self.services);
         self.context
-            .run(work, move || services.calls.borrow_mut().hung += 1);
+            .run(work, move || services.noted.borrow_mut().calls.hung += 1);
     }
 }
 
 impl Services {
     /// Counts a call that is answered now.
-    #[inline]
+    #[inline(always)]
     fn note(&self, call: Call, took: Duration, response: Response) {
-        let at = self.sim.now();
-        let calls = &mut *self.calls.borrow_mut();
+        let Noted { calls, log } = &mut *self.noted.borrow_mut();
         calls.of(call).add(took, response.ok);
         if let Some(as_of) = response.as_of {
-            let age_ns = at.nanos_since(as_of);
+            let age_ns = self.sim.now().nanos_since(as_of);
             calls.answer_age.latencies.add_nanos(age_ns);
         }
-        self.call_log.borrow_mut().note(Answered {
-            call,
-            at,
-            took,
-            ok: response.ok,
-        });
+        if log.is_open() {
+            log.note(Answered {
+                call,
+                at: self.sim.now(),
+                took,
+                ok: response.ok,
+            });
+        }
     }
 }
 
@@ -270,7 +269,7 @@ impl Kv for Watched {
         let start = self.services.sim.now();
         let done = self.handle.put(key, value, options).await;
         let took = self.services.sim.now().since(start);
-        let calls = &mut *self.services.calls.borrow_mut();
+        let calls = &mut self.services.noted.borrow_mut().calls;
         calls.write.add(took, done.is_ok());
         done
     }

@@ -11,7 +11,7 @@ pub(crate) mod idle;
 pub mod telemetry;
 
 use crate::Defect;
-pub use calls::{Answered, Call, CallLog, CallStats, Calls};
+pub use calls::{Answered, Call, CallLog, CallStats, Calls, Noted};
 pub use host::{Host, Ports, Response, Services};
 
 use crate::cloud::kv::KvStore;

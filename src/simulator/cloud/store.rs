@@ -259,14 +259,15 @@ pub enum Handle {
     Queue(QueueHandle),
 }
 
-/// The same call on whatever the handle is.
+/// The same call on whatever the handle is. A future is as large as the largest that it may await: those of other stores
+/// than Workers KV are kept elsewhere, so that its own, which most runs make, are small.
 macro_rules! forward {
     ($handle:expr, $kv:ident => $call:expr) => {
         match $handle {
-            Handle::Kv($kv) => $call,
-            Handle::Objects($kv) => $call,
-            Handle::Database($kv) => $call,
-            Handle::Queue($kv) => $call,
+            Handle::Kv($kv) => $call.await,
+            Handle::Objects($kv) => Box::pin($call).await,
+            Handle::Database($kv) => Box::pin($call).await,
+            Handle::Queue($kv) => Box::pin($call).await,
         }
     };
 }
@@ -277,15 +278,15 @@ impl Kv for Handle {
         keys: &[&str],
         options: ReadOptions,
     ) -> Result<Vec<Option<Value>>, KvError> {
-        forward!(self, kv => kv.read(keys, options).await)
+        forward!(self, kv => kv.read(keys, options))
     }
 
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
-        forward!(self, kv => kv.put(key, value, options).await)
+        forward!(self, kv => kv.put(key, value, options))
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
-        forward!(self, kv => kv.delete(key).await)
+        forward!(self, kv => kv.delete(key))
     }
 
     async fn list(
@@ -294,6 +295,6 @@ impl Kv for Handle {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<ListPage, KvError> {
-        forward!(self, kv => kv.list(prefix, cursor, limit).await)
+        forward!(self, kv => kv.list(prefix, cursor, limit))
     }
 }

@@ -46,7 +46,7 @@ impl<A: Application> World<A> {
             None | Some(0) => f64::NAN,
             Some(allowed) => wanted.get(item) as f64 / allowed as f64,
         };
-        let mut calls = self.services.calls.take();
+        let mut calls = std::mem::take(&mut self.services.noted.borrow_mut().calls);
         calls.merge(&self.calls_before);
         let counters = self.counters().since(&self.before.counters);
         let values = self.store().values();

@@ -20,8 +20,21 @@ impl<A: Application> World<A> {
     /// Counts the wait for an isolate to start, if a request had one, and writes the invocation down, if there is room.
     #[inline]
     fn note_served(&mut self, isolate: u64, wait: Duration, busy: Duration, is_request: bool) {
+        if !wait.is_zero() || self.serves_left > 0 {
+            self.note_first_served(isolate, wait, busy, is_request);
+        }
+    }
+
+    #[cold]
+    fn note_first_served(
+        &mut self,
+        isolate: u64,
+        wait: Duration,
+        busy: Duration,
+        is_request: bool,
+    ) {
         if is_request && !wait.is_zero() {
-            let calls = &mut *self.services.calls.borrow_mut();
+            let calls = &mut self.services.noted.borrow_mut().calls;
             calls.cold_start.add(wait, true);
         }
         if self.serves_left > 0 {

@@ -296,7 +296,7 @@ impl<A: Application> Run<'_, A> {
         let (point, timeline) = (self.point, self.world.timeline);
         let end = timeline.origin + point.scenario.horizon(point.traffic);
         let mut arrivals = arrivals(&point, timeline.start);
-        while let Some(arrival) = arrivals.next_arrival() {
+        while let Some(arrival) = arrivals.next_apart() {
             if arrival.at >= end {
                 break;
             }
@@ -305,6 +305,10 @@ impl<A: Application> Run<'_, A> {
             }
             seen(&arrival);
             self.arrive(&arrival);
+            while let Some(part) = arrivals.next_attached() {
+                seen(&part);
+                self.arrive_with_the_last(&part);
+            }
         }
         Ok(end)
     }
@@ -331,15 +335,27 @@ impl<A: Application> Run<'_, A> {
     /// the order of their times.
     #[inline]
     pub fn arrive(&mut self, arrival: &Arrival) {
-        let timeline = self.world.timeline;
-        self.arrivals += 1;
-        if !self.measuring && arrival.at >= timeline.origin {
+        if !self.measuring && arrival.at >= self.world.timeline.origin {
             self.start_measuring();
         }
         let (executor, world) = (&self.executor, &mut self.world);
         self.triggers.run_until(arrival.at, executor, world);
-        if arrival.at >= timeline.queries_from || matches!(arrival.kind, ArrivalKind::Record { .. })
-        {
+        self.let_in(arrival);
+    }
+
+    /// The same for what comes at the time of the last arrival: all is done that was due before that, and what is due
+    /// now is what that has begun.
+    #[inline]
+    fn arrive_with_the_last(&mut self, arrival: &Arrival) {
+        self.executor.run_until(arrival.at);
+        self.let_in(arrival);
+    }
+
+    #[inline]
+    fn let_in(&mut self, arrival: &Arrival) {
+        self.arrivals += 1;
+        let is_record = matches!(arrival.kind, ArrivalKind::Record { .. });
+        if is_record || arrival.at >= self.world.timeline.queries_from {
             self.world.handle(arrival);
         }
     }
@@ -372,7 +388,7 @@ impl<A: Application> Run<'_, A> {
         let observed = Observed {
             samples: std::mem::take(&mut self.world.samples),
             traces: self.world.services.tracer.borrow_mut().take_spans(),
-            calls: self.world.services.call_log.borrow_mut().take(),
+            calls: self.world.services.noted.borrow_mut().log.take(),
             served: std::mem::take(&mut self.world.served),
         };
         let period = end.since(self.world.timeline.origin);

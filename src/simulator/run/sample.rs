@@ -19,7 +19,7 @@ impl<A: Application> World<A> {
     /// Writes down what the interval since the last sample showed; at the first time, when queries
     /// begin, only the state then, so that what was recorded before is in no interval.
     pub(super) fn sample(&mut self) {
-        let calls = self.services.calls.take();
+        let calls = std::mem::take(&mut self.services.noted.borrow_mut().calls);
         self.calls_before.merge(&calls);
         let next = LastSample {
             at: self.services.sim.now(),

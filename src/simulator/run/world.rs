@@ -30,7 +30,7 @@ use super::series::Sample;
 use super::{Phases, Point, Served, SteadyStorage};
 use crate::Defect;
 use crate::app::telemetry::{Points, Telemetry};
-use crate::app::{Application, CallLog, Calls, Gauges, Host, Services, View};
+use crate::app::{Application, CallLog, Calls, Gauges, Host, Noted, Services, View};
 use crate::cloud::durable_object::DurableObject;
 use crate::cloud::fleet::{FleetCounters, Isolate};
 use crate::cloud::kv::{BillingRules, Consistency, DailyQuota, KvConfig, KvMeter};
@@ -203,8 +203,7 @@ impl Ground<'_> {
                 streams.stream("archive.latency"),
             ),
             store: Rc::new(store),
-            calls: RefCell::default(),
-            call_log: RefCell::default(),
+            noted: RefCell::default(),
             tracer: RefCell::default(),
             sim,
         };
@@ -235,7 +234,6 @@ impl<A: Application> World<A> {
     /// Forgets what was measured during the warm-up.
     pub(super) fn start_measuring(&mut self, traces: usize) {
         *self.services.tracer.borrow_mut() = Tracer::new(traces);
-        *self.services.call_log.borrow_mut() = CallLog::new(traces);
         self.served = Vec::new();
         self.serves_left = traces;
         // Where samples are taken, one has just been.
@@ -246,7 +244,10 @@ impl<A: Application> World<A> {
         self.steady_storage.start_measuring(bespoken);
         self.store().forget_peaks();
         self.arrived = Arrived::default();
-        *self.services.calls.borrow_mut() = Calls::default();
+        *self.services.noted.borrow_mut() = Noted {
+            calls: Calls::default(),
+            log: CallLog::new(traces),
+        };
         self.calls_before = Calls::default();
         self.runtime.reset_peaks();
         let missing = self.app.missing(&self.view(Duration::ZERO));

@@ -308,14 +308,23 @@ impl WorkloadStream {
     /// The next arrival; `None` if nothing will ever come.
     #[inline]
     pub fn next_arrival(&mut self) -> Option<Arrival> {
-        let arrival = |at, kind| Arrival {
-            at,
+        self.next_attached().or_else(|| self.next_apart())
+    }
+
+    /// The next of those that come with the last record, in the same request.
+    #[inline]
+    pub fn next_attached(&mut self) -> Option<Arrival> {
+        let kind = self.sides.next_attached()?;
+        Some(Arrival {
+            at: self.last_record,
             place: None,
             kind,
-        };
-        if let Some(kind) = self.sides.next_attached() {
-            return Some(arrival(self.last_record, kind));
-        }
+        })
+    }
+
+    /// The next that comes apart, once there is no more that comes with the last.
+    #[inline]
+    pub fn next_apart(&mut self) -> Option<Arrival> {
         if let Some(own) = self.sides.next_before(self.next_record) {
             return Some(own);
         }
@@ -323,7 +332,11 @@ impl WorkloadStream {
         self.last_record = at;
         self.next_record = self.records.next_at();
         self.sides.with_a_record();
-        Some(arrival(at, self.mix.draw()))
+        Some(Arrival {
+            at,
+            place: None,
+            kind: self.mix.draw(),
+        })
     }
 }
 

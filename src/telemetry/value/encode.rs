@@ -7,7 +7,7 @@ use crate::totals::Totals;
 pub(in super::super) fn encode<'a>(
     providers: impl Iterator<Item = (&'a str, &'a Totals)>,
 ) -> Vec<u8> {
-    let mut out = begin();
+    let mut out = begin(0);
     for (name, totals) in providers {
         let run = totals.latency.trimmed();
         out.reserve(name.len() + 64 + 2 * run.bins.len());
@@ -19,8 +19,9 @@ pub(in super::super) fn encode<'a>(
     out
 }
 
-pub(super) fn begin() -> Vec<u8> {
-    let mut out = Vec::with_capacity(1_024);
+/// A text that has not begun, of so many letters or more.
+pub(super) fn begin(letters: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(letters.max(1_024));
     out.push(FORM);
     out
 }

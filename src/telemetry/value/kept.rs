@@ -13,13 +13,16 @@ use crate::sketch::{Run, Sketch};
 #[derive(Debug, Default)]
 pub(in super::super) struct Kept {
     providers: Vec<Option<Blocks>>,
+    /// How long the text was when it was written last.
+    length: usize,
 }
 
 impl Kept {
     /// What is to be stored of a total: one that is the same as when it was written last but for what was
     /// [noted](Kept::note).
     pub(in super::super) fn encode(&mut self, total: &Aggregate, names: &ProviderNames) -> Vec<u8> {
-        let mut out = begin();
+        // It grows by little.
+        let mut out = begin(self.length + self.length / 16);
         for (index, name, totals) in total.numbered(names) {
             if self.providers.len() <= index {
                 self.providers.resize_with(index + 1, || None);
@@ -30,6 +33,7 @@ impl Kept {
             write_head(&mut out, name, totals, blocks.first, blocks.starts.len());
             out.extend_from_slice(&blocks.text);
         }
+        self.length = out.len();
         out
     }
 

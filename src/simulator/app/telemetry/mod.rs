@@ -124,6 +124,7 @@ impl Telemetry {
         host::Host::new(collector)
     }
 
+    #[inline]
     fn query(&self, query: Query, host: &Host<Isolate>) {
         let answer = host.memory().reader().query(query, host);
         if let Answer::Now(_) = answer {
@@ -134,17 +135,6 @@ impl Telemetry {
             as_of: answer.ok().map(|metrics| metrics.as_of),
         });
         host.respond(query.into(), response);
-    }
-}
-
-/// What an arrival asks for; nothing if it is a request to be recorded.
-fn query_of(arrival: ArrivalKind) -> Option<Query> {
-    match arrival {
-        ArrivalKind::Record { .. } => None,
-        ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => Some(Query::Metrics),
-        ArrivalKind::AnalyticsQuery => Some(Query::Analytics),
-        // What a health report makes of the metrics takes no time here.
-        ArrivalKind::HealthCheck => Some(Query::Health),
     }
 }
 
@@ -182,26 +172,31 @@ impl Application for Telemetry {
         }
     }
 
-    #[inline]
+    // Compiled here, and once: not again where a run is driven from, which need not be optimised.
+    #[inline(never)]
     fn handle(&self, arrival: ArrivalKind, host: &Host<Isolate>) {
-        if let Some(query) = query_of(arrival) {
-            return self.query(query, host);
-        }
-        if let ArrivalKind::Record {
-            provider,
-            latency,
-            success,
-            tokens,
-        } = arrival
-        {
-            let provider = self.providers[usize::from(provider)];
-            let writer = &host.memory().writer;
-            let recorded = writer.record(provider, latency, success, tokens, host);
-            let response = recorded.map(|recorded| Response {
-                ok: recorded.is_ok(),
-                as_of: None,
-            });
-            host.respond(Call::Record, response);
+        match arrival {
+            ArrivalKind::Record {
+                provider,
+                latency,
+                success,
+                tokens,
+            } => {
+                let provider = self.providers[usize::from(provider)];
+                let writer = &host.memory().writer;
+                let recorded = writer.record(provider, latency, success, tokens, host);
+                let response = recorded.map(|recorded| Response {
+                    ok: recorded.is_ok(),
+                    as_of: None,
+                });
+                host.respond(Call::Record, response);
+            }
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
+                self.query(Query::Metrics, host);
+            }
+            ArrivalKind::AnalyticsQuery => self.query(Query::Analytics, host),
+            // What a health report makes of the metrics takes no time here.
+            ArrivalKind::HealthCheck => self.query(Query::Health, host),
         }
     }
 

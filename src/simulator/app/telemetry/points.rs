@@ -1,6 +1,5 @@
 //! The same work on Analytics Engine: a data point for each request, and queries in SQL.
 
-use super::query_of;
 use crate::Defect;
 use crate::app::{Application, Beyond, Cron, Gauges, Host, Response, View};
 use crate::cloud::analytics::AnalyticsEngine;
@@ -128,26 +127,29 @@ impl Application for Points {
     }
 
     fn handle(&self, arrival: ArrivalKind, host: &Host<Answers>) {
-        if let Some(query) = query_of(arrival) {
-            return self.query(query, host);
-        }
-        if let ArrivalKind::Record {
-            provider,
-            latency,
-            success,
-            tokens,
-        } = arrival
-        {
-            let record = Record {
-                at: host.clock().now(),
-                provider: self.providers[usize::from(provider)],
+        match arrival {
+            ArrivalKind::Record {
+                provider,
                 latency,
                 success,
                 tokens,
-            };
-            let written = &host.memory().written;
-            written.set(written.get() + 1);
-            host.write_point(dataset_of(host.store()), record);
+            } => {
+                let record = Record {
+                    at: host.clock().now(),
+                    provider: self.providers[usize::from(provider)],
+                    latency,
+                    success,
+                    tokens,
+                };
+                let written = &host.memory().written;
+                written.set(written.get() + 1);
+                host.write_point(dataset_of(host.store()), record);
+            }
+            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
+                self.query(Query::Metrics, host);
+            }
+            ArrivalKind::AnalyticsQuery => self.query(Query::Analytics, host),
+            ArrivalKind::HealthCheck => self.query(Query::Health, host),
         }
     }
 

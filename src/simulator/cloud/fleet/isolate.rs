@@ -35,26 +35,28 @@ impl EndCause {
     ];
 }
 
-/// An isolate with what lives in its memory.
+/// An isolate with what lives in its memory. What each request looks at comes first, close together: where many
+/// isolates take turns, nothing of theirs is in the nearest cache.
+#[repr(C)]
 pub struct Isolate<T> {
-    /// The place it runs in.
-    pub place: usize,
-    /// A number that no other isolate has had.
-    pub number: u64,
-    /// What lives in its memory.
-    pub memory: T,
-    /// From when on it can serve; before that it starts.
-    pub ready_at: Timestamp,
-    pub(super) last_use: Cell<Timestamp>,
-    /// Ends of the requests under way whose length is known, and of some that are over.
-    ends: RefCell<Vec<Timestamp>>,
-    /// Not after the earliest of them.
-    next_end: Cell<Timestamp>,
-    /// Invocations under way that end on their own.
-    open: Cell<u32>,
-    tasks: RefCell<Vec<TaskId>>,
     pub(super) draining: Cell<bool>,
     pub(super) ended: Cell<bool>,
+    /// Invocations under way that end on their own.
+    open: Cell<u32>,
+    /// From when on it can serve; before that it starts.
+    pub ready_at: Timestamp,
+    /// Ends of the requests under way whose length is known, and of some that are over.
+    ends: RefCell<Vec<Timestamp>>,
+    /// What lives in its memory.
+    pub memory: T,
+    /// A number that no other isolate has had.
+    pub number: u64,
+    /// The place it runs in.
+    pub place: usize,
+    pub(super) last_use: Cell<Timestamp>,
+    /// Not after the earliest of the ends.
+    next_end: Cell<Timestamp>,
+    tasks: RefCell<Vec<TaskId>>,
 }
 
 impl<T> Isolate<T> {
@@ -81,7 +83,7 @@ impl<T> Isolate<T> {
     }
 
     /// Requests under way at `now`.
-    #[inline]
+    #[inline(never)]
     pub fn concurrency(&self, now: Timestamp) -> u32 {
         let mut ends = self.ends.borrow_mut();
         if self.next_end.get() <= now {
@@ -100,6 +102,7 @@ impl<T> Isolate<T> {
     }
 
     /// Notes a request that ends at `end`.
+    #[inline]
     pub(super) fn occupy_until(&self, end: Timestamp) {
         self.ends.borrow_mut().push(end);
         self.next_end.set(self.next_end.get().min(end));

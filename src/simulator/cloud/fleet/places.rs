@@ -3,45 +3,50 @@
 use crate::sim::random::StreamRng;
 use crate::units::Timestamp;
 use crate::workload::Shape;
-use rand::RngExt;
+use rand::Rng;
+use std::time::Duration;
 
-/// Parts of the unit interval whose first place is known.
-const PARTS: u8 = 64;
+/// Parts of the numbers that are drawn whose first place is known.
+const PARTS: usize = 64;
 
 /// Draws the place of a request by the shares of the hour.
 pub(super) struct Places {
     /// For each hour of the week, or once for all.
     hours: Vec<Shares>,
+    /// Whose shares are in force, and the end of that hour.
+    hour: usize,
+    until: Timestamp,
 }
 
-/// Shares of places, to be drawn by.
+/// Shares of places, to be drawn by: to one in 2^32.
 struct Shares {
-    /// Their cumulative upper ends.
-    upto: Vec<f64>,
+    /// The first number that is not of the place any more: of the last, and of one that has all, 2^32.
+    upto: Vec<u64>,
     /// The place in which each part begins: the place of a number is there, or not far behind.
-    first: Vec<u16>,
+    first: [u16; PARTS],
 }
 
 impl Shares {
-    fn new(upto: Vec<f64>) -> Self {
-        let place = |part: u8| {
-            let least = f64::from(part) / f64::from(PARTS);
-            upto.partition_point(|x| *x <= least) as u16
-        };
-        Shares {
-            first: (0..PARTS).map(place).collect(),
-            upto,
-        }
+    /// From the upper ends of the shares, as they follow each other up to 1.
+    fn new(upto: &[f64]) -> Self {
+        let upto: Vec<u64> = upto.iter().map(|x| (x * 2_f64.powi(32)) as u64).collect();
+        let last = upto.len() - 1;
+        let first = std::array::from_fn(|part| {
+            let least = part as u64 * (1 << 32) / PARTS as u64;
+            upto[..last].partition_point(|x| *x <= least) as u16
+        });
+        Shares { upto, first }
     }
 
-    /// The place that holds a number of at least 0 and less than 1.
+    /// The place of a number.
     #[inline]
-    fn place_of(&self, u: f64) -> usize {
-        let mut place = usize::from(self.first[(u * f64::from(PARTS)) as usize]);
-        while self.upto.get(place).is_some_and(|x| *x <= u) {
+    fn place_of(&self, number: u32) -> usize {
+        let last = self.upto.len() - 1;
+        let mut place = usize::from(self.first[number as usize >> 26]);
+        while place < last && self.upto[place] <= u64::from(number) {
             place += 1;
         }
-        place.min(self.upto.len() - 1)
+        place
     }
 }
 
@@ -62,24 +67,34 @@ impl Places {
                     sum
                 })
                 .collect();
-            Shares::new(upto.iter().map(|u| u / sum).collect())
+            Shares::new(&upto.iter().map(|u| u / sum).collect::<Vec<_>>())
         };
         let n = hours.as_ref().map_or(1, |h| h.len());
         Places {
             hours: (0..n).map(rates).collect(),
+            hour: 0,
+            until: Timestamp::EPOCH,
         }
     }
 
+    /// A place, and a number of 32 bits by which to draw further. Times must not go back.
     #[inline]
-    pub(super) fn draw(&self, now: Timestamp, rng: &mut StreamRng) -> usize {
-        let shares = match &self.hours[..] {
-            [only] => only,
-            hours => &hours[crate::workload::hour_of_week(now)],
-        };
-        if shares.upto.len() == 1 {
-            return 0;
+    pub(super) fn draw(&mut self, now: Timestamp, rng: &mut StreamRng) -> (usize, u32) {
+        if now >= self.until {
+            self.begin_hour(now);
         }
-        shares.place_of(rng.random())
+        let number = rng.next_u64();
+        let place = self.hours[self.hour].place_of((number >> 32) as u32);
+        (place, number as u32)
+    }
+
+    #[cold]
+    fn begin_hour(&mut self, now: Timestamp) {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        if self.hours.len() > 1 {
+            self.hour = crate::workload::hour_of_week(now);
+        }
+        self.until = now.floor_to(HOUR) + HOUR;
     }
 }
 
@@ -95,6 +110,8 @@ mod tests {
             vec![1e-7, 0.3, 0.0, 0.2, 1e-3, 0.4989999],
             vec![1.0 / 300.0; 300],
             vec![0.0, 1.0],
+            vec![1.0, 0.0],
+            vec![1.0],
         ] {
             let mut sum = 0.0;
             let upto = shares.iter().map(|share| {
@@ -103,17 +120,19 @@ mod tests {
             });
             let upto: Vec<f64> = upto.collect();
             let last = upto.len() - 1;
-            let shares = Shares::new(upto.clone());
+            let shares = Shares::new(&upto);
             let numbers = (0..10_000).map(|i| f64::from(i) / 10_000.0);
-            let ends = upto.iter().flat_map(|x| [x.next_down(), *x]);
-            let inside = |u: &f64| (0.0..1.0).contains(u);
-            for u in numbers
-                .chain(ends)
-                .chain([1.0_f64.next_down()])
-                .filter(inside)
+            let numbers = numbers.chain(upto.iter().copied());
+            let numbers = numbers.map(|u| (u * 2_f64.powi(32)) as u32);
+            for number in numbers
+                .flat_map(|n| [n.saturating_sub(1), n, n.saturating_add(1)])
+                .chain([u32::MAX])
             {
-                let found = upto.partition_point(|x| *x <= u).min(last);
-                assert_eq!(shares.place_of(u), found, "{u}");
+                // Whole numbers of 2^-32 are exact.
+                let u = f64::from(number) / 2_f64.powi(32);
+                let at = |x: &f64| (x * 2_f64.powi(32)).floor() / 2_f64.powi(32);
+                let found = upto.partition_point(|x| at(x) <= u).min(last);
+                assert_eq!(shares.place_of(number), found, "{number}");
             }
         }
     }

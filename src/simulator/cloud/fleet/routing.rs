@@ -11,7 +11,7 @@ use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use crate::workload::Shape;
-use rand::RngExt;
+use rand::Rng;
 use rand_distr::{Distribution, Exp1};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -24,12 +24,15 @@ type Machine<T> = Vec<Rc<Isolate<T>>>;
 pub struct Fleet<T: 'static> {
     sim: SimHandle,
     life: Option<Life>,
-    routing: Routing,
+    /// From how many requests on the shard server of a place is overloaded; none where there is none.
+    spill_at: Option<u32>,
     places: Places,
     /// The machines, those of a place together; `first[p]` is the first of place `p`, its shard
     /// server, and the others follow in the order in which requests spill over.
     machines: Vec<Machine<T>>,
     first: Vec<usize>,
+    /// The isolate of a fleet that has but one, which never ends.
+    only: Option<Rc<Isolate<T>>>,
     /// Isolates that take no more requests and have not ended.
     draining: Vec<Rc<Isolate<T>>>,
     place_rng: StreamRng,
@@ -95,11 +98,14 @@ impl<T: 'static> Fleet<T> {
             first.push(first.last().copied().unwrap_or(0) + *n as usize);
         }
         let deploy_every = spec.life.as_ref().and_then(|l| l.deploy_every);
+        let sharded = spec.life.as_ref();
+        let sharded = sharded.filter(|_| spec.routing() == Routing::Shard);
         let mut fleet = Fleet {
             places: Places::new(&spec.shares(), shape),
-            routing: spec.routing(),
+            spill_at: sharded.map(Life::spill_at),
             machines: (0..spec.isolates).map(|_| Vec::new()).collect(),
             first,
+            only: None,
             draining: Vec::new(),
             place_rng: streams.stream("fleet.place"),
             machine_rng: streams.stream("fleet.isolate"),
@@ -123,6 +129,9 @@ impl<T: 'static> Fleet<T> {
                 for machine in fleet.first[place]..fleet.first[place + 1] {
                     fleet.start(place, machine);
                 }
+            }
+            if let [machine] = &fleet.machines[..] {
+                fleet.only = machine.first().map(Rc::clone);
             }
         }
         fleet
@@ -148,38 +157,61 @@ impl<T: 'static> Fleet<T> {
     /// and keeps it busy for `busy`, and how long the request waits for it to start.
     #[inline]
     pub fn serve(&mut self, place: Option<u16>, busy: Duration) -> (Rc<Isolate<T>>, Duration) {
-        if self.machines.len() == 1 && self.life.is_none() {
-            return (Rc::clone(&self.machines[0][0]), Duration::ZERO);
+        match &self.only {
+            Some(only) => (Rc::clone(only), Duration::ZERO),
+            None => self.choose(place, busy),
         }
+    }
+
+    #[inline(never)]
+    fn choose(&mut self, place: Option<u16>, busy: Duration) -> (Rc<Isolate<T>>, Duration) {
         let now = self.sim.now();
-        let place = match place {
-            Some(place) => usize::from(place),
+        // The number by which a place is drawn has more bits than that takes: they say which machine it is.
+        let (place, number) = match place {
+            Some(place) => (usize::from(place), self.machine_rng.next_u32()),
             None => self.places.draw(now, &mut self.place_rng),
         };
         let machines = self.first[place]..self.first[place + 1];
+        let machine = match self.spill_at {
+            Some(spill_at) => self.shard(machines, now, spill_at),
+            None => {
+                let n = machines.len() as u64;
+                machines.start + ((u64::from(number) * n) >> 32) as usize
+            }
+        };
         let Some(life) = &self.life else {
-            let machine = self.machine_rng.random_range(machines);
             return (Rc::clone(&self.machines[machine][0]), Duration::ZERO);
         };
-        let (most, spill_at) = (life.max_concurrency, life.spill_at());
-        let machine = match self.routing {
-            Routing::Independent => {
-                let machine = self.machine_rng.random_range(machines);
-                self.clear_away(machine);
-                machine
-            }
-            Routing::Shard => self.shard(machines, now, spill_at),
+        let most = life.max_concurrency;
+        let first = self.machines[machine].first();
+        let isolate = match first.filter(|i| i.in_service() && i.has_room(most, now)) {
+            Some(first) => Rc::clone(first),
+            None => self.another(place, machine, most, now),
         };
-        let isolates = &self.machines[machine];
-        let free = isolates.iter().find(|i| i.has_room(most, now));
-        let isolate = match free {
-            Some(i) => Rc::clone(i),
-            None => self.start(place, machine),
+        let wait = if isolate.ready_at <= now {
+            Duration::ZERO
+        } else {
+            isolate.ready_at.since(now)
         };
-        let wait = isolate.ready_at.since(now);
-        isolate.last_use.set(isolate.last_use.get().max(now));
         isolate.occupy_until(now + wait + busy);
         (isolate, wait)
+    }
+
+    /// An isolate on a machine whose first is of no use.
+    #[inline(never)]
+    fn another(
+        &mut self,
+        place: usize,
+        machine: usize,
+        most: u32,
+        now: Timestamp,
+    ) -> Rc<Isolate<T>> {
+        self.clear_away(machine);
+        let mut isolates = self.machines[machine].iter();
+        match isolates.find(|i| i.has_room(most, now)) {
+            Some(isolate) => Rc::clone(isolate),
+            None => self.start(place, machine),
+        }
     }
 
     /// The shard server of a place, or the first machine after it that is not overloaded. If all

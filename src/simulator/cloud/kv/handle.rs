@@ -22,7 +22,7 @@ pub struct KvHandle {
     log: Option<OpLog>,
 }
 
-/// An operation under way: what it is for, and what it will be seen to have found.
+/// An operation under way, where it is written down: what it is for, and what it will be seen to have found.
 struct Asked<'a> {
     kind: OpKind,
     key: &'a str,
@@ -76,12 +76,12 @@ impl KvHandle {
     /// Waits for the answer to an operation that started now.
     async fn answer<T>(
         &self,
-        asked: Asked<'_>,
+        asked: Option<Box<Asked<'_>>>,
         (result, latency): (Result<T, KvError>, Duration),
     ) -> Result<T, KvError> {
         let start = self.store.clock().now();
         self.store.clock().sleep(latency).await;
-        if let Some(log) = &self.log {
+        if let (Some(log), Some(asked)) = (&self.log, asked) {
             log.push(Operation {
                 kind: asked.kind,
                 key: asked.key.to_owned(),
@@ -94,6 +94,12 @@ impl KvHandle {
             });
         }
         result
+    }
+
+    /// What is to be written down of an operation, if anything is.
+    fn asked<'a>(&self, kind: OpKind, key: &'a str) -> Option<Box<Asked<'a>>> {
+        let logs = self.log.is_some();
+        logs.then(|| Box::new(Asked::of(kind, key)))
     }
 
     /// Operations made so far; a bulk read counts once.
@@ -119,27 +125,31 @@ impl Kv for KvHandle {
     ) -> Result<Vec<Option<Value>>, KvError> {
         let _connection = self.begin().await?;
         let first = keys.first().copied().unwrap_or_default();
-        let mut asked = Asked::of(OpKind::Read, first);
-        asked.keys = keys.len();
+        let mut asked = self.asked(OpKind::Read, first);
         let note = |key: &str, sight: &Sight| {
-            if let Some(log) = &self.log {
+            if let (Some(log), Some(asked)) = (&self.log, &mut asked) {
                 asked.found.push(log.found(key, sight));
             }
         };
         let done = self.store.read(self.place, keys, options, note);
+        if let Some(asked) = &mut asked {
+            asked.keys = keys.len();
+        }
         self.answer(asked, done).await
     }
 
     async fn put(&self, key: &str, value: Vec<u8>, options: PutOptions) -> Result<(), KvError> {
         let _connection = self.begin().await?;
         let done = self.store.write(self.place, key, value, options);
-        self.answer(Asked::of(OpKind::Write, key), done).await
+        let asked = self.asked(OpKind::Write, key);
+        self.answer(asked, done).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
         let _connection = self.begin().await?;
         let done = self.store.delete(self.place, key);
-        self.answer(Asked::of(OpKind::Delete, key), done).await
+        let asked = self.asked(OpKind::Delete, key);
+        self.answer(asked, done).await
     }
 
     async fn list(
@@ -150,8 +160,8 @@ impl Kv for KvHandle {
     ) -> Result<ListPage, KvError> {
         let _connection = self.begin().await?;
         let done = self.store.list(self.place, prefix, cursor, limit);
-        let mut asked = Asked::of(OpKind::List, prefix);
-        if let (Some(_), (Ok(page), _)) = (&self.log, &done) {
+        let mut asked = self.asked(OpKind::List, prefix);
+        if let (Some(asked), (Ok(page), _)) = (&mut asked, &done) {
             asked.page = Some(Page {
                 from: cursor.map(str::to_owned),
                 keys: page.keys.len(),
