@@ -2,8 +2,9 @@
 //! hand-written loop of the same model, in the same process. Also the memory of long runs.
 //!
 //! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `real N`, `hand N` and
-//! `loop N` run the real components, the loop by hand or the loop without values alone, on N requests at 100M a month,
-//! `naive N` those under a policy that reads and writes for each, `single N` and `fleet N` recordings at 1B: for `benches/peers`, and to count instructions.
+//! `loop N` run the real components, the loop by hand or the loop without values alone, `naive N` the components under a
+//! policy that reads and writes for each request, on N requests at 100M a month; `single N` and `fleet N` recordings at
+//! 1B: for `benches/peers`, and to count instructions.
 
 use kvplan_simulator::models::quantity::{Count, Rate};
 use kvplan_simulator::models::{load, parse_overrides};

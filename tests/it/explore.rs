@@ -23,6 +23,7 @@ pub(crate) const GRID: [&str; 10] = [
     "policy=optimised,optimised-fleet,shared-key",
     "--set",
     "period.requests=500",
+    // Few records are lost by so few requests: with this seed more than a thousandth by what overwrites, else none.
     "--seed",
     "3",
 ];
@@ -313,7 +314,7 @@ fn a_page_of_the_folder_and_the_command_on_the_page_give_it_again() {
         .unwrap();
     assert_eq!(
         command,
-        "kvplan explore --scenario default --set period.requests=500 --replications 3 --seed 7 --vary traffic=100k,3M --vary isolates=1,2 --vary policy=optimised,optimised-fleet,shared-key"
+        "kvplan explore --scenario default --set period.requests=500 --replications 3 --seed 3 --vary traffic=100k,3M --vary isolates=1,2 --vary policy=optimised,optimised-fleet,shared-key"
     );
     // And on that of the report.
     assert!(report.contains(command), "the report has another command");

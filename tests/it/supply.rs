@@ -175,3 +175,46 @@ fn the_notices_have_the_text_of_each_licence() {
     assert!(bare.len() <= 12, "{bare:#?}");
     assert!(notices.contains("Apache License") && notices.contains("MIT License"));
 }
+
+/// The profile of a Worker inherits what a run is quick with, package by package.
+#[test]
+fn what_is_quick_in_a_run_is_small_in_a_worker() {
+    let metadata = metadata();
+    let names: BTreeMap<&str, &str> = list(&metadata["packages"])
+        .iter()
+        .map(|p| (p["id"].as_str().unwrap(), p["name"].as_str().unwrap()))
+        .collect();
+    let needs: BTreeMap<&str, &Value> = list(&metadata["resolve"]["nodes"])
+        .iter()
+        .map(|node| (node["id"].as_str().unwrap(), &node["deps"]))
+        .collect();
+    let mut linked = BTreeSet::new();
+    let worker = names.iter().find(|(_, name)| **name == "kvplan-worker");
+    let mut next = vec![*worker.unwrap().0];
+    while let Some(id) = next.pop() {
+        if linked.insert(names[id]) {
+            // Not what tests need, nor what runs when it is built.
+            let needed = list(needs[id])
+                .iter()
+                .filter(|dep| list(&dep["dep_kinds"]).iter().any(|k| k["kind"].is_null()));
+            next.extend(needed.map(|dep| dep["pkg"].as_str().unwrap()));
+        }
+    }
+    assert!(linked.contains("kvplan-telemetry") && linked.contains("serde_json"));
+    let manifest: toml::Table = toml::from_str(&file("Cargo.toml")).unwrap();
+    let of = |profile: &str| -> BTreeSet<String> {
+        let packages = manifest["profile"][profile]["package"].as_table();
+        packages.unwrap().keys().cloned().collect()
+    };
+    let quick = of("release");
+    let quick: BTreeSet<&String> = quick
+        .iter()
+        .filter(|p| linked.contains(p.as_str()))
+        .collect();
+    let small = of("worker");
+    let not: Vec<_> = quick.into_iter().filter(|p| !small.contains(*p)).collect();
+    assert!(
+        not.is_empty(),
+        "quick in `release`, not small in `worker`: {not:?}"
+    );
+}

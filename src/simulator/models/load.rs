@@ -130,10 +130,15 @@ fn parse<T: Model>(label: &str, text: &str) -> Result<T, ConfigError> {
         message,
     };
     let line_of = |e: &toml::de::Error| e.span().map(|span| line_at(text, span.start));
-    let deserializer =
-        toml::Deserializer::parse(text).map_err(|e| fail(None, line_of(&e), plain(e.message())))?;
-    let model: T = T::deserialize(deserializer)
-        .map_err(|e| fail(field_of(text, &e), line_of(&e), plain(e.message())))?;
+    let read = |text: &str| T::deserialize(toml::Deserializer::parse(text)?);
+    let model = read(text).map_err(|e| {
+        let refusal = |text: &str| Some(read(text).err()?.message().to_owned());
+        fail(
+            field_of(text, &e, &refusal),
+            line_of(&e),
+            plain(e.message()),
+        )
+    })?;
     model.validate().map_err(|e| {
         let line = line_of_field(text, &e.field);
         fail(Some(e.field), line, e.message)

@@ -46,10 +46,13 @@ type Key<'i> = Spanned<DeString<'i>>;
 /// A key, its value, and the keys that lead on from there.
 type Led<'t, 'i> = (&'t Key<'i>, &'t Spanned<DeValue<'i>>, Option<&'t str>);
 
+/// The message with which a text is refused, if it is.
+pub(super) type Refusal<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// The field that an error is about, such as `providers[1].share`; none if that is the whole document. The reader of
 /// TOML tells the keys that led to it; an element of a list, and a key that should not be there, are found by where
-/// they stand.
-pub(super) fn field_of(text: &str, error: &Error) -> Option<String> {
+/// they stand. Of some elements it tells only the list: then `refusal` says of which beginnings of it the same is said.
+pub(super) fn field_of(text: &str, error: &Error, refusal: Refusal) -> Option<String> {
     let told = keys_of(error);
     let mut keys = told.as_deref();
     // What is missing in the whole document is nowhere.
@@ -57,8 +60,8 @@ pub(super) fn field_of(text: &str, error: &Error) -> Option<String> {
     let at = at.unwrap_or(usize::MAX..usize::MAX);
     let document = DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
-    let mut path = String::new();
-    loop {
+    let mut path = Vec::new();
+    'path: loop {
         let led = table.iter().filter_map(|(key, value)| {
             let rest = keys?.strip_prefix(key.get_ref().as_ref())?;
             let rest = (!rest.is_empty()).then(|| rest.strip_prefix('.'));
@@ -67,30 +70,87 @@ pub(super) fn field_of(text: &str, error: &Error) -> Option<String> {
         });
         // A key may have full stops of its own.
         let led = led.max_by_key(|(_, value, _)| holds(value, &at));
-        // What is of a variant is told without its name.
-        let (key, value, rest) = match led.or_else(|| within(table, &at)) {
-            Some(next) => next,
-            None => break,
+        // The keys do not name variants.
+        let Some((key, mut value, rest)) = led.or_else(|| within(table, &at)) else {
+            break;
         };
-        step(&mut path, key.get_ref());
+        path.push(Step::Key(key.get_ref()));
         if key.span() == at {
             break;
         }
         keys = rest;
-        let mut value = value.get_ref();
-        while let DeValue::Array(items) = value {
+        while let DeValue::Array(items) = value.get_ref() {
+            if value.span() == at {
+                let said = error.message();
+                path.extend(culprit(text, &path, items.len(), said, refusal).map(Step::Index));
+                break 'path;
+            }
             let Some(i) = items.iter().position(|item| holds(item, &at)) else {
-                break;
+                break 'path;
             };
-            path.push_str(&format!("[{i}]"));
-            value = items[i].get_ref();
+            path.push(Step::Index(i));
+            value = &items[i];
         }
-        let DeValue::Table(inner) = value else {
+        let DeValue::Table(inner) = value.get_ref() else {
             break;
         };
         table = inner;
     }
-    Some(path).filter(|path| !path.is_empty())
+    (!path.is_empty()).then(|| written(&path))
+}
+
+/// A step on the way to a field.
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// Steps as they are written.
+fn written(path: &[Step]) -> String {
+    let mut all = String::new();
+    for step in path {
+        match step {
+            Step::Key(key) if all.is_empty() => all.push_str(key),
+            Step::Key(key) => all.extend([".", key]),
+            Step::Index(i) => all.push_str(&format!("[{i}]")),
+        }
+    }
+    all
+}
+
+/// The element by which a list of so many is refused: the last of the shortest beginning of which the same is said. None
+/// if that is said of the list without elements, too.
+fn culprit(text: &str, path: &[Step], n: usize, said: &str, refusal: Refusal) -> Option<usize> {
+    let document: toml::Table = text.parse().ok()?;
+    let is_wrong = |k: usize| {
+        let mut document = toml::Value::Table(document.clone());
+        let mut value = Some(&mut document);
+        for step in path {
+            value = value.and_then(|v| match step {
+                Step::Key(key) => v.get_mut(*key),
+                Step::Index(i) => v.get_mut(*i),
+            });
+        }
+        if let Some(toml::Value::Array(items)) = value {
+            items.truncate(k);
+        }
+        let text = document.as_table().map(toml::Table::to_string);
+        text.and_then(|text| refusal(&text))
+            .is_some_and(|other| other == said)
+    };
+    let (mut right, mut wrong) = (0, n);
+    if is_wrong(right) || !is_wrong(wrong) {
+        return None;
+    }
+    while wrong - right > 1 {
+        let k = right + (wrong - right) / 2;
+        if is_wrong(k) {
+            wrong = k;
+        } else {
+            right = k;
+        }
+    }
+    Some(wrong - 1)
 }
 
 /// The key of a table that something is, or in whose value it stands. A table of the same place is not in it: one
@@ -115,14 +175,6 @@ fn holds(value: &Spanned<DeValue>, at: &Range<usize>) -> bool {
         }
 }
 
-/// Adds a key to a path.
-fn step(path: &mut String, key: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(key);
-}
-
 /// The keys that led to what an error is about, joined by full stops: it shows them where it has no text to show.
 fn keys_of(error: &Error) -> Option<String> {
     let mut error = error.clone();
@@ -135,6 +187,7 @@ fn keys_of(error: &Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::quantity::Count;
     use serde::Deserialize;
     use std::collections::BTreeMap;
 
@@ -151,6 +204,18 @@ mod tests {
         #[serde(default)]
         named: BTreeMap<String, Inner>,
         kind: Option<Kind>,
+        #[serde(default)]
+        checks: Vec<Check>,
+        #[serde(default)]
+        counts: Vec<Count>,
+    }
+
+    /// It is read as a whole before its fields are looked at.
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    enum Check {
+        Sized { size: u8 },
     }
 
     #[derive(Debug, Deserialize)]
@@ -221,10 +286,27 @@ mod tests {
                 "number = 1\nkind = { sized = { size = 300 } }",
                 Some("kind.sized.size"),
             ),
+            // Elements of which only the list is told.
+            (
+                "number = 1\n[[checks]]\nkind = \"sized\"\nsize = 1\n[[checks]]\nkind = \"sized\"",
+                Some("checks[1]"),
+            ),
+            (
+                "number = 1\n[[checks]]\nkind = \"sized\"\nextra = 1\n[[checks]]\nkind = \"sized\"",
+                Some("checks[0]"),
+            ),
+            (
+                "number = 1\ncounts = [\"10k\", \"1M\", \"oops\", \"3\", \"oops\"]",
+                Some("counts[2]"),
+            ),
+            ("[[number]]\n[[number]]", Some("number")),
+            ("number = []", Some("number")),
         ] {
-            let read = Outer::deserialize(toml::Deserializer::parse(text).unwrap());
-            let error = read.unwrap_err();
-            assert_eq!(field_of(text, &error).as_deref(), field, "{text}\n{error}");
+            let read = |text: &str| Outer::deserialize(toml::Deserializer::parse(text).unwrap());
+            let refusal = |text: &str| Some(read(text).err()?.message().to_owned());
+            let error = read(text).unwrap_err();
+            let found = field_of(text, &error, &refusal);
+            assert_eq!(found.as_deref(), field, "{text}\n{error}");
         }
     }
 

@@ -21,12 +21,12 @@ impl<A: Application> World<A> {
     #[inline]
     fn note_served(&mut self, isolate: u64, wait: Duration, busy: Duration, is_request: bool) {
         if !wait.is_zero() || self.serves_left > 0 {
-            self.note_first_served(isolate, wait, busy, is_request);
+            self.write_down_served(isolate, wait, busy, is_request);
         }
     }
 
     #[cold]
-    fn note_first_served(
+    fn write_down_served(
         &mut self,
         isolate: u64,
         wait: Duration,

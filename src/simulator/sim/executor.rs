@@ -48,7 +48,7 @@ pub use super::contexts::ContextId;
 use super::contexts::Contexts;
 pub use super::ready::TaskId;
 use super::ready::{ReadyQueue, TaskWaker};
-use super::timer::Timer;
+use super::timer::{Timer, Wakes};
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use std::cell::{Cell, RefCell};
@@ -90,6 +90,8 @@ struct Shared {
     suspects: RefCell<Vec<TaskId>>,
     /// The task being polled, and whether it is told that it hangs.
     running: Cell<Option<TaskId>>,
+    /// By what the waker of that task is known; it is never looked into.
+    running_waker: Cell<*const ()>,
     hung: Cell<bool>,
 }
 
@@ -129,6 +131,7 @@ impl Executor {
                 contexts: RefCell::default(),
                 suspects: RefCell::default(),
                 running: Cell::new(None),
+                running_waker: Cell::new(std::ptr::null()),
                 hung: Cell::new(false),
             }),
         }
@@ -176,9 +179,15 @@ impl Executor {
             if s.now.get() < timer.due {
                 s.now.set(timer.due);
             }
-            s.ready.enter(timer.context);
-            timer.waker.wake();
-            s.ready.enter(ContextId::NONE);
+            match timer.wakes {
+                // Nothing else is ready: it is its turn.
+                Wakes::Task(id) => self.poll(id, timer.context),
+                Wakes::Other(waker) => {
+                    s.ready.enter(timer.context);
+                    waker.wake();
+                    s.ready.enter(ContextId::NONE);
+                }
+            }
         }
         let next = s.timers.borrow().peek().map_or(NEVER, |Reverse(t)| t.due);
         s.next_due.set(next);
@@ -225,18 +234,20 @@ impl Executor {
             if slot.tenancy != id.tenancy || slot.stopped {
                 return; // finished, cancelled or stopped since it was woken
             }
-            match (slot.task.take(), slot.waker.clone()) {
+            match (slot.task.take(), slot.waker.take()) {
                 (Some(task), Some(waker)) => (task, waker),
                 _ => return,
             }
         };
         s.ready.enter(context);
         s.running.set(Some(id));
+        s.running_waker.set(waker.data());
         let done = task
             .as_mut()
             .poll(&mut Context::from_waker(&waker))
             .is_ready();
         s.running.set(None);
+        s.running_waker.set(std::ptr::null());
         s.ready.enter(ContextId::NONE);
         // A task may cancel itself while it runs; its tenancy is then over already.
         let mut slots = s.slots.borrow_mut();
@@ -246,6 +257,7 @@ impl Executor {
                 self.handle().vacate(slot, id.slot);
             } else {
                 slot.task = Some(task);
+                slot.waker = Some(waker);
                 if slot.home != ContextId::NONE && !slot.stopped && !s.has_timers(slot.home) {
                     s.suspects.borrow_mut().push(id);
                 }
@@ -465,11 +477,15 @@ impl Future for Sleep {
                     None => return Poll::Pending,
                 }
             }
+            let wakes = match s.running.get() {
+                Some(id) if s.running_waker.get() == cx.waker().data() => Wakes::Task(id),
+                _ => Wakes::Other(cx.waker().clone()),
+            };
             s.timers.borrow_mut().push(Reverse(Timer {
                 due: self.due,
                 order,
                 context,
-                waker: cx.waker().clone(),
+                wakes,
             }));
             s.next_due.set(s.next_due.get().min(self.due));
         }

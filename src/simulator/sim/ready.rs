@@ -34,13 +34,19 @@ impl ReadyQueue {
     }
 
     pub(super) fn push(&self, id: TaskId, context: ContextId) {
-        self.lock().push_back((id, context));
+        let mut tasks = self.lock();
+        tasks.push_back((id, context));
+        // Under the lock, so that it says what is there.
         self.any.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn pop(&self) -> Option<(TaskId, ContextId)> {
-        let next = self.lock().pop_front();
-        self.any.store(next.is_some(), Ordering::Relaxed);
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut tasks = self.lock();
+        let next = tasks.pop_front();
+        self.any.store(!tasks.is_empty(), Ordering::Relaxed);
         next
     }
 

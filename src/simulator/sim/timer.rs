@@ -1,6 +1,7 @@
 //! When a task is to be woken.
 
 use super::contexts::ContextId;
+use super::ready::TaskId;
 use crate::units::Timestamp;
 use std::cmp::Ordering;
 use std::task::Waker;
@@ -10,7 +11,15 @@ pub(super) struct Timer {
     pub(super) due: Timestamp,
     pub(super) order: u64,
     pub(super) context: ContextId,
-    pub(super) waker: Waker,
+    pub(super) wakes: Wakes,
+}
+
+/// What a timer wakes.
+pub(super) enum Wakes {
+    /// The task that set it, without the way round by its waker.
+    Task(TaskId),
+    /// Whatever the task that set it has between itself and its timers.
+    Other(Waker),
 }
 
 impl PartialEq for Timer {

@@ -19,7 +19,7 @@ pub(in super::super) fn encode<'a>(
     out
 }
 
-/// A text that has not begun, of so many letters or more.
+/// The beginning of a text, with room for so many letters, and for a thousand at least.
 pub(super) fn begin(letters: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(letters.max(1_024));
     out.push(FORM);

@@ -47,15 +47,15 @@ pub struct Isolate<T> {
     pub ready_at: Timestamp,
     /// Ends of the requests under way whose length is known, and of some that are over.
     ends: RefCell<Vec<Timestamp>>,
+    /// Not after the earliest of them.
+    next_end: Cell<Timestamp>,
+    pub(super) last_use: Cell<Timestamp>,
     /// What lives in its memory.
     pub memory: T,
     /// A number that no other isolate has had.
     pub number: u64,
     /// The place it runs in.
     pub place: usize,
-    pub(super) last_use: Cell<Timestamp>,
-    /// Not after the earliest of the ends.
-    next_end: Cell<Timestamp>,
     tasks: RefCell<Vec<TaskId>>,
 }
 

@@ -54,20 +54,25 @@ impl Places {
     pub(super) fn new(shares: &[(f64, i32)], shape: Option<&Shape>) -> Self {
         let zones = shares.iter().any(|s| s.1 != 0);
         let hours = shape.filter(|_| zones).map(Shape::hours_of_week);
-        let rates = |hour: usize| {
+        let rates = |hour: usize| -> Vec<f64> {
             let rate = |(share, zone): &(f64, i32)| match &hours {
                 Some(h) => share * h[(hour as i32 + zone).rem_euclid(h.len() as i32) as usize],
                 None => *share,
             };
+            shares.iter().map(rate).collect()
+        };
+        let rates = |hour: usize| {
+            let mut rates = rates(hour);
+            // Nobody asks anywhere: what comes all the same, as crons do, comes by the shares.
+            if rates.iter().all(|rate| *rate == 0.0) {
+                rates = shares.iter().map(|s| s.0).collect();
+            }
             let mut sum = 0.0;
-            let upto: Vec<f64> = shares
-                .iter()
-                .map(|s| {
-                    sum += rate(s);
-                    sum
-                })
-                .collect();
-            Shares::new(&upto.iter().map(|u| u / sum).collect::<Vec<_>>())
+            for rate in &mut rates {
+                sum += *rate;
+                *rate = sum;
+            }
+            Shares::new(&rates.iter().map(|upto| upto / sum).collect::<Vec<_>>())
         };
         let n = hours.as_ref().map_or(1, |h| h.len());
         Places {
@@ -135,5 +140,45 @@ mod tests {
                 assert_eq!(shares.place_of(number), found, "{number}");
             }
         }
+    }
+
+    /// The lower half of a number says which machine it is: as often one as the other, whatever the place.
+    #[test]
+    fn what_is_left_of_a_number_is_even_and_does_not_depend_on_the_place() {
+        let mut places = Places::new(&[(0.3, 0), (0.7, 0)], None);
+        let mut rng = crate::sim::random::Streams::new(1, 0).stream("places");
+        let mut counts = [[0.0_f64; 10]; 2];
+        let n = 100_000;
+        for _ in 0..n {
+            let (place, rest) = places.draw(Timestamp::EPOCH, &mut rng);
+            counts[place][((u64::from(rest) * 10) >> 32) as usize] += 1.0;
+        }
+        for (counts, share) in counts.iter().zip([0.03, 0.07]) {
+            for count in counts {
+                // Four standard deviations.
+                let (expected, sd) = (n as f64 * share, (n as f64 * share * (1.0 - share)).sqrt());
+                assert!((count - expected).abs() < 4.0 * sd, "{counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_an_hour_without_requests_places_are_those_of_the_shares() {
+        let shape = Shape {
+            hourly: (0..24).map(|h| f64::from(u8::from(h >= 6))).collect(),
+            daily: vec![1.0; 7],
+            utc_offset_h: 0,
+        };
+        let mut places = Places::new(&[(0.8, 0), (0.2, 1)], Some(&shape));
+        let mut rng = crate::sim::random::Streams::new(1, 0).stream("places");
+        let two = Timestamp::from_secs(2 * 3_600);
+        let first = (0..10_000)
+            .filter(|_| places.draw(two, &mut rng).0 == 0)
+            .count();
+        // Four standard deviations of 40.
+        assert!((7_840..=8_160).contains(&first), "{first}");
+        // From five on the second place has its six o'clock.
+        let five = Timestamp::from_secs(5 * 3_600);
+        assert!((0..100).all(|_| places.draw(five, &mut rng).0 == 1));
     }
 }

@@ -183,10 +183,9 @@ impl<T: 'static> Fleet<T> {
             return (Rc::clone(&self.machines[machine][0]), Duration::ZERO);
         };
         let most = life.max_concurrency;
-        let first = self.machines[machine].first();
-        let isolate = match first.filter(|i| i.in_service() && i.has_room(most, now)) {
-            Some(first) => Rc::clone(first),
-            None => self.another(place, machine, most, now),
+        let isolate = match &self.machines[machine][..] {
+            [only] if only.in_service() && only.has_room(most, now) => Rc::clone(only),
+            _ => self.among(place, machine, most, now),
         };
         let wait = if isolate.ready_at <= now {
             Duration::ZERO
@@ -197,15 +196,9 @@ impl<T: 'static> Fleet<T> {
         (isolate, wait)
     }
 
-    /// An isolate on a machine whose first is of no use.
+    /// An isolate on a machine that has not just the one that serves.
     #[inline(never)]
-    fn another(
-        &mut self,
-        place: usize,
-        machine: usize,
-        most: u32,
-        now: Timestamp,
-    ) -> Rc<Isolate<T>> {
+    fn among(&mut self, place: usize, machine: usize, most: u32, now: Timestamp) -> Rc<Isolate<T>> {
         self.clear_away(machine);
         let mut isolates = self.machines[machine].iter();
         match isolates.find(|i| i.has_room(most, now)) {
