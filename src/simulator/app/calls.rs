@@ -46,18 +46,12 @@ impl CallLog {
         }
     }
 
-    /// Whether there is room.
-    #[inline]
-    pub fn is_open(&self) -> bool {
-        self.left > 0
-    }
-
     /// Writes a call down, if there is room.
-    #[cold]
-    pub fn note(&mut self, answered: Answered) {
-        if self.is_open() {
+    #[inline]
+    pub fn note(&mut self, answered: impl FnOnce() -> Answered) {
+        if self.left > 0 {
             self.left -= 1;
-            self.calls.push(answered);
+            self.calls.push(answered());
         }
     }
 

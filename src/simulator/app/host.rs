@@ -172,14 +172,12 @@ impl Services {
             let age_ns = self.sim.now().nanos_since(as_of);
             calls.answer_age.latencies.add_nanos(age_ns);
         }
-        if log.is_open() {
-            log.note(Answered {
-                call,
-                at: self.sim.now(),
-                took,
-                ok: response.ok,
-            });
-        }
+        log.note(|| Answered {
+            call,
+            at: self.sim.now(),
+            took,
+            ok: response.ok,
+        });
     }
 }
 

@@ -13,7 +13,6 @@ pub(super) fn line_at(text: &str, offset: usize) -> usize {
 pub fn line_of_field(text: &str, field: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
     let mut offset = None;
-    let mut value: Option<&DeValue> = None;
     let mut table = Some(document.get_ref());
     for step in field.split('.') {
         let (name, index) = match step.strip_suffix(']').and_then(|s| s.split_once('[')) {
@@ -25,19 +24,15 @@ pub fn line_of_field(text: &str, field: &str) -> Option<usize> {
             break;
         };
         offset = Some(key.span().start);
-        value = Some(found.get_ref());
-        if let (Some(i), Some(DeValue::Array(items))) = (index, value)
+        let mut value = found.get_ref();
+        if let (Some(i), DeValue::Array(items)) = (index, value)
             && let Some(item) = items.get(i)
         {
             offset = Some(item.span().start);
-            value = Some(item.get_ref());
+            value = item.get_ref();
         }
-        table = match value {
-            Some(DeValue::Table(t)) => Some(t),
-            _ => None,
-        };
+        table = value.as_table();
     }
-    let _ = value;
     Some(line_at(text, offset?))
 }
 

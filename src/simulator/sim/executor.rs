@@ -88,10 +88,9 @@ struct Shared {
     contexts: RefCell<Contexts>,
     /// Tasks that were left waiting while their own context had no timer.
     suspects: RefCell<Vec<TaskId>>,
-    /// The task being polled, and whether it is told that it hangs.
-    running: Cell<Option<TaskId>>,
-    /// By what the waker of that task is known; it is never looked into.
-    running_waker: Cell<*const ()>,
+    /// The task being polled and by what its waker is known, which is never looked into; and whether it is told that it
+    /// hangs.
+    running: Cell<Option<(TaskId, *const ())>>,
     hung: Cell<bool>,
 }
 
@@ -131,7 +130,6 @@ impl Executor {
                 contexts: RefCell::default(),
                 suspects: RefCell::default(),
                 running: Cell::new(None),
-                running_waker: Cell::new(std::ptr::null()),
                 hung: Cell::new(false),
             }),
         }
@@ -240,14 +238,12 @@ impl Executor {
             }
         };
         s.ready.enter(context);
-        s.running.set(Some(id));
-        s.running_waker.set(waker.data());
+        s.running.set(Some((id, waker.data())));
         let done = task
             .as_mut()
             .poll(&mut Context::from_waker(&waker))
             .is_ready();
         s.running.set(None);
-        s.running_waker.set(std::ptr::null());
         s.ready.enter(ContextId::NONE);
         // A task may cancel itself while it runs; its tenancy is then over already.
         let mut slots = s.slots.borrow_mut();
@@ -377,7 +373,7 @@ impl SimHandle {
 
     /// Stops the task that is running, once it returns `Pending`.
     pub fn stop_this(&self) {
-        if let Some(id) = self.shared.running.get() {
+        if let Some((id, _)) = self.shared.running.get() {
             self.stop(id);
         }
     }
@@ -478,7 +474,7 @@ impl Future for Sleep {
                 }
             }
             let wakes = match s.running.get() {
-                Some(id) if s.running_waker.get() == cx.waker().data() => Wakes::Task(id),
+                Some((id, waker)) if waker == cx.waker().data() => Wakes::Task(id),
                 _ => Wakes::Other(cx.waker().clone()),
             };
             s.timers.borrow_mut().push(Reverse(Timer {

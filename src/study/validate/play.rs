@@ -2,9 +2,10 @@
 //!
 //! It knows ports only. On a real KV the clock is the system's; nothing here would mind a virtual one.
 
+use crate::app::telemetry::query_of;
 use crate::app::{Call, Calls};
 use crate::telemetry::aggregate::{Aggregate, ProviderNames};
-use crate::telemetry::host::{Answer, Enter, Host, Invocation, Query, Task};
+use crate::telemetry::host::{Answer, Enter, Host, Invocation, Task};
 use crate::telemetry::ports::{Clock, Kv, KvError, ReadOptions, WaitUntil};
 use crate::telemetry::record::ProviderId;
 use crate::units::Timestamp;
@@ -157,7 +158,7 @@ where
     }
 
     fn arrive(&self, kind: ArrivalKind) {
-        let query = match kind {
+        match kind {
             ArrivalKind::Record {
                 provider,
                 latency,
@@ -168,13 +169,14 @@ where
                 let recorded = self
                     .host
                     .record(provider, latency, success, tokens, &self.ports);
-                return self.respond(Call::Record, recorded);
+                self.respond(Call::Record, recorded);
             }
-            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => Query::Metrics,
-            ArrivalKind::AnalyticsQuery => Query::Analytics,
-            ArrivalKind::HealthCheck => Query::Health,
-        };
-        self.respond(query.into(), self.host.query(query, &self.ports));
+            other => {
+                if let Some(query) = query_of(other) {
+                    self.respond(query.into(), self.host.query(query, &self.ports));
+                }
+            }
+        }
     }
 
     /// Counts a call: at once if it is answered at once, which takes no time, as in a simulation.

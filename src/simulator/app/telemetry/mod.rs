@@ -138,6 +138,18 @@ impl Telemetry {
     }
 }
 
+/// What an arrival asks for; nothing if it is a request to be recorded.
+#[inline]
+pub fn query_of(arrival: ArrivalKind) -> Option<Query> {
+    match arrival {
+        ArrivalKind::Record { .. } => None,
+        ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => Some(Query::Metrics),
+        ArrivalKind::AnalyticsQuery => Some(Query::Analytics),
+        // What a health report makes of the metrics takes no time here.
+        ArrivalKind::HealthCheck => Some(Query::Health),
+    }
+}
+
 impl From<Query> for Call {
     fn from(query: Query) -> Self {
         match query {
@@ -191,12 +203,11 @@ impl Application for Telemetry {
                 });
                 host.respond(Call::Record, response);
             }
-            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
-                self.query(Query::Metrics, host);
+            other => {
+                if let Some(query) = query_of(other) {
+                    self.query(query, host);
+                }
             }
-            ArrivalKind::AnalyticsQuery => self.query(Query::Analytics, host),
-            // What a health report makes of the metrics takes no time here.
-            ArrivalKind::HealthCheck => self.query(Query::Health, host),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The same work on Analytics Engine: a data point for each request, and queries in SQL.
 
+use super::query_of;
 use crate::Defect;
 use crate::app::{Application, Beyond, Cron, Gauges, Host, Response, View};
 use crate::cloud::analytics::AnalyticsEngine;
@@ -145,11 +146,11 @@ impl Application for Points {
                 written.set(written.get() + 1);
                 host.write_point(dataset_of(host.store()), record);
             }
-            ArrivalKind::MetricsRead | ArrivalKind::MetricsWithRecord => {
-                self.query(Query::Metrics, host);
+            other => {
+                if let Some(query) = query_of(other) {
+                    self.query(query, host);
+                }
             }
-            ArrivalKind::AnalyticsQuery => self.query(Query::Analytics, host),
-            ArrivalKind::HealthCheck => self.query(Query::Health, host),
         }
     }
 
