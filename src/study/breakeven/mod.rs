@@ -17,9 +17,12 @@ use crate::run::measure::Outcome;
 use crate::run::scenario::Scenario;
 use crate::study::stats::crossing::Crossing;
 use crate::study::stats::pool::{Billing, EACH_SIDE};
-use crate::study::stats::root::{Onset, onset_of_runs};
+use crate::study::stats::root::{Onset, Search, onset_of_runs};
 use question::questions;
 use replication::{Replication, TOLERANCE};
+
+/// Replications that search by themselves; the others begin where these have found it.
+const PILOTS: usize = 2;
 
 /// A question about a policy, and its answer.
 #[derive(Debug, Clone)]
@@ -185,18 +188,27 @@ pub fn breakeven(
         .iter()
         .map(|(policy, question)| left_out(&cells, *policy, *question, levels.len()))
         .collect();
-    let onsets = work.silently().map(&mut replications, |replication| {
-        let mut onsets = Vec::new();
-        for ((policy, question), left_out) in questions.iter().zip(&left_out) {
-            let runs = runs(&levels, left_out);
-            onsets.push(match question {
-                Question::FirstQuota => None,
-                _ => Some(replication.onset(*policy, *question, &runs, settings)?),
-            });
-            work.finished();
-        }
-        Ok::<_, StudyError>(onsets)
-    })?;
+    let search = |replications: &mut [Replication], hints: &[Option<f64>]| {
+        work.silently().map(replications, |replication| {
+            let mut onsets = Vec::new();
+            for (i, (policy, question)) in questions.iter().enumerate() {
+                let runs = runs(&levels, &left_out[i]);
+                let hint = hints.get(i).copied().flatten();
+                onsets.push(match question {
+                    Question::FirstQuota => None,
+                    _ => Some(replication.onset(*policy, *question, (&runs, hint), settings)?),
+                });
+                work.finished();
+            }
+            Ok::<_, StudyError>(onsets)
+        })
+    };
+    let (pilots, others) = replications.split_at_mut(PILOTS.min(scenario.replications as usize));
+    let mut onsets = search(pilots, &[])?;
+    let hints: Vec<Option<f64>> = (0..questions.len())
+        .map(|i| typical(onsets.iter().filter_map(|o| o[i])))
+        .collect();
+    onsets.extend(search(others, &hints)?);
     let mut answers = Vec::new();
     for (i, (policy, question)) in questions.iter().enumerate() {
         let mut first = None;
@@ -219,6 +231,8 @@ pub fn breakeven(
                     *other,
                     fixed,
                     (&runs(&levels, &left_out[i]), least),
+                    // Where most replications have been.
+                    hints[i],
                 )?)
             }
             _ => None,
@@ -282,6 +296,18 @@ fn most_frequent(items: impl Iterator<Item = MeterItem>) -> Option<(MeterItem, u
         .max_by_key(|(_, n)| *n)
 }
 
+/// The geometric mean of where something begins to hold, of the replications in which it does.
+fn typical(onsets: impl Iterator<Item = Onset>) -> Option<f64> {
+    let logarithms: Vec<f64> = onsets
+        .filter_map(|o| match o {
+            Onset::At(x) => Some(x.ln()),
+            Onset::Already | Onset::Never => None,
+        })
+        .collect();
+    let n = logarithms.len();
+    (n > 0).then(|| (logarithms.iter().sum::<f64>() / n as f64).exp())
+}
+
 /// Where the mean saving over all replications is first above the fixed cost with 95% confidence.
 fn significant(
     plan: &Plan,
@@ -291,6 +317,7 @@ fn significant(
     other: usize,
     fixed: Money,
     (runs, least): (&[Vec<u64>], u64),
+    hint: Option<f64>,
 ) -> Result<Onset, StudyError> {
     // Where all replications have been.
     let of_each = replications
@@ -300,7 +327,13 @@ fn significant(
         all.retain(|x| of_one.binary_search(x).is_ok());
         all
     });
-    onset_of_runs(runs, least, &known.unwrap_or_default(), TOLERANCE, |x| {
+    let search = Search {
+        known: &known.unwrap_or_default(),
+        hint,
+        smooth: false,
+        tolerance: TOLERANCE,
+    };
+    onset_of_runs(runs, least, &search, |x| {
         let pairs = work.silently().map(&mut *replications, |r| {
             Ok::<[Usage; 2], StudyError>([r.usage(policy, x)?, r.usage(other, x)?])
         })?;

@@ -12,7 +12,7 @@ use crate::run::scenario::Scenario;
 use crate::sim::latencies::Bins;
 use crate::study::error::StudyError;
 use crate::study::replicate::Work;
-use crate::study::stats::root::{Onset, onset_of_runs};
+use crate::study::stats::root::{Onset, Search, onset_of_runs};
 use crate::telemetry::ports::OpKind;
 use std::collections::BTreeMap;
 
@@ -110,12 +110,12 @@ impl<'a> Replication<'a> {
         Ok(self.sample(false, other, traffic)?.cost - mine)
     }
 
-    /// From which traffic on a question holds.
+    /// From which traffic on a question holds: on these runs of levels, and probably near the hint.
     pub(super) fn onset(
         &mut self,
         policy: usize,
         question: Question,
-        runs: &[Vec<u64>],
+        (runs, hint): (&[Vec<u64>], Option<f64>),
         settings: &Settings,
     ) -> Result<Onset, StudyError> {
         let threshold = match question {
@@ -135,7 +135,14 @@ impl<'a> Replication<'a> {
         // Whether this one is the cheaper at the first level at which they differ.
         let mut cheaper_at_first = None;
         let least = settings.levels.first().map_or(0, |l| l.0);
-        onset_of_runs(runs, least, &known, TOLERANCE, |x| {
+        let search = Search {
+            known: &known,
+            hint,
+            // Use grows with traffic; what is refused or saved is nothing for a while.
+            smooth: matches!(question, Question::Quota(_) | Question::Allowance(_)),
+            tolerance: TOLERANCE,
+        };
+        onset_of_runs(runs, least, &search, |x| {
             Ok(match question {
                 Question::Quota(item) => {
                     self.sample(false, policy, x)?.demand[item as usize] / threshold - 1.0

@@ -33,10 +33,11 @@ pub enum Effort {
     Full,
 }
 
-/// The simulated points: where, and what all replications together gave.
+/// The simulated points: where, and what replications together gave, by how many: all there are, and
+/// those that all policies of a place have.
 #[derive(Debug, Clone, Default)]
 pub struct Cells {
-    points: BTreeMap<Key, Replications>,
+    points: BTreeMap<Key, BTreeMap<usize, Replications>>,
 }
 
 /// What is read off the replications of a point.
@@ -66,7 +67,7 @@ pub(super) struct Key {
 /// All replications of each point, in order, and its scenario.
 pub(super) type Outcomes<'a> = BTreeMap<Key, (&'a Scenario, Vec<Outcome>)>;
 
-/// What is kept of the replications of a point.
+/// What is kept of replications of a point.
 #[derive(Debug, Clone)]
 struct Replications {
     pooled: Pooled,
@@ -156,11 +157,8 @@ impl Plan {
         setups.filter_map(|s| Some((s.grid.as_str(), s.isolates, &s.scenarios.first()?.1)))
     }
 
-    /// The points of the replications that `which` gives of so many for a place.
-    pub(super) fn points(
-        &self,
-        which: impl Fn(&Place, u32) -> Range<u32>,
-    ) -> Vec<(Key, Point<'_>)> {
+    /// The points of the replications that `which` gives of so many.
+    pub(super) fn points(&self, which: impl Fn(&Key, u32) -> Range<u32>) -> Vec<(Key, Point<'_>)> {
         let mut points = Vec::new();
         for setup in &self.setups {
             for (traffic, scenario) in &setup.scenarios {
@@ -169,13 +167,13 @@ impl Plan {
                     isolates: setup.isolates,
                     traffic: *traffic,
                 };
-                let replications = which(&place, scenario.replications);
                 for policy in &scenario.policies {
                     let key = Key {
                         place: place.clone(),
                         policy: policy.name.clone(),
                     };
-                    points.extend(replications.clone().map(|replication| {
+                    let replications = which(&key, scenario.replications);
+                    points.extend(replications.map(|replication| {
                         let point = Point {
                             scenario,
                             policy,
@@ -304,36 +302,47 @@ fn with_period(
 }
 
 impl Cells {
-    /// What all replications of each point give together.
-    pub(super) fn of(outcomes: &Outcomes) -> Self {
-        let together = |(key, (scenario, outcomes)): (&Key, &(&Scenario, Vec<Outcome>))| {
-            let pooled = pooled(scenario, &outcomes.iter().collect::<Vec<_>>());
-            let usages = outcomes.iter().map(|o| o.usage.clone()).collect();
-            (key.clone(), Replications { pooled, usages })
-        };
+    /// What replications of each point give together.
+    pub(super) fn of(plan: &Plan, outcomes: &Outcomes) -> Self {
+        let points = outcomes.iter().map(|(key, (scenario, outcomes))| {
+            let first = plan.at_first(&key.place, scenario.replications) as usize;
+            let all = outcomes.len();
+            let together = [first.min(all), all].map(|n| {
+                let some: Vec<&Outcome> = outcomes[..n].iter().collect();
+                (n, some)
+            });
+            let by_number = BTreeMap::from(together).into_iter().map(|(n, some)| {
+                let pooled = pooled(scenario, &some);
+                let usages = some.into_iter().map(|o| o.usage.clone()).collect();
+                (n, Replications { pooled, usages })
+            });
+            (key.clone(), by_number.collect())
+        });
         Cells {
-            points: outcomes.iter().map(together).collect(),
+            points: points.collect(),
         }
     }
 
-    /// A reading of a point: what each replication contributes to it; none if the point was not
-    /// simulated.
-    pub fn column(
+    /// How many replications all of these policies have at a place; none if one was not simulated there.
+    pub(super) fn replications<'a>(
         &self,
-        grid: &str,
-        isolates: u32,
-        traffic: Count,
-        policy: &str,
+        place: &Place,
+        mut policies: impl Iterator<Item = &'a str>,
+    ) -> Option<usize> {
+        policies.try_fold(usize::MAX, |least, policy| {
+            let (n, _) = self.points.get(&place.under(policy))?.last_key_value()?;
+            Some(least.min(*n))
+        })
+    }
+
+    /// A reading of a point: what each of so many replications contributes to it; none if they were not simulated.
+    pub(super) fn column(
+        &self,
+        key: &Key,
+        replications: usize,
         reading: Reading,
     ) -> Option<Column> {
-        let place = Place {
-            grid: grid.to_owned(),
-            isolates,
-            traffic,
-        };
-        let policy = policy.to_owned();
-        let key = Key { place, policy };
-        let Replications { pooled, usages } = self.points.get(&key)?;
+        let Replications { pooled, usages } = self.points.get(key)?.get(&replications)?;
         Some(match reading {
             Reading::Of(Quantity::Metric(i)) => pooled.column(i),
             Reading::Of(Quantity::Used(item)) => Column {
@@ -347,6 +356,16 @@ impl Cells {
                 billing.lines(|line| is_of(line, items), EACH_SIDE)
             }
         })
+    }
+}
+
+impl Place {
+    /// It under a policy.
+    pub(super) fn under(&self, policy: &str) -> Key {
+        Key {
+            place: self.clone(),
+            policy: policy.to_owned(),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Simulates the points of a plan: all replications where claims are judged, elsewhere as many as it takes.
 //!
 //! Beside one isolate and the realistic fleet, points only say where a claim holds. There a few replications come first,
-//! and the others where some claim needs them: where its interval reaches across what it claims. All policies
-//! of a place have the same number, so that their differences stay paired. Rounds are decided on when they are complete, so
-//! that the results do not depend on the number of threads.
+//! and the others where some claim needs them: where its interval reaches across what it claims, of the policies that it
+//! is about. Policies that have different numbers at a place are compared by those that both have, so that differences
+//! stay paired. Rounds are decided on when they are complete, so that the results do not depend on the number of threads.
 
 use super::cells::{Cells, Key, Outcomes, Place, Plan};
 use super::ledger::Ledger;
@@ -30,23 +30,23 @@ pub fn simulate_cells(
     work: &Work,
 ) -> Result<Cells, StudyError> {
     let mut outcomes = Outcomes::new();
-    let first = plan.points(|place, n| 0..plan.at_first(place, n));
+    let first = plan.points(|key, n| 0..plan.at_first(&key.place, n));
     simulate(first, planned, work, &mut outcomes)?;
-    let cells = Cells::of(&outcomes);
+    let cells = Cells::of(plan, &outcomes);
     let open = undecided(plan, ledger, claims, &cells);
-    let rest = plan.points(|place, n| match open.contains(place) {
-        true => plan.at_first(place, n)..n,
+    let rest = plan.points(|key, n| match open.contains(key) {
+        true => plan.at_first(&key.place, n)..n,
         _ => n..n,
     });
     if rest.is_empty() {
         return Ok(cells);
     }
     simulate(rest, planned, work, &mut outcomes)?;
-    Ok(Cells::of(&outcomes))
+    Ok(Cells::of(plan, &outcomes))
 }
 
-/// Where some claim needs more replications.
-fn undecided(plan: &Plan, ledger: &Ledger, claims: &[&Claim], cells: &Cells) -> BTreeSet<Place> {
+/// Where some claim needs more replications, and of which policies.
+fn undecided(plan: &Plan, ledger: &Ledger, claims: &[&Claim], cells: &Cells) -> BTreeSet<Key> {
     let mut open = BTreeSet::new();
     for claim in claims {
         for check in claim.checks.iter().filter_map(|k| k.simulation()) {
@@ -57,10 +57,13 @@ fn undecided(plan: &Plan, ledger: &Ledger, claims: &[&Claim], cells: &Cells) -> 
             // What has no interval would not be surer with more.
             let unsure = surface.claimed_anywhere();
             let unsure = unsure.filter(|p| !p.sure && !p.value.half_width.is_nan());
-            open.extend(unsure.map(|p| Place {
-                grid: check.grid.clone(),
-                isolates: p.isolates,
-                traffic: p.traffic,
+            open.extend(unsure.flat_map(|p| {
+                let place = Place {
+                    grid: check.grid.clone(),
+                    isolates: p.isolates,
+                    traffic: p.traffic,
+                };
+                check.policies().map(move |policy| place.under(policy))
             }));
         }
     }

@@ -1,7 +1,7 @@
 //! A measure over isolates and traffic, and what that says about a claim.
 
 use super::accepts::Accepts;
-use super::cells::{Axes, Cells, Reading};
+use super::cells::{Axes, Cells, Place, Reading};
 use super::finding::{Finding, Lens, Verdict};
 use super::spec::{Claim, Measure, Simulation};
 use super::tariffs::{PricedTariff, Tariffs};
@@ -50,7 +50,12 @@ impl<'a> Surface<'a> {
         let accepts = claim.accepts(None);
         let points = axes.isolates.iter().flat_map(|isolates| {
             axes.traffic.iter().map(|traffic| {
-                let value = measure(check, tariff, *isolates, *traffic, cells);
+                let place = Place {
+                    grid: check.grid.clone(),
+                    isolates: *isolates,
+                    traffic: *traffic,
+                };
+                let value = measure(check, tariff, &place, cells);
                 SurfacePoint {
                     isolates: *isolates,
                     traffic: *traffic,
@@ -102,12 +107,13 @@ impl<'a> Surface<'a> {
 fn measure(
     s: &Simulation,
     tariff: Option<&PricedTariff>,
-    isolates: u32,
-    traffic: Count,
+    place: &Place,
     cells: &Cells,
 ) -> Estimate {
+    let replications = cells.replications(place, s.policies());
     let column = |policy: &str| -> Option<Column> {
-        let of = |reading: Reading| cells.column(&s.grid, isolates, traffic, policy, reading);
+        let key = place.under(policy);
+        let of = |reading: Reading| cells.column(&key, replications?, reading);
         let amount = match (tariff, &s.metric) {
             (Some(tariff), _) => of(Reading::Cost(tariff, &s.items))?,
             (None, Some(metric)) => of(Reading::Of(*metric.get()))?,

@@ -6,6 +6,10 @@
 //! margins says, a little nearer to the middle, so that both ends come closer; and never so far from the middle (of the
 //! logarithms) that it might have to ask more than once more often than bisection. Where no line
 //! tells anything, as of a yes or no, it is bisection.
+//!
+//! Where another replication has found it, that is asked first ([`Search::hint`]). Of what is smooth, a count that grows
+//! with traffic, no two sides are needed: it is found once the line says that it begins no further away from where it
+//! was asked last than is asked for ([`Search::smooth`]); what the line is wrong by is then a small part of that.
 
 /// Where something begins to hold in one replication, on a range of traffic.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,18 +29,32 @@ const SLACK: f64 = 1.0;
 const NUDGE: f64 = 0.3;
 /// The same of the distance to where it was asked before, for a guess that may be as wrong as that share of it.
 const DOUBT: f64 = 0.05;
+/// How far from a hint it is asked next, in tolerances, where no line tells anything.
+const STEPS: [f64; 2] = [2.0, 6.0];
 /// Share of the room that is used, as traffic is rounded to whole requests.
 const ROOM: f64 = 0.95;
 
+/// How a search is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Search<'a> {
+    /// Where asking costs nothing, rising.
+    pub known: &'a [u64],
+    /// Where it begins to hold in another replication.
+    pub hint: Option<f64>,
+    /// Whether the margin is nearly a line between levels, and never 0 below.
+    pub smooth: bool,
+    /// Ends closer than the factor `1 + tolerance` are not told apart.
+    pub tolerance: f64,
+}
+
 /// Finds the first of `levels` (rising) at which `margin` is above 0, then narrows the step before it until its ends are
-/// closer than the factor `1 + tolerance`. What is `known` (rising) costs nothing to ask.
+/// within the tolerance.
 ///
 /// # Errors
 /// The first of `margin`.
 pub fn onset<E>(
     levels: &[u64],
-    known: &[u64],
-    tolerance: f64,
+    search: &Search,
     mut margin: impl FnMut(u64) -> Result<f64, E>,
 ) -> Result<Onset, E> {
     let mut ask = |traffic: u64| {
@@ -62,7 +80,7 @@ pub fn onset<E>(
             above: None,
             last: None,
         };
-        return bracket.among(known, &mut ask)?.narrow(tolerance, &mut ask);
+        return bracket.among(search, &mut ask)?.narrow(search, &mut ask);
     }
     Ok(Onset::Never)
 }
@@ -75,12 +93,11 @@ pub fn onset<E>(
 pub fn onset_of_runs<E>(
     runs: &[Vec<u64>],
     least: u64,
-    known: &[u64],
-    tolerance: f64,
+    search: &Search,
     mut margin: impl FnMut(u64) -> Result<f64, E>,
 ) -> Result<Onset, E> {
     for run in runs {
-        match onset(run, known, tolerance, &mut margin)? {
+        match onset(run, search, &mut margin)? {
             Onset::Never => {}
             Onset::Already if run[0] > least => return Ok(Onset::At(run[0] as f64)),
             found => return Ok(found),
@@ -144,12 +161,13 @@ impl Bracket {
         *outside = Some(std::mem::replace(end, asked));
     }
 
-    /// The first step between what is known inside at which it begins to hold.
+    /// The first step between what is known inside, and where it is likely to begin, at which it begins to hold.
     fn among<E>(
         mut self,
-        known: &[u64],
+        search: &Search,
         ask: &mut impl FnMut(u64) -> Result<Asked, E>,
     ) -> Result<Self, E> {
+        let known = search.known;
         let inside = self.low.traffic + 1..self.high.traffic;
         for traffic in known.iter().filter(|x| inside.contains(x)) {
             self.add(ask(*traffic)?);
@@ -160,20 +178,57 @@ impl Bracket {
         if let Some(above) = known.iter().find(|x| **x > self.high.traffic) {
             self.above = Some(ask(*above)?);
         }
+        let inside = self.low.traffic + 1..self.high.traffic;
+        let hint = search.hint.map(|x| x.round() as u64);
+        if let Some(traffic) = hint.filter(|x| inside.contains(x))
+            && self.width() > search.tolerance.ln_1p()
+        {
+            self.step_from(traffic, search, ask)?;
+        }
         Ok(self)
     }
 
-    /// Asks between the ends until they are closer than the factor `1 + tolerance`.
+    /// Asks at a hint, and a little further on where that does not tell how far it is.
+    fn step_from<E>(
+        &mut self,
+        hint: u64,
+        search: &Search,
+        ask: &mut impl FnMut(u64) -> Result<Asked, E>,
+    ) -> Result<(), E> {
+        let first = ask(hint)?;
+        self.add(first);
+        self.last = Some(hint);
+        for step in STEPS {
+            let further = (1.0 + step * search.tolerance).powi(if first.holds() { -1 } else { 1 });
+            let traffic = (hint as f64 * further).round() as u64;
+            let inside = self.low.traffic + 1..self.high.traffic;
+            if search.smooth || self.guess().is_some() || !inside.contains(&traffic) {
+                break;
+            }
+            self.add(ask(traffic)?);
+            self.last = Some(traffic);
+        }
+        Ok(())
+    }
+
+    /// Asks between the ends until they are within the tolerance.
     fn narrow<E>(
         mut self,
-        tolerance: f64,
+        search: &Search,
         ask: &mut impl FnMut(u64) -> Result<Asked, E>,
     ) -> Result<Onset, E> {
-        let aim = (1.0 + tolerance).ln();
+        let aim = search.tolerance.ln_1p();
         let halvings = (self.width() / aim).log2().ceil().max(0.0);
-        let mut most = ROOM * aim * (halvings + SLACK - 1.0).exp2();
+        // What is smooth needs no two sides, and is asked as near to an end as it is likely to begin.
+        let slack = SLACK + f64::from(u8::from(search.smooth));
+        let mut most = ROOM * aim * (halvings + slack - 1.0).exp2();
         while self.width() > aim {
-            let Some(traffic) = self.next(aim, most) else {
+            if search.smooth
+                && let Some(found) = self.settled(aim)
+            {
+                return Ok(Onset::At(found));
+            }
+            let Some(traffic) = self.next(search, most) else {
                 break;
             };
             self.add(ask(traffic)?);
@@ -185,16 +240,19 @@ impl Bracket {
     }
 
     /// Where to ask next, so that what is left is not wider than `most`; nowhere, if no whole number lies between.
-    fn next(&self, aim: f64, most: f64) -> Option<u64> {
+    fn next(&self, search: &Search, most: f64) -> Option<u64> {
         let (low, high) = (self.low.traffic, self.high.traffic);
-        let width = self.width();
+        let (width, aim) = (self.width(), search.tolerance.ln_1p());
         let middle = (low as f64).ln() + width / 2.0;
         let at = self.guess().map_or(middle, |guess| {
             let guess = guess.ln();
             let change = self
                 .last
                 .map_or(0.0, |last| (guess - (last as f64).ln()).abs());
-            let nudge = NUDGE * aim + DOUBT * change;
+            let nudge = match search.smooth {
+                true => 0.0,
+                false => NUDGE * aim + DOUBT * change,
+            };
             let room = (most - width / 2.0).max(0.0);
             let from_middle = ((guess - middle).abs() - nudge).clamp(0.0, room);
             middle + from_middle.copysign(guess - middle)
@@ -202,10 +260,20 @@ impl Bracket {
         (high - low > 1).then(|| (at.exp().round() as u64).clamp(low + 1, high - 1))
     }
 
-    /// Where the margin is likely to be 0.
+    /// Where the margin of something smooth is 0, if that is near where it was asked last.
+    fn settled(&self, aim: f64) -> Option<f64> {
+        let last = self.last?;
+        if self.low.margin == 0.0 && self.low.traffic == last {
+            return Some(last as f64);
+        }
+        let is_near = |x: &f64| (x / last as f64).ln().abs() <= aim;
+        self.guess().filter(is_near)
+    }
+
+    /// Where between the ends the margin is likely to be 0.
     fn guess(&self) -> Option<f64> {
         let (low, high) = (self.low, self.high);
-        let is_between = |x: &f64| *x > low.traffic as f64 && *x < high.traffic as f64;
+        let is_between = |x: &f64| (low.traffic as f64..=high.traffic as f64).contains(x);
         let line = |a: Asked, b: Asked| Some(a.zero(b)).filter(is_between);
         if low.margin < 0.0 {
             // Of the answers outside, the nearer.
@@ -238,8 +306,21 @@ mod tests {
 
     /// What is found, and at which traffic it was asked.
     fn search(levels: &[u64], known: &[u64], margin: impl Fn(f64) -> f64) -> (Onset, Vec<u64>) {
+        let search = Search {
+            known,
+            tolerance: TOLERANCE,
+            ..Search::default()
+        };
+        search_by(levels, &search, margin)
+    }
+
+    fn search_by(
+        levels: &[u64],
+        search: &Search,
+        margin: impl Fn(f64) -> f64,
+    ) -> (Onset, Vec<u64>) {
         let mut asked = Vec::new();
-        let found = onset(levels, known, TOLERANCE, |x| {
+        let found = onset(levels, search, |x| {
             asked.push(x);
             Ok::<_, Infallible>(margin(x as f64))
         });
@@ -335,6 +416,58 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_hint_leads_astray_by_three_questions_at_most(
+            exponent in 4.001..6.999_f64,
+            hint in 4.0..7.0_f64,
+        ) {
+            let threshold = 10_f64.powf(exponent);
+            let search = Search {
+                known: &LEVELS,
+                hint: Some(10_f64.powf(hint)),
+                tolerance: TOLERANCE,
+                ..Search::default()
+            };
+            for (name, margin) in margins(threshold) {
+                let (found, mut asked) = search_by(&LEVELS, &search, &margin);
+                let Onset::At(at) = found else { panic!("{name}: {found:?}") };
+                prop_assert!((at / threshold).ln().abs() < TOLERANCE, "{name}: {at}, not {threshold}");
+                asked.retain(|x| !LEVELS.contains(x));
+                let most = bisections(&LEVELS, |x| margin(x) > 0.0) + 4;
+                prop_assert!(asked.len() <= most, "{name}: {asked:?}, at most {most}");
+            }
+        }
+
+        /// In steps of the levels of a default sweep. Of what lies within a hundredth of the hint the first answer is enough, or
+        /// the second.
+        #[test]
+        fn what_is_smooth_is_found_by_two_questions_near_where_another_has_found_it(
+            threshold in 10_100.0..29_900_f64,
+            away in -0.01..0.01_f64,
+        ) {
+            let levels = [10_000, 30_000, 100_000];
+            let search = Search {
+                known: &levels,
+                hint: Some(threshold * away.exp()),
+                smooth: true,
+                tolerance: TOLERANCE,
+            };
+            for (name, margin) in margins(threshold).into_iter().take(5) {
+                let (found, mut asked) = search_by(&levels, &search, &margin);
+                let Onset::At(at) = found else { panic!("{name}: {found:?}") };
+                let off = (at / threshold).ln().abs();
+                prop_assert!(off < 0.6 * TOLERANCE, "{name}: {at}, not {threshold}");
+                asked.retain(|x| !levels.contains(x));
+                prop_assert!(asked.len() <= 2, "{name}: {asked:?}");
+                let alone = Search { hint: None, ..search };
+                let Onset::At(at) = search_by(&levels, &alone, &margin).0 else { panic!("{name}") };
+                let off = (at / threshold).ln().abs();
+                prop_assert!(off < 0.6 * TOLERANCE, "{name} without a hint: {at}, not {threshold}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_smooth_takes_less_than_five_questions_between_levels_on_average() {
         let levels = [10_000, 30_000, 100_000];
@@ -350,6 +483,22 @@ mod tests {
             let mean = all as f64 / thresholds.len() as f64;
             assert!(mean < 5.0, "{}: {mean}", margins(1.0)[kind].0);
         }
+    }
+
+    /// It begins almost a hundredth beyond the hint, and no side tells how far.
+    #[test]
+    fn where_no_line_tells_anything_it_is_asked_a_little_further_on_than_the_hint() {
+        let step = |x: f64| f64::from(u8::from(x > 50_400.0));
+        let asked_with = |hint: Option<f64>| {
+            let search = Search {
+                known: &[10_000, 100_000],
+                hint,
+                tolerance: TOLERANCE,
+                ..Search::default()
+            };
+            search_by(&[10_000, 100_000], &search, step).1.len() - 2
+        };
+        assert_eq!((asked_with(None), asked_with(Some(5e4))), (9, 3));
     }
 
     #[test]
@@ -411,7 +560,11 @@ mod tests {
     fn between_runs_of_levels_nothing_begins() {
         let find = |runs: &[Vec<u64>], threshold: f64| {
             let margin = |x: u64| Ok::<_, Infallible>(x as f64 - threshold);
-            onset_of_runs(runs, 10, &[], 0.001, margin).unwrap()
+            let search = Search {
+                tolerance: 0.001,
+                ..Search::default()
+            };
+            onset_of_runs(runs, 10, &search, margin).unwrap()
         };
         let runs = [vec![10, 20], vec![80, 160]];
         assert_eq!(find(&runs, 9.5), Onset::Already);
