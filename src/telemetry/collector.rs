@@ -135,6 +135,7 @@ impl<C: Clock> Collector<C> {
                 latest: Timestamp::EPOCH,
                 cache,
                 sums: Sums::default(),
+                written: None,
                 named: VecDeque::new(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),

@@ -10,6 +10,7 @@ use super::state::{BatchNumber, Covered, PendingBatch, State};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 impl<C: Clock> Collector<C> {
     /// Writes everything that waits, and returns when that is done or given up. After an
@@ -113,7 +114,7 @@ impl<C: Clock> Collector<C> {
         let dirty = self.fold_and_find_dirty();
         let mut result = Ok(());
         for slot in dirty {
-            let key = self.rollup_key(slot);
+            let key = self.key_to_write(slot);
             let written = self.put_with_retry(kv, turn, &key, |s| {
                 let r = s.rollups.get_mut(&slot)?;
                 Some((r.encode(&s.names), r.covered))
@@ -189,6 +190,18 @@ impl<C: Clock> Collector<C> {
                 format!("{key}/{}", s.names.get(p).unwrap_or_default())
             }
         }
+    }
+
+    /// The same, made once for as long as it is that of the last write.
+    fn key_to_write(&self, slot: Slot) -> Rc<str> {
+        if let Some((of, key)) = &self.state.borrow().written
+            && *of == slot
+        {
+            return Rc::clone(key);
+        }
+        let key: Rc<str> = self.rollup_key(slot).into();
+        self.state.borrow_mut().written = Some((slot, Rc::clone(&key)));
+        key
     }
 
     /// Writes the batches that no other flush is writing: where requests wait for their writes,

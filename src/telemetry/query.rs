@@ -308,24 +308,21 @@ impl<C: Clock> Collector<C> {
 
     async fn read_all<K: Kv>(&self, kv: &K, keys: &Keys) -> Result<Stored, KvError> {
         let names = &keys.names;
-        let bulks = match names.len() {
+        let found = match names.len() {
             0 => Vec::new(),
             // Nearly always: nothing to wait for side by side.
-            1..=BULK => vec![self.read_bulk(kv, names).await],
-            _ => join_all(names.chunks(BULK).map(|bulk| self.read_bulk(kv, bulk))).await,
-        };
-        let mut stored = Stored::default();
-        let mut seen = 0;
-        for bulk in bulks {
-            for value in bulk? {
-                if let Some(value) = value {
-                    stored.past += usize::from(seen < keys.past);
-                    stored.values.push(value);
-                }
-                seen += 1;
+            1..=BULK => self.read_bulk(kv, names).await?,
+            _ => {
+                let bulks = names.chunks(BULK).map(|bulk| self.read_bulk(kv, bulk));
+                let bulks: Result<Vec<_>, KvError> = join_all(bulks).await.into_iter().collect();
+                bulks?.into_iter().flatten().collect()
             }
-        }
-        Ok(stored)
+        };
+        let past = found.iter().take(keys.past).flatten().count();
+        Ok(Stored {
+            past,
+            values: found.into_iter().flatten().collect(),
+        })
     }
 
     async fn read_bulk<K: Kv>(

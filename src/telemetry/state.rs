@@ -52,6 +52,8 @@ pub(super) struct State {
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     /// What was read for the windows that were asked for lately.
     pub sums: Sums,
+    /// The key of the total that was written last.
+    pub written: Option<(Slot, Rc<str>)>,
     /// The keys of windows, where they follow from the time alone: the latest first, each with its number of
     /// buckets and the one that is current.
     pub named: VecDeque<(u64, Bucket, Keys)>,
@@ -86,7 +88,11 @@ impl State {
             for record in self.buffer.range(..together) {
                 rollup.add(record);
             }
-            self.buffer.drain(..together);
+            if together == self.buffer.len() {
+                self.buffer.clear();
+            } else {
+                self.buffer.drain(..together);
+            }
         }
         self.unsaved += n;
         n

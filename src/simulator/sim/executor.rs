@@ -68,7 +68,10 @@ struct Slot {
     tenancy: u32,
     /// `None` while the task is being polled, or when the slot is free.
     task: Option<Task>,
+    /// `None` while the task is being polled; else that of the last tenant.
     waker: Option<Waker>,
+    /// What it is a waker of.
+    wakes: Arc<TaskWaker>,
     /// The context it was started in.
     home: ContextId,
     /// Kept where it stands, and never polled again.
@@ -98,6 +101,14 @@ impl Shared {
     fn has_timers(&self, context: ContextId) -> bool {
         let mut contexts = self.contexts.borrow_mut();
         contexts.timers(context).is_some_and(|timers| *timers > 0)
+    }
+
+    fn vacate(&self, slot: &mut Slot, index: u32) {
+        slot.tenancy = slot.tenancy.wrapping_add(1);
+        self.free.borrow_mut().push(index);
+        if !std::mem::take(&mut slot.stopped) {
+            self.live.set(self.live.get() - 1);
+        }
     }
 }
 
@@ -249,11 +260,11 @@ impl Executor {
         let mut slots = s.slots.borrow_mut();
         let slot = &mut slots[id.slot as usize];
         if slot.tenancy == id.tenancy {
+            slot.waker = Some(waker);
             if done {
-                self.handle().vacate(slot, id.slot);
+                s.vacate(slot, id.slot);
             } else {
                 slot.task = Some(task);
-                slot.waker = Some(waker);
                 if slot.home != ContextId::NONE && !slot.stopped && !s.has_timers(slot.home) {
                     s.suspects.borrow_mut().push(id);
                 }
@@ -321,27 +332,29 @@ impl SimHandle {
         let s = &*self.shared;
         let mut slots = s.slots.borrow_mut();
         let index = s.free.borrow_mut().pop().unwrap_or_else(|| {
+            let slot = slots.len() as u32;
+            let wakes = TaskWaker::new(TaskId { slot, tenancy: 0 }, &s.ready);
             slots.push(Slot {
                 tenancy: 0,
                 task: None,
-                waker: None,
+                waker: Some(Arc::clone(&wakes).into()),
+                wakes,
                 home,
                 stopped: false,
             });
-            (slots.len() - 1) as u32
+            slot
         });
         let slot = &mut slots[index as usize];
         let id = TaskId {
             slot: index,
             tenancy: slot.tenancy,
         };
-        let waker = Arc::new(TaskWaker {
-            id,
-            ready: Arc::clone(&s.ready),
-        });
+        if slot.waker.is_none() || !slot.wakes.hand_on(id) {
+            slot.wakes = TaskWaker::new(id, &s.ready);
+            slot.waker = Some(Arc::clone(&slot.wakes).into());
+        }
         s.ready.push(id, home);
         slot.task = Some(Box::pin(future));
-        slot.waker = Some(waker.into());
         slot.home = home;
         s.live.set(s.live.get() + 1);
         id
@@ -354,7 +367,7 @@ impl SimHandle {
         let slot = &mut slots[id.slot as usize];
         if slot.tenancy == id.tenancy {
             let task = slot.task.take();
-            self.vacate(slot, id.slot);
+            self.shared.vacate(slot, id.slot);
             // The future's own destructors may call back into this handle.
             drop(slots);
             drop(task);
@@ -394,15 +407,6 @@ impl SimHandle {
     pub fn is_live(&self, id: TaskId) -> bool {
         let slot = &self.shared.slots.borrow()[id.slot as usize];
         slot.tenancy == id.tenancy && !slot.stopped
-    }
-
-    fn vacate(&self, slot: &mut Slot, index: u32) {
-        slot.tenancy = slot.tenancy.wrapping_add(1);
-        slot.waker = None;
-        self.shared.free.borrow_mut().push(index);
-        if !std::mem::take(&mut slot.stopped) {
-            self.shared.live.set(self.shared.live.get() - 1);
-        }
     }
 
     /// A new request context.

@@ -2,7 +2,7 @@
 
 use super::contexts::ContextId;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Wake;
 
@@ -59,8 +59,29 @@ impl ReadyQueue {
 
 /// Puts its task among those that are ready.
 pub(super) struct TaskWaker {
-    pub(super) id: TaskId,
-    pub(super) ready: Arc<ReadyQueue>,
+    slot: u32,
+    tenancy: AtomicU32,
+    ready: Arc<ReadyQueue>,
+}
+
+impl TaskWaker {
+    pub(super) fn new(id: TaskId, ready: &Arc<ReadyQueue>) -> Arc<Self> {
+        Arc::new(TaskWaker {
+            slot: id.slot,
+            tenancy: AtomicU32::new(id.tenancy),
+            ready: Arc::clone(ready),
+        })
+    }
+
+    /// Makes it that of the next tenant of its slot; not if anybody has a waker of it beside the one in the slab, as a
+    /// former tenant's wakes nobody.
+    pub(super) fn hand_on(self: &Arc<Self>, id: TaskId) -> bool {
+        let is_alone = Arc::strong_count(self) == 2;
+        if is_alone {
+            self.tenancy.store(id.tenancy, Ordering::Relaxed);
+        }
+        is_alone
+    }
 }
 
 impl Wake for TaskWaker {
@@ -68,6 +89,10 @@ impl Wake for TaskWaker {
         self.wake_by_ref();
     }
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.push(self.id, self.ready.current());
+        let id = TaskId {
+            slot: self.slot,
+            tenancy: self.tenancy.load(Ordering::Relaxed),
+        };
+        self.ready.push(id, self.ready.current());
     }
 }

@@ -1,8 +1,8 @@
 //! The stored form of a running total, kept from one write to the next.
 //!
 //! Between two writes few bins of a total change, and of a policy that writes each request at once only one. So the
-//! blocks of each provider are kept as they were written, and a record changes the letters of its own bin. The value is
-//! the one that [`encode`](super::encode()) makes, letter by letter.
+//! blocks of each provider are kept as they were written, and a record changes the letters of its own bin and what stands
+//! before the blocks of its own provider. The value is the one that [`encode`](super::encode()) makes, letter by letter.
 
 use super::encode::{begin, blocks, letter_of, width_of, write_block, write_head};
 use super::{BLOCK, NUMBERS, WIDEST};
@@ -29,8 +29,13 @@ impl Kept {
             }
             let blocks =
                 self.providers[index].get_or_insert_with(|| Blocks::of(totals.latency.trimmed()));
-            out.reserve(name.len() + 64 + blocks.text.len());
-            write_head(&mut out, name, totals, blocks.first, blocks.starts.len());
+            if blocks.counted != totals.count {
+                blocks.counted = totals.count;
+                blocks.head.clear();
+                let (first, n) = (blocks.first, blocks.starts.len());
+                write_head(&mut blocks.head, name, totals, first, n);
+            }
+            out.extend_from_slice(&blocks.head);
             out.extend_from_slice(&blocks.text);
         }
         self.length = out.len();
@@ -50,15 +55,21 @@ impl Kept {
 
     /// Bytes held on the heap.
     pub(in super::super) fn memory_bytes(&self) -> usize {
-        let of = |b: &Blocks| b.text.capacity() + b.starts.capacity() * size_of::<u32>();
+        let of = |b: &Blocks| {
+            let text = b.head.capacity() + b.text.capacity();
+            text + b.starts.capacity() * size_of::<u32>()
+        };
         let texts: usize = self.providers.iter().flatten().map(of).sum();
         texts + self.providers.capacity() * size_of::<Option<Blocks>>()
     }
 }
 
-/// The blocks of a sketch as they are stored.
+/// A provider's total as it is stored.
 #[derive(Debug, Default)]
 struct Blocks {
+    /// All but the blocks, and of how many records: each changes it.
+    head: Vec<u8>,
+    counted: u64,
     /// The number of the first bin; 0 if there is none.
     first: i32,
     /// Where in the text each block begins.

@@ -8,6 +8,6 @@ mod routing;
 mod spec;
 
 pub use counters::FleetCounters;
-pub use isolate::{EndCause, Isolate};
+pub use isolate::{Busy, EndCause, Isolate};
 pub use routing::{Fleet, Reaper};
 pub use spec::{FleetSpec, Life, MemoryLimits, Place, Routing, Zipf};

@@ -1,14 +1,15 @@
 //! The context of one invocation, and what the runtime does to the work in it.
 
-use crate::cloud::fleet::{FleetSpec, Isolate, MemoryLimits, Reaper};
-use crate::sim::executor::{ContextId, SimHandle, TaskId};
+use crate::cloud::fleet::{Busy, FleetSpec, Isolate, MemoryLimits, Reaper};
+use crate::sim::executor::{ContextId, SimHandle, Sleep, TaskId};
 use crate::telemetry::load::race;
 use crate::telemetry::policy::WAIT_UNTIL;
 use crate::telemetry::ports::{Clock, WaitUntil};
+use pin_project_lite::pin_project;
 use std::cell::{Cell, OnceCell};
-use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 /// What an isolate holds.
@@ -192,25 +193,12 @@ impl<M: Memory> Context<M> {
         }
         let under_way = Work::begin(self.request());
         let home = under_way.0.id.get();
-        let watch = sim.clone();
-        // What the invocation ends with, its own work apart: that is left as it is where it hangs.
-        let mut end = Some((busy, under_way, hung));
-        let mut work = Box::pin(work);
-        self.adopt(sim.spawn_in(
-            home,
-            poll_fn(move |cx| {
-                if watch.is_hung() {
-                    let (_busy, _under_way, hung) = end.take().expect("told once");
-                    hung();
-                    return Poll::Pending;
-                }
-                let done = work.as_mut().poll(cx);
-                if done.is_ready() {
-                    end = None;
-                }
-                done
-            }),
-        ));
+        let response = Response {
+            sim: sim.clone(),
+            end: Some((busy, under_way, hung)),
+            work,
+        };
+        self.adopt(sim.spawn_in(home, response));
     }
 
     /// Makes a task one of the isolate's, which ends if that is too much for its memory.
@@ -244,33 +232,77 @@ impl<M: Memory> WaitUntil for Context<M> {
                 }
             }));
         }
-        let mut under_way = Some(Work::begin(self.request()));
-        let home = under_way.as_ref().map_or(ContextId::NONE, |w| w.0.id.get());
-        let mut deadline = Box::pin(deadline);
-        let counted = Rc::clone(&self.rules);
-        let watch = sim.clone();
-        let mut work = Box::pin(work);
-        self.adopt(sim.spawn_in(
-            home,
-            poll_fn(move |cx| {
-                let mut over = watch.is_hung();
-                if !over {
-                    if work.as_mut().poll(cx).is_ready() {
-                        drop(under_way.take());
-                        return Poll::Ready(());
-                    }
-                    over = deadline.as_mut().poll(cx).is_ready();
-                    if over {
-                        counted.count_cut_short();
-                    }
-                }
-                if over {
-                    // Not dropped: what is cancelled runs no destructor.
-                    drop(under_way.take());
-                    watch.stop_this();
-                }
-                Poll::Pending
-            }),
-        ));
+        let under_way = Work::begin(self.request());
+        let home = under_way.0.id.get();
+        let behind = Behind {
+            rules: Rc::clone(&self.rules),
+            under_way: Some(under_way),
+            deadline,
+            work,
+        };
+        self.adopt(sim.spawn_in(home, behind));
+    }
+}
+
+pin_project! {
+    /// What a response waits for, in its request context.
+    struct Response<M: 'static, F, H> {
+        sim: SimHandle,
+        // What the invocation ends with, its own work apart: that is left as it is where it hangs.
+        end: Option<(Option<Busy<M>>, Work, H)>,
+        #[pin]
+        work: F,
+    }
+}
+
+impl<M, F: Future<Output = ()>, H: FnOnce()> Future for Response<M, F, H> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.sim.is_hung() {
+            let (_busy, _under_way, hung) = this.end.take().expect("told once");
+            hung();
+            return Poll::Pending;
+        }
+        let done = this.work.poll(cx);
+        if done.is_ready() {
+            *this.end = None;
+        }
+        done
+    }
+}
+
+pin_project! {
+    /// What goes on after the response, in its request context, until its time is over.
+    struct Behind<M: 'static, F> {
+        rules: Rc<Rules<M>>,
+        under_way: Option<Work>,
+        deadline: Sleep,
+        #[pin]
+        work: F,
+    }
+}
+
+impl<M: Memory, F: Future<Output = ()>> Future for Behind<M, F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let sim = &this.rules.sim;
+        if !sim.is_hung() {
+            if this.work.poll(cx).is_ready() {
+                *this.under_way = None;
+                return Poll::Ready(());
+            }
+            if Pin::new(this.deadline).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            this.rules.count_cut_short();
+        }
+        // Not dropped: what is cancelled runs no destructor.
+        *this.under_way = None;
+        sim.stop_this();
+        Poll::Pending
     }
 }
