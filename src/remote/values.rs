@@ -61,7 +61,7 @@ pub(crate) struct KeyOfList {
 impl From<KeyOfList> for ListedKey {
     fn from(key: KeyOfList) -> Self {
         ListedKey {
-            name: key.name,
+            name: key.name.into(),
             metadata: key.metadata.map(|m| Rc::from(m.get().as_bytes())),
         }
     }

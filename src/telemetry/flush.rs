@@ -172,12 +172,16 @@ impl<C: Clock> Collector<C> {
         result
     }
 
-    fn fold_and_find_dirty(&self) -> Vec<Slot> {
+    fn fold_and_find_dirty(&self) -> impl Iterator<Item = Slot> + use<C> {
         let s = &mut *self.state.borrow_mut();
         let records = s.fold(&self.policy);
         s.begin_flush(records, &self.policy, self.clock.now());
         let dirty = s.rollups.iter().filter(|(_, r)| r.is_dirty());
-        dirty.map(|(slot, _)| *slot).collect()
+        let mut slots = dirty.map(|(slot, _)| *slot);
+        // Nearly always one: a list of the others takes no memory.
+        let first = slots.next();
+        let others: Vec<Slot> = slots.collect();
+        first.into_iter().chain(others)
     }
 
     /// The key of this writer's total.

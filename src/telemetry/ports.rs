@@ -162,8 +162,8 @@ pub struct PutOptions {
 /// A key as `list` returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedKey {
-    /// The key.
-    pub name: String,
+    /// The key; cheap to clone, as a list has a thousand.
+    pub name: Rc<str>,
     /// What was put with it as metadata.
     pub metadata: Option<Value>,
 }

@@ -282,9 +282,9 @@ impl<C: Clock> Collector<C> {
         provider: Option<ProviderId>,
     ) -> Result<Keys, KvError> {
         let layout = &self.policy.layout;
-        let names: Rc<[String]> = match (layout.keys, layout.discover) {
+        let names: Rc<[Rc<str>]> = match (layout.keys, layout.discover) {
             (KeyLayout::Rollup, Discover::Own) => self.own_keys(buckets, provider),
-            (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key()).collect(),
+            (KeyLayout::Shared, _) => buckets.iter().map(|b| b.shared_key().into()).collect(),
             (KeyLayout::Rollup, Discover::List) => {
                 let mut keys = self
                     .list_all(kv, buckets.iter().map(|b| b.rollup_prefix()))
@@ -301,7 +301,7 @@ impl<C: Clock> Collector<C> {
                 self.list_all(kv, prefixes).await?.into()
             }
         };
-        let is_past = |key: &String| buckets.last().is_none_or(|last| !last.has(key));
+        let is_past = |key: &Rc<str>| buckets.last().is_none_or(|last| !last.has(key));
         let past = names.partition_point(is_past);
         Ok(Keys { names, past })
     }
@@ -328,9 +328,9 @@ impl<C: Clock> Collector<C> {
     async fn read_bulk<K: Kv>(
         &self,
         kv: &K,
-        names: &[String],
+        names: &[Rc<str>],
     ) -> Result<Vec<Option<Value>>, KvError> {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         self.with_retries(&self.policy.queries.retry, async |_| {
             Box::pin(kv.read(&names, self.read_options())).await
         })
@@ -338,7 +338,7 @@ impl<C: Clock> Collector<C> {
     }
 
     /// The keys of this writer's own totals.
-    fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Rc<[String]> {
+    fn own_keys(&self, buckets: &[Bucket], provider: Option<ProviderId>) -> Rc<[Rc<str>]> {
         let providers: Vec<Option<ProviderId>> = match (self.policy.layout.per_provider, provider) {
             (false, _) => vec![None],
             (true, Some(p)) => vec![Some(p)],
@@ -351,7 +351,7 @@ impl<C: Clock> Collector<C> {
             };
             providers.iter().map(slot)
         });
-        slots.map(|slot| self.rollup_key(slot)).collect()
+        slots.map(|slot| self.rollup_key(slot).into()).collect()
     }
 
     /// All keys under the prefixes, in order.
@@ -359,7 +359,7 @@ impl<C: Clock> Collector<C> {
         &self,
         kv: &K,
         prefixes: impl Iterator<Item = String>,
-    ) -> Result<Vec<String>, KvError> {
+    ) -> Result<Vec<Rc<str>>, KvError> {
         let retry = &self.policy.queries.retry;
         let lists = join_all(prefixes.map(|prefix| async move {
             let mut names = Vec::new();

@@ -185,7 +185,7 @@ impl Covered {
 /// Keys to be read, in the order of their buckets.
 #[derive(Clone)]
 pub(super) struct Keys {
-    pub names: Rc<[String]>,
+    pub names: Rc<[Rc<str>]>,
     /// How many of them are of buckets before the last.
     pub past: usize,
 }

@@ -94,7 +94,7 @@ impl Binding {
         };
         let page = list.execute().await.map_err(refused)?;
         let keys = page.keys.into_iter().map(|k| ListedKey {
-            name: k.name,
+            name: k.name.into(),
             metadata: k.metadata.map(|m| Rc::from(m.to_string().into_bytes())),
         });
         Ok(ListPage {

@@ -92,7 +92,7 @@ async fn page<K: Kv>(
 }
 
 fn names(keys: &[ListedKey]) -> Vec<&str> {
-    keys.iter().map(|k| k.name.as_str()).collect()
+    keys.iter().map(|k| &*k.name).collect()
 }
 
 fn value(bytes: impl AsRef<[u8]>) -> Option<Value> {

@@ -179,7 +179,7 @@ fn a_part_of_a_kv_sees_and_touches_nothing_else() {
         put(&*own, "a").await.unwrap();
         put(&*own, "b/1").await.unwrap();
         let listed = own.list("", None, 10).await.unwrap();
-        let names: Vec<&str> = listed.keys.iter().map(|k| k.name.as_str()).collect();
+        let names: Vec<&str> = listed.keys.iter().map(|k| &*k.name).collect();
         assert_eq!(names, ["a", "b/1"]);
         assert_eq!(own.get("own").await, Ok(None));
         assert_eq!(own.written(), ["a", "b/1"]);
@@ -187,7 +187,7 @@ fn a_part_of_a_kv_sees_and_touches_nothing_else() {
     });
     assert_eq!(clone.written(), ["b/1"]);
     let left = executor.block_on(async move { kept.list("", None, 10).await.unwrap().keys });
-    let left: Vec<&str> = left.iter().map(|k| k.name.as_str()).collect();
+    let left: Vec<&str> = left.iter().map(|k| &*k.name).collect();
     assert_eq!(left, ["a", "own", "own/b/1"]);
 }
 

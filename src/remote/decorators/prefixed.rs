@@ -65,7 +65,7 @@ impl<K: Kv> Kv for Prefixed<K> {
     ) -> Result<ListPage, KvError> {
         let page = self.kv.list(&self.whole(prefix), cursor, limit).await?;
         let own = |key: ListedKey| {
-            let name = key.name.strip_prefix(&*self.prefix)?.to_owned();
+            let name = key.name.strip_prefix(&*self.prefix)?.into();
             Some(ListedKey { name, ..key })
         };
         Ok(ListPage {

@@ -79,13 +79,13 @@ impl Kv for Memory {
         let mut keys: Vec<ListedKey> = names
             .take(limit + 1)
             .map(|name| ListedKey {
-                name: name.clone(),
+                name: name.as_str().into(),
                 metadata: None,
             })
             .collect();
         let more = keys.len() > limit;
         keys.truncate(limit);
-        let last = keys.last().map(|k| k.name.clone());
+        let last = keys.last().map(|k| k.name.to_string());
         Ok(ListPage {
             cursor: last.filter(|_| more),
             keys,

@@ -71,9 +71,9 @@ impl Entries {
         &'a self,
         prefix: &'a str,
         from: Bound<&str>,
-    ) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    ) -> impl Iterator<Item = (&'a Rc<str>, &'a Entry)> {
         let these = self.in_order.range::<str, _>((from, Bound::Unbounded));
         let these = these.take_while(move |key| key.starts_with(prefix));
-        these.filter_map(|key| Some((&**key, self.get(key)?)))
+        these.filter_map(|key| Some((key, self.get(key)?)))
     }
 }

@@ -546,14 +546,14 @@ impl State {
             .filter(|(k, _)| seen(k))
             .take(limit + 1)
             .map(|(k, e)| ListedKey {
-                name: k.to_owned(),
+                name: Rc::clone(k),
                 metadata: e.metadata.clone(),
             })
             .collect();
         let more = keys.len() > limit;
         keys.truncate(limit);
         let cursor = if more {
-            keys.last().map(|k| k.name.clone())
+            keys.last().map(|k| k.name.to_string())
         } else {
             None
         };
