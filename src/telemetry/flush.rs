@@ -53,6 +53,16 @@ impl<C: Clock> Collector<C> {
         self.flush_if(kv, |s| s.asked >= Some(s.batch)).await
     }
 
+    /// The same where requests wait for their writes: at once, beside others.
+    pub(super) async fn flush_waited_for<K: Kv>(
+        &self,
+        kv: &K,
+        batch: BatchNumber,
+    ) -> Result<(), KvError> {
+        self.is_left_to_others(batch);
+        self.write(kv, None).await
+    }
+
     /// Asks for the write of a batch; whether that needs nothing more, as another write waits and will take it along.
     pub(super) fn is_left_to_others(&self, batch: BatchNumber) -> bool {
         let asked = &mut self.state.borrow_mut().asked;

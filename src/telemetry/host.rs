@@ -268,7 +268,7 @@ impl<C: Clock + 'static> Host<C> {
         match recorded {
             Recorded::Lost(cause) => return Err(NotRecorded::Lost(cause)),
             Recorded::Full(batch) if self.0.waits_for_writes() => {
-                let written = self.0.flush_batch(invocation.kv(), batch).await;
+                let written = self.0.flush_waited_for(invocation.kv(), batch).await;
                 return written.map_err(NotRecorded::Unwritten);
             }
             Recorded::Full(batch) => self.flush_behind(invocation, batch),
