@@ -4,7 +4,8 @@
 //! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `real N`, `hand N` and
 //! `loop N` run the real components, the loop by hand or the loop without values alone, `naive N` the components under a
 //! policy that reads and writes for each request, on N requests at 100M a month; `single N` and `fleet N` recordings at
-//! 1B: for `benches/peers`, and to count instructions.
+//! 1B: for `benches/peers`, and to count instructions. `run SCENARIO POLICY TRAFFIC [SETTING...]` is the first replication
+//! of what `kvplan run` simulates, for `tests/instructions.sh`.
 
 use kvplan_simulator::models::quantity::{Count, Rate};
 use kvplan_simulator::models::{load, parse_overrides};
@@ -62,6 +63,20 @@ fn with(policy: &str, requests: u64, traffic: Count) -> (u64, f64) {
         black_box(result).arrived.records,
         start.elapsed().as_secs_f64(),
     )
+}
+
+/// The first replication of a scenario's policy at so many requests a month; how many were recorded.
+fn first_replication(scenario: &str, policy: &str, traffic: &str, settings: &[String]) -> u64 {
+    let settings = parse_overrides(settings).expect("settings");
+    let scenario = Scenario::load(scenario, &[policy.into()], None, &settings).expect("a scenario");
+    let point = Point {
+        scenario: &scenario,
+        policy: &scenario.policies[0],
+        traffic: traffic.parse().expect("requests a month"),
+        replication: 0,
+    };
+    let result = simulate(&point).expect("invariants hold");
+    black_box(result).arrived.records
 }
 
 /// Requests and seconds of recordings, with a health check a minute, on a fleet: what the fleet
@@ -251,6 +266,13 @@ fn main() {
     {
         let requests = requests.parse().expect("a number of requests");
         let (requests, _) = run(requests, Count(100_000_000));
+        println!("{{\"requests\": {requests}}}");
+        return;
+    }
+    if let [first, scenario, policy, traffic, settings @ ..] = arguments.as_slice()
+        && first == "run"
+    {
+        let requests = first_replication(scenario, policy, traffic, settings);
         println!("{{\"requests\": {requests}}}");
         return;
     }

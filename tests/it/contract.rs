@@ -210,7 +210,7 @@ async fn keeps<K: Kv>(promise: &str, kv: &K, clock: &impl Clock) -> Seen {
             loop {
                 let page = page(kv, "page/", cursor.as_deref(), 10).await?;
                 sizes.push(page.keys.len());
-                found.extend(page.keys.into_iter().map(|k| k.name));
+                found.extend(page.keys.into_iter().map(|k| k.name.to_string()));
                 cursor = page.cursor;
                 if cursor.is_none() || sizes.len() > 5 {
                     break;

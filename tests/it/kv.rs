@@ -468,7 +468,7 @@ proptest! {
             loop {
                 let page = kv.list("a", cursor.as_deref(), limit).await.unwrap();
                 assert!(page.keys.len() <= limit);
-                names.extend(page.keys.into_iter().map(|k| k.name));
+                names.extend(page.keys.into_iter().map(|k| k.name.to_string()));
                 cursor = page.cursor;
                 if cursor.is_none() { return names; }
             }

@@ -118,7 +118,7 @@ fn workerd_does_what_the_simulations_do() {
         assert!(!String::from_utf8_lossy(&bytes).contains(SECRET));
     }
     let left = in_real_time(async { bridge().list("", None, 10).await.unwrap().keys });
-    let left: Vec<&str> = left.iter().map(|k| k.name.as_str()).collect();
+    let left: Vec<&str> = left.iter().map(|k| &*k.name).collect();
     assert_eq!(left, ["r/000000000000/w0"]);
 }
 
