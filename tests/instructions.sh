@@ -12,8 +12,9 @@ if ! command -v valgrind >/dev/null; then
   echo "no valgrind: instructions were not counted"
   [ "$mode" = check ] && exit 0 || exit 2
 fi
-built=$(cargo bench -p kvplan-simulator --bench throughput --no-run 2>&1) || { echo "$built"; exit 2; }
+built=$(cargo --color never bench -p kvplan-simulator --bench throughput --no-run 2>&1) || { echo "$built"; exit 2; }
 benchmark=$(sed -n 's/.*Executable .*(\(.*\))$/\1/p' <<<"$built")
+[ -x "$benchmark" ] || { echo "$built"; exit 2; }
 
 count() {
   valgrind --tool=callgrind --callgrind-out-file=/dev/null "$benchmark" "$@" 2>&1 | sed -n 's/.*Collected : //p'
@@ -28,7 +29,7 @@ while IFS= read -r run; do
   case $mode in
   record) echo "$run,$counted" >>"$limits" ;;
   check)
-    recorded=$(grep -F -- "$run," "$limits" | sed 's/.*,//')
+    recorded=$(grep -F -- "$run," "$limits" | sed 's/.*,//' || true)
     [ -n "$recorded" ] || { echo "$run: not on record"; exit 2; }
     printf '%-40s %12d, %d on record\n' "$run" "$counted" "$recorded"
     if [ "$counted" -gt $((recorded + recorded / 10)) ]; then

@@ -135,7 +135,6 @@ impl<C: Clock> Collector<C> {
                 latest: Timestamp::EPOCH,
                 cache,
                 sums: Sums::default(),
-                written: None,
                 named: VecDeque::new(),
                 flights: BTreeMap::new(),
                 lookups: BTreeMap::new(),

@@ -206,15 +206,17 @@ impl<C: Clock> Collector<C> {
         }
     }
 
-    /// The same, made once for as long as it is that of the last write.
+    /// The same, made once.
     fn key_to_write(&self, slot: Slot) -> Rc<str> {
-        if let Some((of, key)) = &self.state.borrow().written
-            && *of == slot
+        if let Some(r) = self.state.borrow().rollups.get(&slot)
+            && let Some(key) = &r.key
         {
             return Rc::clone(key);
         }
         let key: Rc<str> = self.rollup_key(slot).into();
-        self.state.borrow_mut().written = Some((slot, Rc::clone(&key)));
+        if let Some(r) = self.state.borrow_mut().rollups.get_mut(&slot) {
+            r.key = Some(Rc::clone(&key));
+        }
         key
     }
 

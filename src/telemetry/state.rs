@@ -52,8 +52,6 @@ pub(super) struct State {
     pub cache: TtlCache<QueryKey, Rc<Metrics>>,
     /// What was read for the windows that were asked for lately.
     pub sums: Sums,
-    /// The key of the total that was written last.
-    pub written: Option<(Slot, Rc<str>)>,
     /// The keys of windows, where they follow from the time alone: the latest first, each with its number of
     /// buckets and the one that is current.
     pub named: VecDeque<(u64, Bucket, Keys)>,
@@ -106,6 +104,8 @@ pub(super) struct Rollup {
     /// The total as it was written last, with the records that have come since: whatever else changes the total
     /// begins it anew.
     text: Kept,
+    /// The key under which it is written, once it was.
+    pub key: Option<Rc<str>>,
     /// Records in the total, and those of them that a successful write covers.
     pub covered: Covered,
     pub stored: Covered,
@@ -140,7 +140,8 @@ impl Rollup {
 
     /// Bytes held on the heap.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.total.memory_bytes() + self.text.memory_bytes()
+        let key = self.key.as_ref().map_or(0, |k| k.len());
+        self.total.memory_bytes() + self.text.memory_bytes() + key
     }
 
     pub(super) fn is_dirty(&self) -> bool {

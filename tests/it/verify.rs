@@ -348,6 +348,47 @@ fn points_that_no_claim_is_judged_by_have_the_replications_that_the_claims_need(
     assert_eq!(counts(&surface(value, "3")), ["3 3", "3 3", "3 3"]);
 }
 
+/// A claim is open about one policy, which has more replications from then on; what another claim says of it and of a second
+/// policy rests on those that both have, and is what it was.
+#[test]
+fn policies_with_different_numbers_are_compared_by_those_that_both_have() {
+    let surface = |hits: &str, n: &str| {
+        let claims = CLAIMS
+            .replace("isolates = [1, 2]", "isolates = [1, 2, 3]")
+            .replace("stated = 90", &format!("stated = {hits}"))
+            .replace(
+                "quote = \"no read is left\"\nstated = 100",
+                "quote = \"some reads are saved\"\nstated = 10\ncomparator = \">=\"",
+            )
+            .replace(
+                "measure = \"saving\"",
+                "measure = \"saving\"\nsurface = \"Saved\"",
+            );
+        let dir = folder(&claims, "$0.30");
+        let only = ["--claim", "hits", "--claim", "all-saved"];
+        let output = verify(dir.path(), &[&["claims.toml", "-n", n], &only[..]].concat());
+        assert!(output.status.success(), "{output:?}");
+        let rows = setup::rows(&dir.path().join("out/savings_surface.csv"));
+        let here = |r: &&std::collections::BTreeMap<String, String>| {
+            r["isolates"] == "3" && r["traffic_per_month"] == "20000000"
+        };
+        let here = rows.into_iter().filter(|r| here(&r));
+        let of = |mut r: std::collections::BTreeMap<String, String>| {
+            ["id", "replications", "value", "value_ci95"].map(|c| r.remove(c).unwrap())
+        };
+        here.map(of).collect::<Vec<_>>()
+    };
+    let few = surface("10000", "4");
+    let open = surface(&few[0][2], "7");
+    let numbers = open.iter().map(|r| [&*r[0], &*r[1]]);
+    assert_eq!(
+        numbers.collect::<Vec<_>>(),
+        [["hits", "7"], ["all-saved", "4"]]
+    );
+    assert_ne!(open[0], few[0]);
+    assert_eq!(open[1], few[1]);
+}
+
 /// The message for a claims file with `from` replaced by `to`.
 fn refused(from: &str, to: &str) -> String {
     assert!(CLAIMS.contains(from));

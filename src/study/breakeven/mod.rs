@@ -21,7 +21,9 @@ use crate::study::stats::root::{Onset, Search, onset_of_runs};
 use question::questions;
 use replication::{Replication, TOLERANCE};
 
-/// Replications that search by themselves; the others begin where these have found it.
+/// Replications that search by themselves; the others begin where these have found it. What a search finds is the same to
+/// its tolerance wherever it begins, as long as what replications differ by is more than what one shows at traffic so
+/// close together: common random numbers see to that.
 const PILOTS: usize = 2;
 
 /// A question about a policy, and its answer.

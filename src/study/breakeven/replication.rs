@@ -138,7 +138,7 @@ impl<'a> Replication<'a> {
         let search = Search {
             known: &known,
             hint,
-            // Use grows with traffic; what is refused or saved is nothing for a while.
+            // What is refused or saved is nothing for a while.
             smooth: matches!(question, Question::Quota(_) | Question::Allowance(_)),
             tolerance: TOLERANCE,
         };
@@ -236,4 +236,53 @@ fn refusal(plan: &Plan, result: &RunResult, refused: f64) -> f64 {
 /// little is refused.
 fn straight(share: f64) -> f64 {
     (share / (1.0 - share)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::parse_overrides;
+
+    /// What a quota is exceeded by, what first is refused, and where a policy pays off: each is found where it is found
+    /// without a hint, with one that is a hundredth off.
+    #[test]
+    fn an_onset_is_where_it_is_wherever_the_search_begins() {
+        let settings = parse_overrides(&["period.requests=\"5k\"".into()]).unwrap();
+        let policies = ["naive".into(), "optimised".into()];
+        let with = |plan: &str| {
+            let mut scenario = Scenario::load("default", &policies, None, &settings).unwrap();
+            scenario.period.calls = Count(0);
+            scenario.plan = plan.into();
+            scenario
+        };
+        let (paid, free) = (with("paid"), with("free"));
+        let levels = [10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000];
+        let settings = Settings {
+            levels: levels.map(Count).to_vec(),
+            fixed_cost: Money::ZERO,
+            refused: 0.01,
+        };
+        let work = Work::unwatched();
+        let find = |policy, question, hint| {
+            let mut replication = Replication::new(&paid, Some(&free), 3, &work);
+            let runs = [levels.to_vec()];
+            let found = replication.onset(policy, question, (&runs, hint), &settings);
+            match found.unwrap() {
+                Onset::At(x) => x,
+                other => panic!("{question:?}: {other:?}"),
+            }
+        };
+        for (policy, question) in [
+            (0, Question::Quota(MeterItem::KvWrites)),
+            (0, Question::Quota(MeterItem::KvReads)),
+            (1, Question::RefusesMore),
+            (1, Question::PaysOff(0)),
+        ] {
+            let x = find(policy, question, None);
+            for away in [0.99, 1.01] {
+                let y = find(policy, question, Some(x * away));
+                assert!((y / x).ln().abs() <= TOLERANCE, "{question:?}: {x} and {y}");
+            }
+        }
+    }
 }

@@ -7,9 +7,10 @@
 //! logarithms) that it might have to ask more than once more often than bisection. Where no line
 //! tells anything, as of a yes or no, it is bisection.
 //!
-//! Where another replication has found it, that is asked first ([`Search::hint`]). Of what is smooth, a count that grows
-//! with traffic, no two sides are needed: it is found once the line says that it begins no further away from where it
-//! was asked last than is asked for ([`Search::smooth`]); what the line is wrong by is then a small part of that.
+//! Where another replication has found it, that is asked first ([`Search::hint`]). Of what is smooth, a use that grows
+//! with traffic, no two sides are needed ([`Search::smooth`]): it is found where the use is nearly what it is held against,
+//! once the line says that it begins no further away than is asked for. What the line is wrong by is then a small part of
+//! that, unless the use levels off within a hundredth of what it is held against.
 
 /// Where something begins to hold in one replication, on a range of traffic.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +30,9 @@ const SLACK: f64 = 1.0;
 const NUDGE: f64 = 0.3;
 /// The same of the distance to where it was asked before, for a guess that may be as wrong as that share of it.
 const DOUBT: f64 = 0.05;
+/// How far from 0 the margin of something smooth is, in tolerances, where it has been found: about twice what its traffic is
+/// off.
+const LEFT: f64 = 2.0;
 /// How far from a hint it is asked next, in tolerances, where no line tells anything.
 const STEPS: [f64; 2] = [2.0, 6.0];
 /// Share of the room that is used, as traffic is rounded to whole requests.
@@ -41,7 +45,8 @@ pub struct Search<'a> {
     pub known: &'a [u64],
     /// Where it begins to hold in another replication.
     pub hint: Option<f64>,
-    /// Whether the margin is nearly a line between levels, and never 0 below.
+    /// Whether the margin has no steps, is what something is above 1 as a share of what it is held against, and never 0
+    /// below.
     pub smooth: bool,
     /// Ends closer than the factor `1 + tolerance` are not told apart.
     pub tolerance: f64,
@@ -224,7 +229,7 @@ impl Bracket {
         let mut most = ROOM * aim * (halvings + slack - 1.0).exp2();
         while self.width() > aim {
             if search.smooth
-                && let Some(found) = self.settled(aim)
+                && let Some(found) = self.settled(search.tolerance)
             {
                 return Ok(Onset::At(found));
             }
@@ -260,14 +265,17 @@ impl Bracket {
         (high - low > 1).then(|| (at.exp().round() as u64).clamp(low + 1, high - 1))
     }
 
-    /// Where the margin of something smooth is 0, if that is near where it was asked last.
-    fn settled(&self, aim: f64) -> Option<f64> {
-        let last = self.last?;
-        if self.low.margin == 0.0 && self.low.traffic == last {
-            return Some(last as f64);
+    /// Where the margin of something smooth is 0, if it was asked last near there and what it said is near 0.
+    fn settled(&self, tolerance: f64) -> Option<f64> {
+        let ends = [self.low, self.high];
+        let last = ends.into_iter().find(|a| Some(a.traffic) == self.last)?;
+        let at = last.traffic as f64;
+        if last.margin == 0.0 {
+            return Some(at);
         }
-        let is_near = |x: &f64| (x / last as f64).ln().abs() <= aim;
-        self.guess().filter(is_near)
+        let is_near = |x: &f64| (x / at).ln().abs() <= tolerance.ln_1p();
+        let guess = self.guess().filter(is_near);
+        guess.filter(|_| last.margin.abs() <= LEFT * tolerance)
     }
 
     /// Where between the ends the margin is likely to be 0.
@@ -275,14 +283,18 @@ impl Bracket {
         let (low, high) = (self.low, self.high);
         let is_between = |x: &f64| (low.traffic as f64..=high.traffic as f64).contains(x);
         let line = |a: Asked, b: Asked| Some(a.zero(b)).filter(is_between);
+        // Through two that say the same there is no hyperbola.
+        let differs = |third: &Asked| third.margin != low.margin && third.margin != high.margin;
         if low.margin < 0.0 {
             // Of the answers outside, the nearer.
             let away =
                 |a: &Asked| (a.traffic as f64 / low.traffic as f64).ln() - self.width() / 2.0;
             let outside = self.below.into_iter().chain(self.above);
             let third = outside.min_by(|a, b| away(a).abs().total_cmp(&away(b).abs()));
+            let third = third.filter(differs);
             let curve = third.map(|third| low.zero_of_curve(high, third));
-            curve.filter(is_between).or_else(|| line(low, high))
+            let is_inside = |x: &f64| *x > low.traffic as f64 && *x < high.traffic as f64;
+            curve.filter(is_inside).or_else(|| line(low, high))
         } else {
             // The low end says nothing of how far it is.
             let above = self.above.filter(|a| a.margin > high.margin)?;

@@ -29,7 +29,7 @@ impl Kept {
             }
             let blocks =
                 self.providers[index].get_or_insert_with(|| Blocks::of(totals.latency.trimmed()));
-            if blocks.counted != totals.count {
+            if blocks.head.is_empty() || blocks.counted != totals.count {
                 blocks.counted = totals.count;
                 blocks.head.clear();
                 let (first, n) = (blocks.first, blocks.starts.len());
@@ -255,6 +255,22 @@ mod tests {
             let read = Aggregate::decode(&value, &mut names).map(|a| a.count());
             assert_eq!(read.ok(), Some(rollup.total().count()));
         }
+    }
+
+    /// What another has stored of a provider may be nothing but its name.
+    #[test]
+    fn a_provider_without_a_record_is_written_as_it_was_read() {
+        let mut names = ProviderNames::default();
+        names.intern("a");
+        let mut other = Aggregate::decode(b"CBxAAAAAAAAAAAAAAAAA", &mut names).unwrap();
+        other.add(&record(0, 5_000_000));
+        let mut rollup = Rollup::default();
+        rollup.merge(&other);
+        for _ in 0..2 {
+            assert_eq!(rollup.encode(&names), rollup.total().encode(&names));
+            rollup.add(&record(0, 7_000_000));
+        }
+        assert!(rollup.encode(&names).windows(2).any(|text| text == b"Bx"));
     }
 
     #[test]

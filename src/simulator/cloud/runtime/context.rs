@@ -236,9 +236,9 @@ impl<M: Memory> WaitUntil for Context<M> {
         let home = under_way.0.id.get();
         let behind = Behind {
             rules: Rc::clone(&self.rules),
+            work,
             under_way: Some(under_way),
             deadline,
-            work,
         };
         self.adopt(sim.spawn_in(home, behind));
     }
@@ -277,10 +277,10 @@ pin_project! {
     /// What goes on after the response, in its request context, until its time is over.
     struct Behind<M: 'static, F> {
         rules: Rc<Rules<M>>,
-        under_way: Option<Work>,
-        deadline: Sleep,
         #[pin]
         work: F,
+        under_way: Option<Work>,
+        deadline: Sleep,
     }
 }
 

@@ -72,6 +72,79 @@ fn a_cancelled_task_never_runs_on_and_its_slot_is_used_again() {
     assert_eq!(exec.shared.slots.borrow().len(), 1);
 }
 
+/// A waker that somebody keeps of a task that has ended does not wake whoever has its slot; one that nobody keeps is the
+/// next tenant's.
+#[test]
+fn a_waker_is_handed_on_only_where_nobody_has_another() {
+    let exec = Executor::new(Timestamp::EPOCH);
+    let sim = exec.handle();
+    let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let polls = Rc::new(Cell::new(0));
+    let whose = || Arc::as_ptr(&exec.shared.slots.borrow()[0].wakes);
+    let keep = Rc::clone(&kept);
+    sim.spawn(std::future::poll_fn(move |cx| {
+        *keep.borrow_mut() = Some(cx.waker().clone());
+        Poll::Ready(())
+    }));
+    exec.run_until(Timestamp::from_secs(1));
+    let first = whose();
+    let spawn = || {
+        let polls = Rc::clone(&polls);
+        sim.spawn(std::future::poll_fn(move |_| {
+            polls.set(polls.get() + 1);
+            Poll::<()>::Pending
+        }))
+    };
+    let second = spawn();
+    exec.run_until(Timestamp::from_secs(2));
+    assert_eq!((second.slot, second.tenancy, polls.get()), (0, 1, 1));
+    assert_ne!(whose(), first);
+    if let Some(stale) = kept.take() {
+        stale.wake();
+    }
+    exec.run_until(Timestamp::from_secs(3));
+    assert_eq!(polls.get(), 1);
+    let of_second = whose();
+    sim.cancel(second);
+    let third = spawn();
+    exec.run_until(Timestamp::from_secs(4));
+    assert_eq!((third.slot, third.tenancy, polls.get()), (0, 2, 2));
+    assert_eq!(whose(), of_second);
+    // What it wakes is the tenant that there is.
+    let waker: Waker = Arc::clone(&exec.shared.slots.borrow()[0].wakes).into();
+    waker.wake();
+    exec.run_until(Timestamp::from_secs(5));
+    assert_eq!(polls.get(), 3);
+}
+
+/// Its slot is free while it is still being polled: whoever moves in has a waker of its own.
+#[test]
+fn a_task_that_cancels_itself_leaves_its_slot_to_what_it_spawns() {
+    let (log, exec) = log();
+    let (sim, notes) = (exec.handle(), Rc::clone(&log));
+    let me: Rc<Cell<Option<TaskId>>> = Rc::default();
+    let this = Rc::clone(&me);
+    me.set(Some(exec.handle().spawn(async move {
+        sim.sleep(Duration::from_secs(1)).await;
+        let clock = sim.clone();
+        if let Some(id) = this.get() {
+            sim.cancel(id);
+        }
+        let next = sim.spawn(async move {
+            clock.sleep(Duration::from_secs(1)).await;
+            notes
+                .borrow_mut()
+                .push((clock.now().as_nanos() / 1_000_000_000, 2));
+        });
+        assert_eq!(Some(next.slot), this.get().map(|id| id.slot));
+        sim.sleep(Duration::from_secs(5)).await;
+        unreachable!("it was cancelled");
+    })));
+    exec.run_to_idle();
+    assert_eq!(*log.borrow(), [(2, 2)]);
+    assert_eq!(exec.live_tasks(), 0);
+}
+
 /// B waits for A, of another context, and then sleeps: it goes on in A's context, so that its sleep
 /// ends with A. Outside of contexts it does not.
 #[test]

@@ -276,3 +276,57 @@ fn between_runs_of_levels_nothing_begins() {
     };
     assert!((99.0..=102.0).contains(&x), "{x}");
 }
+
+/// What levels off, what rises again after that, what never quite does, each at its quota at `t`.
+fn uses(t: f64, beyond: f64) -> Vec<Named> {
+    let saturating = 3.0 * t * beyond;
+    vec![
+        (
+            "a plateau",
+            Box::new(move |x| (x / t).min(1.0 + beyond) - 1.0),
+        ),
+        (
+            "a plateau below",
+            Box::new(move |x| {
+                (x / (t * (1.0 - beyond) / 2.0))
+                    .min(1.0 - beyond)
+                    .max(x / t)
+                    - 1.0
+            }),
+        ),
+        (
+            "a share of what comes",
+            Box::new(move |x| (1.0 + saturating / t) * x / (x + saturating) - 1.0),
+        ),
+    ]
+}
+
+proptest! {
+    /// With levels close together and far apart, alone and with a hint that is a tenth off. Were it enough that the line says
+    /// where it begins, a plateau above would be found at several times less.
+    #[test]
+    fn a_use_that_levels_off_is_found_where_it_is_what_it_is_held_against(
+        exponent in 4.1..5.9_f64,
+        beyond in 0.02..0.6_f64,
+        away in prop::option::of(-0.1..0.1_f64),
+        sparse in any::<bool>(),
+    ) {
+        let threshold = 10_f64.powf(exponent);
+        let levels: &[u64] = match sparse {
+            true => &[10_000, 1_000_000, 100_000_000],
+            false => &[10_000, 30_000, 100_000, 300_000, 1_000_000],
+        };
+        let search = Search {
+            known: levels,
+            hint: away.map(|away| threshold * away.exp()),
+            smooth: true,
+            tolerance: TOLERANCE,
+        };
+        for (name, margin) in uses(threshold, beyond) {
+            let (found, asked) = search_by(levels, &search, &margin);
+            let Onset::At(at) = found else { panic!("{name}: {found:?}") };
+            let off = (at / threshold).ln().abs();
+            prop_assert!(off < 2.0 * TOLERANCE, "{name}: {at}, not {threshold}: {asked:?}");
+        }
+    }
+}
