@@ -24,8 +24,10 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct Entries {
     by_key: ByKey<Entry>,
-    /// For lists.
+    /// For lists; all that there are, as nobody looks while an entry is replaced.
     in_order: BTreeSet<Rc<str>>,
+    /// Entries that have metadata: a list looks for those only where there are any.
+    with_metadata: usize,
 }
 
 impl Entries {
@@ -46,12 +48,15 @@ impl Entries {
 
     /// Puts an entry under a key that is listed.
     pub(super) fn put(&mut self, key: Rc<str>, entry: Entry) {
+        self.with_metadata += usize::from(entry.metadata.is_some());
         self.by_key.insert(key, entry);
     }
 
     /// Takes an entry out; its key stays listed, for what is put in its place or until it is unlisted.
     pub(super) fn take(&mut self, key: &str) -> Option<(Rc<str>, Entry)> {
-        self.by_key.remove_entry(key)
+        let (key, entry) = self.by_key.remove_entry(key)?;
+        self.with_metadata -= usize::from(entry.metadata.is_some());
+        Some((key, entry))
     }
 
     /// Lists a key no more.
@@ -61,19 +66,26 @@ impl Entries {
 
     /// Takes an entry out with its key.
     pub(super) fn remove(&mut self, key: &str) -> Option<Entry> {
-        let entry = self.by_key.remove(key)?;
+        let (_, entry) = self.take(key)?;
         self.unlist(key);
         Some(entry)
     }
 
-    /// The entries under a prefix from a key on, in the order of keys.
+    /// The keys under a prefix from a key on, in order.
     pub(super) fn under<'a>(
         &'a self,
         prefix: &'a str,
         from: Bound<&str>,
-    ) -> impl Iterator<Item = (&'a Rc<str>, &'a Entry)> {
+    ) -> impl Iterator<Item = &'a Rc<str>> {
         let these = self.in_order.range::<str, _>((from, Bound::Unbounded));
-        let these = these.take_while(move |key| key.starts_with(prefix));
-        these.filter_map(|key| Some((key, self.get(key)?)))
+        these.take_while(move |key| key.starts_with(prefix))
+    }
+
+    /// The metadata of a key.
+    pub(super) fn metadata(&self, key: &str) -> Option<Value> {
+        match self.with_metadata {
+            0 => None,
+            _ => self.get(key)?.metadata.clone(),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Read caches at the points of presence, and the age of what they answer.
 
+use super::entries::ByKey;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::models::dist::Sampler;
 use crate::sim::latencies::Latencies;
@@ -7,7 +8,7 @@ use crate::sim::random::{StreamRng, Streams};
 use crate::telemetry::ports::Value;
 use crate::units::Timestamp;
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ pub(super) struct PopCaches {
     cold: Sampler,
     /// By key, oldest first: the newest that all can see, and those after it.
     versions: Versions,
-    places: Vec<BTreeMap<String, Cached>>,
+    places: Vec<ByKey<Cached>>,
     /// Entries of a place's cache at which dead ones are thrown out.
     prune_at: Vec<usize>,
     ages: ReadAges,
@@ -152,8 +153,8 @@ impl PopCaches {
             spec: c.spec,
             hot: c.hot,
             cold: c.cold,
-            versions: BTreeMap::new(),
-            places: (0..c.places).map(|_| BTreeMap::new()).collect(),
+            versions: Versions::default(),
+            places: (0..c.places).map(|_| ByKey::default()).collect(),
             prune_at: vec![LEAST_PRUNE; c.places],
             ages: ReadAges::default(),
         }
@@ -181,7 +182,7 @@ impl PopCaches {
         now: Timestamp,
     ) {
         let delay = self.propagation.sample(&mut self.propagation_rng);
-        let versions = self.versions.entry(key.to_owned()).or_default();
+        let versions = self.versions.entry(key.into()).or_default();
         let mut visible = now + delay;
         if let Some(last) = versions.back() {
             last.superseded.set(Some(now));
@@ -311,11 +312,14 @@ impl PopCaches {
             expires: now + ttl,
             refresh: None,
         };
-        entries.insert(key.to_owned(), entry);
+        match entries.get_mut(key) {
+            Some(old) => *old = entry,
+            None => _ = entries.insert(key.into(), entry),
+        }
     }
 }
 
-type Versions = BTreeMap<String, VecDeque<Rc<Version>>>;
+type Versions = ByKey<VecDeque<Rc<Version>>>;
 
 /// What a read that leaves its place gets to see.
 fn seen_centrally(versions: &mut Versions, key: &str, now: Timestamp) -> Rc<Version> {

@@ -103,7 +103,8 @@ impl KvStore {
     pub fn inspect(&self, prefix: &str) -> Vec<Value> {
         let s = self.state.borrow();
         let these = s.entries.under(prefix, Bound::Included(prefix));
-        these.map(|(_, e)| Rc::clone(&e.value)).collect()
+        let values = these.filter_map(|key| s.entries.get(key));
+        values.map(|e| Rc::clone(&e.value)).collect()
     }
 
     /// The limits in force.
@@ -543,11 +544,11 @@ impl State {
         let mut keys: Vec<ListedKey> = self
             .entries
             .under(prefix, from)
-            .filter(|(k, _)| seen(k))
+            .filter(|k| seen(k))
             .take(limit + 1)
-            .map(|(k, e)| ListedKey {
+            .map(|k| ListedKey {
                 name: Rc::clone(k),
-                metadata: e.metadata.clone(),
+                metadata: self.entries.metadata(k),
             })
             .collect();
         let more = keys.len() > limit;
