@@ -232,9 +232,8 @@ pub fn breakeven(
                     *policy,
                     *other,
                     fixed,
-                    (&runs(&levels, &left_out[i]), least),
-                    // Where most replications have been.
-                    hints[i],
+                    // Most replications have been where the hint is.
+                    (&runs(&levels, &left_out[i]), least, hints[i]),
                 )?)
             }
             _ => None,
@@ -318,8 +317,7 @@ fn significant(
     policy: usize,
     other: usize,
     fixed: Money,
-    (runs, least): (&[Vec<u64>], u64),
-    hint: Option<f64>,
+    (runs, least, hint): (&[Vec<u64>], u64, Option<f64>),
 ) -> Result<Onset, StudyError> {
     // Where all replications have been.
     let of_each = replications
