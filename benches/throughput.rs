@@ -51,8 +51,13 @@ fn with(policy: &str, requests: u64, traffic: Count) -> (u64, f64) {
     scenario.period.at_least = Duration::from_secs_f64(
         requests as f64 / Rate::per_month(traffic.0 as f64).as_per_second(),
     );
+    first_replication(&scenario, traffic)
+}
+
+/// Requests and seconds of the first replication of a scenario's first policy.
+fn first_replication(scenario: &Scenario, traffic: Count) -> (u64, f64) {
     let point = Point {
-        scenario: &scenario,
+        scenario,
         policy: &scenario.policies[0],
         traffic,
         replication: 0,
@@ -63,20 +68,6 @@ fn with(policy: &str, requests: u64, traffic: Count) -> (u64, f64) {
         black_box(result).arrived.records,
         start.elapsed().as_secs_f64(),
     )
-}
-
-/// The first replication of a scenario's policy at so many requests a month; how many were recorded.
-fn first_replication(scenario: &str, policy: &str, traffic: &str, settings: &[String]) -> u64 {
-    let settings = parse_overrides(settings).expect("settings");
-    let scenario = Scenario::load(scenario, &[policy.into()], None, &settings).expect("a scenario");
-    let point = Point {
-        scenario: &scenario,
-        policy: &scenario.policies[0],
-        traffic: traffic.parse().expect("requests a month"),
-        replication: 0,
-    };
-    let result = simulate(&point).expect("invariants hold");
-    black_box(result).arrived.records
 }
 
 /// Requests and seconds of recordings, with a health check a minute, on a fleet: what the fleet
@@ -92,18 +83,7 @@ fn recordings(fleet: &str, requests: u64) -> (u64, f64) {
     let overrides = parse_overrides(&settings).unwrap();
     let policies = ["optimised-fleet".into()];
     let scenario = Scenario::load("default", &policies, None, &overrides).unwrap();
-    let point = Point {
-        scenario: &scenario,
-        policy: &scenario.policies[0],
-        traffic: Count(1_000_000_000),
-        replication: 0,
-    };
-    let start = Instant::now();
-    let result = simulate(&point).expect("invariants hold");
-    (
-        black_box(result).arrived.records,
-        start.elapsed().as_secs_f64(),
-    )
+    first_replication(&scenario, Count(1_000_000_000))
 }
 
 /// The same model by hand: one heap of events, the same arrivals and latencies, the same totals
@@ -272,7 +252,10 @@ fn main() {
     if let [first, scenario, policy, traffic, settings @ ..] = arguments.as_slice()
         && first == "run"
     {
-        let requests = first_replication(scenario, policy, traffic, settings);
+        let settings = parse_overrides(settings).expect("settings");
+        let scenario = Scenario::load(scenario, &[policy.into()], None, &settings);
+        let traffic = traffic.parse().expect("requests a month");
+        let (requests, _) = first_replication(&scenario.expect("a scenario"), traffic);
         println!("{{\"requests\": {requests}}}");
         return;
     }

@@ -15,6 +15,7 @@ use crate::pricing::MONTH;
 use crate::pricing::{Catalog, MeterItem, Money, Plan, Usage};
 use crate::run::measure::Outcome;
 use crate::run::scenario::Scenario;
+use crate::study::stats::Estimate;
 use crate::study::stats::crossing::Crossing;
 use crate::study::stats::pool::{Billing, EACH_SIDE};
 use crate::study::stats::root::{Onset, Search, onset_of_runs};
@@ -299,14 +300,12 @@ fn most_frequent(items: impl Iterator<Item = MeterItem>) -> Option<(MeterItem, u
 
 /// The geometric mean of where something begins to hold, of the replications in which it does.
 fn typical(onsets: impl Iterator<Item = Onset>) -> Option<f64> {
-    let logarithms: Vec<f64> = onsets
-        .filter_map(|o| match o {
-            Onset::At(x) => Some(x.ln()),
-            Onset::Already | Onset::Never => None,
-        })
-        .collect();
-    let n = logarithms.len();
-    (n > 0).then(|| (logarithms.iter().sum::<f64>() / n as f64).exp())
+    let logarithms = onsets.filter_map(|o| match o {
+        Onset::At(x) => Some(x.ln()),
+        Onset::Already | Onset::Never => None,
+    });
+    let mean = Estimate::of(logarithms).mean;
+    (!mean.is_nan()).then(|| mean.exp())
 }
 
 /// Where the mean saving over all replications is first above the fixed cost with 95% confidence.

@@ -162,11 +162,7 @@ impl Plan {
         let mut points = Vec::new();
         for setup in &self.setups {
             for (traffic, scenario) in &setup.scenarios {
-                let place = Place {
-                    grid: setup.grid.clone(),
-                    isolates: setup.isolates,
-                    traffic: *traffic,
-                };
+                let place = Place::new(&setup.grid, setup.isolates, *traffic);
                 for policy in &scenario.policies {
                     let key = Key {
                         place: place.clone(),
@@ -191,11 +187,7 @@ impl Plan {
     /// Events that are going to be simulated, estimated; more where that leaves claims open.
     pub fn events(&self) -> f64 {
         let events = |setup: &Setup, traffic: Count, scenario: &Scenario| {
-            let place = Place {
-                grid: setup.grid.clone(),
-                isolates: setup.isolates,
-                traffic,
-            };
+            let place = Place::new(&setup.grid, setup.isolates, traffic);
             let n = self.at_first(&place, scenario.replications);
             run::effort::Effort::of(scenario, &[traffic], u64::from(n), 1).events
         };
@@ -360,6 +352,14 @@ impl Cells {
 }
 
 impl Place {
+    pub(super) fn new(grid: &str, isolates: u32, traffic: Count) -> Self {
+        Place {
+            grid: grid.to_owned(),
+            isolates,
+            traffic,
+        }
+    }
+
     /// It under a policy.
     pub(super) fn under(&self, policy: &str) -> Key {
         Key {

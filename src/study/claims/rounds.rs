@@ -58,11 +58,7 @@ fn undecided(plan: &Plan, ledger: &Ledger, claims: &[&Claim], cells: &Cells) -> 
             let unsure = surface.claimed_anywhere();
             let unsure = unsure.filter(|p| !p.sure && !p.value.half_width.is_nan());
             open.extend(unsure.flat_map(|p| {
-                let place = Place {
-                    grid: check.grid.clone(),
-                    isolates: p.isolates,
-                    traffic: p.traffic,
-                };
+                let place = Place::new(&check.grid, p.isolates, p.traffic);
                 check.policies().map(move |policy| place.under(policy))
             }));
         }

@@ -50,11 +50,7 @@ impl<'a> Surface<'a> {
         let accepts = claim.accepts(None);
         let points = axes.isolates.iter().flat_map(|isolates| {
             axes.traffic.iter().map(|traffic| {
-                let place = Place {
-                    grid: check.grid.clone(),
-                    isolates: *isolates,
-                    traffic: *traffic,
-                };
+                let place = Place::new(&check.grid, *isolates, *traffic);
                 let value = measure(check, tariff, &place, cells);
                 SurfacePoint {
                     isolates: *isolates,
