@@ -314,15 +314,18 @@ impl<C: Clock> Collector<C> {
             1..=BULK => self.read_bulk(kv, names).await?,
             _ => {
                 let bulks = names.chunks(BULK).map(|bulk| self.read_bulk(kv, bulk));
-                let bulks: Result<Vec<_>, KvError> = join_all(bulks).await.into_iter().collect();
-                bulks?.into_iter().flatten().collect()
+                let mut found = Vec::with_capacity(names.len());
+                for bulk in join_all(bulks).await {
+                    found.extend(bulk?);
+                }
+                found
             }
         };
         let past = found.iter().take(keys.past).flatten().count();
-        Ok(Stored {
-            past,
-            values: found.into_iter().flatten().collect(),
-        })
+        // A key that was listed is nearly always found.
+        let mut values = Vec::with_capacity(found.len());
+        values.extend(found.into_iter().flatten());
+        Ok(Stored { past, values })
     }
 
     async fn read_bulk<K: Kv>(
@@ -377,11 +380,8 @@ impl<C: Clock> Collector<C> {
             }
         }))
         .await;
-        let mut names = Vec::new();
-        for list in lists {
-            names.extend(list?);
-        }
-        Ok(names)
+        let lists: Vec<_> = lists.into_iter().collect::<Result<_, _>>()?;
+        Ok(lists.concat())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a service's refusals, and the lack of an answer, are to the metrics system: against a server
 //! that says what it is told to.
 
-use crate::workerd::in_real_time;
+use crate::cloudflare::workerd::in_real_time;
 use kvplan::telemetry::ports::{Kv, KvError, PutOptions};
 use kvplan_remote::bridge::{Bridge, BridgeConfig};
 use kvplan_remote::failure::{Failure, Reach};

@@ -1,8 +1,8 @@
 //! `kvplan validate`: on Cloudflare's own runtime it agrees, where a KV drops writes it does not, and a KV that
 //! cannot be used is told at once.
 
+use crate::cloudflare::workerd::{BRIDGE, Workerd, in_real_time};
 use crate::rest_errors::server;
-use crate::workerd::{BRIDGE, Workerd, in_real_time};
 use kvplan::telemetry::ports::{Kv, PutOptions};
 use kvplan_remote::Values;
 use std::fs;

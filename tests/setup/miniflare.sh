@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the local Workers runtime for tests/it/contract.rs, in the versions of the lock file.
+# Installs the local Workers runtime for tests/it/cloudflare/contract.rs, in the versions of the lock file.
 set -euo pipefail
 cd "$(dirname "$0")/../miniflare"
 if [ -d node_modules/miniflare ] && [ node_modules/.package-lock.json -nt package-lock.json ]; then

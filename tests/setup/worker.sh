@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Worker of src/worker: a module with its glue and its wasm, in target/kvplan-worker. For tests/it/worker.rs,
+# Builds the Worker of src/worker: a module with its glue and its wasm, in target/kvplan-worker. For tests/it/cloudflare/worker.rs,
 # and for wrangler, whose build command it is.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

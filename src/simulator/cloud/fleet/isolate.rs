@@ -9,8 +9,8 @@ use std::rc::Rc;
 /// Later than any end.
 const NEVER: Timestamp = Timestamp::from_nanos(u64::MAX);
 
-/// Requests that are noted before those that are over are counted out.
-const MOST_NOTED: u32 = 16;
+/// Requests that are noted at least before those that are over are counted out.
+const LEAST_NOTED: u32 = 16;
 
 /// Why an isolate ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub struct Isolate<T> {
     ends: RefCell<Vec<Timestamp>>,
     /// Not after the earliest of them.
     next_end: Cell<Timestamp>,
+    /// With so many noted, those that are over are counted out: twice as many as were under way when that was last done,
+    /// so that each is looked at but a few times.
+    count_at: Cell<u32>,
     pub(super) last_use: Cell<Timestamp>,
     /// What lives in its memory.
     pub memory: T,
@@ -75,6 +78,7 @@ impl<T> Isolate<T> {
             last_use: Cell::new(now),
             ends: RefCell::default(),
             next_end: Cell::new(NEVER),
+            count_at: Cell::new(LEAST_NOTED),
             open: Cell::new(0),
             tasks: RefCell::default(),
             draining: Cell::new(false),
@@ -91,14 +95,16 @@ impl<T> Isolate<T> {
             self.next_end
                 .set(ends.iter().copied().min().unwrap_or(NEVER));
         }
-        ends.len() as u32 + self.open.get()
+        let under_way = ends.len() as u32 + self.open.get();
+        self.count_at.set(LEAST_NOTED.max(2 * under_way));
+        under_way
     }
 
     /// Whether fewer than `most` requests are under way at `now`; what is over is counted out only where that decides.
     #[inline]
     pub(super) fn has_room(&self, most: u32, now: Timestamp) -> bool {
         let noted = self.ends.borrow().len() as u32 + self.open.get();
-        noted < most.min(MOST_NOTED) || self.concurrency(now) < most
+        noted < most.min(self.count_at.get()) || self.concurrency(now) < most
     }
 
     /// Notes a request that ends at `end`.

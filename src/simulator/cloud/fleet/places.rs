@@ -20,7 +20,7 @@ pub(super) struct Places {
 
 /// Shares of places, to be drawn by: to one in 2^32.
 struct Shares {
-    /// The first number that is not of the place any more: of the last, and of one that has all, 2^32.
+    /// The first number that is not of the place any more; no number is beyond the last.
     upto: Vec<u64>,
     /// The place in which each part begins: the place of a number is there, or not far behind.
     first: [u16; PARTS],
@@ -29,8 +29,9 @@ struct Shares {
 impl Shares {
     /// From the upper ends of the shares, as they follow each other up to 1.
     fn new(upto: &[f64]) -> Self {
-        let upto: Vec<u64> = upto.iter().map(|x| (x * 2_f64.powi(32)) as u64).collect();
+        let mut upto: Vec<u64> = upto.iter().map(|x| (x * 2_f64.powi(32)) as u64).collect();
         let last = upto.len() - 1;
+        upto[last] = 1 << 32;
         let first = std::array::from_fn(|part| {
             let least = part as u64 * (1 << 32) / PARTS as u64;
             upto[..last].partition_point(|x| *x <= least) as u16
@@ -41,9 +42,8 @@ impl Shares {
     /// The place of a number.
     #[inline]
     fn place_of(&self, number: u32) -> usize {
-        let last = self.upto.len() - 1;
         let mut place = usize::from(self.first[number as usize >> 26]);
-        while place < last && self.upto[place] <= u64::from(number) {
+        while self.upto[place] <= u64::from(number) {
             place += 1;
         }
         place

@@ -26,11 +26,13 @@ pub struct Fleet<T: 'static> {
     life: Option<Life>,
     /// From how many requests on the shard server of a place is overloaded; none where there is none.
     spill_at: Option<u32>,
+    /// With fewer requests under way than this, the only isolate of the first machine that comes into question takes the next.
+    room: u32,
     places: Places,
-    /// The machines, those of a place together; `first[p]` is the first of place `p`, its shard
-    /// server, and the others follow in the order in which requests spill over.
+    /// The machines, those of a place together.
     machines: Vec<Machine<T>>,
-    first: Vec<usize>,
+    /// Those of each place. The first is its shard server, the others follow in the order in which requests spill over.
+    of_place: Vec<Range<usize>>,
     /// The isolate of a fleet that has but one, which never ends.
     only: Option<Rc<Isolate<T>>>,
     /// Isolates that take no more requests and have not ended.
@@ -93,18 +95,24 @@ impl<T: 'static> Fleet<T> {
         bury: impl Fn(&Isolate<T>) + 'static,
     ) -> Self {
         let per_place = spec.machines();
-        let mut first = vec![0];
-        for n in &per_place {
-            first.push(first.last().copied().unwrap_or(0) + *n as usize);
-        }
+        let mut upto = 0;
+        let of_place = per_place.iter().map(|n| {
+            let first = upto;
+            upto += *n as usize;
+            first..upto
+        });
+        let of_place = of_place.collect();
         let deploy_every = spec.life.as_ref().and_then(|l| l.deploy_every);
         let sharded = spec.life.as_ref();
         let sharded = sharded.filter(|_| spec.routing() == Routing::Shard);
+        let spill_at = sharded.map(Life::spill_at);
+        let most = spec.life.as_ref().map(|l| l.max_concurrency);
         let mut fleet = Fleet {
             places: Places::new(&spec.shares(), shape),
-            spill_at: sharded.map(Life::spill_at),
+            room: most.into_iter().chain(spill_at).min().unwrap_or(0),
+            spill_at,
             machines: (0..spec.isolates).map(|_| Vec::new()).collect(),
-            first,
+            of_place,
             only: None,
             draining: Vec::new(),
             place_rng: streams.stream("fleet.place"),
@@ -126,7 +134,7 @@ impl<T: 'static> Fleet<T> {
         };
         if fleet.life.is_none() {
             for place in 0..per_place.len() {
-                for machine in fleet.first[place]..fleet.first[place + 1] {
+                for machine in fleet.of_place[place].clone() {
                     fleet.start(place, machine);
                 }
             }
@@ -171,35 +179,39 @@ impl<T: 'static> Fleet<T> {
             Some(place) => (usize::from(place), self.machine_rng.next_u32()),
             None => self.places.draw(now, &mut self.place_rng),
         };
-        let machines = self.first[place]..self.first[place + 1];
+        let machines = &self.of_place[place];
         let machine = match self.spill_at {
-            Some(spill_at) => self.shard(machines, now, spill_at),
+            Some(_) => machines.start,
             None => {
                 let n = machines.len() as u64;
                 machines.start + ((u64::from(number) * n) >> 32) as usize
             }
         };
-        let Some(life) = &self.life else {
+        if self.life.is_none() {
             return (Rc::clone(&self.machines[machine][0]), Duration::ZERO);
-        };
-        let most = life.max_concurrency;
+        }
         let isolate = match &self.machines[machine][..] {
-            [only] if only.in_service() && only.has_room(most, now) => Rc::clone(only),
-            _ => self.among(place, machine, most, now),
+            [only] if only.in_service() && only.has_room(self.room, now) => Rc::clone(only),
+            _ => self.among(place, machine, now),
         };
-        let wait = if isolate.ready_at <= now {
-            Duration::ZERO
-        } else {
-            isolate.ready_at.since(now)
-        };
-        isolate.occupy_until(now + wait + busy);
+        if isolate.ready_at <= now {
+            isolate.occupy_until(now + busy);
+            return (isolate, Duration::ZERO);
+        }
+        isolate.occupy_until(isolate.ready_at + busy);
+        let wait = isolate.ready_at.since(now);
         (isolate, wait)
     }
 
-    /// An isolate on a machine that has not just the one that serves.
+    /// An isolate of a place, where it is not the only one of the first machine that comes into question.
     #[inline(never)]
-    fn among(&mut self, place: usize, machine: usize, most: u32, now: Timestamp) -> Rc<Isolate<T>> {
+    fn among(&mut self, place: usize, machine: usize, now: Timestamp) -> Rc<Isolate<T>> {
+        let machine = match self.spill_at {
+            Some(spill_at) => self.shard(self.of_place[place].clone(), now, spill_at),
+            None => machine,
+        };
         self.clear_away(machine);
+        let most = self.life.as_ref().map_or(u32::MAX, |l| l.max_concurrency);
         let mut isolates = self.machines[machine].iter();
         match isolates.find(|i| i.has_room(most, now)) {
             Some(isolate) => Rc::clone(isolate),

@@ -77,8 +77,11 @@ impl Entries {
         prefix: &'a str,
         from: Bound<&str>,
     ) -> impl Iterator<Item = &'a Rc<str>> {
-        let these = self.in_order.range::<str, _>((from, Bound::Unbounded));
-        these.take_while(move |key| key.starts_with(prefix))
+        let after = after(prefix);
+        let upto = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let these = self.in_order.range::<str, _>((from, upto));
+        let all = after.is_some();
+        these.take_while(move |key| all || key.starts_with(prefix))
     }
 
     /// The metadata of a key.
@@ -86,6 +89,62 @@ impl Entries {
         match self.with_metadata {
             0 => None,
             _ => self.get(key)?.metadata.clone(),
+        }
+    }
+}
+
+/// What comes after all keys under a prefix, if its last letter has one after it.
+fn after(prefix: &str) -> Option<String> {
+    let mut letters = prefix.chars();
+    let next = char::from_u32(u32::from(letters.next_back()?) + 1)?;
+    Some(format!("{}{next}", letters.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the prefix of each, with a last letter that has none after it and with none at all.
+    #[test]
+    fn under_a_prefix_are_the_keys_that_begin_with_it() {
+        let letters = [
+            "",
+            "a",
+            "b",
+            "/",
+            "\u{7f}",
+            "\u{80}",
+            "\u{d7ff}",
+            "\u{10ffff}",
+        ];
+        let mut entries = Entries::default();
+        let mut all = Vec::new();
+        for (one, two) in letters.iter().flat_map(|x| letters.map(|y| (x, y))) {
+            all.push(format!("{one}{two}"));
+        }
+        all.sort();
+        all.dedup();
+        for key in &all {
+            entries.list(key);
+        }
+        for prefix in &all {
+            let begin: Vec<&str> = all
+                .iter()
+                .map(String::as_str)
+                .filter(|k| k.starts_with(prefix))
+                .collect();
+            for (i, from) in begin.iter().enumerate() {
+                let rest: Vec<&str> = entries
+                    .under(prefix, Bound::Excluded(from))
+                    .map(|k| &**k)
+                    .collect();
+                assert_eq!(rest, begin[i + 1..], "{prefix:?} after {from:?}");
+            }
+            let found: Vec<&str> = entries
+                .under(prefix, Bound::Included(prefix))
+                .map(|k| &**k)
+                .collect();
+            assert_eq!(found, begin, "{prefix:?}");
         }
     }
 }

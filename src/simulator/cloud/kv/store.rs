@@ -541,16 +541,13 @@ impl State {
             None => Bound::Included(prefix),
         };
         let seen = |k: &str| self.pops.as_ref().is_none_or(|p| p.is_listed(k, now));
-        let mut keys: Vec<ListedKey> = self
-            .entries
-            .under(prefix, from)
-            .filter(|k| seen(k))
-            .take(limit + 1)
-            .map(|k| ListedKey {
-                name: Rc::clone(k),
-                metadata: self.entries.metadata(k),
-            })
-            .collect();
+        let listed = self.entries.under(prefix, from).filter(|k| seen(k));
+        let listed = listed.take(limit + 1).map(|k| ListedKey {
+            name: Rc::clone(k),
+            metadata: self.entries.metadata(k),
+        });
+        let mut keys = Vec::with_capacity(self.entries.len().min(limit + 1));
+        keys.extend(listed);
         let more = keys.len() > limit;
         keys.truncate(limit);
         let cursor = if more {

@@ -3,7 +3,7 @@
 //! with the reason (`tests/data/contract_differences.toml`); a difference that is not in it fails,
 //! and so does one that is there no more.
 
-use crate::workerd::{Workerd, in_real_time};
+use super::workerd::{Workerd, in_real_time};
 use kvplan::cloud::kv::KvStore;
 use kvplan::models::load;
 use kvplan::sim::executor::Executor;

@@ -3,7 +3,7 @@
 //!
 //! Five seconds of traffic for each policy, and the age of a batch; `KVPLAN_COUNTS_SECONDS` says how many else.
 
-use crate::workerd::{Workerd, in_real_time};
+use super::workerd::{Workerd, in_real_time};
 use kvplan::cloud::fleet::FleetSpec;
 use kvplan::cloud::kv::{KvLimits, KvStore, OpOutcome, SameKeyExcess};
 use kvplan::cloud::runtime::{Admission, Context, Memory, Runtime};

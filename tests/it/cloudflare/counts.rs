@@ -3,7 +3,7 @@
 //!
 //! Five seconds of traffic for each policy; `KVPLAN_COUNTS_SECONDS` says how many else.
 
-use crate::workerd::{Workerd, in_real_time};
+use super::workerd::{Workerd, in_real_time};
 use kvplan::cloud::kv::{KvLimits, KvStore, SameKeyExcess};
 use kvplan::models::load;
 use kvplan::sim::executor::{Executor, SimHandle};
