@@ -19,6 +19,15 @@ impl<C: Clock> Collector<C> {
         self.flush_if(kv, |_| true).await
     }
 
+    /// The same beside any other write and without the pause after the last: for when nobody else writes, as before the
+    /// first request.
+    ///
+    /// # Errors
+    /// If the write fails; the records stay in memory.
+    pub async fn flush_at_once<K: Kv>(&self, kv: &K) -> Result<(), KvError> {
+        self.write(kv, None).await
+    }
+
     /// The same, if there is still a reason to when its turn has come.
     async fn flush_if<K: Kv>(
         &self,

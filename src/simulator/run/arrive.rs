@@ -67,6 +67,9 @@ impl<A: Application> World<A> {
 
     #[inline]
     fn record(&mut self, arrival: &Arrival, latency: Duration) {
+        if arrival.at < self.totals_until {
+            return self.remember(arrival, latency);
+        }
         if !self.admits(arrival, self.too_much_cpu[0]) {
             self.arrived.records_refused += 1;
             self.last_record = Some(None);

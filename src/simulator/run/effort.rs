@@ -4,7 +4,7 @@
 //! nothing and takes no time. It is meant to tell minutes from weeks: against what is counted in runs it is
 //! right within a factor of [`FACTOR`]. What fails and is tried again, as often as a policy says, comes on top.
 
-use super::scenario::Scenario;
+use super::scenario::{HistoryAs, Scenario};
 use crate::models::quantity::{Count, Rate};
 use crate::telemetry::policy::{Aggregation, Discover, KeyLayout, Policy};
 use std::fmt;
@@ -84,18 +84,23 @@ impl Replication {
         ];
         let records = records_per_s * seconds;
         let isolates = isolates(scenario, records_per_s);
-        // Batches that are full, or old.
-        let full = records / f64::from(policy.batch.max_records.max(1));
-        let old = isolates * seconds / policy.batch.age().as_secs_f64().max(1e-3);
-        // No isolate writes sooner than its policy's pause after a write.
-        let pause = policy.batch.min_interval.as_secs_f64();
-        let paced = isolates * (1.0 + seconds / pause.max(1e-9));
-        let writes = records.min(full + old).min(paced);
-        let mut events = records + 3.0 * writes;
-        let (mut queries, mut of_all) = (0.0, 0.0);
-        // While there is only history, queries are not let through.
+        // While there is only history, queries are not let through, and what is stored as totals is not written in batches.
         let history = scenario.period.history.as_secs_f64();
         let asking = (seconds - history).max(0.0);
+        let writing = match scenario.period.history_as {
+            HistoryAs::Batches => seconds,
+            HistoryAs::Totals => asking,
+        };
+        let written = records_per_s * writing;
+        // Batches that are full, or old.
+        let full = written / f64::from(policy.batch.max_records.max(1));
+        let old = isolates * writing / policy.batch.age().as_secs_f64().max(1e-3);
+        // No isolate writes sooner than its policy's pause after a write.
+        let pause = policy.batch.min_interval.as_secs_f64();
+        let paced = isolates * (1.0 + writing / pause.max(1e-9));
+        let writes = written.min(full + old).min(paced);
+        let mut events = records + 3.0 * writes;
+        let (mut queries, mut of_all) = (0.0, 0.0);
         for (calls, window) in calls {
             let n = (calls.per_request * records_per_s + calls.rate.as_per_second()) * seconds;
             let buckets = 1.0 + window.as_secs_f64().min(seconds) / bucket;

@@ -28,11 +28,34 @@ pub struct Period {
     /// Simulated before the warm-up with recordings only: the keys that queries will find.
     #[serde(with = "quantity::duration")]
     pub history: Duration,
+    /// How what comes in the history gets into the store.
+    #[serde(skip_serializing_if = "HistoryAs::is_batches")]
+    pub history_as: HistoryAs,
     /// Simulated before the measurement starts, and not counted.
     #[serde(with = "quantity::duration")]
     pub warm_up: Duration,
     /// Whether a daily or weekly shape, or daily limits, make it whole days or weeks.
     pub whole_days: bool,
+}
+
+/// How what comes in the history gets into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryAs {
+    /// As at any other time.
+    #[default]
+    Batches,
+    /// Added up, and written when a time bucket ends: the same keys and totals in a fraction of the time. Storage comes
+    /// out lower by the time in which the keys of a bucket are filled, before those for which they are kept. Where
+    /// totals depend on how records came together in batches, where isolates end or the KV fails, refuses or is seen
+    /// late, as batches all the same.
+    Totals,
+}
+
+impl HistoryAs {
+    fn is_batches(&self) -> bool {
+        *self == HistoryAs::Batches
+    }
 }
 
 impl Default for Period {
@@ -43,6 +66,7 @@ impl Default for Period {
             at_least: Duration::from_secs(3_600),
             at_most: Duration::from_secs(7 * 86_400),
             history: Duration::ZERO,
+            history_as: HistoryAs::Batches,
             warm_up: Duration::from_secs(60),
             whole_days: true,
         }

@@ -29,6 +29,7 @@ mod demand;
 pub mod dimension;
 pub mod effort;
 mod extent;
+mod history;
 pub mod measure;
 pub mod metric;
 mod phases;
@@ -233,6 +234,8 @@ pub struct Run<'a, A: Application = Telemetry> {
     world: World<A>,
     triggers: Triggers,
     measuring: bool,
+    /// When the next phase begins that is not of the arrivals themselves.
+    next_phase: Timestamp,
     traces: usize,
     arrivals: u64,
 }
@@ -255,8 +258,9 @@ fn begin<'a, A: Application>(
         point: *point,
         triggers: Triggers::new(world.app.crons(), timeline, observation.interval),
         executor,
-        world,
         measuring: false,
+        next_phase: Timestamp::EPOCH,
+        world,
         traces: observation.traces,
         arrivals: 0,
     }
@@ -335,8 +339,8 @@ impl<A: Application> Run<'_, A> {
     /// the order of their times.
     #[inline]
     pub fn arrive(&mut self, arrival: &Arrival) {
-        if !self.measuring && arrival.at >= self.world.timeline.origin {
-            self.start_measuring();
+        if arrival.at >= self.next_phase {
+            self.begin_phases(arrival.at);
         }
         let (executor, world) = (&self.executor, &mut self.world);
         self.triggers.run_until(arrival.at, executor, world);
@@ -360,6 +364,28 @@ impl<A: Application> Run<'_, A> {
         }
     }
 
+    /// Begins what is to have begun by now.
+    #[cold]
+    fn begin_phases(&mut self, now: Timestamp) {
+        if self.world.adds_up() {
+            let until = self.world.totals_until;
+            if now < until {
+                self.next_phase = until;
+                return;
+            }
+            self.triggers
+                .run_until(until, &self.executor, &mut self.world);
+            self.world.end_totals();
+        }
+        if self.measuring {
+            self.next_phase = Timestamp::from_nanos(u64::MAX);
+        } else if now < self.world.timeline.origin {
+            self.next_phase = self.world.timeline.origin;
+        } else {
+            self.start_measuring();
+        }
+    }
+
     fn start_measuring(&mut self) {
         let origin = self.world.timeline.origin;
         self.triggers
@@ -378,7 +404,7 @@ impl<A: Application> Run<'_, A> {
         billed: Billed,
     ) -> Result<(RunResult, Observed), Defect> {
         if !self.measuring {
-            self.start_measuring();
+            self.begin_phases(self.world.timeline.origin);
         }
         self.triggers
             .run_until(end, &self.executor, &mut self.world);

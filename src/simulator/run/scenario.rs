@@ -2,7 +2,7 @@
 
 pub use super::cpu::CpuCost;
 use super::extent::Extent;
-pub use super::extent::{MOST_TRAFFIC, Period};
+pub use super::extent::{HistoryAs, MOST_TRAFFIC, Period};
 use super::precision::Precision;
 use crate::cloud::consistency::ConsistencySpec;
 use crate::cloud::failure::FailureSpec;

@@ -52,6 +52,8 @@ use std::time::Duration;
 /// An application in its runtime, on its store, with what is measured of them.
 pub(super) struct World<A: Application> {
     pub(super) timeline: Phases,
+    /// Until when what comes is stored as totals; the epoch if that is over.
+    pub(super) totals_until: Timestamp,
     pub(super) app: Rc<A>,
     pub(super) runtime: Runtime<A::Isolate>,
     pub(super) services: Rc<Services>,
@@ -164,6 +166,7 @@ impl Ground<'_> {
     }
 
     fn world<A: Application>(self, service: &Service, app: A) -> World<A> {
+        let totals_until = self.totals_until();
         let Ground {
             point,
             timeline,
@@ -181,6 +184,10 @@ impl Ground<'_> {
             streams: &streams,
         };
         let store = Store::new(service, site, |kv| app.consumer(kv));
+        let totals_until = match app.can_remember(&store) {
+            true => totals_until,
+            false => Timestamp::EPOCH,
+        };
         let (maker, undertaker) = (Rc::clone(&app), Rc::clone(&app));
         let runtime = Runtime::new(
             &scenario.fleet,
@@ -225,6 +232,7 @@ impl Ground<'_> {
             serves_left: 0,
             broken: None,
             rules: (&scenario.catalog).into(),
+            totals_until,
             timeline,
         }
     }
@@ -272,6 +280,9 @@ impl<A: Application> World<A> {
 
     /// A time bucket has ended.
     pub(super) fn note_storage(&mut self) {
+        if self.adds_up() {
+            self.store_totals();
+        }
         let bespoken = self.store().bespoken_byte_ns();
         self.steady_storage.note(bespoken);
     }

@@ -8,7 +8,7 @@ use crate::models::{ConfigError, Override, parse_overrides};
 use crate::pricing::MONTH;
 use crate::pricing::{LineItem, MeterItem, Usage};
 use crate::run::measure::Outcome;
-use crate::run::scenario::Scenario;
+use crate::run::scenario::{HistoryAs, Scenario};
 use crate::run::{self, Point};
 use crate::study::grid::pooled;
 use crate::study::stats::Resolution;
@@ -286,6 +286,7 @@ fn with_period(
     // Where a verdict is told. Elsewhere a query of a large fleet costs more than what it tells.
     let is_lens = isolates == 1 || isolates == grid.fleet;
     scenario.period.calls = if is_lens { p.calls } else { Count(0) };
+    scenario.period.history_as = HistoryAs::Totals;
     scenario.period.at_least = p.at_least;
     scenario.period.at_most = p.at_most;
     scenario.period.warm_up = p.warm_up;

@@ -4,6 +4,7 @@
 mod audit;
 mod consumer;
 mod points;
+mod remember;
 
 use crate::Defect;
 pub use consumer::Consumer;
@@ -209,6 +210,18 @@ impl Application for Telemetry {
                 }
             }
         }
+    }
+
+    fn can_remember(&self, store: &Store) -> bool {
+        self.stores_totals(store)
+    }
+
+    fn remember(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {
+        self.add_up(arrival, isolate, store);
+    }
+
+    fn store_at_once(&self, isolate: &Isolate, store: &Store) {
+        isolate.store_totals(store);
     }
 
     fn crons(&self) -> Vec<Cron> {

@@ -5,6 +5,7 @@
 //! A failed operation changes nothing; only an answer that is lost on the way
 //! ([`OpOutcome::AnswerLost`]) leaves the caller unsure.
 
+mod at_once;
 mod config;
 mod entries;
 mod handle;
@@ -14,6 +15,7 @@ mod meter;
 mod pops;
 mod store;
 
+pub use at_once::AtOnce;
 pub use config::{DailyQuota, KvConfig, KvLatency};
 pub use handle::KvHandle;
 pub use limits::{KvLimits, PlanLimits, SameKeyExcess};
