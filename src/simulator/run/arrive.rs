@@ -67,9 +67,6 @@ impl<A: Application> World<A> {
 
     #[inline]
     fn record(&mut self, arrival: &Arrival, latency: Duration) {
-        if arrival.at < self.totals_until {
-            return self.remember(arrival, latency);
-        }
         if !self.admits(arrival, self.too_much_cpu[0]) {
             self.arrived.records_refused += 1;
             self.last_record = Some(None);
@@ -93,7 +90,10 @@ impl<A: Application> World<A> {
         };
         self.note_served(isolate, wait, latency, true);
         if let Some(Some(host)) = &self.last_record {
-            self.app.handle(arrival.kind, host);
+            match self.adds_up(isolate, arrival.at) {
+                false => self.app.handle(arrival.kind, host),
+                true => self.remember(arrival, host.memory()),
+            }
         }
     }
 

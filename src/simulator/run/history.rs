@@ -2,10 +2,12 @@
 //! when a time bucket ends and at its end. The batches just before queries begin are written as ever.
 
 use super::extent::HistoryAs;
+use super::phases::GOLDEN;
 use super::scenario::Scenario;
 use super::world::{Ground, World};
 use crate::app::Application;
 use crate::cloud::failure::FailureSpec;
+use crate::models::quantity::Rate;
 use crate::pricing::MeterItem;
 use crate::telemetry::ports::OpKind;
 use crate::units::Timestamp;
@@ -15,21 +17,43 @@ use std::time::Duration;
 /// How often the oldest batch is written before queries begin: so long, all goes its usual way again.
 const LAST_BATCHES: u32 = 3;
 
+/// Until when what comes is stored as totals.
+///
+/// Isolates begin to write batches one after the other, evenly by their numbers, within the time from one batch of an
+/// isolate to its next: those that began at the same time would go on to write at the same time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Totals {
+    /// When the first isolate begins to write batches; all that was added up is stored by then.
+    pub(super) from: Timestamp,
+    /// When all do.
+    pub(super) until: Timestamp,
+}
+
 impl Ground<'_> {
-    /// Until when what comes may be stored as totals; the epoch if not at all.
-    pub(super) fn totals_until(&self) -> Timestamp {
+    /// Until when what comes may be stored as totals, if it may.
+    pub(super) fn totals(&self) -> Option<Totals> {
         let scenario = self.point.scenario;
         if scenario.period.history_as == HistoryAs::Batches || !is_plain(scenario) {
-            return Timestamp::EPOCH;
+            return None;
         }
         let ages = scenario.policies.iter().map(|p| p.batch.age());
-        let last = ages.max().unwrap_or(Duration::ZERO) * LAST_BATCHES;
-        let until = self.timeline.queries_from - last;
-        if until > self.timeline.start {
-            until
-        } else {
-            Timestamp::EPOCH
-        }
+        let age = ages.max().unwrap_or(Duration::ZERO);
+        // A batch begins with the first record after the last one's. Where records are few, batches begin at random anyway.
+        let rate = Rate::per_month(self.point.traffic.0 as f64).as_per_second();
+        let gap_s = f64::from(scenario.fleet.isolates) / rate;
+        let gap = Duration::from_secs_f64(gap_s.min(age.as_secs_f64()));
+        let until = self.timeline.queries_from - age * LAST_BATCHES;
+        let from = until - (age + gap);
+        (from > self.timeline.start).then_some(Totals { from, until })
+    }
+}
+
+impl Totals {
+    /// Whether what comes to an isolate now is added up.
+    fn hold_for(&self, isolate: u64, now: Timestamp) -> bool {
+        let turn = u128::from(isolate.wrapping_mul(GOLDEN));
+        let begins = (turn * self.until.since(self.from).as_nanos()) >> 64;
+        now < self.from + Duration::from_nanos(begins as u64)
     }
 }
 
@@ -48,46 +72,41 @@ fn is_plain(scenario: &Scenario) -> bool {
 }
 
 impl<A: Application> World<A> {
-    /// A request to be recorded in a history that is stored as totals.
-    #[inline(never)]
-    pub(super) fn remember(&mut self, arrival: &Arrival, latency: Duration) {
-        self.arrived.records += 1;
-        self.all_records += 1;
-        self.busy_ms += latency.as_secs_f64() * 1e3;
-        self.last_record = None;
-        let (context, _) = self.runtime.invoke(arrival.place, latency);
-        self.app
-            .remember(arrival.kind, context.memory(), self.store());
+    /// Whether what comes to an isolate now is stored as totals.
+    #[inline]
+    pub(super) fn adds_up(&self, isolate: u64, now: Timestamp) -> bool {
+        self.totals.is_some_and(|t| t.hold_for(isolate, now))
     }
 
-    /// Stores what has been added up so far.
-    pub(super) fn store_totals(&self) {
-        for isolate in self.runtime.memories() {
+    /// Adds up a request of the history.
+    #[cold]
+    pub(super) fn remember(&self, arrival: &Arrival, isolate: &A::Isolate) {
+        self.app.remember(arrival.kind, isolate, self.store());
+        // Nothing is left for the batches that are about to begin.
+        if self.totals.is_some_and(|t| arrival.at >= t.from) {
             self.app.store_at_once(isolate, self.store());
         }
     }
 
-    /// From now on batches are written.
-    pub(super) fn end_totals(&mut self) {
-        self.store_totals();
-        self.totals_until = Timestamp::EPOCH;
-    }
-
-    /// Whether what comes is stored as totals.
-    pub(super) fn adds_up(&self) -> bool {
-        self.totals_until != Timestamp::EPOCH
+    /// Stores what has been added up by now, unless batches are written.
+    pub(super) fn store_totals(&self, now: Timestamp) {
+        if self.totals.is_none_or(|t| now > t.from) {
+            return;
+        }
+        for isolate in self.runtime.memories() {
+            self.app.store_at_once(isolate, self.store());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::models::parse_overrides;
-    use crate::models::quantity::Count;
+    use crate::models::quantity::{Count, Rate};
     use crate::run::result::RunResult;
     use crate::run::scenario::Scenario;
     use crate::run::{Observation, Phases, Point, Run, simulate};
     use crate::telemetry::ports::OpKind;
-    use crate::units::Timestamp;
 
     fn scenario(name: &str, settings: &[&str]) -> Scenario {
         let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
@@ -157,20 +176,69 @@ mod tests {
         }
     }
 
+    /// A hundred isolates with four records a second each, whose batches are written at their age: in however short a time,
+    /// one record of `1 + rate * age` begins a batch. Those that began with the history go on in step for longer than
+    /// there is history.
+    #[test]
+    fn isolates_do_not_write_in_step() {
+        const N: u64 = 6;
+        let scenario = scenario(
+            "fleet-20",
+            &[
+                "fleet.isolates=100",
+                "period.requests=600",
+                "period.at_least=\"4 s\"",
+                "period.history=\"150 s\"",
+                "period.history_as=\"totals\"",
+                "period.warm_up=\"6 s\"",
+                "period.calls=0",
+            ],
+        );
+        let policy = scenario
+            .policies
+            .iter()
+            .find(|p| p.name == "optimised-fleet")
+            .unwrap();
+        let traffic = Count(1_000_000_000);
+        let rate = Rate::per_month(traffic.0 as f64).as_per_second() / 100.0;
+        let expected = 1.0 / (1.0 + rate * policy.batch.age().as_secs_f64());
+        let of = |replication| {
+            let r = simulate(&Point {
+                scenario: &scenario,
+                policy,
+                traffic,
+                replication,
+            })
+            .unwrap();
+            r.kv.issued(OpKind::Write) as f64 / r.arrived.records as f64
+        };
+        let seen: Vec<f64> = (0..N).map(of).collect();
+        let mean = seen.iter().sum::<f64>() / N as f64;
+        let squares: f64 = seen.iter().map(|x| (x - mean).powi(2)).sum();
+        let error = (squares / (N * (N - 1)) as f64).sqrt();
+        assert!(
+            (mean - expected).abs() < 4.0 * error,
+            "{mean} of {expected}, error {error}"
+        );
+        assert!(error < 0.1 * expected, "{error}");
+    }
+
     /// Where it matters how records came together, they come together.
     #[test]
     fn what_depends_on_batches_is_written_in_batches() {
-        let until = |name, settings: &[&str]| {
+        let totals = |name, settings: &[&str]| {
             let mut settings = settings.to_vec();
             settings.extend(["period.history=\"1 h\"", "period.history_as=\"totals\""]);
             let scenario = scenario(name, &settings);
             let point = points(&scenario, 1).next().unwrap();
             let phases = Phases::of(&scenario, point.traffic, 0);
             let run = Run::new(&point, phases, &Observation::default());
-            assert!(run.world.totals_until < phases.queries_from);
-            run.world.totals_until
+            run.world
+                .totals
+                .map(|t| (t.from, t.until, phases.queries_from))
         };
-        assert!(until("fleet-20", &[]) > Timestamp::EPOCH);
+        let (from, until, queries_from) = totals("fleet-20", &[]).unwrap();
+        assert!(from < until && until < queries_from);
         for (name, setting) in [
             ("world", "seed=1"),
             ("fleet-20", "consistency=\"eventual\""),
@@ -179,11 +247,7 @@ mod tests {
             ("fleet-20", "policy.queries.aggregate=\"on_write\""),
             ("fleet-20", "billing.plan=\"free\""),
         ] {
-            assert_eq!(
-                until(name, &[setting]),
-                Timestamp::EPOCH,
-                "{name} {setting}"
-            );
+            assert_eq!(totals(name, &[setting]), None, "{name} {setting}");
         }
     }
 }

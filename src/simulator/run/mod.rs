@@ -367,15 +367,22 @@ impl<A: Application> Run<'_, A> {
     /// Begins what is to have begun by now.
     #[cold]
     fn begin_phases(&mut self, now: Timestamp) {
-        if self.world.adds_up() {
-            let until = self.world.totals_until;
+        if let Some(totals) = self.world.totals {
+            let (from, until) = (totals.from, totals.until);
+            if now < from {
+                self.next_phase = from;
+                return;
+            }
+            if self.next_phase <= from {
+                self.triggers
+                    .run_until(from, &self.executor, &mut self.world);
+                self.world.store_totals(from);
+            }
             if now < until {
                 self.next_phase = until;
                 return;
             }
-            self.triggers
-                .run_until(until, &self.executor, &mut self.world);
-            self.world.end_totals();
+            self.world.totals = None;
         }
         if self.measuring {
             self.next_phase = Timestamp::from_nanos(u64::MAX);

@@ -21,7 +21,7 @@ pub struct Phases {
 
 /// The fraction of the golden ratio in units of 2^-64: its multiples, whatever their number, lie
 /// evenly spread over the circle (Steinhaus' three-distance theorem).
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(super) const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Phases {
     /// The phases of a replication.

@@ -25,6 +25,7 @@
 //! in pairs.
 
 use super::arrived::Arrived;
+use super::history::Totals;
 use super::scenario::Scenario;
 use super::series::Sample;
 use super::{Phases, Point, Served, SteadyStorage};
@@ -43,7 +44,7 @@ use crate::pricing::{MeterItem, Usage};
 use crate::sim::executor::SimHandle;
 use crate::sim::random::Streams;
 use crate::telemetry::counters::Counters;
-use crate::telemetry::ports::OpKind;
+use crate::telemetry::ports::{Clock, OpKind};
 use crate::units::Timestamp;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -52,8 +53,8 @@ use std::time::Duration;
 /// An application in its runtime, on its store, with what is measured of them.
 pub(super) struct World<A: Application> {
     pub(super) timeline: Phases,
-    /// Until when what comes is stored as totals; the epoch if that is over.
-    pub(super) totals_until: Timestamp,
+    /// Until when what comes is stored as totals; none if not at all, or not any more.
+    pub(super) totals: Option<Totals>,
     pub(super) app: Rc<A>,
     pub(super) runtime: Runtime<A::Isolate>,
     pub(super) services: Rc<Services>,
@@ -166,7 +167,7 @@ impl Ground<'_> {
     }
 
     fn world<A: Application>(self, service: &Service, app: A) -> World<A> {
-        let totals_until = self.totals_until();
+        let totals = self.totals();
         let Ground {
             point,
             timeline,
@@ -184,10 +185,7 @@ impl Ground<'_> {
             streams: &streams,
         };
         let store = Store::new(service, site, |kv| app.consumer(kv));
-        let totals_until = match app.can_remember(&store) {
-            true => totals_until,
-            false => Timestamp::EPOCH,
-        };
+        let totals = totals.filter(|_| app.can_remember(&store));
         let (maker, undertaker) = (Rc::clone(&app), Rc::clone(&app));
         let runtime = Runtime::new(
             &scenario.fleet,
@@ -232,7 +230,7 @@ impl Ground<'_> {
             serves_left: 0,
             broken: None,
             rules: (&scenario.catalog).into(),
-            totals_until,
+            totals,
             timeline,
         }
     }
@@ -280,9 +278,7 @@ impl<A: Application> World<A> {
 
     /// A time bucket has ended.
     pub(super) fn note_storage(&mut self) {
-        if self.adds_up() {
-            self.store_totals();
-        }
+        self.store_totals(self.services.sim.now());
         let bespoken = self.store().bespoken_byte_ns();
         self.steady_storage.note(bespoken);
     }
