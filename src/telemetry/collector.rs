@@ -255,6 +255,12 @@ impl<C: Clock> Collector<C> {
         counters
     }
 
+    /// Forgets how many records were in memory at most before now.
+    pub fn forget_peak(&self) {
+        let s = &mut *self.state.borrow_mut();
+        s.most_held = s.buffer.len() as u64 + s.unsaved;
+    }
+
     /// State of the circuit breaker at its last operation.
     pub fn breaker_state(&self) -> BreakerState {
         self.state.borrow().breaker.state()

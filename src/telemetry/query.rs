@@ -322,7 +322,7 @@ impl<C: Clock> Collector<C> {
             }
         };
         let past = found.iter().take(keys.past).flatten().count();
-        // A key that was listed is nearly always found.
+        // What was listed is nearly always found.
         let mut values = Vec::with_capacity(found.len());
         values.extend(found.into_iter().flatten());
         Ok(Stored { past, values })
@@ -380,8 +380,10 @@ impl<C: Clock> Collector<C> {
             }
         }))
         .await;
-        let lists: Vec<_> = lists.into_iter().collect::<Result<_, _>>()?;
-        Ok(lists.concat())
+        let lists: Vec<Vec<_>> = lists.into_iter().collect::<Result<_, _>>()?;
+        let mut names = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+        names.extend(lists.into_iter().flatten());
+        Ok(names)
     }
 }
 

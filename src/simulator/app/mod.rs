@@ -39,15 +39,15 @@ pub trait Application: 'static {
     /// One arrival in its invocation.
     fn handle(&self, arrival: ArrivalKind, host: &Host<Self::Isolate>);
 
-    /// Whether it can remember requests and store what it remembers at once, on such a store. By default not.
-    fn can_remember(&self, _store: &Store) -> bool {
+    /// Whether it can add requests up and store them at once, on such a store. By default not.
+    fn can_add_up(&self, _store: &Store) -> bool {
         false
     }
 
     /// A request to be recorded so long before a measurement that nothing but what is stored of it then counts.
-    fn remember(&self, _arrival: ArrivalKind, _isolate: &Self::Isolate, _store: &Store) {}
+    fn add_up(&self, _arrival: ArrivalKind, _isolate: &Self::Isolate, _store: &Store) {}
 
-    /// Stores now what an isolate remembers, without an operation.
+    /// Stores now what an isolate holds, without an operation.
     fn store_at_once(&self, _isolate: &Self::Isolate, _store: &Store) {}
 
     /// When cron triggers fire.

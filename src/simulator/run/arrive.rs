@@ -92,7 +92,7 @@ impl<A: Application> World<A> {
         if let Some(Some(host)) = &self.last_record {
             match self.adds_up(isolate, arrival.at) {
                 false => self.app.handle(arrival.kind, host),
-                true => self.remember(arrival, host.memory()),
+                true => self.add_up(arrival, host.memory()),
             }
         }
     }

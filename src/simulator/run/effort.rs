@@ -4,7 +4,8 @@
 //! nothing and takes no time. It is meant to tell minutes from weeks: against what is counted in runs it is
 //! right within a factor of [`FACTOR`]. What fails and is tried again, as often as a policy says, comes on top.
 
-use super::scenario::{HistoryAs, Scenario};
+use super::history::adds_up;
+use super::scenario::Scenario;
 use crate::models::quantity::{Count, Rate};
 use crate::telemetry::policy::{Aggregation, Discover, KeyLayout, Policy};
 use std::fmt;
@@ -87,9 +88,10 @@ impl Replication {
         // While there is only history, queries are not let through, and what is stored as totals is not written in batches.
         let history = scenario.period.history.as_secs_f64();
         let asking = (seconds - history).max(0.0);
-        let writing = match scenario.period.history_as {
-            HistoryAs::Batches => seconds,
-            HistoryAs::Totals => asking,
+        let writing = if adds_up(scenario, policy) {
+            asking
+        } else {
+            seconds
         };
         let written = records_per_s * writing;
         // Batches that are full, or old.
@@ -278,6 +280,7 @@ mod tests {
     use super::*;
     use crate::cloud::fleet::FleetSpec;
     use crate::models::{embedded_names, parse_overrides};
+    use crate::run::scenario::HistoryAs;
     use crate::run::{Point, simulate};
     use crate::telemetry::policy::CronPolicy;
     use std::time::Duration;
@@ -299,7 +302,13 @@ mod tests {
                 let policies = embedded_names("policies").into_iter();
                 points.extend(policies.map(|p| Scenario::load(&name, &[p], None, &short)));
             }
-            for scenario in points.into_iter().flatten() {
+            let both_ways = points.into_iter().flatten().flat_map(|scenario| {
+                let mut totals = scenario.clone();
+                totals.period.history_as = HistoryAs::Totals;
+                let others = (!totals.period.history.is_zero()).then_some(totals);
+                std::iter::once(scenario).chain(others)
+            });
+            for scenario in both_ways {
                 let mut scenario = scenario;
                 scenario.period.history = scenario.period.history.min(scenario.period.at_most);
                 for policy in &scenario.policies {

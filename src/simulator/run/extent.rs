@@ -28,7 +28,7 @@ pub struct Period {
     /// Simulated before the warm-up with recordings only: the keys that queries will find.
     #[serde(with = "quantity::duration")]
     pub history: Duration,
-    /// How what comes in the history gets into the store.
+    /// How what comes before the warm-up gets into the store.
     #[serde(skip_serializing_if = "HistoryAs::is_batches")]
     pub history_as: HistoryAs,
     /// Simulated before the measurement starts, and not counted.
@@ -38,17 +38,19 @@ pub struct Period {
     pub whole_days: bool,
 }
 
-/// How what comes in the history gets into the store.
+/// How what comes before the warm-up gets into the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HistoryAs {
     /// As at any other time.
     #[default]
     Batches,
-    /// Added up, and written when a time bucket ends: the same keys and totals in a fraction of the time. Storage comes
-    /// out lower by the time in which the keys of a bucket are filled, before those for which they are kept. Where
-    /// totals depend on how records came together in batches, where isolates end or the KV fails, refuses or is seen
-    /// late, as batches all the same.
+    /// Added up in the isolates and stored at once, some at a time and whenever a time bucket ends: the same keys and
+    /// totals in a fraction of the time. The time in which the keys of a bucket are filled is not counted to that
+    /// for which they are stored: storage may come out lower by `bucket / (bucket + retention)`. What the KV would
+    /// have refused for coming too fast is stored. Where more than the records decides (a key for each
+    /// batch, provider or fleet, adaptive batches, breakers, retry budgets, aggregates on write, isolates that end, failures,
+    /// daily limits, late visibility, a history of a few batches), batches are written all the same.
     Totals,
 }
 

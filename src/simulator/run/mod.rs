@@ -234,7 +234,7 @@ pub struct Run<'a, A: Application = Telemetry> {
     world: World<A>,
     triggers: Triggers,
     measuring: bool,
-    /// When the next phase begins that is not of the arrivals themselves.
+    /// When [`Run::begin_phases`] is to be called next: at the epoch, when totals are stored or end, and at the origin.
     next_phase: Timestamp,
     traces: usize,
     arrivals: u64,
@@ -364,7 +364,7 @@ impl<A: Application> Run<'_, A> {
         }
     }
 
-    /// Begins what is to have begun by now.
+    /// Ends what is over by now, and begins what is to have begun: batches instead of totals, the measurement.
     #[cold]
     fn begin_phases(&mut self, now: Timestamp) {
         if let Some(totals) = self.world.totals {

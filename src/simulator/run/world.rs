@@ -185,7 +185,7 @@ impl Ground<'_> {
             streams: &streams,
         };
         let store = Store::new(service, site, |kv| app.consumer(kv));
-        let totals = totals.filter(|_| app.can_remember(&store));
+        let totals = totals.filter(|_| app.can_add_up(&store));
         let (maker, undertaker) = (Rc::clone(&app), Rc::clone(&app));
         let runtime = Runtime::new(
             &scenario.fleet,

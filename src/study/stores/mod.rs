@@ -15,7 +15,7 @@ use crate::models::quantity::Count;
 use crate::pricing::MONTH;
 use crate::run::measure::Outcome;
 use crate::run::result::RunResult;
-use crate::run::scenario::Scenario;
+use crate::run::scenario::{HistoryAs, Scenario};
 use crate::run::{Observation, Point};
 use crate::study::stats::pool::{Column, Pooled, mean_usage, pool};
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl StoreCell {
     }
 }
 
-/// Whether a comparison can do what a scenario asks for: a fixed number of replications.
+/// Whether a comparison can do what a scenario asks for: a fixed number of replications, and one way to store a history.
 ///
 /// # Errors
 /// What it cannot do.
@@ -77,6 +77,12 @@ pub fn check(scenario: &Scenario) -> Result<(), ConfigError> {
         return Err(ConfigError::new(
             "precision",
             "found a wanted precision, expected a number of replications (-n)",
+        ));
+    }
+    if scenario.period.history_as != HistoryAs::Batches {
+        return Err(ConfigError::new(
+            "period.history_as",
+            "found \"totals\", expected \"batches\": other stores than Workers KV are written to in no other way",
         ));
     }
     Ok(())

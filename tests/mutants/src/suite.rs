@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 /// Themes that look at the source and not at what it does, or want what a machine may not have.
 const BUT: [&str; 6] = [
+    "cloudflare::worker::",
+    "cloudflare::workerd::",
     "house_rules::",
     "setup::",
     "slurm::",
     "supply::",
-    "worker::",
-    "workerd::",
 ];
 
 /// Which tests are asked, and how.

@@ -4,11 +4,12 @@
 mod audit;
 mod consumer;
 mod points;
-mod remember;
+mod totals;
 
 use crate::Defect;
 pub use consumer::Consumer;
 pub use points::Points;
+pub(crate) use totals::depends_on_records;
 
 use super::{Application, Beyond, Call, Cron, Gauges, Host, Response, View, take_all};
 use crate::cloud::kv::KvStore;
@@ -212,12 +213,12 @@ impl Application for Telemetry {
         }
     }
 
-    fn can_remember(&self, store: &Store) -> bool {
+    fn can_add_up(&self, store: &Store) -> bool {
         self.stores_totals(store)
     }
 
-    fn remember(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {
-        self.add_up(arrival, isolate, store);
+    fn add_up(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {
+        self.take_for_totals(arrival, isolate, store);
     }
 
     fn store_at_once(&self, isolate: &Isolate, store: &Store) {

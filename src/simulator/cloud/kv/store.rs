@@ -19,6 +19,9 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Keys of a page that there is room for before they are looked for.
+const FIRST_KEYS: usize = 128;
+
 /// The central store of a namespace, with its meter.
 pub struct KvStore {
     clock: SimHandle,
@@ -581,7 +584,7 @@ impl State {
             name: Rc::clone(k),
             metadata: self.entries.metadata(k),
         });
-        let mut keys = Vec::with_capacity(self.entries.len().min(limit + 1));
+        let mut keys = Vec::with_capacity(self.entries.len().min(limit + 1).min(FIRST_KEYS));
         keys.extend(listed);
         let more = keys.len() > limit;
         keys.truncate(limit);

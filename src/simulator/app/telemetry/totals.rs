@@ -1,28 +1,27 @@
-//! What came long before a measurement: taken by the collectors as ever, and stored when a time bucket ends.
+//! What came long before a measurement: taken by the collectors as ever, and stored at once when they hold some of it or are
+//! told to.
 //!
 //! A key for each writer and bucket holds the same totals, however often it was written on the way.
 
 use super::{Isolate, Telemetry};
 use crate::cloud::store::Store;
-use crate::telemetry::policy::{Aggregation, KeyLayout};
+use crate::telemetry::policy::{Aggregation, KeyLayout, Policy};
 use crate::workload::ArrivalKind;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-/// Records that an isolate holds before they are added up, as far as its buffer has room.
+/// Records that an isolate holds before they are stored, as far as its buffer has room.
 const MOST_HELD: u32 = 64;
 
 impl Telemetry {
-    /// Whether what is stored depends on the records alone, not on how they came together in batches.
+    /// Whether what is stored, and what a collector knows, depends on the records alone, not on how they came together in
+    /// batches and how these fared.
     pub(super) fn stores_totals(&self, store: &Store) -> bool {
-        self.consumer.is_none()
-            && matches!(store, Store::Kv(_))
-            && self.writer.layout.keys == KeyLayout::Rollup
-            && self.writer.queries.aggregate == Aggregation::OnQuery
+        self.consumer.is_none() && matches!(store, Store::Kv(_)) && depends_on_records(&self.writer)
     }
 
     /// Takes a record; what else it owes for that, a batch that is full or begun, is seen to here.
-    pub(super) fn add_up(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {
+    pub(super) fn take_for_totals(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {
         let ArrivalKind::Record {
             provider,
             latency,
@@ -42,6 +41,17 @@ impl Telemetry {
     }
 }
 
+/// Whether what a policy stores does: a key for each writer and bucket, which each flush writes, and nothing that is learnt
+/// from batches or their failures.
+pub(crate) fn depends_on_records(policy: &Policy) -> bool {
+    policy.layout.keys == KeyLayout::Rollup
+        && !policy.layout.per_provider
+        && policy.queries.aggregate == Aggregation::OnQuery
+        && policy.batch.adaptive.is_none()
+        && policy.breaker.is_none()
+        && policy.retry.budget.is_none()
+}
+
 impl Isolate {
     /// Stores what it holds.
     pub(super) fn store_totals(&self, store: &Store) {
@@ -54,5 +64,7 @@ impl Isolate {
         // and goes with the next batch.
         let written = pin!(writer.flush_at_once(&kv)).poll(&mut Context::from_waker(Waker::noop()));
         debug_assert!(written.is_ready());
+        // More than batches hold.
+        writer.forget_peak();
     }
 }
