@@ -656,6 +656,7 @@ fn errors_name_what_is_wrong() {
     insta::assert_snapshot!(refused(&["--set", "store.tape.title=1"]), @"error: --set store.tape.title=1: expected store.NAME.FIELD=VALUE with one of: kv, r2, d1, durable-object, queues, analytics-engine");
     insta::assert_snapshot!(refused(&["--set", "store.d1.service.server.service_time=\"0 s\""]), @r#"error: --set store.d1.service.server.service_time="0 s": field `service.server.service_time`: found 0 s, expected more"#);
     insta::assert_snapshot!(refused(&["--precision", "2%"]), @"error: precision: found a wanted precision, expected a number of replications (-n)");
+    insta::assert_snapshot!(refused(&["--set", "period.history_as=\"totals\""]), @r#"error: period.history_as: found "totals", expected "batches": other stores than Workers KV are written to in no other way"#);
     let file = dir.path().join("mine.toml");
     let text = fs::read_to_string("models/stores/r2.toml").unwrap();
     fs::write(&file, text.replace("most = 1", "most = 0")).unwrap();
