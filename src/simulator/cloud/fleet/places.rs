@@ -16,6 +16,9 @@ pub(super) struct Places {
     /// Whose shares are in force, and the end of that hour.
     hour: usize,
     until: Timestamp,
+    rng: StreamRng,
+    /// The number of the next request and its place in this hour: they are there when it comes, and nobody waits for them.
+    next: (usize, u64),
 }
 
 /// Shares of places, to be drawn by: to one in 2^32.
@@ -51,7 +54,7 @@ impl Shares {
 }
 
 impl Places {
-    pub(super) fn new(shares: &[(f64, i32)], shape: Option<&Shape>) -> Self {
+    pub(super) fn new(shares: &[(f64, i32)], shape: Option<&Shape>, mut rng: StreamRng) -> Self {
         let zones = shares.iter().any(|s| s.1 != 0);
         let hours = shape.filter(|_| zones).map(Shape::hours_of_week);
         let rates = |hour: usize| -> Vec<f64> {
@@ -79,18 +82,26 @@ impl Places {
             hours: (0..n).map(rates).collect(),
             hour: 0,
             until: Timestamp::EPOCH,
+            next: (0, rng.next_u64()),
+            rng,
         }
     }
 
     /// A place, and a number of 32 bits by which to draw further. Times must not go back.
     #[inline]
-    pub(super) fn draw(&mut self, now: Timestamp, rng: &mut StreamRng) -> (usize, u32) {
+    pub(super) fn draw(&mut self, now: Timestamp) -> (usize, u32) {
         if now >= self.until {
             self.begin_hour(now);
         }
-        let number = rng.next_u64();
-        let place = self.hours[self.hour].place_of((number >> 32) as u32);
+        let (place, number) = self.next;
+        let next = self.rng.next_u64();
+        self.next = (self.place_of(next), next);
         (place, number as u32)
+    }
+
+    #[inline]
+    fn place_of(&self, number: u64) -> usize {
+        self.hours[self.hour].place_of((number >> 32) as u32)
     }
 
     #[cold]
@@ -100,12 +111,17 @@ impl Places {
             self.hour = crate::workload::hour_of_week(now);
         }
         self.until = now.floor_to(HOUR) + HOUR;
+        self.next.0 = self.place_of(self.next.1);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rng() -> StreamRng {
+        crate::sim::random::Streams::new(1, 0).stream("places")
+    }
 
     #[test]
     fn a_number_is_in_the_place_that_a_search_finds() {
@@ -145,12 +161,11 @@ mod tests {
     /// The lower half of a number says which machine it is: as often one as the other, whatever the place.
     #[test]
     fn what_is_left_of_a_number_is_even_and_does_not_depend_on_the_place() {
-        let mut places = Places::new(&[(0.3, 0), (0.7, 0)], None);
-        let mut rng = crate::sim::random::Streams::new(1, 0).stream("places");
+        let mut places = Places::new(&[(0.3, 0), (0.7, 0)], None, rng());
         let mut counts = [[0.0_f64; 10]; 2];
         let n = 100_000;
         for _ in 0..n {
-            let (place, rest) = places.draw(Timestamp::EPOCH, &mut rng);
+            let (place, rest) = places.draw(Timestamp::EPOCH);
             counts[place][((u64::from(rest) * 10) >> 32) as usize] += 1.0;
         }
         for (counts, share) in counts.iter().zip([0.03, 0.07]) {
@@ -169,16 +184,13 @@ mod tests {
             daily: vec![1.0; 7],
             utc_offset_h: 0,
         };
-        let mut places = Places::new(&[(0.8, 0), (0.2, 1)], Some(&shape));
-        let mut rng = crate::sim::random::Streams::new(1, 0).stream("places");
+        let mut places = Places::new(&[(0.8, 0), (0.2, 1)], Some(&shape), rng());
         let two = Timestamp::from_secs(2 * 3_600);
-        let first = (0..10_000)
-            .filter(|_| places.draw(two, &mut rng).0 == 0)
-            .count();
+        let first = (0..10_000).filter(|_| places.draw(two).0 == 0).count();
         // Four standard deviations of 40.
         assert!((7_840..=8_160).contains(&first), "{first}");
         // From five on the second place has its six o'clock.
         let five = Timestamp::from_secs(5 * 3_600);
-        assert!((0..100).all(|_| places.draw(five, &mut rng).0 == 1));
+        assert!((0..100).all(|_| places.draw(five).0 == 1));
     }
 }

@@ -37,7 +37,6 @@ pub struct Fleet<T: 'static> {
     only: Option<Rc<Isolate<T>>>,
     /// Isolates that take no more requests and have not ended.
     draining: Vec<Rc<Isolate<T>>>,
-    place_rng: StreamRng,
     machine_rng: StreamRng,
     cold_start: Option<Sampler>,
     cold_rng: StreamRng,
@@ -108,14 +107,13 @@ impl<T: 'static> Fleet<T> {
         let spill_at = sharded.map(Life::spill_at);
         let most = spec.life.as_ref().map(|l| l.max_concurrency);
         let mut fleet = Fleet {
-            places: Places::new(&spec.shares(), shape),
+            places: Places::new(&spec.shares(), shape, streams.stream("fleet.place")),
             room: most.into_iter().chain(spill_at).min().unwrap_or(0),
             spill_at,
             machines: (0..spec.isolates).map(|_| Vec::new()).collect(),
             of_place,
             only: None,
             draining: Vec::new(),
-            place_rng: streams.stream("fleet.place"),
             machine_rng: streams.stream("fleet.isolate"),
             cold_start: spec.life.as_ref().map(|l| l.cold_start.sampler()),
             cold_rng: streams.stream("fleet.cold_start"),
@@ -177,7 +175,7 @@ impl<T: 'static> Fleet<T> {
         // The number by which a place is drawn has more bits than that takes: they say which machine it is.
         let (place, number) = match place {
             Some(place) => (usize::from(place), self.machine_rng.next_u32()),
-            None => self.places.draw(now, &mut self.place_rng),
+            None => self.places.draw(now),
         };
         let machines = &self.of_place[place];
         let machine = match self.spill_at {
@@ -194,13 +192,13 @@ impl<T: 'static> Fleet<T> {
             [only] if only.in_service() && only.has_room(self.room, now) => Rc::clone(only),
             _ => self.among(place, machine, now),
         };
-        if isolate.ready_at <= now {
-            isolate.occupy_until(now + busy);
-            return (isolate, Duration::ZERO);
+        if isolate.ready_at > now {
+            isolate.occupy_until(isolate.ready_at + busy);
+            let wait = isolate.ready_at.since(now);
+            return (isolate, wait);
         }
-        isolate.occupy_until(isolate.ready_at + busy);
-        let wait = isolate.ready_at.since(now);
-        (isolate, wait)
+        isolate.occupy_until(now + busy);
+        (isolate, Duration::ZERO)
     }
 
     /// An isolate of a place, where it is not the only one of the first machine that comes into question.
