@@ -9,7 +9,7 @@ mod totals;
 use crate::Defect;
 pub use consumer::Consumer;
 pub use points::Points;
-pub(crate) use totals::depends_on_records;
+pub(crate) use totals::depends_on_records_alone;
 
 use super::{Application, Beyond, Call, Cron, Gauges, Host, Response, View, take_all};
 use crate::cloud::kv::KvStore;

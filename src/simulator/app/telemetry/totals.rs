@@ -17,7 +17,9 @@ impl Telemetry {
     /// Whether what is stored, and what a collector knows, depends on the records alone, not on how they came together in
     /// batches and how these fared.
     pub(super) fn stores_totals(&self, store: &Store) -> bool {
-        self.consumer.is_none() && matches!(store, Store::Kv(_)) && depends_on_records(&self.writer)
+        self.consumer.is_none()
+            && matches!(store, Store::Kv(_))
+            && depends_on_records_alone(&self.writer)
     }
 
     /// Takes a record; what else it owes for that, a batch that is full or begun, is seen to here.
@@ -43,7 +45,7 @@ impl Telemetry {
 
 /// Whether what a policy stores does: a key for each writer and bucket, which each flush writes, and nothing that is learnt
 /// from batches or their failures.
-pub(crate) fn depends_on_records(policy: &Policy) -> bool {
+pub(crate) fn depends_on_records_alone(policy: &Policy) -> bool {
     policy.layout.keys == KeyLayout::Rollup
         && !policy.layout.per_provider
         && policy.queries.aggregate == Aggregation::OnQuery
