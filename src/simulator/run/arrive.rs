@@ -4,6 +4,7 @@ use super::Served;
 use super::world::World;
 use crate::app::{Application, Cron, Host};
 use crate::telemetry::ports::Clock;
+use crate::units::Timestamp;
 use crate::workload::{Arrival, ArrivalKind};
 use std::time::Duration;
 
@@ -124,5 +125,33 @@ impl<A: Application> World<A> {
         self.note_served(context.isolate(), wait, Duration::ZERO, false);
         let host = Host::new(context, &self.services, Duration::ZERO);
         self.app.scheduled(cron, &host);
+    }
+}
+
+impl<A: Application> World<A> {
+    /// Whether what comes to an isolate now is stored as totals.
+    #[inline]
+    pub(super) fn adds_up(&self, isolate: u64, now: Timestamp) -> bool {
+        self.totals.is_some_and(|t| t.hold_for(isolate, now))
+    }
+
+    /// Adds up a request of the history.
+    #[inline(never)]
+    pub(super) fn add_up(&self, arrival: &Arrival, isolate: &A::Isolate) {
+        self.app.add_up(arrival.kind, isolate, self.store());
+        // Nothing is left for the batches that are about to begin.
+        if self.totals.is_some_and(|t| arrival.at >= t.from) {
+            self.app.store_at_once(isolate, self.store());
+        }
+    }
+
+    /// Stores what has been added up by now, unless batches are written.
+    pub(super) fn store_totals(&self, now: Timestamp) {
+        if self.totals.is_none_or(|t| now > t.from) {
+            return;
+        }
+        for isolate in self.runtime.memories() {
+            self.app.store_at_once(isolate, self.store());
+        }
     }
 }

@@ -2,12 +2,10 @@
 //! without an operation: some at a time, whenever a time bucket ends, and at its end. The batches just before queries begin
 //! are written as ever.
 
-use super::Point;
 use super::extent::HistoryAs;
 use super::phases::GOLDEN;
 use super::scenario::Scenario;
-use super::world::{Ground, World};
-use crate::app::Application;
+use super::{Phases, Point};
 use crate::app::telemetry::depends_on_records_alone;
 use crate::cloud::failure::FailureSpec;
 use crate::models::quantity::{Count, Rate};
@@ -16,7 +14,6 @@ use crate::sim::random::Streams;
 use crate::telemetry::policy::{Policy, WriteMode};
 use crate::telemetry::ports::OpKind;
 use crate::units::Timestamp;
-use crate::workload::Arrival;
 use rand::Rng;
 use std::time::Duration;
 
@@ -76,65 +73,35 @@ fn between_batches(scenario: &Scenario, policy: &Policy, traffic: Count) -> Dura
     cycle.unwrap_or(Duration::MAX).max(interval)
 }
 
-impl Ground<'_> {
-    /// Until when what comes may be stored as totals, if it may.
-    pub(super) fn totals(&self) -> Option<Totals> {
+impl Totals {
+    /// Until when what comes to a point may be stored as totals, if it may.
+    pub(super) fn of(point: &Point, phases: Phases) -> Option<Self> {
         let Point {
             scenario,
             policy,
             traffic,
             replication,
-        } = self.point;
+        } = *point;
         if !adds_up(scenario, policy) {
             return None;
         }
         let cycle = between_batches(scenario, policy, traffic);
         let last = cycle.saturating_mul(LAST_BATCHES).max(LAST);
-        let until = self.timeline.queries_from - last;
+        let until = phases.queries_from - last;
         let from = until - cycle;
         let mut turn = Streams::new(scenario.seed, replication).stream("history.turn");
-        (from > self.timeline.start).then(|| Totals {
+        (from > phases.start).then(|| Totals {
             from,
             until,
             turn: turn.next_u64(),
         })
     }
-}
 
-impl Totals {
     /// Whether what comes to an isolate now is added up.
-    fn hold_for(&self, isolate: u64, now: Timestamp) -> bool {
+    pub(super) fn hold_for(&self, isolate: u64, now: Timestamp) -> bool {
         let turn = self.turn.wrapping_add(GOLDEN.wrapping_mul(isolate));
         let begins = (u128::from(turn) * self.until.since(self.from).as_nanos()) >> 64;
         now < self.from + Duration::from_nanos(begins as u64)
-    }
-}
-
-impl<A: Application> World<A> {
-    /// Whether what comes to an isolate now is stored as totals.
-    #[inline]
-    pub(super) fn adds_up(&self, isolate: u64, now: Timestamp) -> bool {
-        self.totals.is_some_and(|t| t.hold_for(isolate, now))
-    }
-
-    /// Adds up a request of the history.
-    #[inline(never)]
-    pub(super) fn add_up(&self, arrival: &Arrival, isolate: &A::Isolate) {
-        self.app.add_up(arrival.kind, isolate, self.store());
-        // Nothing is left for the batches that are about to begin.
-        if self.totals.is_some_and(|t| arrival.at >= t.from) {
-            self.app.store_at_once(isolate, self.store());
-        }
-    }
-
-    /// Stores what has been added up by now, unless batches are written.
-    pub(super) fn store_totals(&self, now: Timestamp) {
-        if self.totals.is_none_or(|t| now > t.from) {
-            return;
-        }
-        for isolate in self.runtime.memories() {
-            self.app.store_at_once(isolate, self.store());
-        }
     }
 }
 

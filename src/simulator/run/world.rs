@@ -167,7 +167,7 @@ impl Ground<'_> {
     }
 
     fn world<A: Application>(self, service: &Service, app: A) -> World<A> {
-        let totals = self.totals();
+        let totals = Totals::of(&self.point, self.timeline);
         let Ground {
             point,
             timeline,

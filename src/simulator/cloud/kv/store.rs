@@ -110,35 +110,12 @@ impl KvStore {
         values.map(|e| Rc::clone(&e.value)).collect()
     }
 
-    /// The value of a key as the central store has it.
-    pub(super) fn value_of(&self, key: &str) -> Option<Value> {
-        let mut s = self.state.borrow_mut();
-        s.settle_storage(self.clock.now());
-        s.entries.get(key).map(|e| Rc::clone(&e.value))
-    }
-
     /// Stores a value now, without an operation.
     pub(super) fn place_value(&self, key: &str, value: Vec<u8>, options: PutOptions) {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
         s.settle_storage(now);
         s.store(0, key, value, options, now);
-    }
-
-    /// Removes a key now, without an operation.
-    pub(super) fn remove_value(&self, key: &str) {
-        let now = self.clock.now();
-        let mut s = self.state.borrow_mut();
-        s.settle_storage(now);
-        s.delete(0, key, now);
-    }
-
-    /// A page of the keys as the central store has them, without an operation.
-    pub(super) fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> ListPage {
-        let now = self.clock.now();
-        let mut s = self.state.borrow_mut();
-        s.settle_storage(now);
-        s.page(prefix, cursor, limit, now)
     }
 
     /// The limits in force.
@@ -295,7 +272,11 @@ impl KvStore {
             if !s.may_write(key, now, self.limits.refusal()) {
                 return Err(KvError::RateLimited);
             }
-            s.delete(place, key, now);
+            s.remove(key, now);
+            let number = s.next_version();
+            if let Some(pops) = &mut s.pops {
+                pops.write(place, (key, number), None, None, now);
+            }
             Ok(fault)
         });
         s.conclude(OpKind::Delete, result, &admitted, latency)
@@ -543,14 +524,6 @@ impl State {
     fn next_version(&mut self) -> u64 {
         self.versions += 1;
         self.versions
-    }
-
-    fn delete(&mut self, place: usize, key: &str, now: Timestamp) {
-        self.remove(key, now);
-        let number = self.next_version();
-        if let Some(pops) = &mut self.pops {
-            pops.write(place, (key, number), None, None, now);
-        }
     }
 
     fn remove(&mut self, key: &str, now: Timestamp) {
