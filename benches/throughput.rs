@@ -4,8 +4,8 @@
 //! `cargo bench` measures rates; `cargo bench -- memory` also runs 1M, 10M and 100M requests. `real N`, `hand N` and
 //! `loop N` run the real components, the loop by hand or the loop without values alone, `naive N` the components under a
 //! policy that reads and writes for each request, on N requests at 100M a month; `single N`, `world N` and `fleet N`
-//! recordings at 1B: for `benches/peers`, and to count instructions. `run SCENARIO POLICY TRAFFIC [SETTING...]` is the first replication
-//! of what `kvplan run` simulates, for `tests/instructions.sh`.
+//! recordings at 1B: for `benches/peers`, and to count instructions. `run SCENARIO POLICY TRAFFIC [SETTING...]` is the
+//! first replication of what `kvplan run` simulates, for `tests/instructions.sh`.
 
 use kvplan_simulator::models::quantity::{Count, Rate};
 use kvplan_simulator::models::{load, parse_overrides};
