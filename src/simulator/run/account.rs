@@ -55,11 +55,8 @@ impl<A: Application> World<A> {
             events: 0,
             arrived: self.arrived,
             lost_at_once: self.lost_at_once(point, &counters),
-            requests_limited: self.requests_limited(point),
-            operations_limited: OpKind::ALL.into_iter().any(|kind| {
-                let item = MeterItem::of_operation(kind);
-                scenario.plan().daily_limit(item).is_some()
-            }),
+            requests_limited: scenario.requests_limited(),
+            operations_limited: scenario.operations_limited(),
             counters,
             calls,
             fleet: self.runtime.counters().since(&self.before.fleet),
@@ -83,16 +80,6 @@ impl<A: Application> World<A> {
             wanted,
             invoice,
         })
-    }
-
-    /// Whether the plan may turn requests away or end them: it counts them by the day, or they take
-    /// more CPU time than it allows.
-    fn requests_limited(&self, point: &Point) -> bool {
-        let limit = point
-            .scenario
-            .plan()
-            .daily_limit(MeterItem::WorkersRequests);
-        limit.is_some() || self.too_much_cpu.contains(&true)
     }
 
     /// See [`RunResult::lost_at_once`].

@@ -308,8 +308,7 @@ mod tests {
                 let others = (!totals.period.history.is_zero()).then_some(totals);
                 std::iter::once(scenario).chain(others)
             });
-            for scenario in both_ways {
-                let mut scenario = scenario;
+            for mut scenario in both_ways {
                 scenario.period.history = scenario.period.history.min(scenario.period.at_most);
                 for policy in &scenario.policies {
                     for traffic in [30_000, 1_000_000].map(Count) {

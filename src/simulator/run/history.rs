@@ -9,10 +9,8 @@ use super::{Phases, Point};
 use crate::app::telemetry::depends_on_records_alone;
 use crate::cloud::failure::FailureSpec;
 use crate::models::quantity::{Count, Rate};
-use crate::pricing::MeterItem;
 use crate::sim::random::Streams;
 use crate::telemetry::policy::{Policy, WriteMode};
-use crate::telemetry::ports::OpKind;
 use crate::units::Timestamp;
 use rand::Rng;
 use std::time::Duration;
@@ -41,9 +39,6 @@ pub(super) struct Totals {
 /// nothing but what came. No isolate ends with what it holds, nothing fails, is refused for the day or is seen late. All
 /// isolates have the same rate at all times, so that what is true of one in [`between_batches`] is true of all.
 pub(super) fn adds_up(scenario: &Scenario, policy: &Policy) -> bool {
-    let plan = scenario.plan();
-    let mut items = OpKind::ALL.map(MeterItem::of_operation).into_iter();
-    let limited = |item| plan.daily_limit(item).is_some();
     scenario.period.history_as == HistoryAs::Totals
         && depends_on_records_alone(policy)
         && scenario.fleet.life.is_none()
@@ -51,9 +46,8 @@ pub(super) fn adds_up(scenario: &Scenario, policy: &Policy) -> bool {
         && scenario.workload.shape.is_none()
         && scenario.failures == FailureSpec::default()
         && scenario.consistency.is_none()
-        && !items.any(limited)
-        && !limited(MeterItem::WorkersRequests)
-        && scenario.too_much_cpu() == [false; 2]
+        && !scenario.operations_limited()
+        && !scenario.requests_limited()
 }
 
 /// From one batch of an isolate to its next, on average: it is full or of age, and begins with the first record after the
@@ -114,6 +108,7 @@ mod tests {
     use crate::run::{Observation, Phases, Point, Run, simulate};
     use crate::telemetry::policy::Policy;
     use crate::telemetry::ports::OpKind;
+    use statrs::statistics::Statistics;
 
     fn scenario(name: &str, settings: &[&str]) -> Scenario {
         let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
@@ -130,6 +125,11 @@ mod tests {
                 replication,
             })
         })
+    }
+
+    /// The mean, and its standard error.
+    fn mean_and_error(x: &[f64]) -> (f64, f64) {
+        (x.mean(), x.std_dev() / (x.len() as f64).sqrt())
     }
 
     /// What comes after the history is the same arrivals with other latencies: for each policy what is counted agrees
@@ -172,11 +172,8 @@ mod tests {
                     .map(|(b, t)| (counts(b)[i], counts(t)[i]));
                 let (of_batches, differences): (Vec<f64>, Vec<f64>) =
                     pairs.map(|(b, t)| (b, t - b)).unzip();
-                let mean = |x: &[f64]| x.iter().sum::<f64>() / N as f64;
-                let d = mean(&differences);
-                let squares: f64 = differences.iter().map(|x| (x - d).powi(2)).sum();
-                let error = (squares / (N * (N - 1)) as f64).sqrt();
-                let of = mean(&of_batches);
+                let (d, error) = mean_and_error(&differences);
+                let (of, _) = mean_and_error(&of_batches);
                 assert!(of > 0.0, "{i}");
                 let missing = if i == STORAGE { of / (8.0 * 24.0) } else { 0.0 };
                 let bounds = -missing - 4.5 * error..=4.5 * error;
@@ -219,9 +216,7 @@ mod tests {
             r.kv.issued(OpKind::Write) as f64 / (r.period.as_secs_f64() * f64::from(isolates))
         };
         let seen: Vec<f64> = (0..n).map(run).collect();
-        let mean = seen.iter().sum::<f64>() / n as f64;
-        let squares: f64 = seen.iter().map(|x| (x - mean).powi(2)).sum();
-        let error = (squares / (n * (n - 1)) as f64).sqrt();
+        let (mean, error) = mean_and_error(&seen);
         let expected = 1.0 / cycle_s;
         let told = format!("{isolates}: {mean} of {expected}, error {error}");
         assert!((mean - expected).abs() < 4.0 * error, "{told}");

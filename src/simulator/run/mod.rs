@@ -53,7 +53,7 @@ use crate::app::{Answered, Application};
 use crate::cloud::service::Service;
 use crate::cloud::spans::Span;
 use crate::models::quantity::{Count, Rate};
-use crate::sim::executor::{Executor, SimHandle};
+use crate::sim::executor::{Executor, NEVER, SimHandle};
 use crate::sim::random::Streams;
 use crate::telemetry::policy::Policy;
 use crate::units::Timestamp;
@@ -233,8 +233,8 @@ pub struct Run<'a, A: Application = Telemetry> {
     executor: Executor,
     world: World<A>,
     triggers: Triggers,
-    measuring: bool,
-    /// When [`Run::begin_phases`] is to be called next: at the epoch, when totals are stored or end, and at the origin.
+    /// When [`Run::begin_phases`] is to be called next: at the epoch, when totals are stored or end, and at the origin;
+    /// never again once it measures.
     next_phase: Timestamp,
     traces: usize,
     arrivals: u64,
@@ -258,7 +258,6 @@ fn begin<'a, A: Application>(
         point: *point,
         triggers: Triggers::new(world.app.crons(), timeline, observation.interval),
         executor,
-        measuring: false,
         next_phase: Timestamp::EPOCH,
         world,
         traces: observation.traces,
@@ -384,11 +383,8 @@ impl<A: Application> Run<'_, A> {
             }
             self.world.totals = None;
         }
-        if self.measuring {
-            self.next_phase = Timestamp::from_nanos(u64::MAX);
-        } else if now < self.world.timeline.origin {
-            self.next_phase = self.world.timeline.origin;
-        } else {
+        self.next_phase = self.world.timeline.origin;
+        if now >= self.next_phase {
             self.start_measuring();
         }
     }
@@ -398,7 +394,7 @@ impl<A: Application> Run<'_, A> {
         self.triggers
             .run_until(origin, &self.executor, &mut self.world);
         self.world.start_measuring(self.traces);
-        self.measuring = true;
+        self.next_phase = NEVER;
     }
 
     /// Ends the run at `end`, after the last arrival.
@@ -410,7 +406,7 @@ impl<A: Application> Run<'_, A> {
         end: Timestamp,
         billed: Billed,
     ) -> Result<(RunResult, Observed), Defect> {
-        if !self.measuring {
+        if self.next_phase != NEVER {
             self.begin_phases(self.world.timeline.origin);
         }
         self.triggers

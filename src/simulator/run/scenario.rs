@@ -14,6 +14,7 @@ use crate::models::{self, ConfigError, FieldError, Model, Override};
 use crate::pricing::{Catalog, Date, MONTH, MeterItem, Plan};
 use crate::telemetry::alerts::AlertRules;
 use crate::telemetry::policy::{Discover, KeyLayout, Policy};
+use crate::telemetry::ports::OpKind;
 use crate::workload::WorkloadSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -357,6 +358,19 @@ impl Scenario {
         takes.map(|cpu| limit.is_some_and(|limit| cpu > limit))
     }
 
+    /// Whether the plan may turn requests away or end them: it counts them by the day, or they take
+    /// more CPU time than it allows.
+    pub fn requests_limited(&self) -> bool {
+        let limit = self.plan().daily_limit(MeterItem::WorkersRequests);
+        limit.is_some() || self.too_much_cpu().contains(&true)
+    }
+
+    /// Whether the plan counts KV operations of any kind by the day.
+    pub fn operations_limited(&self) -> bool {
+        let limit = |kind| self.plan().daily_limit(MeterItem::of_operation(kind));
+        OpKind::ALL.into_iter().any(|kind| limit(kind).is_some())
+    }
+
     /// Whether invocations stay within the CPU time that the plan allows.
     ///
     /// # Errors
@@ -422,21 +436,11 @@ impl Scenario {
         let bounded = Duration::from_secs_f64(wanted.clamp(1.0, MONTH.as_secs_f64()).ceil())
             .clamp(self.period.at_least, self.period.at_most);
         let day = Duration::from_secs(86_400);
-        let limited = |kind| {
-            self.plan()
-                .daily_limit(MeterItem::of_operation(kind))
-                .is_some()
-        };
         let unit = match &self.workload.shape {
             _ if !self.period.whole_days => return bounded,
             Some(shape) if shape.is_weekly() => day * 7,
             Some(_) => day,
-            None if crate::telemetry::ports::OpKind::ALL
-                .into_iter()
-                .any(limited) =>
-            {
-                day
-            }
+            None if self.operations_limited() => day,
             None => return bounded,
         };
         let units = (bounded.as_secs_f64() / unit.as_secs_f64())

@@ -112,7 +112,8 @@ impl Shared {
     }
 }
 
-const NEVER: Timestamp = Timestamp::from_nanos(u64::MAX);
+/// Later than anything happens.
+pub(crate) const NEVER: Timestamp = Timestamp::from_nanos(u64::MAX);
 
 /// Owns the tasks; see the module's description.
 pub struct Executor {

@@ -214,7 +214,9 @@ impl Application for Telemetry {
     }
 
     fn can_add_up(&self, store: &Store) -> bool {
-        self.stores_totals(store)
+        self.consumer.is_none()
+            && matches!(store, Store::Kv(_))
+            && depends_on_records_alone(&self.writer)
     }
 
     fn add_up(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {

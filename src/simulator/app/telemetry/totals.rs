@@ -14,14 +14,6 @@ use std::task::{Context, Waker};
 const MOST_HELD: u32 = 64;
 
 impl Telemetry {
-    /// Whether what is stored, and what a collector knows, depends on the records alone, not on how they came together in
-    /// batches and how these fared.
-    pub(super) fn stores_totals(&self, store: &Store) -> bool {
-        self.consumer.is_none()
-            && matches!(store, Store::Kv(_))
-            && depends_on_records_alone(&self.writer)
-    }
-
     /// Takes a record; what else it owes for that, a batch that is full or begun, is seen to here.
     pub(super) fn take_for_totals(&self, arrival: ArrivalKind, isolate: &Isolate, store: &Store) {
         let ArrivalKind::Record {
@@ -43,8 +35,8 @@ impl Telemetry {
     }
 }
 
-/// Whether what a policy stores does: a key for each writer and bucket, which each flush writes, and nothing that is learnt
-/// from batches or their failures.
+/// Whether what a policy stores, and what its collectors know, depends on the records alone, not on how they came together
+/// in batches and how these fared: a key for each writer and bucket, which each flush writes, and nothing that is learnt.
 pub(crate) fn depends_on_records_alone(policy: &Policy) -> bool {
     policy.layout.keys == KeyLayout::Rollup
         && !policy.layout.per_provider

@@ -1,13 +1,10 @@
 //! One isolate: what it is doing, and its end.
 
-use crate::sim::executor::{SimHandle, TaskId};
+use crate::sim::executor::{NEVER, SimHandle, TaskId};
 use crate::telemetry::ports::Clock;
 use crate::units::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-
-/// Later than any end.
-const NEVER: Timestamp = Timestamp::from_nanos(u64::MAX);
 
 /// Requests that are noted at least before those that are over are counted out.
 const LEAST_NOTED: u32 = 16;
