@@ -140,7 +140,12 @@ impl Rest {
         let found: Found<BulkValues> = result(&reply)?;
         let values = found.result.values;
         // A key that was asked for twice has one entry.
-        let value = |key: &&str| values.get(*key)?.as_ref().map(|v| Rc::from(v.as_bytes()));
+        let value = |key: &&str| {
+            values
+                .get(*key)?
+                .as_ref()
+                .map(|v| Rc::new(v.as_bytes().to_vec()))
+        };
         Ok(keys.iter().map(value).collect())
     }
 

@@ -62,7 +62,7 @@ impl From<KeyOfList> for ListedKey {
     fn from(key: KeyOfList) -> Self {
         ListedKey {
             name: key.name.into(),
-            metadata: key.metadata.map(|m| Rc::from(m.get().as_bytes())),
+            metadata: key.metadata.map(|m| Rc::new(m.get().as_bytes().to_vec())),
         }
     }
 }
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(check_put(Values::Text, marked, &none), Err(NOT_TEXT));
         assert_eq!(check_put(Values::Bytes, &[200, 0], &none), Ok(()));
         let bad = PutOptions {
-            metadata: Some(Rc::from(*b"{a:1}")),
+            metadata: Some(b"{a:1}".to_vec().into()),
             ..none
         };
         assert_eq!(check_put(Values::Bytes, b"", &bad), Err(NOT_JSON));

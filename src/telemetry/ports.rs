@@ -139,8 +139,8 @@ impl fmt::Display for KvError {
 
 impl std::error::Error for KvError {}
 
-/// A stored value; cheap to clone.
-pub type Value = Rc<[u8]>;
+/// A stored value; cheap to clone, and made of what was put without a copy.
+pub type Value = Rc<Vec<u8>>;
 
 /// Options of a read.
 #[derive(Debug, Clone, Copy, Default)]

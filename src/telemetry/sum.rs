@@ -210,7 +210,7 @@ mod tests {
             let count = sum.added().total.count();
             (count, sums.unreadable() - before)
         };
-        let damaged: Value = b"damaged".as_slice().into();
+        let damaged: Value = b"damaged".to_vec().into();
         let (a, b) = (value(1), value(20));
         for _ in 0..2 {
             assert_eq!(total(60, &[a.clone(), b.clone()], &[value(300)]), (321, 0));

@@ -192,10 +192,10 @@ fn requests_are_as_cloudflare_documents_them() {
     let lower = || asked.recv().unwrap().replace("\r\n", "\n");
     in_real_time(async {
         let read = kv.read(&["a", "b"], Default::default()).await.unwrap();
-        assert_eq!(read, [Some(b"1".as_slice().into()), None]);
+        assert_eq!(read, [Some(b"1".to_vec().into()), None]);
         let put = PutOptions {
             expiration_ttl: Some(Duration::from_secs(60)),
-            metadata: Some(b"{\"a\":1}".as_slice().into()),
+            metadata: Some(b"{\"a\":1}".to_vec().into()),
         };
         kv.put("a/ b", b"kvplan".to_vec(), put).await.unwrap();
         for key in ["", ".", ".."] {

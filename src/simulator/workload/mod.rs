@@ -1,10 +1,15 @@
 //! What arrives: requests to record, metrics reads, analytics queries, health checks.
 
 pub mod arrivals;
+mod mix;
+mod requests;
+mod sides;
 mod spec;
 mod stream;
 pub mod trace;
 
 pub use arrivals::{Shape, hour_of_week};
+pub use mix::{Known, RequestMix};
+pub use sides::Sides;
 pub use spec::{Providers, Secondary, Tokens, WorkloadSpec};
-pub use stream::{Arrival, ArrivalKind, Known, RequestMix, Sides, WorkloadStream};
+pub use stream::{Arrival, ArrivalKind, WorkloadStream};

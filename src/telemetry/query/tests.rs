@@ -26,8 +26,9 @@ struct Itself(&'static str);
 
 impl Kv for Itself {
     async fn read(&self, keys: &[&str], _: ReadOptions) -> Result<Vec<Option<Value>>, KvError> {
-        let value =
-            |key: &&str| -> Option<Value> { (*key != self.0).then(|| key.as_bytes().into()) };
+        let value = |key: &&str| -> Option<Value> {
+            (*key != self.0).then(|| key.as_bytes().to_vec().into())
+        };
         Ok(keys.iter().map(value).collect())
     }
 

@@ -96,7 +96,7 @@ fn names(keys: &[ListedKey]) -> Vec<&str> {
 }
 
 fn value(bytes: impl AsRef<[u8]>) -> Option<Value> {
-    Some(Rc::from(bytes.as_ref()))
+    Some(Rc::new(bytes.as_ref().to_vec()))
 }
 
 /// Whether `kv` keeps a promise; each has keys of its own.

@@ -87,7 +87,7 @@ fn records_in(kv: &KvStore, keys: KeyLayout) -> Result<u64, Defect> {
         KeyLayout::BatchKeys => "b/",
         KeyLayout::Shared => "s/",
     };
-    count_records(kv.inspect(prefix).iter().map(|v| &**v))
+    count_records(kv.inspect(prefix).iter().map(|v| v.as_slice()))
 }
 
 /// Whether as many were found as are known to be, and perhaps some whose writes had no answer.

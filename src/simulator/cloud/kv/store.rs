@@ -14,7 +14,6 @@ use crate::telemetry::ports::{
 };
 use crate::units::Timestamp;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,10 +36,10 @@ struct State {
     slowness: f64,
     quota: DailyQuota,
     entries: Entries,
-    /// Keys that expire, by the time at which they do.
-    expiries: BTreeSet<(Timestamp, Rc<str>)>,
-    /// Writes of the last moment, for the limit on writes to one key.
-    last_write: ByKey<Timestamp>,
+    /// For how long after a write another to the same key is refused.
+    refusal: Duration,
+    /// When a write was last let in, of keys that are not there any more.
+    let_in: ByKey<Timestamp>,
     pops: Option<PopCaches>,
     /// Writes and deletes so far.
     versions: u64,
@@ -60,7 +59,6 @@ impl KvStore {
     pub fn new(config: KvConfig, clock: SimHandle, streams: &Streams) -> Rc<Self> {
         let now = clock.now();
         Rc::new(KvStore {
-            limits: config.limits,
             state: RefCell::new(State {
                 latency: config.latency,
                 latency_rng: streams.stream("kv.latency"),
@@ -68,8 +66,8 @@ impl KvStore {
                 slowness: 1.0,
                 quota: config.quota,
                 entries: Entries::default(),
-                expiries: BTreeSet::new(),
-                last_write: ByKey::default(),
+                refusal: config.limits.refusal(),
+                let_in: ByKey::default(),
                 pops: config.consistency.map(|c| PopCaches::new(c, streams)),
                 versions: 0,
                 meter: KvMeter::default(),
@@ -80,6 +78,7 @@ impl KvStore {
                 used_today: Default::default(),
                 busiest_day: Default::default(),
             }),
+            limits: config.limits,
             clock,
         })
     }
@@ -115,7 +114,7 @@ impl KvStore {
         let now = self.clock.now();
         let mut s = self.state.borrow_mut();
         s.settle_storage(now);
-        s.store(0, key, value, options, now);
+        s.store((0, None), key, value, options, now);
     }
 
     /// The limits in force.
@@ -254,10 +253,10 @@ impl KvStore {
         let (admitted, latency) = s.admit(OpKind::Write, place, 1, now);
         let result = admitted.clone().and_then(|fault| {
             self.limits.check_put(key, &value, &options)?;
-            if !s.may_write(key, now, self.limits.refusal()) {
+            if !s.may_write(key, now) {
                 return Err(KvError::RateLimited);
             }
-            s.store(place, key, value, options, now);
+            s.store((place, Some(now)), key, value, options, now);
             Ok(fault)
         });
         s.conclude(OpKind::Write, result, &admitted, latency)
@@ -269,7 +268,7 @@ impl KvStore {
         let (admitted, latency) = s.admit(OpKind::Delete, place, 1, now);
         let result = admitted.clone().and_then(|fault| {
             self.limits.check_key(key)?;
-            if !s.may_write(key, now, self.limits.refusal()) {
+            if !s.may_write(key, now) {
                 return Err(KvError::RateLimited);
             }
             s.remove(key, now);
@@ -439,15 +438,10 @@ impl State {
 
     /// Integrates storage up to `now`, letting keys expire at their exact times.
     fn settle_storage(&mut self, now: Timestamp) {
-        while let Some((when, _)) = self.expiries.first() {
-            if *when > now {
-                break;
-            }
-            let (when, key) = self.expiries.pop_first().expect("just seen");
+        while let Some((when, key, entry)) = self.entries.expire(now) {
             self.integrate(when);
-            if let Some(entry) = self.entries.remove(&key) {
-                self.stored_bytes -= entry.bytes;
-            }
+            self.stored_bytes -= entry.bytes;
+            self.remember(&key, entry.let_in, now);
             if let Some(pops) = &mut self.pops {
                 pops.forget(&key);
             }
@@ -461,46 +455,42 @@ impl State {
         self.stored_since = self.stored_since.max(until);
     }
 
-    /// Whether the key was left alone for long enough; if so, notes the write.
-    fn may_write(&mut self, key: &str, now: Timestamp, interval: Duration) -> bool {
-        if interval.is_zero() {
+    /// Whether the key was left alone for long enough.
+    fn may_write(&self, key: &str, now: Timestamp) -> bool {
+        if self.refusal.is_zero() {
             return true;
         }
-        if let Some(last) = self.last_write.get_mut(key) {
-            let allowed = now.since(*last) >= interval;
-            if allowed {
-                *last = now;
-            }
-            return allowed;
-        }
-        // Old entries do not matter any more; this keeps the table small.
-        if self.last_write.len() >= 4096 {
-            self.last_write
-                .retain(|_, last| now.since(*last) < interval);
-        }
-        self.last_write.insert(key.into(), now);
-        true
+        let last = match self.entries.get(key) {
+            Some(entry) => entry.let_in,
+            None => self.let_in.get(key).copied(),
+        };
+        last.is_none_or(|last| now.since(last) >= self.refusal)
     }
 
+    /// Remembers when a write was last let in of a key that is not there any more, as long as that matters.
+    fn remember(&mut self, key: &str, let_in: Option<Timestamp>, now: Timestamp) {
+        let matters = |last: &Timestamp| now.since(*last) < self.refusal;
+        if let Some(last) = let_in.filter(matters) {
+            if self.let_in.len() >= 4096 {
+                self.let_in.retain(|_, last| matters(last));
+            }
+            self.let_in.insert(key.into(), last);
+        }
+    }
+
+    /// Stores a value; `let_in` says when the limit on writes to one key let it in.
     fn store(
         &mut self,
-        place: usize,
+        (place, let_in): (usize, Option<Timestamp>),
         key: &str,
         value: Vec<u8>,
         options: PutOptions,
         now: Timestamp,
     ) {
-        let key = match self.take(key, now) {
-            Some(key) => key,
-            None => self.entries.list(key),
-        };
         let version = self.next_version();
         let metadata_bytes = options.metadata.as_ref().map_or(0, |m| m.len());
         let bytes = (key.len() + value.len() + metadata_bytes) as u64;
         let expires = options.expiration_ttl.map(|ttl| now + ttl);
-        if let Some(when) = expires {
-            self.expiries.insert((when, Rc::clone(&key)));
-        }
         if let Some(ttl) = options.expiration_ttl {
             self.bespoken_byte_ns += u128::from(bytes) * ttl.as_nanos();
         }
@@ -509,7 +499,7 @@ impl State {
         let value: Value = value.into();
         if let Some(pops) = &mut self.pops {
             let value = Some(Rc::clone(&value));
-            pops.write(place, (&key, version), value, expires, now);
+            pops.write(place, (key, version), value, expires, now);
         }
         let entry = Entry {
             value,
@@ -517,8 +507,21 @@ impl State {
             expires,
             bytes,
             version,
+            let_in,
+            queued: None,
         };
-        self.entries.put(key, entry);
+        if let Some(before) = self.entries.put(key, entry) {
+            self.release(&before, now);
+        }
+    }
+
+    /// What an entry held that is not there any more, and has not expired.
+    fn release(&mut self, entry: &Entry, now: Timestamp) {
+        self.stored_bytes -= entry.bytes;
+        if let Some(when) = entry.expires {
+            let left = when.since(now).as_nanos();
+            self.bespoken_byte_ns -= u128::from(entry.bytes) * left;
+        }
     }
 
     fn next_version(&mut self) -> u64 {
@@ -526,24 +529,12 @@ impl State {
         self.versions
     }
 
+    /// Deletes a key, as the limit on writes to one key let in.
     fn remove(&mut self, key: &str, now: Timestamp) {
-        if let Some(key) = self.take(key, now) {
-            self.entries.unlist(&key);
+        if let Some(entry) = self.entries.remove(key) {
+            self.release(&entry, now);
         }
-    }
-
-    /// Takes an entry out, though it stays listed, and gives its key if there was one.
-    fn take(&mut self, key: &str, now: Timestamp) -> Option<Rc<str>> {
-        let (key, entry) = self.entries.take(key)?;
-        self.stored_bytes -= entry.bytes;
-        let Some(when) = entry.expires else {
-            return Some(key);
-        };
-        let left = when.since(now).as_nanos();
-        self.bespoken_byte_ns -= u128::from(entry.bytes) * left;
-        let expiry = (when, key);
-        self.expiries.remove(&expiry);
-        Some(expiry.1)
+        self.remember(key, Some(now), now);
     }
 
     fn page(&self, prefix: &str, cursor: Option<&str>, limit: usize, now: Timestamp) -> ListPage {
