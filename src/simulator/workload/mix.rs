@@ -6,7 +6,7 @@ use crate::models::dist::Sampler;
 use crate::sim::random::{StreamRng, Streams};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use std::array::from_fn;
+use std::iter::zip;
 use std::time::Duration;
 
 /// Requests that are drawn at once.
@@ -42,6 +42,17 @@ pub(super) struct Drawn {
     latency: [Duration; AT_ONCE],
     success: [bool; AT_ONCE],
     tokens: [u32; AT_ONCE],
+}
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Drawn {
+            provider: [0; AT_ONCE],
+            latency: [Duration::ZERO; AT_ONCE],
+            success: [false; AT_ONCE],
+            tokens: [0; AT_ONCE],
+        }
+    }
 }
 
 impl Drawn {
@@ -94,13 +105,16 @@ impl RequestMix {
 
     /// The next requests of which nothing is known: the same as one by one, as what is drawn of a kind has its own random
     /// numbers, but the processor need not have one for it to begin the next.
-    pub(super) fn draw(&mut self) -> Drawn {
-        let provider = from_fn(|_| self.provider());
-        Drawn {
-            latency: provider.map(|p| self.latency(p)),
-            success: provider.map(|p| self.success(p)),
-            tokens: provider.map(|p| self.tokens(p)),
-            provider,
+    pub(super) fn draw(&mut self, drawn: &mut Drawn) {
+        drawn.provider.fill_with(|| self.provider());
+        for (latency, provider) in zip(&mut drawn.latency, drawn.provider) {
+            *latency = self.latency(provider);
+        }
+        for (success, provider) in zip(&mut drawn.success, drawn.provider) {
+            *success = self.success(provider);
+        }
+        for (tokens, provider) in zip(&mut drawn.tokens, drawn.provider) {
+            *tokens = self.tokens(provider);
         }
     }
 
@@ -169,10 +183,11 @@ mod tests {
         let streams = Streams::new(2, 0);
         let mut many = RequestMix::new(&spec(), &streams);
         let mut one = RequestMix::new(&spec(), &streams);
+        let mut drawn = Drawn::default();
         for _ in 0..3 {
-            let many = many.draw();
+            many.draw(&mut drawn);
             for i in 0..AT_ONCE {
-                assert_eq!(many.request(i), one.complete(Known::default()));
+                assert_eq!(drawn.request(i), one.complete(Known::default()));
             }
         }
     }

@@ -4,7 +4,6 @@ use super::arrivals::Arrivals;
 use super::mix::{AT_ONCE, Drawn, RequestMix};
 use super::stream::Arrival;
 use crate::units::Timestamp;
-use std::array::from_fn;
 
 /// Requests to come: at their times, drawn of a mix.
 #[derive(Debug, Clone)]
@@ -19,14 +18,16 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(mut arrivals: Arrivals, mut mix: RequestMix) -> Self {
-        Requests {
-            at: from_fn(|_| arrivals.next_at()),
-            drawn: mix.draw(),
+    pub(super) fn new(arrivals: Arrivals, mix: RequestMix) -> Self {
+        let mut requests = Requests {
             arrivals,
             mix,
+            at: [None; AT_ONCE],
+            drawn: Drawn::default(),
             next: 0,
-        }
+        };
+        requests.draw();
+        requests
     }
 
     /// When the next comes; `None` if none ever will.
@@ -52,8 +53,8 @@ impl Requests {
 
     #[inline(never)]
     fn draw(&mut self) {
-        self.at = from_fn(|_| self.arrivals.next_at());
-        self.drawn = self.mix.draw();
+        self.at.fill_with(|| self.arrivals.next_at());
+        self.mix.draw(&mut self.drawn);
         self.next = 0;
     }
 }

@@ -34,20 +34,69 @@ pub(super) fn write_head(
     first: i32,
     blocks: usize,
 ) {
-    write(out, name.len() as u64);
+    let mut length = Letters::default();
+    length.number(name.len() as u64);
+    out.extend_from_slice(length.written());
     out.extend_from_slice(name.as_bytes());
+    let mut numbers = Letters::default();
     for n in [totals.count, totals.errors, totals.tokens] {
-        write(out, n);
+        numbers.number(n);
     }
-    let sum = totals.latency_sum_ms.to_bits();
-    out.extend((0..WIDEST).map(|i| letter_of(sum, i)));
+    numbers.float(totals.latency_sum_ms);
     let first = i64::from(first);
     for n in [
         totals.latency.least,
         ((first << 1) ^ (first >> 63)) as u64,
         blocks as u64,
     ] {
-        write(out, n);
+        numbers.number(n);
+    }
+    out.extend_from_slice(numbers.written());
+}
+
+/// Letters of a number at most.
+const LONGEST: usize = 13;
+
+/// Numbers as they are written, before they are appended to a text all at once.
+pub(super) struct Letters {
+    letters: [u8; 6 * LONGEST + WIDEST],
+    written: usize,
+}
+
+impl Default for Letters {
+    fn default() -> Self {
+        Letters {
+            letters: [0; 6 * LONGEST + WIDEST],
+            written: 0,
+        }
+    }
+}
+
+impl Letters {
+    #[inline]
+    pub(super) fn number(&mut self, mut n: u64) {
+        while n >= u64::from(MORE) {
+            self.letter(LETTERS[(n % 32) as usize + usize::from(MORE)]);
+            n /= 32;
+        }
+        self.letter(LETTERS[n as usize]);
+    }
+
+    #[inline]
+    fn float(&mut self, x: f64) {
+        for i in 0..WIDEST {
+            self.letter(letter_of(x.to_bits(), i));
+        }
+    }
+
+    #[inline]
+    fn letter(&mut self, letter: u8) {
+        self.letters[self.written] = letter;
+        self.written += 1;
+    }
+
+    pub(super) fn written(&self) -> &[u8] {
+        &self.letters[..self.written]
     }
 }
 
@@ -58,14 +107,6 @@ pub(super) fn blocks(bins: &[u64]) -> impl ExactSizeIterator<Item = [u64; BLOCK]
         block[..bins.len()].copy_from_slice(bins);
         block
     })
-}
-
-pub(super) fn write(out: &mut Vec<u8>, mut n: u64) {
-    while n >= u64::from(MORE) {
-        out.push(LETTERS[(n % 32) as usize + usize::from(MORE)]);
-        n /= 32;
-    }
-    out.push(LETTERS[n as usize]);
 }
 
 /// A letter of a number that is written in a width, the lowest first.

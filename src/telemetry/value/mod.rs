@@ -233,7 +233,7 @@ impl<'a> Text<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::encode::{write, write_block};
+    use super::encode::{Letters, write_block};
     use super::*;
     use crate::aggregate::{Aggregate, ProviderNames};
     use crate::metrics::Metrics;
@@ -359,6 +359,12 @@ mod tests {
         );
         assert!(damaged(&of(2 * 400 + 1, 1, &[3])), "below the least");
         assert!(damaged(&of(u64::MAX, 1, &[3])));
+    }
+
+    fn write(out: &mut Vec<u8>, n: u64) {
+        let mut letters = Letters::default();
+        letters.number(n);
+        out.extend_from_slice(letters.written());
     }
 
     /// Blocks of all widths.

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Requests that are noted at least before those that are over are counted out.
-const LEAST_NOTED: u32 = 16;
+const LEAST_NOTED: u32 = 32;
 
 /// Why an isolate ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +42,12 @@ pub struct Isolate<T> {
     open: Cell<u32>,
     /// From when on it can serve; before that it starts.
     pub ready_at: Timestamp,
-    /// Ends of the requests under way whose length is known, and of some that are over.
-    ends: RefCell<Vec<Timestamp>>,
-    /// Not after the earliest of them.
-    next_end: Cell<Timestamp>,
     /// With so many noted, those that are over are counted out: twice as many as were under way when that was last done,
     /// so that each is looked at but a few times.
     count_at: Cell<u32>,
-    pub(super) last_use: Cell<Timestamp>,
+    ends: RefCell<Ends>,
+    /// When the last invocation that ends on its own did, or when whoever looks after it looks again.
+    pub(super) used: Cell<Timestamp>,
     /// What lives in its memory.
     pub memory: T,
     /// A number that no other isolate has had.
@@ -57,6 +55,37 @@ pub struct Isolate<T> {
     /// The place it runs in.
     pub place: usize,
     tasks: RefCell<Vec<TaskId>>,
+}
+
+/// Ends of the requests under way whose length is known, and of some that are over.
+struct Ends {
+    noted: Vec<Timestamp>,
+    /// How many of them have been looked at.
+    seen: usize,
+    /// Of those: not after the earliest, and the latest that there ever was.
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Ends {
+    fn look(&mut self) {
+        for end in &self.noted[self.seen..] {
+            self.first = self.first.min(*end);
+            self.last = self.last.max(*end);
+        }
+        self.seen = self.noted.len();
+    }
+
+    /// Counts those out that are over.
+    fn forget_until(&mut self, now: Timestamp) {
+        self.look();
+        if self.first <= now {
+            self.noted.retain(|end| *end > now);
+            self.seen = 0;
+            self.first = NEVER;
+            self.look();
+        }
+    }
 }
 
 impl<T> Isolate<T> {
@@ -72,9 +101,13 @@ impl<T> Isolate<T> {
             number,
             memory,
             ready_at,
-            last_use: Cell::new(now),
-            ends: RefCell::default(),
-            next_end: Cell::new(NEVER),
+            used: Cell::new(now),
+            ends: RefCell::new(Ends {
+                noted: Vec::new(),
+                seen: 0,
+                first: NEVER,
+                last: Timestamp::EPOCH,
+            }),
             count_at: Cell::new(LEAST_NOTED),
             open: Cell::new(0),
             tasks: RefCell::default(),
@@ -87,12 +120,8 @@ impl<T> Isolate<T> {
     #[inline(never)]
     pub fn concurrency(&self, now: Timestamp) -> u32 {
         let mut ends = self.ends.borrow_mut();
-        if self.next_end.get() <= now {
-            ends.retain(|end| *end > now);
-            self.next_end
-                .set(ends.iter().copied().min().unwrap_or(NEVER));
-        }
-        let under_way = ends.len() as u32 + self.open.get();
+        ends.forget_until(now);
+        let under_way = ends.noted.len() as u32 + self.open.get();
         self.count_at.set(LEAST_NOTED.max(2 * under_way));
         under_way
     }
@@ -100,16 +129,21 @@ impl<T> Isolate<T> {
     /// Whether fewer than `most` requests are under way at `now`; what is over is counted out only where that decides.
     #[inline]
     pub(super) fn has_room(&self, most: u32, now: Timestamp) -> bool {
-        let noted = self.ends.borrow().len() as u32 + self.open.get();
+        let noted = self.ends.borrow().noted.len() as u32 + self.open.get();
         noted < most.min(self.count_at.get()) || self.concurrency(now) < most
     }
 
     /// Notes a request that ends at `end`.
     #[inline]
     pub(super) fn occupy_until(&self, end: Timestamp) {
-        self.ends.borrow_mut().push(end);
-        self.next_end.set(self.next_end.get().min(end));
-        self.last_use.set(self.last_use.get().max(end));
+        self.ends.borrow_mut().noted.push(end);
+    }
+
+    /// Until when it was, or will be, in use.
+    pub(super) fn last_use(&self) -> Timestamp {
+        let ends = &mut *self.ends.borrow_mut();
+        ends.look();
+        self.used.get().max(ends.last)
     }
 
     /// Notes an invocation that is under way until the guard is dropped.
@@ -163,7 +197,7 @@ impl<T> Drop for Busy<T> {
     fn drop(&mut self) {
         let i = &self.isolate;
         i.open.set(i.open.get() - 1);
-        i.last_use.set(i.last_use.get().max(self.sim.now()));
+        i.used.set(i.used.get().max(self.sim.now()));
     }
 }
 

@@ -31,8 +31,7 @@ pub struct Fleet<T: 'static> {
     places: Places,
     /// The machines, those of a place together.
     machines: Vec<Machine<T>>,
-    /// Those of each place. The first is its shard server, the others follow in the order in which requests spill over.
-    of_place: Vec<Range<usize>>,
+    of_place: Vec<Machines>,
     /// The isolate of a fleet that has but one, which never ends.
     only: Option<Rc<Isolate<T>>>,
     /// Isolates that take no more requests and have not ended.
@@ -45,6 +44,30 @@ pub struct Fleet<T: 'static> {
     numbers: u64,
     make: Box<dyn FnMut(usize, u64) -> T>,
     ends: Rc<Ends<T>>,
+}
+
+/// The machines of a place.
+struct Machines {
+    /// The first, which is the shard server where there is one; the others follow in the order in which requests
+    /// spill over.
+    first: u32,
+    /// To how many a request may come first.
+    open: u32,
+    all: u32,
+}
+
+impl Machines {
+    /// The one that a request comes to first, by a number that is even over all of 32 bits.
+    #[inline]
+    fn at(&self, number: u32) -> usize {
+        let open = u64::from(self.open);
+        self.first as usize + ((u64::from(number) * open) >> 32) as usize
+    }
+
+    fn all(&self) -> Range<usize> {
+        let first = self.first as usize;
+        first..first + self.all as usize
+    }
 }
 
 /// What is done with the memory of an isolate that ends.
@@ -93,18 +116,19 @@ impl<T: 'static> Fleet<T> {
         make: impl FnMut(usize, u64) -> T + 'static,
         bury: impl Fn(&Isolate<T>) + 'static,
     ) -> Self {
-        let per_place = spec.machines();
-        let mut upto = 0;
-        let of_place = per_place.iter().map(|n| {
-            let first = upto;
-            upto += *n as usize;
-            first..upto
-        });
-        let of_place = of_place.collect();
         let deploy_every = spec.life.as_ref().and_then(|l| l.deploy_every);
         let sharded = spec.life.as_ref();
         let sharded = sharded.filter(|_| spec.routing() == Routing::Shard);
         let spill_at = sharded.map(Life::spill_at);
+        let per_place = spec.machines();
+        let mut first = 0;
+        let of_place = per_place.iter().map(|&all| {
+            let open = if spill_at.is_some() { 1 } else { all };
+            let machines = Machines { first, open, all };
+            first += all;
+            machines
+        });
+        let of_place = of_place.collect();
         let most = spec.life.as_ref().map(|l| l.max_concurrency);
         let mut fleet = Fleet {
             places: Places::new(&spec.shares(), shape, streams.stream("fleet.place")),
@@ -132,7 +156,7 @@ impl<T: 'static> Fleet<T> {
         };
         if fleet.life.is_none() {
             for place in 0..per_place.len() {
-                for machine in fleet.of_place[place].clone() {
+                for machine in fleet.of_place[place].all() {
                     fleet.start(place, machine);
                 }
             }
@@ -177,14 +201,7 @@ impl<T: 'static> Fleet<T> {
             Some(place) => (usize::from(place), self.machine_rng.next_u32()),
             None => self.places.draw(now),
         };
-        let machines = &self.of_place[place];
-        let machine = match self.spill_at {
-            Some(_) => machines.start,
-            None => {
-                let n = machines.len() as u64;
-                machines.start + ((u64::from(number) * n) >> 32) as usize
-            }
-        };
+        let machine = self.of_place[place].at(number);
         if self.life.is_none() {
             return (Rc::clone(&self.machines[machine][0]), Duration::ZERO);
         }
@@ -205,7 +222,7 @@ impl<T: 'static> Fleet<T> {
     #[inline(never)]
     fn among(&mut self, place: usize, machine: usize, now: Timestamp) -> Rc<Isolate<T>> {
         let machine = match self.spill_at {
-            Some(spill_at) => self.shard(self.of_place[place].clone(), now, spill_at),
+            Some(spill_at) => self.shard(self.of_place[place].all(), now, spill_at),
             None => machine,
         };
         self.clear_away(machine);
@@ -292,7 +309,7 @@ async fn live<T: 'static>(
     sim: &SimHandle,
 ) {
     loop {
-        let idle_at = isolate.last_use.get() + idle;
+        let idle_at = isolate.last_use() + idle;
         let next = end.map_or(idle_at, |e| e.0.min(idle_at));
         if next > sim.now() {
             sim.sleep_until(next).await;
@@ -303,10 +320,10 @@ async fn live<T: 'static>(
         if let Some((_, cause)) = end.filter(|e| e.0 <= sim.now()) {
             return drain(isolate, cause, grace, ends, sim).await;
         }
-        if isolate.last_use.get() + idle <= sim.now() {
+        if isolate.last_use() + idle <= sim.now() {
             if isolate.is_busy(sim) {
                 // Work under way keeps it alive; look again when that may be over.
-                isolate.last_use.set(sim.now());
+                isolate.used.set(sim.now());
                 continue;
             }
             isolate.draining.set(true);
