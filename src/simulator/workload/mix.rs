@@ -1,7 +1,7 @@
 //! What requests are like: provider, latency, success and tokens.
 
+use super::arrival::ArrivalKind;
 use super::spec::{Tokens, WorkloadSpec};
-use super::stream::ArrivalKind;
 use crate::models::dist::Sampler;
 use crate::sim::random::{StreamRng, Streams};
 use rand::RngExt;

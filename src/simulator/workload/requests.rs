@@ -1,8 +1,8 @@
 //! The requests of a stream, drawn some at a time.
 
+use super::arrival::Arrival;
 use super::arrivals::Arrivals;
 use super::mix::{AT_ONCE, Drawn, RequestMix};
-use super::stream::Arrival;
 use crate::units::Timestamp;
 
 /// Requests to come: at their times, drawn of a mix.

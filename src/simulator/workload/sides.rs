@@ -1,8 +1,8 @@
 //! Calls beside the requests that are recorded.
 
+use super::arrival::{Arrival, ArrivalKind};
 use super::arrivals::{Arrivals, Spacing};
 use super::spec::{Secondary, WorkloadSpec};
-use super::stream::{Arrival, ArrivalKind};
 use crate::sim::random::{StreamRng, Streams};
 use crate::units::Timestamp;
 use rand::RngExt;

@@ -1,7 +1,7 @@
 //! One row of a trace and the forms its values may have.
 
+use super::super::arrival::ArrivalKind;
 use super::super::mix::Known;
-use super::super::stream::ArrivalKind;
 use crate::models::ValueError;
 use crate::units::Timestamp;
 use std::str::FromStr;
