@@ -19,7 +19,7 @@ pub struct Arrival {
 pub enum ArrivalKind {
     /// A request to a provider that is to be recorded.
     Record {
-        /// Position in [`WorkloadSpec::providers`].
+        /// Position in [`WorkloadSpec::providers`](super::WorkloadSpec::providers).
         provider: u16,
         /// How long the provider takes.
         latency: Duration,
