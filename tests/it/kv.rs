@@ -13,6 +13,8 @@ use kvplan::telemetry::load::join_all;
 use kvplan::telemetry::ports::{Clock, Kv, KvError, OpKind, PutOptions};
 use kvplan::units::Timestamp;
 use proptest::prelude::*;
+use rand::RngExt;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -159,6 +161,54 @@ fn a_key_takes_one_write_a_second() {
         ),
         (4, 3)
     );
+}
+
+/// Against a list of when each key was last let in, with deletes, keys that expire before another write is let in, and
+/// more keys than are remembered without a look whether they matter.
+#[test]
+fn the_limit_on_writes_to_a_key_outlives_the_key() {
+    let excess = ["same_key_write_interval=\"90 s\"".to_owned()];
+    let overrides = kvplan::models::parse_overrides(&excess).unwrap();
+    let limits: KvLimits = load("cloudflare", None, &overrides).unwrap();
+    let w = limited_world(limits, Duration::ZERO, "", DailyQuota::default());
+    let mut rng = Streams::new(11, 0).stream("writes");
+    let mut let_in: HashMap<String, u64> = HashMap::new();
+    let mut seen = [0; 4];
+    for step in 0..30_000 {
+        let now = w.sim.now().since(START).as_secs();
+        // At first so many others that those of long ago are forgotten.
+        let key = match step {
+            0..5_000 => format!("other/{step}"),
+            _ => rng.random_range(0..60).to_string(),
+        };
+        let last = let_in.get(&key);
+        let expected = match last {
+            Some(last) if now - last < 90 => Err(KvError::RateLimited),
+            _ => Ok(()),
+        };
+        let deletes = step < 5_000 || rng.random_ratio(1, 3);
+        let done = if deletes {
+            let key = key.clone();
+            w.run(|kv, _| async move { kv.delete(&key).await })
+        } else {
+            let expiration_ttl = rng.random_bool(0.5).then_some(SECOND * 60);
+            let options = PutOptions {
+                expiration_ttl,
+                metadata: None,
+            };
+            w.put(&key, b"1", options)
+        };
+        assert_eq!(done, expected, "step {step}, key {key}");
+        seen[usize::from(deletes) * 2 + usize::from(done.is_ok())] += 1;
+        if done.is_ok() {
+            let_in.insert(key, now);
+        }
+        if step >= 5_000 {
+            w.wait(SECOND * rng.random_range(0..5));
+        }
+    }
+    assert!(seen.iter().all(|n| *n > 1_000), "{seen:?}");
+    w.store.meter().check().unwrap();
 }
 
 /// Ten at once read a number, add one and write it back: documented is that one of them succeeds and

@@ -105,6 +105,7 @@ impl RequestMix {
 
     /// The next requests of which nothing is known: the same as one by one, as what is drawn of a kind has its own random
     /// numbers, but the processor need not have one for it to begin the next.
+    #[inline(never)]
     pub(super) fn draw(&mut self, drawn: &mut Drawn) {
         drawn.provider.fill_with(|| self.provider());
         for (latency, provider) in zip(&mut drawn.latency, drawn.provider) {

@@ -1,4 +1,4 @@
-//! The requests of a stream, drawn some at a time.
+//! The requests of a stream: their times one by one, what they are some at a time.
 
 use super::arrival::Arrival;
 use super::arrivals::Arrivals;
@@ -10,51 +10,46 @@ use crate::units::Timestamp;
 pub(super) struct Requests {
     arrivals: Arrivals,
     mix: RequestMix,
-    /// When those come that are drawn, none where none ever will, and what they are.
-    at: [Option<Timestamp>; AT_ONCE],
+    /// When the next comes; none if none ever will. Of more nothing is known: until then may be a thousand bursts.
+    next_at: Option<Timestamp>,
+    /// What the next are, and which of them is the next.
     drawn: Drawn,
-    /// Which of them is the next.
     next: usize,
 }
 
 impl Requests {
-    pub(super) fn new(arrivals: Arrivals, mix: RequestMix) -> Self {
-        let mut requests = Requests {
+    pub(super) fn new(mut arrivals: Arrivals, mut mix: RequestMix) -> Self {
+        let mut drawn = Drawn::default();
+        mix.draw(&mut drawn);
+        Requests {
+            next_at: arrivals.next_at(),
             arrivals,
             mix,
-            at: [None; AT_ONCE],
-            drawn: Drawn::default(),
+            drawn,
             next: 0,
-        };
-        requests.draw();
-        requests
+        }
     }
 
     /// When the next comes; `None` if none ever will.
     #[inline]
     pub(super) fn next_at(&self) -> Option<Timestamp> {
-        self.at[self.next]
+        self.next_at
     }
 
     /// The next.
     #[inline]
     pub(super) fn take(&mut self) -> Option<Arrival> {
         let taken = Arrival {
-            at: self.next_at()?,
+            at: self.next_at?,
             place: None,
             kind: self.drawn.request(self.next),
         };
+        self.next_at = self.arrivals.next_at();
         self.next += 1;
         if self.next == AT_ONCE {
-            self.draw();
+            self.mix.draw(&mut self.drawn);
+            self.next = 0;
         }
         Some(taken)
-    }
-
-    #[inline(never)]
-    fn draw(&mut self) {
-        self.at.fill_with(|| self.arrivals.next_at());
-        self.mix.draw(&mut self.drawn);
-        self.next = 0;
     }
 }

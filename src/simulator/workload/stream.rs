@@ -69,7 +69,7 @@ impl WorkloadStream {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ArrivalKind, Secondary};
+    use super::super::{ArrivalKind, Known, Secondary};
     use super::*;
 
     fn spec() -> WorkloadSpec {
@@ -118,6 +118,39 @@ mod tests {
             (reads - expected).abs() < 4.0 * (0.55 * records).sqrt(),
             "{reads} vs {expected}"
         );
+    }
+
+    /// Over several draws of many at once; a copy goes on as its original does.
+    #[test]
+    fn requests_are_those_that_are_drawn_one_by_one() {
+        let spec = spec();
+        let streams = Streams::new(1, 0);
+        let mut times = Arrivals::new(
+            Rate::per_second(10.0),
+            spec.spacing,
+            None,
+            None,
+            Timestamp::from_secs(1_000_000),
+            streams.stream("arrivals"),
+            streams.stream("bursts"),
+        );
+        let mut mix = RequestMix::new(&spec, &streams);
+        let mut s = stream(&spec, 10.0, 1);
+        let mut copy = None;
+        for i in 0..300 {
+            let is_request = |a: &Arrival| matches!(a.kind, ArrivalKind::Record { .. });
+            let next =
+                |s: &mut WorkloadStream| std::iter::from_fn(|| s.next_arrival()).find(is_request);
+            let request = next(&mut s).unwrap();
+            assert_eq!(Some(request.at), times.next_at());
+            assert_eq!(request.kind, mix.complete(Known::default()));
+            if let Some(copy) = &mut copy {
+                assert_eq!(next(copy), Some(request));
+            }
+            if i == 100 {
+                copy = Some(s.clone());
+            }
+        }
     }
 
     #[test]

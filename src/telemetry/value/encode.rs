@@ -7,7 +7,7 @@ use crate::totals::Totals;
 pub(in super::super) fn encode<'a>(
     providers: impl Iterator<Item = (&'a str, &'a Totals)>,
 ) -> Vec<u8> {
-    let mut out = begin(0);
+    let mut out = begin(None);
     for (name, totals) in providers {
         let run = totals.latency.trimmed();
         out.reserve(name.len() + 64 + 2 * run.bins.len());
@@ -19,9 +19,10 @@ pub(in super::super) fn encode<'a>(
     out
 }
 
-/// The beginning of a text, with room for so many letters, and for a thousand at least.
-pub(super) fn begin(letters: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(letters.max(1_024));
+/// The beginning of a text, with room for so many letters, or for a thousand if nothing is known: who stores it keeps the
+/// room with it.
+pub(super) fn begin(letters: Option<usize>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(letters.unwrap_or(1_024));
     out.push(FORM);
     out
 }
@@ -34,11 +35,11 @@ pub(super) fn write_head(
     first: i32,
     blocks: usize,
 ) {
-    let mut length = Letters::default();
+    let mut length = Numbers::default();
     length.number(name.len() as u64);
     out.extend_from_slice(length.written());
     out.extend_from_slice(name.as_bytes());
-    let mut numbers = Letters::default();
+    let mut numbers = Numbers::default();
     for n in [totals.count, totals.errors, totals.tokens] {
         numbers.number(n);
     }
@@ -54,25 +55,25 @@ pub(super) fn write_head(
     out.extend_from_slice(numbers.written());
 }
 
-/// Letters of a number at most.
+/// Letters of a number of 64 bits at most.
 const LONGEST: usize = 13;
 
-/// Numbers as they are written, before they are appended to a text all at once.
-pub(super) struct Letters {
+/// Numbers as they are written, before they are appended to a text all at once: as many as a head has.
+pub(super) struct Numbers {
     letters: [u8; 6 * LONGEST + WIDEST],
     written: usize,
 }
 
-impl Default for Letters {
+impl Default for Numbers {
     fn default() -> Self {
-        Letters {
+        Numbers {
             letters: [0; 6 * LONGEST + WIDEST],
             written: 0,
         }
     }
 }
 
-impl Letters {
+impl Numbers {
     #[inline]
     pub(super) fn number(&mut self, mut n: u64) {
         while n >= u64::from(MORE) {

@@ -22,7 +22,8 @@ impl Kept {
     /// [noted](Kept::note).
     pub(in super::super) fn encode(&mut self, total: &Aggregate, names: &ProviderNames) -> Vec<u8> {
         // It grows by little.
-        let mut out = begin(self.length + self.length / 16);
+        let known = (self.length > 0).then_some(self.length + self.length / 16);
+        let mut out = begin(known);
         for (index, name, totals) in total.numbered(names) {
             if self.providers.len() <= index {
                 self.providers.resize_with(index + 1, || None);

@@ -233,7 +233,7 @@ impl<'a> Text<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::encode::{Letters, write_block};
+    use super::encode::{Numbers, write_block};
     use super::*;
     use crate::aggregate::{Aggregate, ProviderNames};
     use crate::metrics::Metrics;
@@ -362,7 +362,7 @@ mod tests {
     }
 
     fn write(out: &mut Vec<u8>, n: u64) {
-        let mut letters = Letters::default();
+        let mut letters = Numbers::default();
         letters.number(n);
         out.extend_from_slice(letters.written());
     }

@@ -45,8 +45,8 @@ pub struct Isolate<T> {
     /// With so many noted, those that are over are counted out: twice as many as were under way when that was last done,
     /// so that each is looked at but a few times.
     count_at: Cell<u32>,
-    ends: RefCell<Ends>,
-    /// When the last invocation that ends on its own did, or when whoever looks after it looks again.
+    noted: RefCell<Noted>,
+    /// When it began, when the last invocation that ends on its own did, or when whoever looks after it looked: the latest.
     pub(super) used: Cell<Timestamp>,
     /// What lives in its memory.
     pub memory: T,
@@ -58,8 +58,8 @@ pub struct Isolate<T> {
 }
 
 /// Ends of the requests under way whose length is known, and of some that are over.
-struct Ends {
-    noted: Vec<Timestamp>,
+struct Noted {
+    ends: Vec<Timestamp>,
     /// How many of them have been looked at.
     seen: usize,
     /// Of those: not after the earliest, and the latest that there ever was.
@@ -67,20 +67,20 @@ struct Ends {
     last: Timestamp,
 }
 
-impl Ends {
+impl Noted {
     fn look(&mut self) {
-        for end in &self.noted[self.seen..] {
+        for end in &self.ends[self.seen..] {
             self.first = self.first.min(*end);
             self.last = self.last.max(*end);
         }
-        self.seen = self.noted.len();
+        self.seen = self.ends.len();
     }
 
     /// Counts those out that are over.
     fn forget_until(&mut self, now: Timestamp) {
         self.look();
         if self.first <= now {
-            self.noted.retain(|end| *end > now);
+            self.ends.retain(|end| *end > now);
             self.seen = 0;
             self.first = NEVER;
             self.look();
@@ -102,8 +102,8 @@ impl<T> Isolate<T> {
             memory,
             ready_at,
             used: Cell::new(now),
-            ends: RefCell::new(Ends {
-                noted: Vec::new(),
+            noted: RefCell::new(Noted {
+                ends: Vec::new(),
                 seen: 0,
                 first: NEVER,
                 last: Timestamp::EPOCH,
@@ -119,9 +119,9 @@ impl<T> Isolate<T> {
     /// Requests under way at `now`.
     #[inline(never)]
     pub fn concurrency(&self, now: Timestamp) -> u32 {
-        let mut ends = self.ends.borrow_mut();
-        ends.forget_until(now);
-        let under_way = ends.noted.len() as u32 + self.open.get();
+        let mut noted = self.noted.borrow_mut();
+        noted.forget_until(now);
+        let under_way = noted.ends.len() as u32 + self.open.get();
         self.count_at.set(LEAST_NOTED.max(2 * under_way));
         under_way
     }
@@ -129,21 +129,21 @@ impl<T> Isolate<T> {
     /// Whether fewer than `most` requests are under way at `now`; what is over is counted out only where that decides.
     #[inline]
     pub(super) fn has_room(&self, most: u32, now: Timestamp) -> bool {
-        let noted = self.ends.borrow().noted.len() as u32 + self.open.get();
+        let noted = self.noted.borrow().ends.len() as u32 + self.open.get();
         noted < most.min(self.count_at.get()) || self.concurrency(now) < most
     }
 
     /// Notes a request that ends at `end`.
     #[inline]
     pub(super) fn occupy_until(&self, end: Timestamp) {
-        self.ends.borrow_mut().noted.push(end);
+        self.noted.borrow_mut().ends.push(end);
     }
 
     /// Until when it was, or will be, in use.
     pub(super) fn last_use(&self) -> Timestamp {
-        let ends = &mut *self.ends.borrow_mut();
-        ends.look();
-        self.used.get().max(ends.last)
+        let noted = &mut *self.noted.borrow_mut();
+        noted.look();
+        self.used.get().max(noted.last)
     }
 
     /// Notes an invocation that is under way until the guard is dropped.
@@ -240,7 +240,15 @@ mod tests {
                 open.push(isolate.enter(&sim));
             }
             let under_way = all.iter().filter(|end| **end > now).count() + open.len();
-            for most in [1, 15, 16, 17, 60, 200] {
+            for most in [
+                1,
+                16,
+                LEAST_NOTED - 1,
+                LEAST_NOTED,
+                LEAST_NOTED + 1,
+                60,
+                200,
+            ] {
                 let room = isolate.has_room(most, now);
                 assert_eq!(
                     room,
@@ -250,6 +258,9 @@ mod tests {
             }
             if i % 7 == 0 {
                 assert_eq!(isolate.concurrency(now) as usize, under_way, "{i}");
+            }
+            if i % 11 == 0 {
+                assert_eq!(Some(isolate.last_use()), all.iter().max().copied());
             }
         }
         assert!(all.iter().filter(|end| end.as_nanos() > 2_999).count() > 60);

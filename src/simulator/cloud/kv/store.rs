@@ -460,10 +460,8 @@ impl State {
         if self.refusal.is_zero() {
             return true;
         }
-        let last = match self.entries.get(key) {
-            Some(entry) => entry.let_in,
-            None => self.let_in.get(key).copied(),
-        };
+        let here = self.entries.get(key).and_then(|entry| entry.let_in);
+        let last = here.or_else(|| self.let_in.get(key).copied());
         last.is_none_or(|last| now.since(last) >= self.refusal)
     }
 
