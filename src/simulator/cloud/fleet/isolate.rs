@@ -68,6 +68,7 @@ struct Noted {
 }
 
 impl Noted {
+    /// Looks at those that were noted since it last did.
     fn look(&mut self) {
         for end in &self.ends[self.seen..] {
             self.first = self.first.min(*end);

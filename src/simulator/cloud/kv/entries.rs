@@ -88,7 +88,7 @@ impl Entries {
         let before = replace(there, entry);
         self.with_metadata -= usize::from(before.metadata.is_some());
         if !in_time {
-            self.queue_anew(key);
+            self.queue_anew(key.into());
         }
         Some(before)
     }
@@ -127,9 +127,7 @@ impl Entries {
                 let entry = self.remove(&key)?;
                 return Some((when, key, entry));
             }
-            entry.queued = entry.expires;
-            let put_off = entry.queued;
-            self.enqueue(put_off, &key);
+            self.queue_anew(key);
         }
         self.look_at = NEVER;
         None
@@ -142,15 +140,14 @@ impl Entries {
         }
     }
 
-    /// Queues a key under the time at which it expires, if it does.
+    /// Queues a key under the time at which it expires, if it does, and under no other.
     #[cold]
-    fn queue_anew(&mut self, key: &str) {
-        let Some(entry) = self.by_key.get_mut(key) else {
+    fn queue_anew(&mut self, key: Rc<str>) {
+        let Some(entry) = self.by_key.get_mut(&key) else {
             return;
         };
         let before = replace(&mut entry.queued, entry.expires);
         let queued = entry.queued;
-        let key: Rc<str> = key.into();
         self.enqueue(queued, &key);
         if let Some(before) = before {
             self.queue.remove(&(before, key));
